@@ -1,0 +1,100 @@
+# Everything is set up in .venv by itself, the first time and when the requirements change.
+# Another Python: make PYTHON=python3.12 test
+
+PYTHON ?= python3
+COVERAGE ?= 95
+ARGS =
+
+BIN = .venv/bin
+PIP = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
+
+.PHONY: help run test lint types format coverage lock clean venv runtime tools
+
+help:  ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
+
+run: runtime  ## set up, migrate the database and serve on MYAPI_BIND
+	@out=$$($(BIN)/flask db upgrade 2>&1) || { printf '%s\n' "$$out" >&2; exit 1; }
+	@bind=$${MYAPI_BIND:-$$(sed -n 's/^MYAPI_BIND=//p' .env 2>/dev/null | tail -n 1)}; \
+	url=http://$${bind:-127.0.0.1:8000}; \
+	echo "myapi on $$url (Ctrl-C ends it). Without an AppID, log in with:"; \
+	echo "  curl $$url/api/auth/login -H 'Content-Type: application/json' -d '{\"code\": \"alice\"}'"
+	@exec $(BIN)/gunicorn wsgi:app
+
+test: tools  ## run the tests, as in: make test ARGS='-k login'
+	$(BIN)/pytest -n auto $(ARGS)
+
+lint: tools types  ## check style, types and import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: tools  ## check types alone
+	$(BIN)/mypy
+
+format: tools  ## rewrite what ruff can put right
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+coverage: tools  ## run the tests; fail below COVERAGE per cent of lines and branches
+	$(BIN)/pytest -n auto --cov --cov-branch --cov-fail-under=$(COVERAGE) $(ARGS)
+
+LOCK = compile pyproject.toml --quiet --universal --python-version 3.10 \
+	--custom-compile-command 'make lock'
+
+lock: venv  ## pin what pyproject.toml asks for, as in: make lock ARGS=--upgrade
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
+	$(PIP) --target "$$dir" uv && \
+	"$$dir/bin/uv" pip $(LOCK) $(ARGS) -o requirements.txt && \
+	"$$dir/bin/uv" pip $(LOCK) $(ARGS) -o requirements-dev.txt --group dev -c requirements.txt
+
+clean:  ## remove .venv, caches and reports; never instance/, where the data is
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .coverage .coverage.* htmlcov
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# ---- .venv: whole, or made anew ----
+# .venv/unfinished stands while something is being made or installed; .venv/requirements*.txt
+# are copies of what has been installed to the end.
+
+VERSION = import sys; print("%d.%d" % sys.version_info[:2])
+WHOLE = [ ! -e .venv/unfinished ] \
+	&& $(BIN)/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null \
+	&& head -n 2 $(BIN)/pip | grep -qF "$$(pwd -P)/.venv/bin/"
+ifneq ($(origin PYTHON),file)  # chosen by name, so another version in .venv will not do
+WHOLE += && [ "$$('$(PYTHON)' -c '$(VERSION)' 2>/dev/null)" = "$$($(BIN)/python -c '$(VERSION)')" ]
+endif
+
+venv:
+	@if $(WHOLE); then exit 0; fi; \
+	fail() { printf '%s\n' "$$@" >&2; exit 1; }; \
+	choose='or name another: make PYTHON=/path/to/python3'; \
+	command -v '$(PYTHON)' >/dev/null || fail '$(PYTHON) not found. Install Python 3.10 or newer' \
+		'  Debian, Ubuntu: apt install python3 python3-venv' \
+		'  macOS: brew install python' "$$choose"; \
+	version=$$('$(PYTHON)' -c '$(VERSION)') || fail '$(PYTHON) does not run' "$$choose"; \
+	'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+		|| fail "Python 3.10 or newer is needed; $(PYTHON) is $$version. Install one" \
+		'  Debian 12, Ubuntu 22.04 or newer: apt install python3 python3-venv' \
+		'  RHEL, Rocky, Alma 9: dnf install python3.12' \
+		'  macOS: brew install python' "$$choose"; \
+	'$(PYTHON)' -c 'import venv, ensurepip' 2>/dev/null \
+		|| fail "$(PYTHON) has no venv with pip in it. Install it" \
+		"  Debian, Ubuntu: apt install python$$version-venv" "$$choose"; \
+	echo "making .venv with Python $$version"; \
+	rm -rf .venv && mkdir .venv && touch .venv/unfinished \
+		&& '$(PYTHON)' -m venv .venv && rm .venv/unfinished
+
+define install
+@cmp -s $(1) .venv/$(1) || { \
+	echo 'installing $(1)'; \
+	touch .venv/unfinished; \
+	if $(PIP) -r $(1); then cp $(1) .venv/$(1) && rm .venv/unfinished; \
+	else status=$$?; rm .venv/unfinished; exit $$status; fi; }
+endef
+
+runtime: venv
+	$(call install,requirements.txt)
+
+tools: venv
+	$(call install,requirements-dev.txt)

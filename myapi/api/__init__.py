@@ -1,0 +1,10 @@
+"""The door for mini programs: one blueprint a file."""
+
+from flask import Flask
+
+from myapi.api import auth, health, hello, me
+
+
+def init_app(app: Flask) -> None:
+    for blueprint in (hello.bp, auth.bp, me.bp, health.bp):
+        app.register_blueprint(blueprint)

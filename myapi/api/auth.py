@@ -1,0 +1,60 @@
+"""Log in, log out, and the list of one's own sessions."""
+
+from flask import Blueprint
+
+from myapi import limits, sessions
+from myapi.contract import contract
+from myapi.guards import anyone, caller
+from myapi.schemas import LoginOut, LoginRequest, SessionOut, SessionsOut
+
+bp = Blueprint("auth", __name__, url_prefix="/api/auth")
+
+
+@bp.post("/login")
+@anyone
+@limits.login
+@contract(
+    takes=LoginRequest,
+    gives=LoginOut,
+    errors=(
+        "login_code_invalid",
+        "user_banned",
+        "wechat_blocked_user",
+        "rate_limited",
+        "wechat_misconfigured",
+        "wechat_unavailable",
+        "wechat_timeout",
+    ),
+)
+def login(body: LoginRequest) -> LoginOut:
+    """Turn a code of `wx.login` into a session; its token is told this once."""
+    return LoginOut.of(sessions.open_session(body.code, limits.address(), limits.user_agent()))
+
+
+@bp.post("/logout")
+@contract()
+def logout() -> None:
+    """End this session, at once and everywhere."""
+    sessions.end(caller().user_id, caller().session)
+
+
+@bp.get("/sessions")
+@contract(gives=SessionsOut)
+def list_sessions() -> SessionsOut:
+    """List the devices on which I am logged in, the one used last first."""
+    found = sessions.of_user(caller().user_id)
+    return SessionsOut([SessionOut.of(session, caller()) for session in found])
+
+
+@bp.delete("/sessions/<id>")
+@contract(errors=("not_found",))
+def end_session(id: str) -> None:
+    """End one of my sessions; well also if it had ended."""
+    sessions.end(caller().user_id, id)
+
+
+@bp.delete("/sessions")
+@contract()
+def end_other_sessions() -> None:
+    """End all of my sessions but this one."""
+    sessions.end_others(caller().user_id, but=caller().session_id)

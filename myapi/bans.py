@@ -1,0 +1,63 @@
+"""Bans that outlive an erased account, kept as keyed digests of (appid, openid).
+
+Nothing but a login by that same openid can tell whom a digest stands for. The key is the
+database's own, sealed under the secret keys: so a rotation of these leaves every ban in force.
+"""
+
+import logging
+import secrets
+
+from sqlalchemy import delete, exists, select
+
+from myapi.clock import now
+from myapi.database import Transaction
+from myapi.extensions import keyring
+from myapi.keyring import keyed_digest
+from myapi.models import BannedOpenid, DataKey
+
+log = logging.getLogger(__name__)
+
+KEY_NAME = "banned-openids"
+
+
+def keep(tx: Transaction, appid: str, openid: str) -> None:
+    digest = _digest(_key(tx) or _new_key(tx), appid, openid)
+    tx.merge(BannedOpenid(digest=digest, created_at=now()))
+
+
+def stands(tx: Transaction, appid: str, openid: str) -> bool:
+    key = _key(tx)
+    if key is None:
+        return False
+    return bool(tx.scalar(select(exists().where(BannedOpenid.digest == _digest(key, appid, openid)))))
+
+
+def lift(tx: Transaction, appid: str, openid: str) -> bool:
+    """Forget the ban of an erased account; False where there was none."""
+    key = _key(tx)
+    if key is None:
+        return False
+    gone = tx.execute(delete(BannedOpenid).where(BannedOpenid.digest == _digest(key, appid, openid)))
+    return bool(gone.rowcount)
+
+
+def _key(tx: Transaction) -> str | None:
+    row = tx.get(DataKey, KEY_NAME)
+    if row is None:
+        return None
+    key = keyring().unseal(row.sealed)
+    if key is None:
+        # Refusing every new user for it would be the greater harm.
+        log.error("the bans of erased accounts are void: no secret key opens their key")
+    return key
+
+
+def _new_key(tx: Transaction) -> str:
+    key = secrets.token_hex(32)
+    tx.merge(DataKey(name=KEY_NAME, sealed=keyring().seal(key), created_at=now()))
+    tx.flush()
+    return key
+
+
+def _digest(key: str, appid: str, openid: str) -> bytes:
+    return keyed_digest(bytes.fromhex(key), f"{appid}\0{openid}")

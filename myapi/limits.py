@@ -1,0 +1,86 @@
+"""Rate limits where a call is dear. The flood is Nginx's to stop."""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import redis.backoff
+import redis.retry
+from flask import Flask, Response, request
+
+from myapi.extensions import limiter, settings
+from myapi.guards import caller
+
+REDIS_PATIENCE = 0.2  # s; the request that finds Redis gone waits twice
+FAILED = range(400, 500)
+
+
+def init_app(app: Flask) -> None:
+    url = settings().rate_limit_storage_url
+    app.config.update(
+        RATELIMIT_STORAGE_URI=url,
+        RATELIMIT_STORAGE_OPTIONS=_redis_options() if url.startswith("redis") else {},
+        RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=url.startswith("redis"),
+        RATELIMIT_HEADERS_ENABLED=False,  # they would send Retry-After with a 200 as well
+        RATELIMIT_SWALLOW_ERRORS=True,  # a limit that cannot be counted is no reason for a 500
+        RATELIMIT_KEY_PREFIX="myapi",
+    )
+    limiter.init_app(app)
+
+
+def address() -> str:
+    """Return the client's address, as the trusted proxy tells it."""
+    return request.remote_addr or ""
+
+
+def network() -> str:
+    """Return the client's address, or its /64 for IPv6: a phone changes within one at will.
+
+    Never empty, which would mean no limit.
+    """
+    try:
+        ip = ipaddress.ip_address(address())
+    except ValueError:
+        return "local"
+    if isinstance(ip, ipaddress.IPv6Address):
+        if ip.ipv4_mapped is None:
+            return str(ipaddress.ip_network((ip, 64), strict=False))
+        return str(ip.ipv4_mapped)
+    return str(ip)
+
+
+def user_agent() -> str:
+    """Return the User-Agent as it may be stored and shown: printable ASCII, at most 255."""
+    return re.sub(r"[^ -~]", "?", request.headers.get("User-Agent", ""))[:255]
+
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def _failed(response: Response) -> bool:
+    return response.status_code in FAILED
+
+
+_attempts = limiter.limit(lambda: settings().rate_limit_login, key_func=network)
+_failures = limiter.limit(
+    lambda: settings().rate_limit_login_failed, key_func=network, deduct_when=_failed
+)
+user = limiter.shared_limit(
+    lambda: settings().rate_limit_user, scope="user", key_func=lambda: caller().user
+)
+
+
+def login(view: View) -> View:
+    """Limit the logins of one address, and more closely those that fail."""
+    limited: View = _attempts(_failures(view))
+    return limited
+
+
+def _redis_options() -> dict[str, object]:
+    """Have a Redis that is gone cost little: limits go on in memory, and it is tried again."""
+    return {
+        "socket_connect_timeout": REDIS_PATIENCE,
+        "socket_timeout": REDIS_PATIENCE,
+        "retry": redis.retry.Retry(redis.backoff.NoBackoff(), 0),
+    }

@@ -1,0 +1,36 @@
+"""Whether the database's schema is one that this code can run on."""
+
+import functools
+import logging
+
+from alembic.script import ScriptDirectory
+from sqlalchemy import text
+
+from myapi.database import reading
+from myapi.settings import ROOT
+
+log = logging.getLogger(__name__)
+
+
+def is_current() -> bool:
+    """Whether the database is at this code's revision or at a newer one.
+
+    A revision that the code does not know is newer: migrations only add, so the former release
+    runs on it, and a rollback or a rolling release stays ready. Raises SQLAlchemyError where
+    the database does not answer.
+    """
+    with reading() as connection:
+        found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    if found is None:
+        return False
+    if found not in _revisions():
+        log.warning("the database is at a newer revision than this code: %s", found)
+        return True
+    return found == _revisions()[0]
+
+
+@functools.cache
+def _revisions() -> tuple[str, ...]:
+    """Return the revisions that this code knows, the newest first."""
+    scripts = ScriptDirectory(str(ROOT / "migrations"))
+    return tuple(script.revision for script in scripts.walk_revisions())

@@ -1,0 +1,355 @@
+"""Open, find, end and purge sessions. Each use-case owns its transaction."""
+
+import logging
+import secrets
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import sqlalchemy.exc
+from sqlalchemy import ColumnElement, bindparam, case, delete, exists, func, select, update
+
+from myapi import audit, users
+from myapi.clock import now
+from myapi.database import Transaction, reading, transaction, writing
+from myapi.errors import ApiError, is_outage
+from myapi.extensions import keyring, settings, tokens, wechat
+from myapi.models import Session, User
+from myapi.tokens import TokenInvalid
+from myapi.wechat import CodeUsed, Login
+
+log = logging.getLogger(__name__)
+
+RESEND_WINDOW = timedelta(seconds=30)  # how old a login may be that a resent one takes over
+RESEND_WAIT = 2.0  # s to wait for the first of two requests to finish
+RESEND_POLL = 0.1
+TOUCH_EVERY = timedelta(hours=1)
+TOUCH_WAIT = 0.1  # s: noting the last use is never worth a delay
+TOUCH_PAUSE = 10.0  # s without another try after one failed
+PURGE_BATCH = 1000
+
+
+class Opened(NamedTuple):
+    """A fresh session: the token is told this once and stored nowhere."""
+
+    token: str
+    expires_at: datetime
+    user: User
+
+
+class Identity(NamedTuple):
+    """Who calls: what the guard's one query found."""
+
+    session_id: int
+    session: str
+    user_id: int
+    user: str
+    nickname: str | None
+    avatar_url: str | None
+    created_at: datetime
+
+
+class Lifetime(NamedTuple):
+    """The two moments that part live sessions from dead ones."""
+
+    born_after: datetime
+    used_after: datetime
+
+    @classmethod
+    def at(cls, moment: datetime) -> "Lifetime":
+        limits = settings()
+        return cls(
+            moment - timedelta(days=limits.session_max_days),
+            moment - timedelta(days=limits.session_idle_days),
+        )
+
+
+LAST_USE = func.coalesce(Session.last_seen_at, Session.created_at)
+
+
+def is_live(lifetime: Lifetime) -> ColumnElement[bool]:
+    return (
+        Session.ended_at.is_(None)
+        & (Session.created_at > lifetime.born_after)
+        & (LAST_USE > lifetime.used_after)
+    )
+
+
+def open_session(code: str, ip: str, user_agent: str) -> Opened:
+    """Turn a `wx.login` code into a user and a session.
+
+    No transaction is open while WeChat is asked. A place among those who may wait for WeChat
+    is held throughout, so that slow days there leave threads for everything else here.
+    Raises `ApiError` for a ban and `WeChatError` for all that WeChat says or fails to say.
+    """
+    digests = keyring().code_digests(code)
+    with wechat().slot():
+        try:
+            login = wechat().code_to_session(code)
+        except CodeUsed:
+            opened = _wait_for_resent(digests)
+            if opened is None:
+                raise
+            return opened
+    return _start(login, now(), digests[0], ip, user_agent)
+
+
+def find(token: str) -> Identity:
+    """Return who holds a token, or raise `ApiError`.
+
+    This runs with every call: the signature first, so that a forged token costs no query, then
+    one prepared statement in autocommit. The connection goes back before this returns.
+    """
+    try:
+        digest = tokens().read(token)
+    except TokenInvalid:
+        raise ApiError("token_invalid") from None
+    moment = now()
+    lifetime = Lifetime.at(moment)
+    with reading() as connection:
+        row = connection.execute(
+            _FIND,
+            {
+                "digest": digest,
+                "born_after": lifetime.born_after,
+                "used_after": lifetime.used_after,
+                "touched_after": moment - TOUCH_EVERY,
+            },
+        ).first()
+    if row is None:
+        raise ApiError("session_ended")
+    *identity, banned, live, fresh = row
+    if banned:
+        raise ApiError("user_banned", reason=f"user {row.user}")
+    if not live:
+        raise ApiError("session_ended")
+    found = Identity(*identity)
+    if not fresh:
+        _touch(found.session_id, moment)
+    return found
+
+
+_FIND = (
+    select(
+        Session.id.label("session_id"),
+        Session.public_id.label("session"),
+        User.id.label("user_id"),
+        User.public_id.label("user"),
+        User.nickname,
+        User.avatar_url,
+        User.created_at,
+        User.banned_at.is_not(None).label("banned"),
+        is_live(Lifetime(bindparam("born_after"), bindparam("used_after"))).label("live"),  # type: ignore[arg-type]
+        func.coalesce(Session.last_seen_at > bindparam("touched_after"), False).label("fresh"),
+    )
+    .join_from(Session, User)
+    .where(Session.token_digest == bindparam("digest"))
+)
+
+
+def of_user(user_id: int) -> Sequence[Session]:
+    """List the live sessions of a user, the one used last first."""
+    statement = (
+        select(Session)
+        .where(Session.user_id == user_id, is_live(Lifetime.at(now())))
+        .order_by(LAST_USE.desc(), Session.id.desc())
+    )
+    with reading() as connection, Transaction(connection) as reader:
+        return reader.scalars(statement).all()
+
+
+@transaction
+def end(tx: Transaction, user_id: int, public_id: str) -> None:
+    """End one session of a user; well if it had ended, `not_found` if it is not the user's."""
+    mine = (Session.public_id == public_id, Session.user_id == user_id)
+    if not tx.scalar(select(exists().where(*mine))):
+        raise ApiError("not_found")
+    _end(tx, *mine)
+    audit.note(tx, "logout", ended=public_id)
+
+
+@transaction
+def end_others(tx: Transaction, user_id: int, but: int) -> int:
+    """End all sessions of a user except one; return how many that were."""
+    ended = _end(tx, Session.user_id == user_id, Session.id != but)
+    audit.note(tx, "logout_others", count=ended)
+    return ended
+
+
+@transaction
+def revoke(tx: Transaction, public_id: str) -> bool:
+    """End a session by its id alone, as an operator may; False where there is none."""
+    if not tx.scalar(select(exists().where(Session.public_id == public_id))):
+        return False
+    _end(tx, Session.public_id == public_id)
+    audit.note(tx, "revoke", ended=public_id)
+    return True
+
+
+@transaction
+def revoke_of_user(tx: Transaction, user_id: int) -> int:
+    ended = _end(tx, Session.user_id == user_id)
+    audit.note(tx, "revoke_of_user", count=ended)
+    return ended
+
+
+@transaction
+def revoke_all(tx: Transaction) -> int:
+    """End every live session there is; return how many that were."""
+    ended = _end(tx)
+    audit.note(tx, "revoke_all", level=logging.WARNING, count=ended)
+    return ended
+
+
+@transaction
+def purge_batch(tx: Transaction, after: int = 0) -> tuple[int, int | None]:
+    """Delete the dead sessions among the next rows; return how many, and where to go on.
+
+    Sessions of banned users stay: their tokens are to be answered 403, never 401.
+    """
+    ids = tx.scalars(
+        select(Session.id).where(Session.id > after).order_by(Session.id).limit(PURGE_BATCH)
+    ).all()
+    if not ids:
+        return 0, None
+    banned = exists().where(User.id == Session.user_id, User.banned_at.is_not(None))
+    gone = tx.execute(
+        delete(Session)
+        .where(Session.id.in_(ids), ~is_live(Lifetime.at(now())), ~banned)
+        .execution_options(synchronize_session=False)
+    )
+    return gone.rowcount, ids[-1]
+
+
+def expires_at(created_at: datetime) -> datetime:
+    """Tell when a session ends whatever its use."""
+    return created_at + timedelta(days=settings().session_max_days)
+
+
+@transaction
+def _start(
+    tx: Transaction,
+    login: Login,
+    exchanged_at: datetime,
+    code_digest: bytes,
+    ip: str,
+    user_agent: str,
+) -> Opened:
+    user = users.sign_in(tx, login, exchanged_at)
+    _make_room(tx, user)
+    token = tokens().new()
+    session = Session(
+        public_id=secrets.token_hex(12),
+        user_id=user.id,
+        token_digest=token.digest,
+        code_digest=code_digest,
+        ip=ip,
+        user_agent=user_agent,
+        created_at=exchanged_at,
+    )
+    tx.add(session)
+    tx.flush()
+    audit.note(tx, "login", user=user.public_id, session=session.public_id)
+    return Opened(token.text, expires_at(session.created_at), user)
+
+
+def _make_room(tx: Transaction, user: User) -> None:
+    """End the longest unused sessions, so that one more is within the cap.
+
+    The user's row is locked by now, so two logins at once count one after the other.
+    """
+    moment = now()
+    kept = settings().sessions_per_user - 1
+    surplus = tx.scalars(
+        select(Session.id)
+        .where(Session.user_id == user.id, is_live(Lifetime.at(moment)))
+        .order_by(LAST_USE.desc(), Session.id.desc())
+        .offset(kept)
+        .limit(10**6)
+    ).all()
+    if surplus:
+        _end(tx, Session.id.in_(surplus))
+
+
+def _wait_for_resent(digests: list[bytes]) -> Opened | None:
+    """Give the session of a login that the phone's network stack sent twice a new token.
+
+    WeChat takes a code once, so the second request finds it used; the first one may still be
+    on its way. A session that has been used has a token that arrived: it is left alone, and a
+    stolen code is worth nothing.
+    """
+    deadline = time.monotonic() + RESEND_WAIT
+    while True:
+        if (opened := _take_over(digests)) or time.monotonic() > deadline:
+            return opened
+        time.sleep(RESEND_POLL)
+
+
+def _take_over(digests: list[bytes]) -> Opened | None:
+    unused = (
+        Session.code_digest.in_(digests),
+        Session.created_at > now() - RESEND_WINDOW,
+        Session.last_seen_at.is_(None),
+        Session.ended_at.is_(None),
+    )
+    with reading() as connection:
+        found = connection.execute(select(Session.id).where(*unused)).scalar()
+    return None if found is None else _replace_token(found, unused)
+
+
+@transaction
+def _replace_token(
+    tx: Transaction, session_id: int, unused: Sequence[ColumnElement[bool]]
+) -> Opened | None:
+    token = tokens().new()
+    taken = tx.execute(
+        update(Session)
+        .where(Session.id == session_id, *unused)
+        .values(token_digest=token.digest)
+        .execution_options(synchronize_session=False)
+    )
+    if not taken.rowcount:
+        return None
+    session, user = tx.execute(
+        select(Session, User).join_from(Session, User).where(Session.id == session_id)
+    ).one()
+    audit.note(tx, "login_resent", user=user.public_id, session=session.public_id)
+    return Opened(token.text, expires_at(session.created_at), user)
+
+
+def _end(tx: Transaction, *which: ColumnElement[bool]) -> int:
+    ended = tx.execute(
+        update(Session)
+        .where(Session.ended_at.is_(None), *which)
+        .values(ended_at=now())
+        .execution_options(synchronize_session=False)
+    )
+    return ended.rowcount
+
+
+class _Touch:
+    """When noting a last use may be tried again, after it failed in this process."""
+
+    not_before = 0.0
+
+
+def _touch(session_id: int, moment: datetime) -> None:
+    """Note a last use: at the first one and then hourly. A failure fails no request."""
+    if time.monotonic() < _Touch.not_before:
+        return
+    # GREATEST in one statement: of two uses at once the later time stays.
+    latest = case((Session.last_seen_at > moment, Session.last_seen_at), else_=moment)
+    try:
+        with writing(TOUCH_WAIT) as tx:
+            tx.execute(
+                update(Session)
+                .where(Session.id == session_id)
+                .values(last_seen_at=latest)
+                .execution_options(synchronize_session=False)
+            )
+    except sqlalchemy.exc.SQLAlchemyError as error:
+        if not is_outage(error):
+            raise
+        _Touch.not_before = time.monotonic() + TOUCH_PAUSE
+        log.warning("a last use was not noted: %s", type(error).__name__)

@@ -1,0 +1,190 @@
+"""Profile, ban, erase, export: what is done with an account. Each owns its transaction."""
+
+import hmac
+import logging
+import secrets
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.dialects import mysql, sqlite
+from sqlalchemy.sql.dml import Insert
+
+from myapi import audit, bans
+from myapi.clock import iso, now
+from myapi.database import Transaction, reading, transaction
+from myapi.errors import ApiError
+from myapi.extensions import keyring, settings
+from myapi.models import Session, User
+from myapi.wechat import Login, crypto
+
+
+def sign_in(tx: Transaction, login: Login, exchanged_at: datetime) -> User:
+    """Return the user of a WeChat login, made at the first one; its row stays locked.
+
+    Raises `user_banned`. The session_key is kept if no newer one is there.
+    """
+    user = _locked(tx, login) or _created(tx, login, exchanged_at)
+    if user.banned_at is not None:
+        raise ApiError("user_banned", reason=f"login of user {user.public_id}")
+    if user.session_key_at is None or user.session_key_at <= exchanged_at:
+        user.session_key = keyring().seal(login.session_key)
+        user.session_key_at = exchanged_at
+    user.unionid = login.unionid or user.unionid
+    return user
+
+
+def decrypt(
+    user_id: int, encrypted_data: str, iv: str, signed: tuple[str, str] | None = None
+) -> dict[str, Any]:
+    """Decrypt a user's `encryptedData`; `signed` is (rawData, signature), checked if given.
+
+    Raises `session_key_missing`, or `decrypt_failed` with the cause in the log alone: an answer
+    that told it would be a padding oracle.
+    """
+    key = _session_key(user_id)
+    if key is None:
+        raise ApiError("session_key_missing")
+    try:
+        if signed and not hmac.compare_digest(crypto.sign_raw_data(signed[0], key), signed[1]):
+            raise crypto.DecryptError("the signature of rawData is wrong")
+        return crypto.decrypt_user_data(
+            key, encrypted_data, iv, _appid(), max_age=settings().decrypt_max_age
+        )
+    except crypto.DecryptError as error:
+        raise ApiError("decrypt_failed", reason=str(error)) from None
+
+
+@transaction
+def update_profile(tx: Transaction, user_id: int, changes: dict[str, str | None]) -> User:
+    """Set `nickname`, `avatar_url` or both; None clears."""
+    user = tx.get(User, user_id, with_for_update=True)
+    if user is None:  # erased since the guard looked
+        raise ApiError("session_ended")
+    for name, value in changes.items():
+        setattr(user, name, value)
+    return user
+
+
+def find(reference: str) -> User | None:
+    """Find a user by public id or exact openid (the newest, where two apps share one)."""
+    statement = (
+        select(User)
+        .where(or_(User.public_id == reference, User.openid == reference))
+        .order_by(User.id.desc())
+    )
+    with reading() as connection, Transaction(connection) as reader:
+        return reader.scalars(statement).first()
+
+
+@transaction
+def ban(tx: Transaction, user_id: int) -> int:
+    """Ban a user and end all sessions; return how many sessions that ended."""
+    user = _by_id(tx, user_id)
+    user.banned_at = user.banned_at or now()
+    ended = tx.execute(
+        update(Session)
+        .where(Session.user_id == user_id, Session.ended_at.is_(None))
+        .values(ended_at=now())
+        .execution_options(synchronize_session=False)
+    )
+    audit.note(tx, "ban", level=logging.WARNING, user=user.public_id)
+    return ended.rowcount
+
+
+@transaction
+def unban(tx: Transaction, user_id: int) -> None:
+    """Lift a ban; the sessions that it ended stay ended."""
+    user = _by_id(tx, user_id)
+    user.banned_at = None
+    audit.note(tx, "unban", level=logging.WARNING, user=user.public_id)
+
+
+@transaction
+def erase(tx: Transaction, user_id: int, *, forget_ban: bool = False) -> None:
+    """Delete an account, its sessions and its session_key; a ban stays as a digest."""
+    user = _by_id(tx, user_id)
+    if user.banned_at is not None and not forget_ban:
+        bans.keep(tx, user.appid, user.openid)
+    tx.execute(delete(Session).where(Session.user_id == user_id))
+    tx.execute(delete(User).where(User.id == user_id))
+    audit.note(tx, "erase", level=logging.WARNING, user=user.public_id)
+
+
+def export(user: User) -> dict[str, Any]:
+    """Gather all that is held about a user, for that person to have. No secret is in it."""
+    statement = select(Session).where(Session.user_id == user.id).order_by(Session.id)
+    with reading() as connection, Transaction(connection) as reader:
+        sessions = reader.scalars(statement).all()
+    return {
+        "id": user.public_id,
+        "appid": user.appid,
+        "openid": user.openid,
+        "unionid": user.unionid,
+        "nickname": user.nickname,
+        "avatar_url": user.avatar_url,
+        "created_at": iso(user.created_at),
+        "banned_at": user.banned_at and iso(user.banned_at),
+        "session_key_stored": user.session_key is not None,
+        "sessions": [
+            {
+                "id": session.public_id,
+                "created_at": iso(session.created_at),
+                "last_seen_at": session.last_seen_at and iso(session.last_seen_at),
+                "ended_at": session.ended_at and iso(session.ended_at),
+                "ip": session.ip,
+                "user_agent": session.user_agent,
+            }
+            for session in sessions
+        ],
+    }
+
+
+def _session_key(user_id: int) -> str | None:
+    """Return the newest session_key of a user; None if there is none, or none to be read."""
+    with reading() as connection:
+        sealed = connection.execute(select(User.session_key).where(User.id == user_id)).scalar()
+    return None if sealed is None else keyring().unseal(sealed)
+
+
+def _locked(tx: Transaction, login: Login) -> User | None:
+    return tx.scalars(
+        select(User).where(User.appid == _appid(), User.openid == login.openid).with_for_update()
+    ).one_or_none()
+
+
+def _created(tx: Transaction, login: Login, moment: datetime) -> User:
+    """Make the user, unless another login did so at the same moment."""
+    values = {
+        "public_id": secrets.token_hex(12),
+        "appid": _appid(),
+        "openid": login.openid,
+        "created_at": moment,
+    }
+    tx.execute(_insert_or_lock(tx, values))
+    if bans.stands(tx, _appid(), login.openid):
+        raise ApiError("user_banned", reason="login of an erased user")
+    user = _locked(tx, login)
+    if user is None:
+        raise AssertionError("the row was inserted or found a moment ago")
+    if user.public_id == values["public_id"]:
+        audit.note(tx, "signup", user=user.public_id)
+    return user
+
+
+def _insert_or_lock(tx: Transaction, values: dict[str, Any]) -> Insert:
+    """Insert; where the row is there, take its lock (a failed INSERT's shared one deadlocks)."""
+    if tx.get_bind().dialect.name == "sqlite":
+        return sqlite.insert(User).values(values).on_conflict_do_nothing()
+    return mysql.insert(User).values(values).on_duplicate_key_update(appid=values["appid"])
+
+
+def _by_id(tx: Transaction, user_id: int) -> User:
+    user = tx.get(User, user_id, with_for_update=True)
+    if user is None:
+        raise ApiError("not_found")
+    return user
+
+
+def _appid() -> str:
+    return settings().appid

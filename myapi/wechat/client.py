@@ -1,0 +1,135 @@
+"""The client of WeChat's server API: the code of wx.login in, the user out."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from .errors import ADVICE, Misconfigured, TooManyWaiting, WeChatError
+from .replies import Login, read_login
+from .transport import Transport
+
+log = logging.getLogger("myapi.wechat")
+
+#: Seconds before the one retry after errcode -1, "system busy".
+RETRY_PAUSE = 0.1
+
+
+class WeChatClient:
+    """Calls WeChat for one mini program. Threads share it; so may processes, from before a fork.
+
+    >>> login = WeChatClient("wx0123456789abcdef", secret).code_to_session(code)
+    """
+
+    appid: str
+
+    def __init__(
+        self,
+        appid: str,
+        secret: str,
+        *,
+        base_url: str = "https://api.weixin.qq.com",
+        timeout: float = 3.0,
+        concurrency: int = 8,
+        proxies: Mapping[str, str] | None = None,
+        on_call: Callable[[str, float], None] | None = None,
+    ) -> None:
+        """Prepare to call; no connection is opened yet.
+
+        `timeout` is the bound in seconds on a whole call, its retry included, and `concurrency`
+        how many callers may wait at once. `proxies` is a mapping of scheme to URL; none is taken
+        from the environment. `on_call` hears of each call: "ok" or the error's name, and seconds.
+        """
+        if timeout <= 0 or concurrency < 1:
+            raise ValueError("timeout must be above 0, concurrency at least 1")
+        self.appid = appid
+        self._secret = secret
+        self._timeout = timeout
+        self._concurrency = concurrency
+        self._places = threading.BoundedSemaphore(concurrency)
+        self._mine = threading.local()
+        self._on_call = on_call or (lambda outcome, seconds: None)
+        self._transport = Transport(
+            f"{base_url.rstrip('/')}/sns/jscode2session",
+            connections=concurrency,
+            proxies=proxies,
+        )
+
+    def __repr__(self) -> str:
+        return f"WeChatClient({self.appid!r})"
+
+    def code_to_session(self, code: str) -> Login:
+        """Exchange a code from wx.login, which works once. Raises a WeChatError.
+
+        Takes a place for as long as it lasts, unless this thread holds one already.
+        Source: code2Session, GET /sns/jscode2session.
+        """
+        with self.slot():
+            started = time.monotonic()
+            try:
+                login = self._exchange(code, started + self._timeout)
+            except WeChatError as error:
+                self._report_failure(error, time.monotonic() - started)
+                raise
+            self._on_call("ok", time.monotonic() - started)
+            return login
+
+    @contextmanager
+    def slot(self) -> Iterator[None]:
+        """Hold one of the `concurrency` places, or raise TooManyWaiting at once.
+
+        For a caller that goes on waiting after the call: the calls that its thread makes inside,
+        and further slots, take no second place. No call lasts longer than its time, so a place
+        is free again when its holder leaves, and not later.
+        """
+        if getattr(self._mine, "held", False):
+            yield
+            return
+        if not self._places.acquire(blocking=False):
+            self._on_call(TooManyWaiting.name, 0.0)
+            raise TooManyWaiting(f"all {self._concurrency} places are taken")
+        self._mine.held = True
+        try:
+            yield
+        finally:
+            self._mine.held = False
+            self._places.release()
+
+    def close(self) -> None:
+        """Close the connections that are kept. A later call opens new ones."""
+        self._transport.close()
+
+    def _exchange(self, code: str, deadline: float) -> Login:
+        try:
+            return self._exchange_once(code, deadline)
+        except WeChatError as error:
+            if error.errcode != -1 or deadline - time.monotonic() <= RETRY_PAUSE:
+                raise
+        time.sleep(RETRY_PAUSE)
+        return self._exchange_once(code, deadline)
+
+    def _exchange_once(self, code: str, deadline: float) -> Login:
+        query = {
+            "appid": self.appid,
+            "secret": self._secret,
+            "js_code": code,
+            "grant_type": "authorization_code",
+        }
+        return read_login(self._transport.get(query, deadline), hide=(self._secret, code))
+
+    def _report_failure(self, error: WeChatError, seconds: float) -> None:
+        advice = ADVICE.get(error.errcode or 0, "")
+        log.log(
+            logging.ERROR if isinstance(error, Misconfigured) else logging.WARNING,
+            "WeChat gave no login: %s%s",
+            error,
+            f". What to do: {advice}" if advice else "",
+            extra={
+                "event": "wechat_failed",
+                "outcome": error.name,
+                "errcode": error.errcode,
+                "ms": round(seconds * 1000, 1),
+            },
+        )
+        self._on_call(error.name, seconds)

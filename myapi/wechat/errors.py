@@ -1,0 +1,117 @@
+"""What can go wrong with WeChat: a small family, one class an answer to the phone.
+
+`name` is the stable name of the error in the API's registry. `detail` is for logs alone: it holds
+an errmsg or an exception's class name, and never a secret, a code or a session_key.
+"""
+
+# ruff: noqa: N818 - they are named for what happened, and their base ends in Error.
+
+from typing import ClassVar
+
+
+class WeChatError(Exception):
+    """A call to WeChat that brought no login. Catch this one for them all."""
+
+    #: The name in the API's registry of errors.
+    name: ClassVar[str] = "wechat_unavailable"
+
+    def __init__(self, detail: str = "", errcode: int | None = None) -> None:
+        """`errcode` is WeChat's own, where it gave one."""
+        super().__init__(detail, errcode)
+        self.detail = detail
+        self.errcode = errcode
+
+    def __str__(self) -> str:
+        code = "" if self.errcode is None else f" (errcode {self.errcode})"
+        return f"{self.name}{code}: {self.detail}"
+
+
+class CodeInvalid(WeChatError):
+    """The code is wrong, missing or too old: the phone needs a fresh one from wx.login."""
+
+    name = "login_code_invalid"
+
+
+class CodeUsed(CodeInvalid):
+    """The code was good, and has been exchanged before: perhaps by a request that was resent."""
+
+
+class UserBlocked(WeChatError):
+    """WeChat itself holds this user for a risk."""
+
+    name = "wechat_blocked_user"
+
+
+class QuotaExceeded(WeChatError):
+    """WeChat's own limit, by the minute or by the day."""
+
+    name = "rate_limited"
+
+
+class Misconfigured(WeChatError):
+    """The AppID, its secret or the list of allowed addresses: only the operator can mend it."""
+
+    name = "wechat_misconfigured"
+
+
+class Unavailable(WeChatError):
+    """Busy even after the retry, no connection, or an answer that cannot be used."""
+
+    name = "wechat_unavailable"
+
+
+class Timeout(WeChatError):
+    """No whole answer within the time that a call may take."""
+
+    name = "wechat_timeout"
+
+
+class TooManyWaiting(WeChatError):
+    """Every place is taken by a call that still waits for WeChat."""
+
+    name = "service_unavailable"
+
+
+#: errcode → what it means for a login. One that is not here is Unavailable, with its errcode kept.
+#: Source: the pages of code2Session and getStableAccessToken; 40163 is returned, though on neither.
+ERRCODES: dict[int, type[WeChatError]] = {
+    -1: Unavailable,  # busy
+    40001: Unavailable,  # access_token wrong: ours to renew, nobody's configuration
+    40002: Misconfigured,  # grant_type
+    40013: Misconfigured,  # AppID
+    40029: CodeInvalid,
+    40125: Misconfigured,  # secret
+    40163: CodeUsed,
+    40164: Misconfigured,  # this server's address is not on the list
+    40226: UserBlocked,
+    40243: Misconfigured,  # secret frozen
+    41002: Misconfigured,  # AppID missing
+    41004: Misconfigured,  # secret missing
+    41008: CodeInvalid,  # code missing
+    42001: Unavailable,  # access_token too old
+    44990: QuotaExceeded,
+    44991: QuotaExceeded,
+    45009: QuotaExceeded,  # by the day
+    45011: QuotaExceeded,  # by the minute
+    89503: Misconfigured,  # an administrator has yet to approve this server's address
+    89506: Misconfigured,  # … has refused it twice, for 24 hours
+    89507: Misconfigured,  # … has refused it, for an hour
+}
+
+#: What the operator can do about it, by errcode.
+ADVICE: dict[int, str] = {
+    40013: "the AppID is not that of a mini program: compare it with the console, 开发设置",
+    40125: "the AppSecret does not belong to this AppID: compare, or reset it in the console",
+    40243: "the AppSecret is frozen: unfreeze it in the console, 开发设置",
+    40164: "the address of this server is not on the console's IP list (IP白名单)",
+    41002: "the AppID is empty",
+    41004: "the AppSecret is empty",
+    89503: "an administrator has to approve the address of this server on the phone",
+    89506: "an administrator refused the address of this server twice: wait 24 hours",
+    89507: "an administrator refused the address of this server: wait an hour",
+}
+
+
+def error_for(errcode: int, errmsg: str) -> WeChatError:
+    """Make the error that an errcode stands for. `errmsg` has been made harmless before."""
+    return ERRCODES.get(errcode, Unavailable)(errmsg, errcode)

@@ -1,0 +1,94 @@
+"""Reading what code2Session answers: nothing in it is trusted before it has been looked at."""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from urllib.parse import quote, quote_plus
+
+from .errors import Unavailable, error_for
+
+#: The longest errmsg that goes to a log, in characters.
+ERRMSG_LIMIT = 200
+
+_ID = re.compile(r"[!-~]{1,128}")
+
+
+@dataclass(frozen=True)
+class Login:
+    """Who the code was for. The session_key opens this user's data, and stays on the server."""
+
+    openid: str
+    session_key: str = field(repr=False)
+    unionid: str | None = None
+
+
+def read_login(body: bytes, *, hide: Iterable[str]) -> Login:
+    """Read a login out of a reply, or raise the WeChatError that it stands for.
+
+    `hide` are the request's own secrets: an errmsg that repeats one goes on without it.
+    Source: code2Session, where `errcode` is left out or 0 when all went well.
+    """
+    reply = _json_object(body)
+    errcode = reply.get("errcode", 0)
+    if type(errcode) is not int or abs(errcode) >= 2**31:
+        raise Unavailable("errcode is no integer")
+    if errcode:
+        raise error_for(errcode, harmless(reply.get("errmsg"), hide))
+    return Login(
+        openid=_identifier(reply, "openid"),
+        session_key=_session_key(reply),
+        unionid=_identifier(reply, "unionid") if reply.get("unionid") else None,
+    )
+
+
+def harmless(errmsg: object, hide: Iterable[str]) -> str:
+    """Make `errmsg` fit for a log: one short printable line that repeats nothing of `hide`."""
+    if not isinstance(errmsg, str):
+        return ""
+    # Unprintable ones go first: one in the midst of a secret would keep it from being found.
+    text = "".join(character for character in errmsg if character.isprintable())
+    for secret in filter(None, hide):
+        for spelling in (
+            secret,
+            quote(secret, errors="replace"),
+            quote_plus(secret, errors="replace"),
+        ):
+            text = text.replace(spelling, "***")
+    return text[:ERRMSG_LIMIT]
+
+
+def _json_object(body: bytes) -> dict[str, object]:
+    """JSON whatever the Content-Type says: the real one says text/plain."""
+    try:
+        reply = json.loads(body.decode("utf-8"))
+    except (ValueError, RecursionError):
+        reply = None
+    # Raised out here, since a JSON error keeps the whole reply, and that may hold a session_key.
+    if not isinstance(reply, dict):
+        raise Unavailable("not a JSON object")
+    return reply
+
+
+def _identifier(reply: dict[str, object], name: str) -> str:
+    value = reply.get(name)
+    if not isinstance(value, str) or not _ID.fullmatch(value):
+        raise Unavailable(f"{name} is unusable")
+    return value
+
+
+def _session_key(reply: dict[str, object]) -> str:
+    """Base64 of an AES-128 key, kept as the text it came as."""
+    value = reply.get("session_key")
+    if not isinstance(value, str) or _decoded_length(value) != 16:
+        raise Unavailable("session_key is unusable")
+    return value
+
+
+def _decoded_length(text: str) -> int:
+    try:
+        return len(base64.b64decode(text, validate=True))
+    except (binascii.Error, ValueError):
+        return -1

@@ -1,0 +1,59 @@
+"""What the tests need of the machine: a test that lacks it is skipped, and the run says so last.
+
+Where nothing may be skipped (`MYAPI_TEST_NOTHING_SKIPPED=1`), a skip fails the run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from typing import Any, Protocol
+
+import pytest
+
+NOTHING_SKIPPED = "MYAPI_TEST_NOTHING_SKIPPED"
+
+
+class Need(Protocol):
+    def available(self) -> str | None: ...
+
+
+def need(*servers: Need) -> None:
+    """Skip the test that asks, unless all of these (such as `MariaDB`) can be used here."""
+    for server in servers:
+        reason = server.available()
+        if reason is not None:
+            pytest.skip(reason)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if _strict() and _skipped(session.config) and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # the outermost writes last
+def pytest_terminal_summary(terminalreporter: Any) -> Any:
+    result = yield
+    skipped = _skipped(terminalreporter.config)
+    if skipped:
+        terminalreporter.section("skipped: something is missing", yellow=True)
+        for reason, tests in sorted(skipped.items()):
+            files = sorted({test.partition("::")[0] for test in tests})
+            terminalreporter.line(f"{len(tests):5}  {reason}  ({', '.join(files)})")
+        if _strict():
+            terminalreporter.line(f"{NOTHING_SKIPPED} is set: skips fail this run", red=True)
+    return result
+
+
+def _strict() -> bool:
+    return os.environ.get(NOTHING_SKIPPED, "") not in ("", "0")
+
+
+def _skipped(config: pytest.Config) -> dict[str, set[str]]:
+    """Return the tests that were skipped, by reason; nothing in a worker of a parallel run."""
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    skipped = defaultdict(set)
+    for report in reporter.stats.get("skipped", []) if reporter else []:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+        skipped[str(reason).removeprefix("Skipped: ")].add(report.nodeid)
+    return skipped

@@ -1,0 +1,421 @@
+"""Real servers for tests: each on a free loopback port, in a folder of its own.
+
+    with MariaDB() as server:
+        url = server.create_database("shop")
+
+Whatever ends the tests, be it a failure, Ctrl-C or `kill -9`, ends these servers with them.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pymysql
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+HOST = "127.0.0.1"
+_SBIN = ("/usr/sbin", "/usr/local/sbin", "/sbin")  # often not on the PATH of a plain user
+
+# Lives in a session of its own and reads the id of the process group to end from us, a line
+# each time it changes. Our end of the pipe closes when we end, however we end.
+_WATCHER = """
+group=
+while read -r line; do group=$line; done
+[ -z "$group" ] || kill -9 "-$group" 2>/dev/null
+rm -rf "$1"
+"""
+
+
+class ServerError(Exception):
+    """A server that did not start; the message ends with the last lines of its log."""
+
+
+class Server:
+    """A program in its own process group and folder. `stop()` keeps the folder, `close()` not."""
+
+    programs: ClassVar[tuple[str, ...]]
+    package: ClassVar[str]  # Debian's
+    patience: ClassVar[float] = 20.0  # seconds, to start and to stop
+
+    @classmethod
+    def available(cls) -> str | None:
+        """Return None, or why this server cannot be used here and what to install."""
+        for program in cls.programs:
+            if _find(program) is None:
+                return f"{program} not found: apt install {cls.package}"
+        return None
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self._folder: Path | None = None
+        self._watcher: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def command(self) -> list[str]:
+        raise NotImplementedError
+
+    def prepare(self) -> None:
+        """Fill the new folder, before the first start."""
+
+    def ready(self) -> bool:
+        return _accepts(self.port)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Start, on the same port and with the same data as the last time."""
+        try:
+            if self._folder is None:
+                self._open_folder()
+                self.prepare()
+            self._spawn(self.command())
+            self._await_ready()
+        except BaseException:
+            self.close()
+            raise
+
+    def stop(self) -> None:
+        """Ask it to end, wait, and kill what has not ended."""
+        if self._process is None:
+            return
+        if self._process.poll() is None:
+            self.thaw()
+            self._process.terminate()
+            try:
+                self._process.wait(self.patience)
+            except subprocess.TimeoutExpired:
+                self._signal(signal.SIGKILL)
+        self._forget()
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        self._signal(signal.SIGKILL)
+        self._forget()
+
+    def freeze(self) -> None:
+        """Let it hold its connections and answer nothing, until `thaw()`."""
+        self._signal(signal.SIGSTOP)
+        if hasattr(os, "waitid"):  # not on macOS before Python 3.13
+            os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def close(self) -> None:
+        """Stop, and remove the folder."""
+        self.stop()
+        if self._watcher is not None:
+            self._watcher.communicate()
+        self._watcher = self._folder = None
+
+    @property
+    def pid(self) -> int:
+        if self._process is None:
+            raise ServerError(f"{self.programs[0]} is not running")
+        return self._process.pid
+
+    @property
+    def folder(self) -> Path:
+        if self._folder is None:
+            raise ServerError(f"{self.programs[0]} has not been started")
+        return self._folder
+
+    def log(self) -> str:
+        """Return what the server has written to stdout and stderr so far."""
+        return (self.folder / "log").read_text(errors="replace")
+
+    def _open_folder(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="myapi-", dir=_memory_folder()))
+        self._watcher = subprocess.Popen(
+            ["/bin/sh", "-c", _WATCHER, "sh", str(self._folder)],
+            stdin=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def _spawn(self, command: list[str]) -> None:
+        program = _find(command[0])
+        if program is None:
+            raise ServerError(self.available())
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [program, *command[1:]],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                start_new_session=True,
+            )
+        self._watch(str(self._process.pid))
+
+    def _run(self, command: list[str]) -> None:
+        self._spawn(command)
+        status = self._process.wait(self.patience)
+        self._forget()
+        if status != 0:
+            raise self._failure(f"{command[0]} ended with status {status}")
+
+    def _await_ready(self) -> None:
+        name = self.programs[0]
+        deadline = time.monotonic() + self.patience
+        while not self.ready():
+            status = self._process.poll()
+            if status is not None:
+                raise self._failure(f"{name} ended with status {status}")
+            if time.monotonic() > deadline:
+                raise self._failure(f"{name} was not ready after {self.patience:g} s")
+            time.sleep(0.01)
+
+    def _failure(self, message: str) -> ServerError:
+        tail = "\n".join(self.log().splitlines()[-20:])
+        return ServerError(f"{message}; its log ends with:\n{tail}")
+
+    def _signal(self, number: int) -> None:
+        if self._process is not None and self._process.poll() is None:
+            os.killpg(self._process.pid, number)
+
+    def _forget(self) -> None:
+        if self._process is not None:
+            self._process.wait()
+            self._process = None
+            self._watch("")
+
+    def _watch(self, group: str) -> None:
+        self._watcher.stdin.write(f"{group}\n")
+        self._watcher.stdin.flush()
+
+
+class MariaDB(Server):
+    """An empty MariaDB; keyword arguments are lines of its configuration.
+
+    It is as durable as in production unless `innodb_flush_log_at_trx_commit=2` says otherwise;
+    where its folder is in memory, that gains nothing.
+    """
+
+    programs = ("mariadbd", "mariadb-install-db")
+    package = "mariadb-server"
+    user = "myapi"
+    password = "a-password-for-tests"
+
+    def __init__(self, **options: object) -> None:
+        super().__init__()
+        self._options = options
+
+    def url(self, database: str) -> str:
+        who = f"{self.user}:{self.password}@{HOST}:{self.port}"
+        return f"mysql+pymysql://{who}/{database}?charset=utf8mb4"
+
+    def create_database(self, name: str) -> str:
+        """Return the URL of the new database."""
+        self.execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
+        return self.url(name)
+
+    def execute(self, sql: str, *args: object, database: str | None = None) -> list[Any]:
+        """Run one statement as a user who may do anything, and return its rows."""
+        with self._connect(database) as connection, connection.cursor() as cursor:
+            cursor.execute(sql, args or None)
+            connection.commit()
+            return list(cursor.fetchall())
+
+    def command(self) -> list[str]:
+        return ["mariadbd", f"--defaults-file={self.folder}/my.cnf"]
+
+    def prepare(self) -> None:
+        options = self._defaults() | self._options
+        lines = "".join(f"{name} = {value}\n" for name, value in options.items())
+        (self.folder / "my.cnf").write_text(f"[mariadbd]\n{lines}")
+        (self.folder / "init.sql").write_text(
+            f"CREATE USER IF NOT EXISTS '{self.user}'@'%' IDENTIFIED BY '{self.password}';\n"
+            f"GRANT ALL ON *.* TO '{self.user}'@'%';\n"
+        )
+        self._run(
+            [
+                "mariadb-install-db",
+                f"--defaults-file={self.folder}/my.cnf",
+                "--auth-root-authentication-method=normal",
+                "--skip-name-resolve",
+                "--skip-test-db",
+            ]
+        )
+        with (self.folder / "my.cnf").open("a") as config:
+            config.write(f"init_file = {self.folder}/init.sql\n")
+
+    def ready(self) -> bool:
+        try:
+            self._connect().close()
+        except pymysql.MySQLError:
+            return False
+        return True
+
+    def _connect(self, database: str | None = None) -> pymysql.Connection:
+        return pymysql.connect(
+            host=HOST,
+            port=self.port,
+            user=self.user,
+            password=self.password,
+            database=database,
+            charset="utf8mb4",
+            connect_timeout=5,
+            read_timeout=10,
+            write_timeout=10,
+        )
+
+    def _defaults(self) -> dict[str, object]:
+        """Small buffers for a quick start; nothing here makes a query mean something else."""
+        as_root = {"user": "root"} if os.geteuid() == 0 else {}
+        return as_root | {
+            "datadir": f"{self.folder}/data",
+            "socket": f"{self.folder}/socket",
+            "pid_file": f"{self.folder}/pid",
+            "bind_address": HOST,
+            "port": self.port,
+            "skip_name_resolve": "ON",
+            "character_set_server": "utf8mb4",
+            "innodb_buffer_pool_size": "16M",
+            "innodb_log_file_size": "8M",
+            "innodb_log_buffer_size": "2M",
+            "innodb_flush_method": "fsync",
+            "innodb_use_native_aio": "OFF",
+            "innodb_buffer_pool_dump_at_shutdown": "OFF",
+            "innodb_buffer_pool_load_at_startup": "OFF",
+            "aria_pagecache_buffer_size": "4M",
+            "key_buffer_size": "1M",
+        }
+
+
+class Redis(Server):
+    """An empty Redis that keeps nothing."""
+
+    programs = ("redis-server",)
+    package = "redis-server"
+
+    @property
+    def url(self) -> str:
+        return f"redis://{HOST}:{self.port}/0"
+
+    def command(self) -> list[str]:
+        where = ["--bind", HOST, "--port", str(self.port), "--dir", str(self.folder)]
+        return ["redis-server", *where, "--save", "", "--appendonly", "no"]
+
+    def ready(self) -> bool:
+        try:
+            with socket.create_connection((HOST, self.port), timeout=5) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(16).startswith(b"+PONG")
+        except OSError:
+            return False
+
+
+class Nginx(Server):
+    """An Nginx with `config` as what stands inside `http { … }`.
+
+    In it `@PORT@` becomes the port to listen on and `@FOLDER@` the server's folder.
+    """
+
+    programs = ("nginx",)
+    package = "nginx"
+
+    def __init__(self, config: str) -> None:
+        super().__init__()
+        self._config = config
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    def command(self) -> list[str]:
+        return ["nginx", "-p", str(self.folder), "-c", f"{self.folder}/nginx.conf"]
+
+    def prepare(self) -> None:
+        kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+        folders = "\n".join(f"{kind}_temp_path {self.folder}/{kind};" for kind in kinds)
+        config = f"""
+            {"user root root;" if os.geteuid() == 0 else ""}
+            daemon off;
+            worker_processes 1;
+            pid {self.folder}/pid;
+            error_log stderr notice;
+            events {{ worker_connections 512; }}
+            http {{
+            access_log off;
+            {folders}
+            {self._config}
+            }}
+        """
+        config = config.replace("@PORT@", str(self.port)).replace("@FOLDER@", str(self.folder))
+        (self.folder / "nginx.conf").write_text(config)
+
+
+class BlackHole:
+    """A port that takes any connection and never answers."""
+
+    @classmethod
+    def available(cls) -> str | None:
+        return None
+
+    def __enter__(self) -> Self:
+        # The kernel completes the handshakes; nobody need ever call accept().
+        self._socket = socket.create_server((HOST, 0), backlog=1024)
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._socket.close()
+
+    @property
+    def port(self) -> int:
+        return self._socket.getsockname()[1]
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on, below those the system hands to clients.
+
+    So no outgoing connection can take it, not even while its server is stopped for a while.
+    """
+    while True:
+        # not `random`: other tests seed it, and then parallel runs would pick alike
+        port = 20000 + secrets.randbelow(10000)
+        try:
+            with socket.create_server((HOST, port)):
+                return port
+        except OSError:
+            continue
+
+
+def _find(program: str) -> str | None:
+    return shutil.which(program) or shutil.which(program, path=os.pathsep.join(_SBIN))
+
+
+def _accepts(port: int) -> bool:
+    try:
+        with socket.create_connection((HOST, port), timeout=5):
+            return True
+    except OSError:
+        return False
+
+
+def _memory_folder() -> str | None:
+    """Return a folder in memory where there is one with room to spare, else the usual one."""
+    folder = "/dev/shm"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return None
+    return folder if shutil.disk_usage(folder).free > 512 * 2**20 else None

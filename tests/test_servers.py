@@ -1,0 +1,129 @@
+"""The servers that other tests lean on start, answer, freeze and leave nothing behind."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pymysql
+import pytest
+import redis
+import requests
+
+from tests.requirements import need
+from tests.servers import HOST, BlackHole, MariaDB, Nginx, Redis, ServerError
+
+ROOT = Path(__file__).parent.parent
+HELLO = 'server { listen 127.0.0.1:@PORT@; location / { return 200 "hello"; } }'
+
+
+def test_mariadb_keeps_its_data_over_a_restart() -> None:
+    need(MariaDB)
+    with MariaDB(max_connections=17) as server:
+        server.create_database("shop")
+        server.execute("CREATE TABLE word (text VARCHAR(9))", database="shop")
+        server.execute("INSERT INTO word VALUES (%s)", "🐼", database="shop")
+        server.stop()
+        with pytest.raises(pymysql.OperationalError):
+            server.execute("SELECT 1")
+        server.start()
+        assert server.execute("SELECT text FROM word", database="shop") == [("🐼",)]
+        assert server.execute("SELECT @@max_connections") == [(17,)]
+
+
+def test_mariadb_keeps_what_was_committed_over_a_crash() -> None:
+    need(MariaDB)
+    with MariaDB() as server:
+        server.create_database("shop")
+        server.kill()
+        server.start()
+        assert ("shop",) in server.execute("SHOW DATABASES")
+
+
+def test_redis_answers_and_forgets_all_when_it_stops() -> None:
+    need(Redis)
+    with Redis() as server, redis.Redis.from_url(server.url, socket_timeout=5) as client:
+        client.set("word", "kept")
+        assert client.get("word") == b"kept"
+        server.stop()
+        server.start()
+        assert client.get("word") is None
+
+
+def test_a_frozen_server_answers_nothing_until_it_thaws() -> None:
+    need(Redis)
+    with Redis() as server, redis.Redis.from_url(server.url, socket_timeout=0.3) as client:
+        client.ping()
+        server.freeze()
+        with pytest.raises(redis.TimeoutError):
+            client.ping()
+        server.thaw()
+        assert server.ready()
+
+
+def test_a_frozen_server_can_be_stopped() -> None:
+    need(Redis)
+    with Redis() as server:
+        server.freeze()
+        before = time.monotonic()
+        server.stop()
+        assert time.monotonic() - before < server.patience
+
+
+def test_nginx_serves_what_its_configuration_says() -> None:
+    need(Nginx)
+    with Nginx(HELLO) as server:
+        assert requests.get(server.url, timeout=5).text == "hello"
+        folder = server.folder
+    with pytest.raises(requests.ConnectionError):
+        requests.get(server.url, timeout=5)
+    assert not folder.exists()
+
+
+def test_a_server_that_cannot_start_shows_its_log() -> None:
+    need(Nginx)
+    with pytest.raises(ServerError, match='unknown directive "nonsense"'):
+        Nginx("nonsense on;").start()
+
+
+def test_a_black_hole_takes_a_connection_and_never_answers() -> None:
+    with BlackHole() as hole, socket.create_connection((HOST, hole.port), timeout=1) as client:
+        client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        client.settimeout(0.05)
+        with pytest.raises(TimeoutError):
+            client.recv(1)
+
+
+def test_what_is_missing_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.servers._find", lambda _program: None)
+    assert MariaDB.available() == "mariadbd not found: apt install mariadb-server"
+
+
+def test_servers_end_with_a_run_that_is_killed() -> None:
+    need(Nginx)
+    code = f"""
+import sys, time
+from tests.servers import Nginx
+server = Nginx({HELLO!r})
+server.start()
+print(server.port, server.folder, flush=True)
+time.sleep(60)
+"""
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as run:
+        port, folder = run.stdout.readline().split()
+        requests.get(f"http://{HOST}:{port}", timeout=5)
+        os.kill(run.pid, signal.SIGKILL)
+    _await(lambda: not Path(folder).exists())
+    with pytest.raises(requests.ConnectionError):
+        requests.get(f"http://{HOST}:{port}", timeout=5)
+
+
+def _await(condition, seconds: float = 5) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -1,0 +1,5 @@
+"""The WSGI entry point, for Gunicorn and for the flask command."""
+
+from myapi import create_app
+
+app = create_app()
