@@ -27,7 +27,7 @@ test: tools  ## run the tests, as in: make test ARGS='-k login'
 lint: tools types  ## check style, types and import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 types: tools  ## check types alone
 	$(BIN)/mypy

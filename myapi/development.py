@@ -11,7 +11,7 @@ REAL_WECHAT = Settings().wechat_base_url
 
 def sandbox(settings: Settings) -> Sandbox:
     """Return the sandbox whose state all processes of this checkout share."""
-    return Sandbox(settings.instance_path / "sandbox.db")
+    return _sandbox(settings.instance_path)
 
 
 def sandbox_url(settings: Settings) -> str:
@@ -22,7 +22,12 @@ def sandbox_url(settings: Settings) -> str:
 
 
 @functools.cache
+def _sandbox(instance: Path) -> Sandbox:
+    return Sandbox(instance / "sandbox.db")
+
+
+@functools.cache
 def _serve(instance: Path) -> str:
-    server = SandboxServer(Sandbox(instance / "sandbox.db"))
+    server = SandboxServer(_sandbox(instance))
     server.start()
     return server.url

@@ -11,10 +11,9 @@ from flask import g, has_request_context
 
 from myapi.settings import Settings
 
-LEVELS = {"WARNING": "warn"}
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 SECRETS = re.compile(
-    r"""((?:secret|js_code|code|session_key|access_token|token|password|passwd)["']?\s*[=:]\s*["']?)"""
+    r"""(\b(?:app_?secret|secret|js_code|code|session_key|access_token|token|password|passwd)["']?\s*[=:]\s*["']?)"""
     r"""[^\s"'&,})]+""",
     re.IGNORECASE,
 )
@@ -24,14 +23,31 @@ USERINFO = re.compile(r"(://[^\s:/@]*:)[^\s@]+@")
 
 def init_app(settings: Settings) -> None:
     """Send what is logged to stderr, once per process, in the format of the settings."""
-    formatter = JsonFormatter() if settings.log_format == "json" else TextFormatter()
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(formatter)
+    handler.setFormatter(_formatter(settings))
     root = logging.getLogger()
     for old in [h for h in root.handlers if isinstance(h.formatter, JsonFormatter | TextFormatter)]:
         root.removeHandler(old)
     root.addHandler(handler)
     logging.getLogger("myapi").setLevel(logging.INFO)
+
+
+def for_gunicorn(settings: Settings) -> dict[str, Any]:
+    """Have Gunicorn's own lines in the same format (the shape is that of logging.config)."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"myapi": {"()": _formatter, "settings": settings}},
+        "root": {"level": "WARNING"},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "myapi"}},
+        "loggers": {
+            "gunicorn.error": {"handlers": ["stderr"], "level": "INFO", "propagate": False}
+        },
+    }
+
+
+def _formatter(settings: Settings) -> logging.Formatter:
+    return JsonFormatter() if settings.log_format == "json" else TextFormatter()
 
 
 class JsonFormatter(logging.Formatter):

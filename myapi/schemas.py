@@ -85,6 +85,18 @@ class DecryptRequest(Struct, rename={"encrypted_data": "encryptedData", "raw_dat
         return self.raw_data, self.signature
 
 
+class SandboxEncryptRequest(Struct):
+    """`openid` may be the NAME of a code as well."""
+
+    openid: Annotated[str, Meta(min_length=1, max_length=128)]
+    data: dict[str, Any]
+
+
+class SandboxFaultRequest(Struct):
+    kind: str | int
+    times: int
+
+
 class UserOut(Struct):
     id: str
     nickname: str | None

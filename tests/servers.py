@@ -251,6 +251,7 @@ class MariaDB(Server):
                 "--auth-root-authentication-method=normal",
                 "--skip-name-resolve",
                 "--skip-test-db",
+                "--force",  # even where the machine's own name has no address
             ]
         )
         with (self.folder / "my.cnf").open("a") as config:

@@ -2,9 +2,12 @@
 
 from flask import Flask
 
-from myapi.api import auth, health, hello, me
+from myapi.api import auth, health, hello, me, sandbox
+from myapi.extensions import settings
 
 
 def init_app(app: Flask) -> None:
     for blueprint in (hello.bp, auth.bp, me.bp, health.bp):
         app.register_blueprint(blueprint)
+    if settings().sandbox:
+        app.register_blueprint(sandbox.bp)

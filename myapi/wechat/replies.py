@@ -51,13 +51,18 @@ def harmless(errmsg: object, hide: Iterable[str]) -> str:
     # Unprintable ones go first: one in the midst of a secret would keep it from being found.
     text = "".join(character for character in errmsg if character.isprintable())
     for secret in filter(None, hide):
-        for spelling in (
-            secret,
-            quote(secret, errors="replace"),
-            quote_plus(secret, errors="replace"),
-        ):
+        for spelling in (secret, *_encoded(secret)):
             text = text.replace(spelling, "***")
     return text[:ERRMSG_LIMIT]
+
+
+def _encoded(secret: str) -> list[str]:
+    """List the spellings that a URL may have for it."""
+    return [
+        quote(secret, safe="", errors="replace"),
+        quote(secret, errors="replace"),
+        quote_plus(secret, errors="replace"),
+    ]
 
 
 def _json_object(body: bytes) -> dict[str, object]:

@@ -19,9 +19,6 @@ FAULTS = {
     "redirect": "status 302 back to the same place",
 }
 
-_PAGE = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
-_HUGE = 10 * 1024 * 1024
-
 
 class Reply(NamedTuple):
     """An HTTP answer as it goes out."""
@@ -49,14 +46,19 @@ def errcode_of(kind: str | None) -> int | None:
 
 def spoiled(kind: str | None, reply: Reply, path: str) -> Reply:
     """Put the reply of a fault in the place of the right one, for those that are only content."""
-    replies = {
-        "http_500": Reply(500),
-        "http_502_html": Reply(502, _PAGE, "text/html"),
-        "html": Reply(200, _PAGE, "text/html"),
-        "empty": Reply(200),
-        "wrong_types": Reply(200, b'{"errcode": "0", "openid": 17, "session_key": ["x"]}'),
-        # White space before a right answer: only its length is wrong.
-        "huge": reply._replace(body=reply.body.rjust(_HUGE)) if kind == "huge" else reply,
-        "redirect": Reply(302, location=path),
-    }
-    return replies.get(kind or "", reply)
+    if kind == "huge":  # only its length is wrong: white space may stand before JSON
+        return reply._replace(body=reply.body.rjust(_HUGE))
+    if kind == "redirect":
+        return Reply(302, location=path)
+    return _CONTENT.get(kind or "", reply)
+
+
+_PAGE = b"<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
+_HUGE = 10 * 1024 * 1024
+_CONTENT = {
+    "http_500": Reply(500),
+    "http_502_html": Reply(502, _PAGE, "text/html"),
+    "html": Reply(200, _PAGE, "text/html"),
+    "empty": Reply(200),
+    "wrong_types": Reply(200, b'{"errcode": "0", "openid": 17, "session_key": ["x"]}'),
+}

@@ -1,29 +1,21 @@
 """What the sandbox remembers: users, codes that are used up, and the fault of the day.
 
-One SQLite file, which any number of threads and processes share. Nothing in it is worth keeping.
+All of it is in one file, which any number of threads and processes share: see `database`.
 """
 
 import base64
 import hashlib
 import json
 import sqlite3
-import threading
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
 from os import PathLike, urandom
 from pathlib import Path
 
 from ..crypto import encrypt_user_data, sign_raw_data
 from .codes import refusal, refused, visitor
+from .database import Database
 from .faults import fault_kind
-
-_TABLES = (
-    "CREATE TABLE IF NOT EXISTS users"
-    " (openid TEXT PRIMARY KEY, appid TEXT, name TEXT, session_key TEXT)",
-    "CREATE TABLE IF NOT EXISTS codes (digest BLOB PRIMARY KEY) WITHOUT ROWID",
-    "CREATE TABLE IF NOT EXISTS fault (kind TEXT, times INTEGER)",
-)
 
 _FIND_USER = """
     SELECT appid, session_key FROM users
@@ -41,8 +33,7 @@ class Sandbox:
 
     def __init__(self, path: str | PathLike[str]) -> None:
         """Keep the state in the file at `path`; it is made with its folder when needed."""
-        self._path = Path(path)
-        self._lock = threading.Lock()
+        self._database = Database(Path(path))
 
     def exchange(
         self, appid: str, secret: str, code: str, grant_type: str = "authorization_code"
@@ -57,7 +48,7 @@ class Sandbox:
         name, once = visitor(code)
         session_key = base64.b64encode(urandom(16)).decode("ascii")
         openid = self.openid(name, appid)
-        with self._transaction() as db:
+        with self._database.writing() as db:
             if once and not _use_up(db, appid, code):
                 return refusal(40163)
             # Replacing gives a new rowid, so the newest login comes last.
@@ -73,7 +64,7 @@ class Sandbox:
         `appid` says which. A watermark with the time is added where `data` has none. Raises
         UnknownUserError.
         """
-        with self._transaction() as db:
+        with self._database.reading() as db:
             found = db.execute(_FIND_USER, {"user": user, "appid": appid}).fetchone()
         if found is None:
             raise UnknownUserError(f"no user {user!r} has logged in on this sandbox")
@@ -101,40 +92,26 @@ class Sandbox:
         text = fault_kind(kind)
         if type(times) is not int or not 0 <= times < 2**31:
             raise ValueError("times is a whole number, 0 to end the fault")
-        with self._transaction() as db:
+        with self._database.writing() as db:
             db.execute("DELETE FROM fault")
             if times:
                 db.execute("INSERT INTO fault VALUES (?, ?)", (text, times))
 
     def take_fault(self) -> str | None:
         """Count one call, and return the kind of fault that it meets."""
-        with self._transaction() as db:
-            found = db.execute("SELECT kind FROM fault").fetchone()
-            if found is None:
+        with self._database.reading() as db:
+            if db.execute("SELECT kind FROM fault").fetchone() is None:
                 return None
+        with self._database.writing() as db:
+            # Another process may have taken the last one since.
+            found = db.execute("SELECT kind FROM fault").fetchone()
             db.execute("UPDATE fault SET times = times - 1")
             db.execute("DELETE FROM fault WHERE times < 1")
-        kind: str = found[0]
-        return kind
+        return None if found is None else str(found[0])
 
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """Open the file for one transaction: no connection is there when a process forks.
-
-        The lock is for this process's threads, which so wait their turn; SQLite's own waiting,
-        for other processes, asks again and again.
-        """
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            self._lock,
-            closing(sqlite3.connect(self._path, timeout=10, isolation_level=None)) as db,
-            db,
-        ):
-            db.execute("PRAGMA synchronous = OFF")
-            db.execute("BEGIN IMMEDIATE")
-            for table in _TABLES:
-                db.execute(table)
-            yield db
+    def close(self) -> None:
+        """Close the file. A later call opens it again."""
+        self._database.close()
 
 
 def _use_up(db: sqlite3.Connection, appid: str, code: str) -> bool:

@@ -1,0 +1,59 @@
+"""How Gunicorn serves the app. Every number that an operator may turn is a MYAPI_ setting."""
+
+import atexit
+import gc
+import os
+import shutil
+import sys
+import tempfile
+
+# Workers write their metrics here, side by side. It is known before myapi is imported, since
+# prometheus_client decides at its import; on a reload it is known already.
+if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="myapi-metrics-")
+    _owner = os.getpid()
+
+    @atexit.register
+    def _remove_metrics() -> None:
+        if os.getpid() == _owner:
+            shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
+
+
+from prometheus_client import multiprocess
+
+from myapi import logs
+from myapi.settings import Settings, SettingsError
+
+try:
+    settings = Settings.from_env()
+except SettingsError as error:
+    print(f"myapi does not start: {error}", file=sys.stderr)  # noqa: T201
+    sys.exit(SettingsError.exit_code)
+
+bind = settings.bind
+workers = settings.workers
+worker_class = "gthread"
+threads = settings.threads
+backlog = 2048
+
+timeout = 30  # s without a sign of life from a worker
+graceful_timeout = 30  # s for the requests under way, at a stop or a reload
+keepalive = 75  # s; longer than Nginx keeps an idle connection, so it is never us who closes
+
+http_parser = "python"
+limit_request_line = 4094
+limit_request_fields = 50
+control_socket_disable = True  # it would open a socket in the home folder
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
+
+accesslog = None  # the app writes one line a request itself
+logconfig_dict = logs.for_gunicorn(settings)
+
+
+def when_ready(server: object) -> None:
+    """Let the workers share the memory of what is imported by now."""
+    gc.freeze()
+
+
+def child_exit(server: object, worker: object) -> None:
+    multiprocess.mark_process_dead(worker.pid)  # type: ignore[attr-defined]

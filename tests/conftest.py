@@ -1,0 +1,179 @@
+"""What every test may ask for: `app`, `client`, `runner`, `sign_in`, `wechat`.
+
+A test that uses `app` runs once on SQLite and once on MariaDB.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import flask_migrate
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient, FlaskCliRunner
+from sqlalchemy import text
+from werkzeug.test import TestResponse
+
+from myapi import create_app
+from myapi.database import writing
+from myapi.extensions import Base, db
+from myapi.settings import Settings
+from myapi.wechat.sandbox import Sandbox, SandboxServer
+from tests.requirements import need, pytest_sessionfinish, pytest_terminal_summary
+from tests.servers import MariaDB
+
+__all__ = ["pytest_sessionfinish", "pytest_terminal_summary"]
+
+KEY = "a key of the tests alone, 0123456789"
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDB]:
+    """A MariaDB of this test process's own."""
+    need(MariaDB)
+    with MariaDB(innodb_flush_log_at_trx_commit=0) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def migrated_mariadb(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> str:
+    url = mariadb.create_database("myapi")
+    _migrate(url, tmp_path_factory.mktemp("mariadb"))
+    return url
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sqlite")
+    _migrate(f"sqlite:///{folder}/myapi.db", folder)
+    return folder / "myapi.db"
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """An empty, migrated database."""
+    if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "myapi.db")
+        yield f"sqlite:///{tmp_path}/myapi.db"
+    else:
+        yield request.getfixturevalue("migrated_mariadb")
+        server: MariaDB = request.getfixturevalue("mariadb")
+        for table in reversed(Base.metadata.sorted_tables):
+            server.execute(f"DELETE FROM {table.name}", database="myapi")
+
+
+@pytest.fixture
+def wechat(tmp_path: Path) -> Iterator[SandboxServer]:
+    """A WeChat of this test's own; `wechat.sandbox` tells it what to do."""
+    sandbox = Sandbox(tmp_path / "sandbox.db")
+    with SandboxServer(sandbox) as server:
+        yield server
+    sandbox.close()
+
+
+@pytest.fixture
+def make_app(
+    database_url: str, wechat: SandboxServer, tmp_path: Path
+) -> Iterator[Callable[..., Flask]]:
+    """Make apps on one database and one WeChat, with settings of the test's choice."""
+    made = []
+
+    def make(**settings: Any) -> Flask:
+        given: dict[str, Any] = {
+            "secret_keys": (KEY,),
+            "database_url": database_url,
+            "wechat_base_url": wechat.url,
+            "instance_path": tmp_path,
+            "log_format": "json",
+        }
+        app = create_app(Settings(**{**given, **settings}))
+        app.testing = True
+        made.append(app)
+        return app
+
+    yield make
+    for app in made:
+        close(app)
+
+
+def close(app: Flask) -> None:
+    with app.app_context():
+        for engine in db.engines.values():
+            engine.dispose()
+    made = app.extensions["wechat"]
+    if made.cache_info().currsize:
+        made().close()
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Flask]) -> Flask:
+    return make_app()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def runner(app: Flask) -> FlaskCliRunner:
+    return app.test_cli_runner()
+
+
+@dataclass
+class SignedIn:
+    """A phone that has logged in: calls carry its token."""
+
+    client: FlaskClient
+    token: str
+    user: dict[str, Any]
+    headers: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.headers = {"Authorization": f"Bearer {self.token}"}
+
+    def get(self, path: str) -> TestResponse:
+        return self.client.get(path, headers=self.headers)
+
+    def post(self, path: str, json: Any = None) -> TestResponse:
+        return self.client.post(path, headers=self.headers, json=json)
+
+    def put(self, path: str, json: Any = None) -> TestResponse:
+        return self.client.put(path, headers=self.headers, json=json)
+
+    def delete(self, path: str) -> TestResponse:
+        return self.client.delete(path, headers=self.headers)
+
+
+@pytest.fixture
+def sign_in(client: FlaskClient) -> Callable[..., SignedIn]:
+    """Log in with a code of the sandbox: `sign_in("alice")`."""
+
+    def sign_in(code: str = "alice", via: FlaskClient = client) -> SignedIn:
+        response = via.post("/api/auth/login", json={"code": code})
+        assert response.status_code == 200, response.text
+        data = response.get_json()["data"]
+        return SignedIn(via, data["token"], data["user"])
+
+    return sign_in
+
+
+@pytest.fixture
+def execute(app: Flask) -> Callable[..., Any]:
+    """Run SQL on the test's database, committed at once: `execute("UPDATE …", name=value)`."""
+
+    def execute(sql: str, **values: Any) -> Any:
+        with app.app_context(), writing() as tx:
+            result = tx.execute(text(sql), values)
+            return result.all() if result.returns_rows else result.rowcount
+
+    return execute
+
+
+def _migrate(url: str, instance: Path) -> None:
+    app = create_app(Settings(secret_keys=(KEY,), database_url=url, instance_path=instance))
+    with app.app_context():
+        flask_migrate.upgrade()
+    close(app)

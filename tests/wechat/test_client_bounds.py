@@ -1,0 +1,244 @@
+"""One bound on the whole call, whatever the server, the network or the name server does."""
+
+import contextlib
+import socket
+import threading
+import time
+
+import pytest
+
+from myapi import wechat
+from myapi.wechat.sandbox import FAULTS, SandboxServer
+
+GOOD = b'{"openid": "o", "session_key": "tiihtNczf5v6AKRyjwEUhQ=="}'
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(GOOD)
+
+#: Seconds until a bounded call is surely over, on a busy machine too. Unbounded ones take over 5.
+SOON = 3
+
+
+def outcome(client, code="alice"):
+    """Call, and return the error, which has to come soon."""
+    started = time.monotonic()
+    with pytest.raises(wechat.WeChatError) as caught:
+        client.code_to_session(code)
+    assert time.monotonic() - started < SOON
+    return caught.value
+
+
+def drip(data, pause=0.02):
+    """Send one byte at a time, for as long as it takes."""
+
+    def behave(server, connection):
+        server.read_request(connection)
+        for byte in data:
+            connection.sendall(bytes([byte]))
+            if server.closing.wait(pause):
+                break
+
+    return behave
+
+
+def silence(server, connection):
+    server.read_request(connection)
+    server.closing.wait()
+
+
+FAULT_ERRORS = {
+    "busy": wechat.Unavailable,
+    "slow": wechat.Timeout,
+    "drip": wechat.Timeout,
+    "drip_headers": wechat.Timeout,
+    "closed": wechat.Unavailable,
+    "http_500": wechat.Unavailable,
+    "http_502_html": wechat.Unavailable,
+    "html": wechat.Unavailable,
+    "empty": wechat.Unavailable,
+    "wrong_types": wechat.Unavailable,
+    "huge": wechat.Unavailable,
+    "redirect": wechat.Unavailable,
+}
+
+
+def test_every_fault_has_its_error():
+    assert FAULT_ERRORS.keys() == FAULTS.keys()
+
+
+@pytest.mark.parametrize(("fault", "error"), FAULT_ERRORS.items())
+def test_fault_becomes_its_error_and_the_next_call_is_well(
+    make_client, server, sandbox, fault, error
+):
+    # Those that time out need not wait long for it; the others should not time out by chance.
+    client = make_client(server.url, timeout=0.3 if error is wechat.Timeout else 5)
+    sandbox.set_fault(fault, 2)
+    assert type(outcome(client)) is error
+    sandbox.set_fault(fault, 0)
+    well = make_client(server.url, timeout=5)
+    assert well.code_to_session("alice").openid == sandbox.openid("alice", "wx-ours")
+
+
+def test_client_whose_call_timed_out_is_well_again(make_client, server, sandbox):
+    client = make_client(server.url, timeout=1)
+    sandbox.set_fault("drip", 1)
+    assert type(outcome(client)) is wechat.Timeout
+    assert client.code_to_session("bob").openid == sandbox.openid("bob", "wx-ours")
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 90 + b"\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 50,
+        HEAD + GOOD.rjust(1000),
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + b"1\r\n \r\n" * 200,
+        b"HTTP/1.0 200 OK\r\n\r\n" + b" " * 500,
+    ],
+    ids=["headers", "continue", "body", "chunks", "no length"],
+)
+def test_drip_is_cut_off(make_client, raw_server, data):
+    assert type(outcome(make_client(raw_server(drip(data)).url))) is wechat.Timeout
+
+
+def test_silence_is_cut_off(make_client, raw_server):
+    assert type(outcome(make_client(raw_server(silence).url))) is wechat.Timeout
+
+
+def test_tls_handshake_without_an_answer_is_cut_off(make_client, raw_server):
+    url = raw_server(silence).url.replace("http:", "https:")
+    assert type(outcome(make_client(url))) is wechat.Timeout
+
+
+def test_tls_handshake_that_drips_is_cut_off(make_client, raw_server):
+    def behave(server, connection):
+        connection.sendall(b"\x16\x03\x03\x40\x00")
+        while not server.closing.wait(0.02):
+            connection.sendall(b"\x02")
+
+    url = raw_server(behave).url.replace("http:", "https:")
+    assert type(outcome(make_client(url))) is wechat.Timeout
+
+
+def test_retry_has_the_same_bound(make_client, raw_server):
+    busy = b'{"errcode": -1}'
+
+    def behave(server, connection):
+        server.read_request(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(busy), busy))
+        silence(server, connection)
+
+    server = raw_server(behave)
+    assert type(outcome(make_client(server.url, timeout=0.5))) is wechat.Timeout
+    assert len(server.requests) == 2
+
+
+def test_refused_connection_is_unavailable(make_client):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    caught = outcome(make_client(f"http://127.0.0.1:{port}", timeout=5))
+    assert (type(caught), caught.detail) == (wechat.Unavailable, "ConnectionRefusedError")
+
+
+def test_reply_that_breaks_off_is_unavailable(make_client, raw_server):
+    def behave(server, connection):
+        server.read_request(connection)
+        connection.sendall(HEAD + GOOD[:-5])
+
+    assert type(outcome(make_client(raw_server(behave).url, timeout=5))) is wechat.Unavailable
+
+
+def test_compressed_reply_is_not_unpacked(make_client, answering):
+    server = answering(b"\x1f\x8b\x08" + b"\0" * 50, headers="Content-Encoding: gzip\r\n")
+    assert type(outcome(make_client(server.url, timeout=5))) is wechat.Unavailable
+
+
+def test_error_tells_nothing_of_one_that_is_being_handled(make_client, answering):
+    client = make_client(answering(b"", status=500).url, timeout=5)
+    try:
+        raise TimeoutError("of something else")
+    except TimeoutError:
+        assert type(outcome(client)) is wechat.Unavailable
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+        caught = outcome(make_client(f"http://127.0.0.1:{port}", timeout=5))
+    assert caught.detail == "ConnectionRefusedError"
+
+
+class TestNames:
+    """The name server, by a getaddrinfo of our own."""
+
+    @pytest.fixture
+    def lookups(self, monkeypatch):
+        """Count lookups; they wait until they are let go on."""
+        held = threading.Event()
+        real, asked = socket.getaddrinfo, []
+
+        def getaddrinfo(host, port, *rest):
+            asked.append(host)
+            held.wait()
+            return real("127.0.0.1", port, *rest)
+
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+        yield held, asked
+        held.set()
+        for thread in threading.enumerate():
+            if thread.name == "wechat-lookup":
+                thread.join()
+
+    def test_name_server_without_an_answer_is_cut_off(self, make_client, server, lookups):
+        url = server.url.replace("127.0.0.1", "wechat.test")
+        assert type(outcome(make_client(url))) is wechat.Timeout
+
+    def test_waiting_for_it_takes_one_thread_and_holds_no_place(
+        self, make_client, server, lookups, sandbox
+    ):
+        held, asked = lookups
+        client = make_client(
+            server.url.replace("127.0.0.1", "wechat.test"), timeout=0.1, concurrency=1
+        )
+        for _ in range(4):
+            assert type(outcome(client)) is wechat.Timeout
+        assert asked == ["wechat.test"]
+        held.set()
+        patient = make_client(server.url.replace("127.0.0.1", "wechat.test"), timeout=5)
+        assert patient.code_to_session("alice").openid == sandbox.openid("alice", "wx-ours")
+
+    def test_unknown_name_is_unavailable(self, make_client, monkeypatch):
+        def getaddrinfo(*_):
+            raise socket.gaierror("no such name")
+
+        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+        caught = outcome(make_client("http://wechat.test", timeout=5))
+        assert (type(caught), caught.detail) == (wechat.Unavailable, "gaierror")
+
+    @pytest.mark.parametrize("addresses", [[], [(99, socket.SOCK_STREAM, 0, "", ("x", 1))]])
+    def test_name_without_a_usable_address_is_unavailable(
+        self, make_client, monkeypatch, addresses
+    ):
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_: addresses)
+        caught = outcome(make_client("http://wechat.test", timeout=5))
+        assert (type(caught), caught.detail) == (wechat.Unavailable, "OSError")
+
+    def test_second_address_is_tried(self, make_client, server, monkeypatch):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            dead = listener.getsockname()
+        port = int(server.url.rpartition(":")[2])
+        family = (socket.AF_INET, socket.SOCK_STREAM, 0, "")
+        found = [(*family, dead), (*family, ("127.0.0.1", port))]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_: found)
+        assert make_client("http://wechat.test", timeout=5).code_to_session("alice").openid
+
+    def test_thread_that_cannot_start_is_unavailable(self, make_client, server, monkeypatch):
+        def start(_):
+            raise RuntimeError("can't start new thread")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(threading.Thread, "start", start)
+            caught = outcome(make_client(server.url, timeout=5))
+        assert (type(caught), caught.detail) == (wechat.Unavailable, "RuntimeError")
+        assert make_client(server.url, timeout=5).code_to_session("alice").openid
+
+
+def test_address_of_ipv6_is_reached(make_client, sandbox):
+    with contextlib.suppress(OSError), SandboxServer(sandbox, host="::1") as server:
+        assert "[::1]" in server.url
+        assert make_client(server.url, timeout=5).code_to_session("alice").openid
