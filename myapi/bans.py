@@ -29,7 +29,9 @@ def stands(tx: Transaction, appid: str, openid: str) -> bool:
     key = _key(tx)
     if key is None:
         return False
-    return bool(tx.scalar(select(exists().where(BannedOpenid.digest == _digest(key, appid, openid)))))
+    return bool(
+        tx.scalar(select(exists().where(BannedOpenid.digest == _digest(key, appid, openid))))
+    )
 
 
 def lift(tx: Transaction, appid: str, openid: str) -> bool:
@@ -37,8 +39,8 @@ def lift(tx: Transaction, appid: str, openid: str) -> bool:
     key = _key(tx)
     if key is None:
         return False
-    gone = tx.execute(delete(BannedOpenid).where(BannedOpenid.digest == _digest(key, appid, openid)))
-    return bool(gone.rowcount)
+    gone = delete(BannedOpenid).where(BannedOpenid.digest == _digest(key, appid, openid))
+    return changed(tx, gone) > 0
 
 
 def _key(tx: Transaction) -> str | None:

@@ -1,9 +1,9 @@
 """What a view takes and gives, said once: it parses, wraps, and describes the API.
 
-    @bp.post("/login")
-    @anyone
-    @contract(takes=LoginRequest, gives=LoginOut, errors=("login_code_invalid",))
-    def login(body: LoginRequest) -> LoginOut: ...
+@bp.post("/login")
+@anyone
+@contract(takes=LoginRequest, gives=LoginOut, errors=("login_code_invalid",))
+def login(body: LoginRequest) -> LoginOut: ...
 """
 
 import functools

@@ -12,13 +12,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeAlias, TypeVar, cast
 
 import sqlalchemy.exc
 from flask import Flask, current_app
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import Connection, CursorResult, Delete, Engine, Update, event, orm
 from sqlalchemy.engine import make_url
-from sqlalchemy.orm import Session as Transaction
 
 from myapi import audit, extensions
 from myapi.extensions import db, migrate
@@ -26,6 +25,7 @@ from myapi.settings import ROOT, Settings
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Transaction: TypeAlias = orm.Session  # SQLAlchemy calls it a session, which here is a login
 
 READER = "reader"
 LOST_DEADLOCK = {1205, 1213}  # MySQL: lock wait timeout, deadlock (Galera's certification too)
@@ -103,6 +103,12 @@ def transaction(use_case: Callable[Concatenate[Transaction, P], T]) -> Callable[
         raise AssertionError("unreachable")
 
     return run
+
+
+def changed(tx: Transaction, statement: Update | Delete) -> int:
+    """Execute, and return how many rows that changed; objects in memory are not touched."""
+    result = tx.execute(statement.execution_options(synchronize_session=False))
+    return cast("CursorResult[Any]", result).rowcount
 
 
 def _lost_a_deadlock(error: sqlalchemy.exc.OperationalError) -> bool:

@@ -36,8 +36,12 @@ REGISTRY = {
     ),
     "decrypt_failed": Kind(400, 40002, "The data cannot be decrypted.", "数据解密失败。"),
     "token_missing": Kind(401, 40100, "Log in first: there is no bearer token.", "请先登录。"),
-    "token_invalid": Kind(401, 40101, "The token is not one of ours.", "登录令牌无效，请重新登录。"),
-    "session_ended": Kind(401, 40102, "The session has ended: log in again.", "登录已失效，请重新登录。"),
+    "token_invalid": Kind(
+        401, 40101, "The token is not one of ours.", "登录令牌无效，请重新登录。"
+    ),
+    "session_ended": Kind(
+        401, 40102, "The session has ended: log in again.", "登录已失效，请重新登录。"
+    ),
     "user_banned": Kind(403, 40300, "This account is banned.", "该账号已被封禁。"),
     "wechat_blocked_user": Kind(
         403,
@@ -63,7 +67,9 @@ REGISTRY = {
     "unsupported_media_type": Kind(
         415, 41500, "Send the body as application/json.", "请以 application/json 发送请求体。"
     ),
-    "rate_limited": Kind(429, 42900, "Too many requests: wait a little.", "请求过于频繁，请稍后再试。"),
+    "rate_limited": Kind(
+        429, 42900, "Too many requests: wait a little.", "请求过于频繁，请稍后再试。"
+    ),
     "internal_error": Kind(500, 50000, "Something went wrong here.", "服务器内部错误。"),
     "wechat_misconfigured": Kind(
         500,
@@ -77,7 +83,9 @@ REGISTRY = {
     "service_unavailable": Kind(
         503, 50300, "The service is busy or away: try again.", "服务暂不可用，请稍后再试。"
     ),
-    "wechat_timeout": Kind(504, 50400, "WeChat is too slow: try again.", "微信响应超时，请稍后再试。"),
+    "wechat_timeout": Kind(
+        504, 50400, "WeChat is too slow: try again.", "微信响应超时，请稍后再试。"
+    ),
 }
 
 # What Werkzeug raises by itself, in our words; any other 4xx is an invalid_request.

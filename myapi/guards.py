@@ -73,7 +73,7 @@ def _bearer_token() -> str:
     token = token.strip(" ")
     if scheme.lower() != "bearer" or not token:
         raise ApiError("token_missing")
-    return token
+    return str(token)
 
 
 def _refuse_strangers() -> None:

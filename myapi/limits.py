@@ -3,7 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import redis.backoff
 import redis.retry
@@ -73,8 +73,7 @@ user = limiter.shared_limit(
 
 def login(view: View) -> View:
     """Limit the logins of one address, and more closely those that fail."""
-    limited: View = _attempts(_failures(view))
-    return limited
+    return cast("View", _attempts(_failures(view)))
 
 
 def _redis_options() -> dict[str, object]:

@@ -26,7 +26,7 @@ def is_current() -> bool:
     if found not in _revisions():
         log.warning("the database is at a newer revision than this code: %s", found)
         return True
-    return found == _revisions()[0]
+    return bool(found == _revisions()[0])
 
 
 @functools.cache

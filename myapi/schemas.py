@@ -12,8 +12,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from myapi.clock import iso
 from myapi.errors import ApiError
+from myapi.login import Opened
 from myapi.models import Session, User
-from myapi.sessions import Identity, Opened
+from myapi.sessions import Identity
 
 S = TypeVar("S", bound=Struct)
 
@@ -49,11 +50,13 @@ class LoginRequest(Struct):
 class ProfileRequest(Struct):
     """Absent: unchanged. Null: cleared."""
 
-    nickname: Annotated[str, Meta(max_length=32)] | None | UnsetType = UNSET
+    nickname: Annotated[str, Meta(max_length=32)] | UnsetType | None = UNSET
     avatar_url: (
-        Annotated[str, Meta(max_length=512, pattern="^https://", examples=["https://a.example/1.png"])]
-        | None
+        Annotated[
+            str, Meta(max_length=512, pattern="^https://", examples=["https://a.example/1.png"])
+        ]
         | UnsetType
+        | None
     ) = UNSET
 
     def __post_init__(self) -> None:
@@ -136,7 +139,7 @@ class SessionOut(Struct):
         return cls(
             session.public_id,
             iso(session.created_at),
-            seen and iso(seen),
+            iso(seen) if seen else None,
             session.ip,
             session.user_agent,
             session.id == caller.session_id,

@@ -1,7 +1,6 @@
-"""Open, find, end and purge sessions. Each use-case owns its transaction."""
+"""Find, list, end and purge sessions. Each use-case owns its transaction."""
 
 import logging
-import secrets
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -10,32 +9,21 @@ from typing import NamedTuple
 import sqlalchemy.exc
 from sqlalchemy import ColumnElement, bindparam, case, delete, exists, func, select, update
 
-from myapi import audit, users
+from myapi import audit
 from myapi.clock import now
-from myapi.database import Transaction, reading, transaction, writing
+from myapi.database import Transaction, changed, reading, transaction, writing
 from myapi.errors import ApiError, is_outage
-from myapi.extensions import keyring, settings, tokens, wechat
+from myapi.extensions import settings, tokens
 from myapi.models import Session, User
-from myapi.tokens import TokenInvalid
-from myapi.wechat import CodeUsed, Login
+from myapi.tokens import TokenInvalidError
 
 log = logging.getLogger(__name__)
 
-RESEND_WINDOW = timedelta(seconds=30)  # how old a login may be that a resent one takes over
-RESEND_WAIT = 2.0  # s to wait for the first of two requests to finish
-RESEND_POLL = 0.1
 TOUCH_EVERY = timedelta(hours=1)
 TOUCH_WAIT = 0.1  # s: noting the last use is never worth a delay
 TOUCH_PAUSE = 10.0  # s without another try after one failed
 PURGE_BATCH = 1000
-
-
-class Opened(NamedTuple):
-    """A fresh session: the token is told this once and stored nowhere."""
-
-    token: str
-    expires_at: datetime
-    user: User
+ALL = 2**31  # MySQL knows no OFFSET without a LIMIT
 
 
 class Identity(NamedTuple):
@@ -72,27 +60,8 @@ def is_live(lifetime: Lifetime) -> ColumnElement[bool]:
     return (
         Session.ended_at.is_(None)
         & (Session.created_at > lifetime.born_after)
-        & (LAST_USE > lifetime.used_after)
+        & (lifetime.used_after < LAST_USE)
     )
-
-
-def open_session(code: str, ip: str, user_agent: str) -> Opened:
-    """Turn a `wx.login` code into a user and a session.
-
-    No transaction is open while WeChat is asked. A place among those who may wait for WeChat
-    is held throughout, so that slow days there leave threads for everything else here.
-    Raises `ApiError` for a ban and `WeChatError` for all that WeChat says or fails to say.
-    """
-    digests = keyring().code_digests(code)
-    with wechat().slot():
-        try:
-            login = wechat().code_to_session(code)
-        except CodeUsed:
-            opened = _wait_for_resent(digests)
-            if opened is None:
-                raise
-            return opened
-    return _start(login, now(), digests[0], ip, user_agent)
 
 
 def find(token: str) -> Identity:
@@ -103,7 +72,7 @@ def find(token: str) -> Identity:
     """
     try:
         digest = tokens().read(token)
-    except TokenInvalid:
+    except TokenInvalidError:
         raise ApiError("token_invalid") from None
     moment = now()
     lifetime = Lifetime.at(moment)
@@ -157,6 +126,22 @@ def of_user(user_id: int) -> Sequence[Session]:
     )
     with reading() as connection, Transaction(connection) as reader:
         return reader.scalars(statement).all()
+
+
+def make_room(tx: Transaction, user_id: int) -> None:
+    """End the longest unused sessions of a user, so that one more is within the cap.
+
+    The user's row is locked by now, so two logins at once count one after the other.
+    """
+    surplus = tx.scalars(
+        select(Session.id)
+        .where(Session.user_id == user_id, is_live(Lifetime.at(now())))
+        .order_by(LAST_USE.desc(), Session.id.desc())
+        .offset(settings().sessions_per_user - 1)
+        .limit(ALL)
+    ).all()
+    if surplus:
+        _end(tx, Session.id.in_(surplus))
 
 
 @transaction
@@ -214,12 +199,8 @@ def purge_batch(tx: Transaction, after: int = 0) -> tuple[int, int | None]:
     if not ids:
         return 0, None
     banned = exists().where(User.id == Session.user_id, User.banned_at.is_not(None))
-    gone = tx.execute(
-        delete(Session)
-        .where(Session.id.in_(ids), ~is_live(Lifetime.at(now())), ~banned)
-        .execution_options(synchronize_session=False)
-    )
-    return gone.rowcount, ids[-1]
+    dead = delete(Session).where(Session.id.in_(ids), ~is_live(Lifetime.at(now())), ~banned)
+    return changed(tx, dead), ids[-1]
 
 
 def expires_at(created_at: datetime) -> datetime:
@@ -227,105 +208,9 @@ def expires_at(created_at: datetime) -> datetime:
     return created_at + timedelta(days=settings().session_max_days)
 
 
-@transaction
-def _start(
-    tx: Transaction,
-    login: Login,
-    exchanged_at: datetime,
-    code_digest: bytes,
-    ip: str,
-    user_agent: str,
-) -> Opened:
-    user = users.sign_in(tx, login, exchanged_at)
-    _make_room(tx, user)
-    token = tokens().new()
-    session = Session(
-        public_id=secrets.token_hex(12),
-        user_id=user.id,
-        token_digest=token.digest,
-        code_digest=code_digest,
-        ip=ip,
-        user_agent=user_agent,
-        created_at=exchanged_at,
-    )
-    tx.add(session)
-    tx.flush()
-    audit.note(tx, "login", user=user.public_id, session=session.public_id)
-    return Opened(token.text, expires_at(session.created_at), user)
-
-
-def _make_room(tx: Transaction, user: User) -> None:
-    """End the longest unused sessions, so that one more is within the cap.
-
-    The user's row is locked by now, so two logins at once count one after the other.
-    """
-    moment = now()
-    kept = settings().sessions_per_user - 1
-    surplus = tx.scalars(
-        select(Session.id)
-        .where(Session.user_id == user.id, is_live(Lifetime.at(moment)))
-        .order_by(LAST_USE.desc(), Session.id.desc())
-        .offset(kept)
-        .limit(10**6)
-    ).all()
-    if surplus:
-        _end(tx, Session.id.in_(surplus))
-
-
-def _wait_for_resent(digests: list[bytes]) -> Opened | None:
-    """Give the session of a login that the phone's network stack sent twice a new token.
-
-    WeChat takes a code once, so the second request finds it used; the first one may still be
-    on its way. A session that has been used has a token that arrived: it is left alone, and a
-    stolen code is worth nothing.
-    """
-    deadline = time.monotonic() + RESEND_WAIT
-    while True:
-        if (opened := _take_over(digests)) or time.monotonic() > deadline:
-            return opened
-        time.sleep(RESEND_POLL)
-
-
-def _take_over(digests: list[bytes]) -> Opened | None:
-    unused = (
-        Session.code_digest.in_(digests),
-        Session.created_at > now() - RESEND_WINDOW,
-        Session.last_seen_at.is_(None),
-        Session.ended_at.is_(None),
-    )
-    with reading() as connection:
-        found = connection.execute(select(Session.id).where(*unused)).scalar()
-    return None if found is None else _replace_token(found, unused)
-
-
-@transaction
-def _replace_token(
-    tx: Transaction, session_id: int, unused: Sequence[ColumnElement[bool]]
-) -> Opened | None:
-    token = tokens().new()
-    taken = tx.execute(
-        update(Session)
-        .where(Session.id == session_id, *unused)
-        .values(token_digest=token.digest)
-        .execution_options(synchronize_session=False)
-    )
-    if not taken.rowcount:
-        return None
-    session, user = tx.execute(
-        select(Session, User).join_from(Session, User).where(Session.id == session_id)
-    ).one()
-    audit.note(tx, "login_resent", user=user.public_id, session=session.public_id)
-    return Opened(token.text, expires_at(session.created_at), user)
-
-
 def _end(tx: Transaction, *which: ColumnElement[bool]) -> int:
-    ended = tx.execute(
-        update(Session)
-        .where(Session.ended_at.is_(None), *which)
-        .values(ended_at=now())
-        .execution_options(synchronize_session=False)
-    )
-    return ended.rowcount
+    live = update(Session).where(Session.ended_at.is_(None), *which)
+    return changed(tx, live.values(ended_at=now()))
 
 
 class _Touch:
@@ -342,11 +227,9 @@ def _touch(session_id: int, moment: datetime) -> None:
     latest = case((Session.last_seen_at > moment, Session.last_seen_at), else_=moment)
     try:
         with writing(TOUCH_WAIT) as tx:
-            tx.execute(
-                update(Session)
-                .where(Session.id == session_id)
-                .values(last_seen_at=latest)
-                .execution_options(synchronize_session=False)
+            changed(
+                tx,
+                update(Session).where(Session.id == session_id).values(last_seen_at=latest),
             )
     except sqlalchemy.exc.SQLAlchemyError as error:
         if not is_outage(error):

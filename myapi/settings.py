@@ -44,9 +44,7 @@ class SettingsError(click.ClickException):
 
 def setting(default: T, parse: Callable[[str], T], *, secret: bool = False) -> T:
     """Make one field of `Settings`; `parse` turns its text into a value or raises ValueError."""
-    made: T = field(
-        default=default, repr=not secret, metadata={"parse": parse, "secret": secret}
-    )
+    made: T = field(default=default, repr=not secret, metadata={"parse": parse, "secret": secret})
     return made
 
 
@@ -133,7 +131,7 @@ class Settings:
         return settings
 
     def warnings(self) -> Iterator[str]:
-        """What is allowed but should be known; logged at the start."""
+        """Say what is allowed but should be known; it is logged at the start."""
         if any(len(set(key)) < 10 for key in self.secret_keys):
             yield "MYAPI_SECRET_KEYS: a key is long but hardly random; `flask secrets generate`"
         if self.wechat_base_url.startswith("http://"):

@@ -16,7 +16,7 @@ SECRET_BYTES = 24  # 192 random bits; a multiple of 3, so base64 pads and spares
 MAX_LENGTH = 128
 
 
-class TokenInvalid(Exception):
+class TokenInvalidError(Exception):
     """The signature or the form of a token is wrong."""
 
 
@@ -42,13 +42,13 @@ class Tokens:
         return Token(self._signer.sign(secret).decode(), _digest(secret))
 
     def read(self, text: str) -> bytes:
-        """Return the digest of the session secret in a token, or raise `TokenInvalid`."""
+        """Return the digest of the session secret in a token, or raise `TokenInvalidError`."""
         if len(text) > MAX_LENGTH:
-            raise TokenInvalid
+            raise TokenInvalidError
         try:
             return _digest(self._signer.unsign(text))
         except BadSignature:
-            raise TokenInvalid from None
+            raise TokenInvalidError from None
 
 
 def _digest(secret: bytes) -> bytes:

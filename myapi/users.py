@@ -12,7 +12,7 @@ from sqlalchemy.sql.dml import Insert
 
 from myapi import audit, bans
 from myapi.clock import iso, now
-from myapi.database import Transaction, reading, transaction
+from myapi.database import Transaction, changed, reading, transaction
 from myapi.errors import ApiError
 from myapi.extensions import keyring, settings
 from myapi.models import Session, User
@@ -82,14 +82,10 @@ def ban(tx: Transaction, user_id: int) -> int:
     """Ban a user and end all sessions; return how many sessions that ended."""
     user = _by_id(tx, user_id)
     user.banned_at = user.banned_at or now()
-    ended = tx.execute(
-        update(Session)
-        .where(Session.user_id == user_id, Session.ended_at.is_(None))
-        .values(ended_at=now())
-        .execution_options(synchronize_session=False)
-    )
+    live = update(Session).where(Session.user_id == user_id, Session.ended_at.is_(None))
+    ended = changed(tx, live.values(ended_at=now()))
     audit.note(tx, "ban", level=logging.WARNING, user=user.public_id)
-    return ended.rowcount
+    return ended
 
 
 @transaction
@@ -106,8 +102,8 @@ def erase(tx: Transaction, user_id: int, *, forget_ban: bool = False) -> None:
     user = _by_id(tx, user_id)
     if user.banned_at is not None and not forget_ban:
         bans.keep(tx, user.appid, user.openid)
-    tx.execute(delete(Session).where(Session.user_id == user_id))
-    tx.execute(delete(User).where(User.id == user_id))
+    changed(tx, delete(Session).where(Session.user_id == user_id))
+    changed(tx, delete(User).where(User.id == user_id))
     audit.note(tx, "erase", level=logging.WARNING, user=user.public_id)
 
 

@@ -33,9 +33,7 @@ def upgrade():
         "sessions",
         sa.Column("id", _id(), primary_key=True),
         sa.Column("public_id", _exact(24), nullable=False, unique=True),
-        sa.Column(
-            "user_id", _id(), sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False
-        ),
+        sa.Column("user_id", _id(), sa.ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
         sa.Column("token_digest", _bytes(32), nullable=False, unique=True),
         sa.Column("code_digest", _bytes(32), nullable=False),
         sa.Column("ip", _exact(45), nullable=False),

@@ -5,6 +5,7 @@ from flask import Blueprint
 from myapi import limits, sessions
 from myapi.contract import contract
 from myapi.guards import anyone, caller
+from myapi.login import open_session
 from myapi.schemas import LoginOut, LoginRequest, SessionOut, SessionsOut
 
 bp = Blueprint("auth", __name__, url_prefix="/api/auth")
@@ -28,7 +29,7 @@ bp = Blueprint("auth", __name__, url_prefix="/api/auth")
 )
 def login(body: LoginRequest) -> LoginOut:
     """Turn a code of `wx.login` into a session; its token is told this once."""
-    return LoginOut.of(sessions.open_session(body.code, limits.address(), limits.user_agent()))
+    return LoginOut.of(open_session(body.code, limits.address(), limits.user_agent()))
 
 
 @bp.post("/logout")
@@ -46,11 +47,11 @@ def list_sessions() -> SessionsOut:
     return SessionsOut([SessionOut.of(session, caller()) for session in found])
 
 
-@bp.delete("/sessions/<id>")
+@bp.delete("/sessions/<session_id>")
 @contract(errors=("not_found",))
-def end_session(id: str) -> None:
+def end_session(session_id: str) -> None:
     """End one of my sessions; well also if it had ended."""
-    sessions.end(caller().user_id, id)
+    sessions.end(caller().user_id, session_id)
 
 
 @bp.delete("/sessions")

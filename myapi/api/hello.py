@@ -1,11 +1,10 @@
 """The first call that a newcomer makes."""
 
-from flask import Blueprint, Response
+from flask import Blueprint
 
 from myapi.clock import iso, now
 from myapi.contract import contract
 from myapi.guards import anyone
-from myapi.responses import json_response
 from myapi.schemas import Hello
 
 bp = Blueprint("hello", __name__, url_prefix="/api")

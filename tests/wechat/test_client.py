@@ -252,6 +252,11 @@ def test_senseless_bounds_are_refused(options):
         wechat.WeChatClient("wx", "s", **options)
 
 
+def test_base_url_that_is_none_is_refused():
+    with pytest.raises(ValueError, match="not a valid"):
+        wechat.WeChatClient("wx", "s", base_url="http://[::1")
+
+
 def test_reply_up_to_the_limit_is_read(make_client, answering):
     whole = b'{"openid": "o", "session_key": "tiihtNczf5v6AKRyjwEUhQ=="}'
     server = answering(whole.rjust(transport.REPLY_LIMIT), whole.rjust(transport.REPLY_LIMIT + 1))

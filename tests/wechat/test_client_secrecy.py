@@ -39,7 +39,7 @@ def test_fault_tells_nothing(make_client, server, sandbox, everything, fault):
     assert_hidden("".join(str(vars(record)) for record in everything.records))
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "https://127.0.0.1:9", "http://[::1"])
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "https://127.0.0.1:9"])
 def test_no_connection_tells_nothing(make_client, everything, url):
     with pytest.raises(wechat.Unavailable) as caught:
         make_client(url).code_to_session(CODE)

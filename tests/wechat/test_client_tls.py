@@ -20,7 +20,7 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(GOOD), GOOD)
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
-    """A file with a key and its certificate for 127.0.0.1, signed by itself."""
+    """Write a file with a key and its certificate for 127.0.0.1, signed by itself."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "sandbox")])
     now = datetime.datetime.now(datetime.timezone.utc)
