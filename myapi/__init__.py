@@ -37,10 +37,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False  # a wrong path is a 404, not a redirect in HTML
-    if settings.trusted_proxies:
-        hops = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
-
     extensions.init_app(app, settings)
     logs.init_app(settings)
     with app.app_context():
@@ -53,6 +49,9 @@ def create_app(settings: Settings | None = None) -> Flask:
         api.init_app(app)
         cli.init_app(app)
 
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     for warning in (*settings.warnings(), *unknown_variables()):
         log.warning(warning)
     return app

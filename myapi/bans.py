@@ -10,7 +10,7 @@ import secrets
 from sqlalchemy import delete, exists, select
 
 from myapi.clock import now
-from myapi.database import Transaction
+from myapi.database import Transaction, changed
 from myapi.extensions import keyring
 from myapi.keyring import keyed_digest
 from myapi.models import BannedOpenid, DataKey

@@ -6,30 +6,45 @@ default engine writes: whatever it begins is a write transaction (`BEGIN IMMEDIA
 """
 
 import functools
+import operator
 import random
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeAlias, TypeVar, cast
 
 import sqlalchemy.exc
 from flask import Flask, current_app
-from sqlalchemy import Connection, CursorResult, Delete, Engine, Update, event, orm
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    CursorResult,
+    Delete,
+    Dialect,
+    Engine,
+    Select,
+    Update,
+    event,
+    orm,
+)
 from sqlalchemy.engine import make_url
 
 from myapi import audit, extensions
 from myapi.extensions import db, migrate
+from myapi.pulse import Pulse
 from myapi.settings import ROOT, Settings
 
 P = ParamSpec("P")
 T = TypeVar("T")
 Transaction: TypeAlias = orm.Session  # SQLAlchemy calls it a session, which here is a login
 
-READER = "reader"
+READER, WRITER = "reader", "writer"
 LOST_DEADLOCK = {1205, 1213}  # MySQL: lock wait timeout, deadlock (Galera's certification too)
 ATTEMPTS = 5
+LOCK_WAIT = 1  # s for a row's lock on MySQL
 PING_AFTER = 1.0  # seconds idle; under load no connection pays a round trip for it
 
 _turn = threading.Lock()
@@ -51,20 +66,118 @@ COMMAND = Patience(pool=10, busy=60, connect=10, read=3600)
 def init_app(app: Flask, patience: Patience) -> None:
     settings = extensions.settings()
     options = _engine_options(settings, patience)
-    reader = options | {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
+    reader = options | {
+        "isolation_level": "AUTOCOMMIT",
+        "skip_autocommit_rollback": True,
+        # A read is short. Where both pools hang, a quarter of the threads is still free.
+        "pool_size": max(2, settings.threads // 4),
+    }
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
     app.config["SQLALCHEMY_BINDS"] = {READER: {"url": settings.database_url, **reader}}
     app.extensions["patience"] = patience
+    app.extensions["pulse"] = {READER: Pulse(), WRITER: Pulse()}
     db.init_app(app)
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
     for engine in db.engines.values():
+        # As an option it would be cut to whole seconds.
+        engine.pool._timeout = patience.pool  # type: ignore[attr-defined]
         _prepare(engine, writes=engine is db.engine)
 
 
-def reading() -> Connection:
-    """Take a connection that reads in autocommit; use it as a context manager, and briefly."""
-    return db.engines[READER].connect()
+@contextmanager
+def reading() -> Iterator[Connection]:
+    """Hold a connection that reads in autocommit, briefly."""
+    with _pulse(READER), db.engines[READER].connect() as connection:
+        yield connection
+
+
+class Prepared:
+    """A Core statement compiled once and run on the driver itself.
+
+    For what runs with every call: executing it the common way costs twice the CPU. Values go in
+    and come out through the types of the statement, as always.
+    """
+
+    def __init__(self, statement: Select[Any]) -> None:
+        self._statement = statement
+        self._forms: dict[str, _Form] = {}  # by dialect
+
+    def first(self, values: dict[str, Any]) -> tuple[Any, ...] | None:
+        """Return the first row, or None. Raises SQLAlchemy's errors for those of the driver."""
+        engine = db.engines[READER]
+        form = self._forms.get(engine.name) or self._compile(engine)
+        with _pulse(READER):
+            row = _first(engine, form.sql, form.write(values))
+        return None if row is None else form.read(row)
+
+    def _compile(self, engine: Engine) -> "_Form":
+        dialect = engine.dialect
+        compiled = self._statement.compile(dialect=dialect)
+        names = compiled.positiontup or list(compiled.binds)
+        form = self._forms[engine.name] = _Form(
+            str(compiled),
+            positional=bool(compiled.positional),
+            binds=[(name, _bound(compiled.binds[name], dialect)) for name in names],
+            loads=[
+                column.type.dialect_impl(dialect).result_processor(dialect, None)
+                for column in self._statement.selected_columns
+            ],
+        )
+        return form
+
+
+@dataclass(frozen=True)
+class _Form:
+    """A statement as one database takes it."""
+
+    sql: str
+    positional: bool
+    binds: list[tuple[str, Callable[[dict[str, Any]], Any]]]
+    loads: list[Callable[[Any], Any] | None]
+
+    def write(self, values: dict[str, Any]) -> list[Any] | dict[str, Any]:
+        if self.positional:
+            return [bind(values) for _, bind in self.binds]
+        return {name: bind(values) for name, bind in self.binds}
+
+    def read(self, row: Sequence[Any]) -> tuple[Any, ...]:
+        pairs = zip(row, self.loads, strict=True)
+        return tuple(value if load is None else load(value) for value, load in pairs)
+
+
+def _first(engine: Engine, sql: str, values: list[Any] | dict[str, Any]) -> Any:  # noqa: ANN401
+    pooled = None
+    try:
+        pooled = engine.raw_connection()
+        cursor = pooled.cursor()
+        cursor.execute(sql, values)
+        row = cursor.fetchone()
+        cursor.close()
+    except engine.dialect.loaded_dbapi.Error as error:
+        if pooled is not None:
+            engine.pool._invalidate(pooled, error)  # and all others opened before now
+        raise _as_sqlalchemy_has_it(error, sql, engine) from error
+    pooled.close()
+    return row
+
+
+def _as_sqlalchemy_has_it(error: Exception, sql: str, engine: Engine) -> BaseException:
+    base = engine.dialect.loaded_dbapi.Error
+    return sqlalchemy.exc.DBAPIError.instance(
+        sql, None, error, base, hide_parameters=True, dialect=engine.dialect
+    )
+
+
+def _bound(bind: BindParameter[Any], dialect: Dialect) -> Callable[[dict[str, Any]], Any]:
+    """Return what picks the value of one place out of those given, and writes it for the driver."""
+    write = bind.type.dialect_impl(dialect).bind_processor(dialect)
+    if not bind.required:
+        constant = write(bind.value) if write else bind.value
+        return lambda values: constant
+    if write is None:
+        return operator.itemgetter(bind.key)
+    return lambda values: write(values[bind.key])
 
 
 @contextmanager
@@ -73,9 +186,15 @@ def writing(wait: float | None = None) -> Iterator[Transaction]:
 
     Objects stay readable after the commit, and what `audit.note` was told is logged then.
     """
-    with Transaction(db.engine, expire_on_commit=False) as tx:
-        if db.engine.dialect.name == "sqlite":
-            with _our_turn(wait or current_app.extensions["patience"].busy) as left, tx.begin():
+    patience: Patience = current_app.extensions["patience"]
+    # Who waits for SQLite's lock holds a place in the pool, so not all threads can.
+    with (
+        _pulse(WRITER),
+        db.engine.connect() as connection,
+        Transaction(connection, expire_on_commit=False) as tx,
+    ):
+        if connection.dialect.name == "sqlite":
+            with _our_turn(wait or patience.busy) as left, tx.begin():
                 tx.connection(execution_options={"busy_timeout": left})
                 yield tx
         else:
@@ -92,12 +211,14 @@ def transaction(use_case: Callable[Concatenate[Transaction, P], T]) -> Callable[
 
     @functools.wraps(use_case)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        give_up = time.monotonic() + current_app.extensions["patience"].busy - LOCK_WAIT / 2
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 with writing() as tx:
                     return use_case(tx, *args, **kwargs)
             except sqlalchemy.exc.OperationalError as error:
-                if attempt == ATTEMPTS or not _lost_a_deadlock(error):
+                late = attempt == ATTEMPTS or time.monotonic() > give_up
+                if late or not _lost_a_deadlock(error):
                     raise
                 time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 (no secret)
         raise AssertionError("unreachable")
@@ -113,6 +234,11 @@ def changed(tx: Transaction, statement: Update | Delete) -> int:
 
 def _lost_a_deadlock(error: sqlalchemy.exc.OperationalError) -> bool:
     return bool(error.orig and error.orig.args and error.orig.args[0] in LOST_DEADLOCK)
+
+
+def _pulse(which: str) -> Pulse:
+    found: Pulse = current_app.extensions["pulse"][which]
+    return found
 
 
 @contextmanager
@@ -133,9 +259,9 @@ def _our_turn(wait: float) -> Iterator[float]:
 
 def _engine_options(settings: Settings, patience: Patience) -> dict[str, Any]:
     options: dict[str, Any] = {
-        "pool_size": settings.threads,
+        "pool_size": max(2, settings.threads // 2),
         "max_overflow": 0,
-        "pool_timeout": patience.pool,
+        "pool_use_lifo": True,  # the connection used last has the warmest cache
         "hide_parameters": True,  # digests, sealed keys and openids stay out of error texts
     }
     if make_url(settings.database_url).get_backend_name() == "sqlite":
@@ -144,7 +270,7 @@ def _engine_options(settings: Settings, patience: Patience) -> dict[str, Any]:
         "connect_timeout": patience.connect,
         "read_timeout": patience.read,
         "write_timeout": patience.read,
-        "init_command": "SET SESSION innodb_lock_wait_timeout = 1",
+        "init_command": f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT}",
     }
     # READ COMMITTED: the writer that gets a lock sees what the one before it wrote.
     return options | {
@@ -172,6 +298,7 @@ def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
         cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.execute("PRAGMA mmap_size = 268435456")
     cursor.close()
 
 

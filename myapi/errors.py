@@ -6,7 +6,7 @@ import time
 from typing import NamedTuple
 
 import sqlalchemy.exc
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from flask_limiter import RateLimitExceeded
 from werkzeug.exceptions import HTTPException
 
@@ -128,13 +128,14 @@ def init_app(app: Flask) -> None:
 def answer(name: str, detail: str = "", *, retry_after: int | None = None) -> Response:
     """Write the JSON answer of one kind of error."""
     kind = REGISTRY[name]
-    g.error = name
+    environ = request.environ
+    environ["myapi.error"] = name
     response = json_response(
         {
             "code": kind.code,
             "error": name,
             "msg": _sentence(kind, detail),
-            "request_id": g.get("request_id", ""),
+            "request_id": environ["myapi.request_id"],
         },
         kind.status,
     )

@@ -7,20 +7,17 @@
 Everything else needs a live session, and finds it in `caller()`.
 """
 
-import ipaddress
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from flask import Flask, current_app, g, request
+from flask import Flask, current_app, request
 
-from myapi import sessions
+from myapi import peers, sessions
 from myapi.errors import ApiError
 from myapi.extensions import settings
 from myapi.sessions import Identity
 
 View = TypeVar("View", bound=Callable[..., Any])
-
-FORWARDED = ("HTTP_X_FORWARDED_", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
 
 
 def anyone(view: View) -> View:
@@ -35,9 +32,14 @@ def neighbours(view: View) -> View:
     return view
 
 
+def refusals(view: Callable[..., Any]) -> tuple[str, ...]:
+    """Name the errors with which the guard of a view refuses a call."""
+    return _REFUSALS[getattr(view, "guard", _admit_session)]
+
+
 def caller() -> Identity:
     """Return who calls, in a view behind the guard."""
-    identity: Identity = g.caller
+    identity: Identity = request.environ["myapi.caller"]
     return identity
 
 
@@ -48,10 +50,17 @@ def init_app(app: Flask) -> None:
 
 
 def _guard() -> None:
+    """Let a request in, or raise; a body too large is refused before anyone reads it."""
+    if request.environ.get("CONTENT_LENGTH") and _is_too_large(request.content_length):
+        raise ApiError("payload_too_large")
     if request.endpoint is None:  # no such path or method: the router's error says it
         return
     view = current_app.view_functions[request.endpoint]
     getattr(view, "guard", _admit_session)()
+
+
+def _is_too_large(length: int | None) -> bool:
+    return length is not None and length > settings().max_body_bytes
 
 
 def _admit() -> None:
@@ -59,12 +68,25 @@ def _admit() -> None:
 
 
 def _admit_session() -> None:
-    g.caller = sessions.find(_bearer_token())
+    request.environ["myapi.caller"] = sessions.find(_bearer_token())
 
 
 def _admit_neighbour() -> None:
-    if not (is_loopback(peer()) and not is_forwarded()):
+    if not peers.is_neighbour(request.environ):
         raise ApiError("not_found")
+
+
+_REFUSALS: dict[Callable[[], None], tuple[str, ...]] = {
+    _admit: (),
+    _admit_session: (
+        "token_missing",
+        "token_invalid",
+        "session_ended",
+        "user_banned",
+        "service_unavailable",
+    ),
+    _admit_neighbour: ("not_found",),
+}
 
 
 def _bearer_token() -> str:
@@ -78,36 +100,6 @@ def _bearer_token() -> str:
 
 def _refuse_strangers() -> None:
     """Development is never on the internet by mistake: no proxy, no other machine."""
-    near = is_loopback(peer()) or (settings().dev_lan and _is_private(peer()))
-    if not near or is_forwarded():
+    near = peers.is_private if settings().dev_lan else peers.is_loopback
+    if not near(peers.address(request.environ)) or peers.is_forwarded(request.environ):
         raise ApiError("development_only")
-
-
-def peer() -> str:
-    """Return the address of the connection itself, whatever a header says; "" for a Unix socket."""
-    environ = request.environ
-    original = environ.get("werkzeug.proxy_fix.orig", environ)
-    return str(original.get("REMOTE_ADDR") or "")
-
-
-def is_forwarded() -> bool:
-    return any(name.startswith(FORWARDED) for name in request.environ)
-
-
-def is_loopback(address: str) -> bool:
-    """Whether the peer is this machine; a Unix socket has no address and is."""
-    ip = _ip(address)
-    return address == "" or (ip is not None and ip.is_loopback)
-
-
-def _is_private(address: str) -> bool:
-    ip = _ip(address)
-    return ip is not None and ip.is_private
-
-
-def _ip(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return None
-    return getattr(ip, "ipv4_mapped", None) or ip

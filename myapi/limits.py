@@ -1,5 +1,6 @@
 """Rate limits where a call is dear. The flood is Nginx's to stop."""
 
+import functools
 import ipaddress
 import re
 from collections.abc import Callable
@@ -7,7 +8,7 @@ from typing import Any, TypeVar, cast
 
 import redis.backoff
 import redis.retry
-from flask import Flask, Response, request
+from flask import Flask, Response, after_this_request, current_app, request
 
 from myapi.extensions import limiter, settings
 from myapi.guards import caller
@@ -27,6 +28,7 @@ def init_app(app: Flask) -> None:
         RATELIMIT_KEY_PREFIX="myapi",
     )
     limiter.init_app(app)
+    _leave_other_routes_alone(app)
 
 
 def address() -> str:
@@ -66,14 +68,41 @@ _attempts = limiter.limit(lambda: settings().rate_limit_login, key_func=network)
 _failures = limiter.limit(
     lambda: settings().rate_limit_login_failed, key_func=network, deduct_when=_failed
 )
-user = limiter.shared_limit(
+_calls = limiter.shared_limit(
     lambda: settings().rate_limit_user, scope="user", key_func=lambda: caller().user
 )
 
 
 def login(view: View) -> View:
     """Limit the logins of one address, and more closely those that fail."""
-    return cast("View", _attempts(_failures(view)))
+    return cast("View", _hooked(_attempts(_failures(view))))
+
+
+def user(view: View) -> View:
+    """Limit the calls of one user, over all routes so marked together."""
+    return cast("View", _calls(view))
+
+
+def _hooked(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Have the limiter count failures after this view, and only after such a view."""
+
+    @functools.wraps(view)
+    def call(**path: Any) -> Any:  # noqa: ANN401
+        after_this_request(current_app.extensions["count_failures"])
+        return view(**path)
+
+    return call
+
+
+def _leave_other_routes_alone(app: Flask) -> None:
+    """Take the limiter's hooks off the app: with them, a call without a limit costs the double.
+
+    There are no default limits. A limit stands on its view and is checked when that is called;
+    what the limiter notes meanwhile goes with the request's context.
+    """
+    app.before_request_funcs[None].remove(limiter._check_request_limit)
+    app.extensions["count_failures"] = app.after_request_funcs[None].pop()
+    app.teardown_request_funcs[None].pop()
 
 
 def _redis_options() -> dict[str, object]:

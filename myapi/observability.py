@@ -4,12 +4,15 @@ import logging
 import re
 import secrets
 import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
-from flask import Flask, Response, g, request
+from flask import Flask
 
-from myapi import guards, metrics
-from myapi.errors import ApiError
-from myapi.extensions import settings
+from myapi import metrics, peers
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 log = logging.getLogger("myapi.requests")
 
@@ -19,56 +22,69 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"}
 
 
 def init_app(app: Flask) -> None:
-    app.before_request(_begin)
-    app.after_request(_finish)
+    app.wsgi_app = Observed(app.wsgi_app)  # type: ignore[method-assign]
 
 
-def _begin() -> None:
-    g.started = time.perf_counter()
-    g.request_id = _request_id()
-    if (request.content_length or 0) > settings().max_body_bytes:
-        raise ApiError("payload_too_large")
+class Observed:
+    """Gives each request an id and its answer the headers that all have, then logs and counts.
+
+    WSGI, not Flask's hooks: it sees what fails outside of a view as well, at a third of the cost.
+    """
+
+    def __init__(self, app: "WSGIApplication") -> None:
+        self._app = app
+
+    def __call__(
+        self, environ: "WSGIEnvironment", start_response: "StartResponse"
+    ) -> Iterable[bytes]:
+        started = time.perf_counter()
+        request_id = environ["myapi.request_id"] = _request_id(environ)
+        status, route = 500, UNMATCHED
+
+        def start(line: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:  # noqa: ANN401
+            nonlocal status, route
+            status, route = int(line[:3]), _route(environ)
+            headers.append(("X-Request-Id", request_id))
+            headers.append(("Cache-Control", "no-store"))
+            headers.append(("X-Content-Type-Options", "nosniff"))
+            return start_response(line, headers, *exc_info)
+
+        try:
+            return self._app(environ, start)
+        finally:
+            _note(environ, route, status, time.perf_counter() - started)
 
 
-def _request_id() -> str:
+def _request_id(environ: "WSGIEnvironment") -> str:
     """Take the id from the trusted proxy, which overwrites what a client sends; else make one."""
-    if "werkzeug.proxy_fix.orig" in request.environ and guards.is_forwarded():
-        given = request.environ.get("HTTP_X_REQUEST_ID", "")
-        if REQUEST_ID.fullmatch(given):
-            return str(given)
+    given = str(environ.get("HTTP_X_REQUEST_ID", ""))
+    if given and REQUEST_ID.fullmatch(given) and peers.came_through_proxy(environ):
+        return given
     return secrets.token_hex(8)
 
 
-def _finish(response: Response) -> Response:
-    response.headers["X-Request-Id"] = g.request_id
-    response.headers["Cache-Control"] = "no-store"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    seconds = time.perf_counter() - g.started
-    rule = request.url_rule
-    route = rule.rule if rule else UNMATCHED
-    method = request.method if request.method in METHODS else "OTHER"
-    metrics.note_request(method, route, response.status_code, seconds)
-    _log(response, method, route, seconds)
-    return response
+def _route(environ: "WSGIEnvironment") -> str:
+    """Return the rule that matched; Flask takes the request out of environ when it is done."""
+    rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
+    return rule.rule if rule else UNMATCHED
 
 
-def _log(response: Response, method: str, route: str, seconds: float) -> None:
-    caller = g.get("caller")
-    log.info(
-        "%s %s %d",
-        method,
-        route,
-        response.status_code,
-        extra={
-            "event": "request",
-            "request_id": g.request_id,
-            "method": method,
-            "route": route,
-            "status": response.status_code,
-            "error": g.get("error"),
-            "ms": round(seconds * 1000, 2),
-            "user": caller and caller.user,
-            "session": caller and caller.session,
-            "ip": request.remote_addr,
-        },
-    )
+def _note(environ: "WSGIEnvironment", route: str, status: int, seconds: float) -> None:
+    method = environ["REQUEST_METHOD"]
+    if method not in METHODS:
+        method = "OTHER"
+    metrics.note_request(method, route, status, seconds)
+    caller = environ.get("myapi.caller")
+    fields = {
+        "event": "request",
+        "request_id": environ["myapi.request_id"],
+        "method": method,
+        "route": route,
+        "status": status,
+        "error": environ.get("myapi.error"),
+        "ms": round(seconds * 1000, 2),
+        "user": caller and caller.user,
+        "session": caller and caller.session,
+        "ip": environ.get("REMOTE_ADDR"),
+    }
+    log.info("%s %s %d", method, route, status, extra={"fields": fields})

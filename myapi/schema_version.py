@@ -3,6 +3,7 @@
 import functools
 import logging
 
+import sqlalchemy.exc
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
@@ -19,8 +20,11 @@ def is_current() -> bool:
     runs on it, and a rollback or a rolling release stays ready. Raises SQLAlchemyError where
     the database does not answer.
     """
-    with reading() as connection:
-        found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    try:
+        with reading() as connection:
+            found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    except sqlalchemy.exc.ProgrammingError:  # MySQL's word for a table that is not there
+        return False
     if found is None:
         return False
     if found not in _revisions():

@@ -1,10 +1,8 @@
 """The shapes that come in and go out. What validates here also describes the API."""
 
 import json
-import re
 from datetime import datetime
-from typing import Annotated, Any, Literal, TypeVar
-from urllib.parse import urlsplit
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 import msgspec
 from flask import request
@@ -15,10 +13,20 @@ from myapi.errors import ApiError
 from myapi.login import Opened
 from myapi.models import Session, User
 from myapi.sessions import Identity
+from myapi.wechat.sandbox.faults import FAULTS
 
 S = TypeVar("S", bound=Struct)
 
-Timestamp = Annotated[str, Meta(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")]
+Timestamp = Annotated[
+    str,
+    Meta(
+        pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$",
+        description="UTC.",
+        examples=["2026-01-31T08:30:00Z"],
+    ),
+]
+Id = Annotated[str, Meta(examples=["5f0c2a9d8e7b4c1f3a6d9e02"])]
+# In patterns: Python's `$`, unlike that of JSON Schema, allows a line break behind it.
 Code = Annotated[
     str,
     Meta(
@@ -26,9 +34,31 @@ Code = Annotated[
         max_length=256,
         pattern=r"^[ -~]*[!-~][ -~]*$",
         description="The code of wx.login; it works once, for five minutes.",
+        examples=["alice"],
     ),
 ]
-Base64 = Annotated[str, Meta(min_length=1, max_length=65536)]
+Nickname = Annotated[
+    str,
+    Meta(
+        max_length=32,
+        pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$",
+        description="One line, without control characters.",
+        examples=["小明"],
+    ),
+]
+AvatarUrl = Annotated[
+    str,
+    Meta(
+        max_length=512,
+        # A host and perhaps a port, no user; what is not printable ASCII is percent-encoded.
+        pattern=r"^https://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?#][!-~]*)?$",
+        description="An https URL.",
+        examples=["https://example.com/avatar.png"],
+    ),
+]
+Base64 = Annotated[
+    str, Meta(min_length=1, max_length=65536, examples=["CiyLU1Aw2KjvrjMdj8YKliAjtP4gsMZM"])
+]
 
 
 class Hello(Struct):
@@ -43,27 +73,18 @@ class LoginRequest(Struct):
     code: Code
 
     def __post_init__(self) -> None:
-        if self.code.endswith("\n"):  # Python's `$`, unlike that of JSON Schema, allows one
-            raise ValueError("has a line break at its end")
+        _refuse_line_break(self.code)
 
 
 class ProfileRequest(Struct):
     """Absent: unchanged. Null: cleared."""
 
-    nickname: Annotated[str, Meta(max_length=32)] | UnsetType | None = UNSET
-    avatar_url: (
-        Annotated[
-            str, Meta(max_length=512, pattern="^https://", examples=["https://a.example/1.png"])
-        ]
-        | UnsetType
-        | None
-    ) = UNSET
+    nickname: Nickname | UnsetType | None = UNSET
+    avatar_url: AvatarUrl | UnsetType | None = UNSET
 
     def __post_init__(self) -> None:
-        if isinstance(self.nickname, str) and not _is_one_line(self.nickname):
-            raise ValueError("nickname has control characters")
-        if isinstance(self.avatar_url, str) and not _is_https_url(self.avatar_url):
-            raise ValueError("avatar_url is not an https URL")
+        _refuse_line_break(self.nickname)
+        _refuse_line_break(self.avatar_url)
 
     def changes(self) -> dict[str, str | None]:
         given = {"nickname": self.nickname, "avatar_url": self.avatar_url}
@@ -71,16 +92,27 @@ class ProfileRequest(Struct):
 
 
 class DecryptRequest(Struct, rename={"encrypted_data": "encryptedData", "raw_data": "rawData"}):
+    """What wx.getUserInfo and its kin give; rawData and signature come together or not at all."""
+
     encrypted_data: Base64
-    iv: Annotated[str, Meta(min_length=1, max_length=64)]
+    iv: Annotated[str, Meta(min_length=1, max_length=64, examples=["r7BXXKkLb8qrSNn05n0qiA=="])]
     raw_data: Annotated[str, Meta(max_length=65536)] | None = None
-    signature: Annotated[str, Meta(max_length=64)] | None = None
+    signature: Annotated[str, Meta(max_length=64, pattern=r"^[\x00-\x7f]*$")] | None = None
+
+    #: What fields alone cannot say, for the description.
+    described: ClassVar[dict[str, Any]] = {
+        "oneOf": [
+            {
+                "required": ["rawData", "signature"],
+                "properties": {"rawData": {"type": "string"}, "signature": {"type": "string"}},
+            },
+            {"properties": {"rawData": {"type": "null"}, "signature": {"type": "null"}}},
+        ]
+    }
 
     def __post_init__(self) -> None:
         if (self.raw_data is None) != (self.signature is None):
             raise ValueError("rawData and signature go together")
-        if not (self.signature or "").isascii():
-            raise ValueError("signature is not hex")
 
     def signed(self) -> tuple[str, str] | None:
         if self.raw_data is None or self.signature is None:
@@ -88,22 +120,55 @@ class DecryptRequest(Struct, rename={"encrypted_data": "encryptedData", "raw_dat
         return self.raw_data, self.signature
 
 
-class SandboxEncryptRequest(Struct):
-    """`openid` may be the NAME of a code as well."""
+Decrypted = Annotated[
+    dict[str, Any],
+    Meta(
+        description="What WeChat encrypted; its watermark has been checked.",
+        examples=[
+            {
+                "phoneNumber": "13800138000",
+                "watermark": {"timestamp": 1769848200, "appid": "wxsandbox000000000"},
+            }
+        ],
+    ),
+]
 
-    openid: Annotated[str, Meta(min_length=1, max_length=128)]
-    data: dict[str, Any]
+
+class SandboxEncryptRequest(Struct):
+    openid: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=128,
+            description="An openid, or the name of a sandbox user who has logged in.",
+            examples=["alice"],
+        ),
+    ]
+    data: Annotated[dict[str, Any], Meta(examples=[{"phoneNumber": "13800138000"}])]
 
 
 class SandboxFaultRequest(Struct):
-    kind: str | int
-    times: int
+    kind: (
+        Annotated[
+            str,
+            Meta(
+                pattern=f"^({'|'.join(FAULTS)}|-?[0-9]{{1,9}})$",
+                description="A fault by name, or an errcode of WeChat.",
+                examples=["slow"],
+            ),
+        ]
+        | Annotated[int, Meta(gt=-(10**9), lt=10**9)]
+    )
+    times: Annotated[
+        int,
+        Meta(ge=0, lt=2**31, description="How many calls it spoils; 0 ends it.", examples=[1]),
+    ]
 
 
 class UserOut(Struct):
-    id: str
-    nickname: str | None
-    avatar_url: str | None
+    id: Id
+    nickname: Annotated[str, Meta(examples=["小明"])] | None
+    avatar_url: Annotated[str, Meta(examples=["https://example.com/avatar.png"])] | None
     created_at: Timestamp
 
     @classmethod
@@ -116,7 +181,13 @@ class UserOut(Struct):
 
 
 class LoginOut(Struct):
-    token: str
+    token: Annotated[
+        str,
+        Meta(
+            description="Send it as `Authorization: Bearer …`; it is told this once.",
+            examples=["a-random-secret.and-its-signature"],
+        ),
+    ]
     expires_at: Timestamp
     user: UserOut
 
@@ -126,12 +197,12 @@ class LoginOut(Struct):
 
 
 class SessionOut(Struct):
-    id: str
+    id: Id
     created_at: Timestamp
     last_seen_at: Timestamp | None
-    ip: str
-    user_agent: str
-    current: bool
+    ip: Annotated[str, Meta(examples=["203.0.113.7"])]
+    user_agent: Annotated[str, Meta(examples=["Mozilla/5.0 (iPhone) MicroMessenger/8.0.50"])]
+    current: Annotated[bool, Meta(description="Whether it is the session that asks.")]
 
     @classmethod
     def of(cls, session: Session, caller: Identity) -> "SessionOut":
@@ -187,15 +258,7 @@ def _refuse_constant(_name: str) -> None:
     raise ValueError("NaN and Infinity are not JSON")
 
 
-def _is_one_line(text: str) -> bool:
-    return not re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", text)
-
-
-def _is_https_url(text: str) -> bool:
-    if not re.fullmatch(r"[!-~]+", text):  # RFC 3986: everything else is percent-encoded
-        return False
-    try:
-        url = urlsplit(text)
-        return url.scheme == "https" and bool(url.hostname) and url.username is None
-    except ValueError:
-        return False
+def _refuse_line_break(text: object) -> None:
+    """Refuse what slips through a pattern that ends in `$`."""
+    if isinstance(text, str) and text.endswith("\n"):
+        raise ValueError("has a line break at its end")

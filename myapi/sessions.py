@@ -4,17 +4,17 @@ import logging
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy.exc
 from sqlalchemy import ColumnElement, bindparam, case, delete, exists, func, select, update
 
 from myapi import audit
 from myapi.clock import now
-from myapi.database import Transaction, changed, reading, transaction, writing
+from myapi.database import Prepared, Transaction, changed, reading, transaction, writing
 from myapi.errors import ApiError, is_outage
 from myapi.extensions import settings, tokens
-from myapi.models import Session, User
+from myapi.models import Session, User, UtcDateTime
 from myapi.tokens import TokenInvalidError
 
 log = logging.getLogger(__name__)
@@ -76,30 +76,32 @@ def find(token: str) -> Identity:
         raise ApiError("token_invalid") from None
     moment = now()
     lifetime = Lifetime.at(moment)
-    with reading() as connection:
-        row = connection.execute(
-            _FIND,
-            {
-                "digest": digest,
-                "born_after": lifetime.born_after,
-                "used_after": lifetime.used_after,
-                "touched_after": moment - TOUCH_EVERY,
-            },
-        ).first()
+    row = _FIND.first(
+        {
+            "digest": digest,
+            "born_after": lifetime.born_after,
+            "used_after": lifetime.used_after,
+            "touched_after": moment - TOUCH_EVERY,
+        }
+    )
     if row is None:
         raise ApiError("session_ended")
-    *identity, banned, live, fresh = row
+    found, (banned, live, fresh) = Identity(*row[:-3]), row[-3:]
     if banned:
-        raise ApiError("user_banned", reason=f"user {row.user}")
+        raise ApiError("user_banned", reason=f"user {found.user}")
     if not live:
         raise ApiError("session_ended")
-    found = Identity(*identity)
     if not fresh:
         _touch(found.session_id, moment)
     return found
 
 
-_FIND = (
+def _moment(name: str) -> Any:  # noqa: ANN401 (stands where a time does)
+    return bindparam(name, type_=UtcDateTime)
+
+
+_LIFETIME = Lifetime(_moment("born_after"), _moment("used_after"))
+_FIND = Prepared(
     select(
         Session.id.label("session_id"),
         Session.public_id.label("session"),
@@ -109,8 +111,8 @@ _FIND = (
         User.avatar_url,
         User.created_at,
         User.banned_at.is_not(None).label("banned"),
-        is_live(Lifetime(bindparam("born_after"), bindparam("used_after"))).label("live"),  # type: ignore[arg-type]
-        func.coalesce(Session.last_seen_at > bindparam("touched_after"), False).label("fresh"),
+        is_live(_LIFETIME).label("live"),
+        func.coalesce(Session.last_seen_at > _moment("touched_after"), False).label("fresh"),
     )
     .join_from(Session, User)
     .where(Session.token_digest == bindparam("digest"))

@@ -97,6 +97,15 @@ def unban(tx: Transaction, user_id: int) -> None:
 
 
 @transaction
+def lift_ban(tx: Transaction, openid: str) -> bool:
+    """Lift the ban of an erased account; False where none stands."""
+    lifted = bans.lift(tx, _appid(), openid)
+    if lifted:
+        audit.note(tx, "unban_erased", level=logging.WARNING)
+    return lifted
+
+
+@transaction
 def erase(tx: Transaction, user_id: int, *, forget_ban: bool = False) -> None:
     """Delete an account, its sessions and its session_key; a ban stays as a digest."""
     user = _by_id(tx, user_id)

@@ -25,6 +25,7 @@ bp = Blueprint("auth", __name__, url_prefix="/api/auth")
         "wechat_misconfigured",
         "wechat_unavailable",
         "wechat_timeout",
+        "service_unavailable",
     ),
 )
 def login(body: LoginRequest) -> LoginOut:

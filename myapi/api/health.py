@@ -21,7 +21,7 @@ def healthz() -> None:
 
 @bp.get("/readyz")
 @anyone
-@contract()
+@contract(errors=("service_unavailable",))
 def readyz() -> None:
     """Say that the database answers and is not older than this code."""
     if not schema_version.is_current():

@@ -7,7 +7,7 @@ from flask import Blueprint
 from myapi import limits, users
 from myapi.contract import contract
 from myapi.guards import caller
-from myapi.schemas import DecryptRequest, ProfileRequest, UserOut
+from myapi.schemas import Decrypted, DecryptRequest, ProfileRequest, UserOut
 
 bp = Blueprint("me", __name__, url_prefix="/api/me")
 
@@ -15,8 +15,8 @@ bp = Blueprint("me", __name__, url_prefix="/api/me")
 @bp.get("")
 @contract(gives=UserOut)
 def show() -> UserOut:
-    """Show my profile; the guard's query has read it already."""
-    return UserOut.of_caller(caller())
+    """Show my profile."""
+    return UserOut.of_caller(caller())  # which the guard's query has read already
 
 
 @bp.put("")
@@ -38,7 +38,7 @@ def erase() -> None:
 @limits.user
 @contract(
     takes=DecryptRequest,
-    gives=dict[str, Any],
+    gives=Decrypted,
     errors=("decrypt_failed", "session_key_missing", "rate_limited"),
 )
 def decrypt(body: DecryptRequest) -> dict[str, Any]:

@@ -39,7 +39,8 @@ class WeChatClient:
 
         `timeout` is the bound in seconds on a whole call, its retry included, and `concurrency`
         how many callers may wait at once. `proxies` is a mapping of scheme to URL; none is taken
-        from the environment. Raises ValueError for a bound or URL that makes no sense. `on_call` hears of each call: "ok" or the error's name, and seconds.
+        from the environment. `on_call` hears of each call: "ok" or the error's name, and seconds.
+        Raises ValueError for a bound or a URL that makes no sense.
         """
         if timeout <= 0 or concurrency < 1:
             raise ValueError("timeout must be above 0, concurrency at least 1")

@@ -102,7 +102,8 @@ class _Adapter(HTTPAdapter):
         super().init_poolmanager(connections, maxsize, block, ssl_context=self._tls, **options)
 
     def proxy_manager_for(self, proxy: str, **options: object) -> ProxyManager:
-        manager: ProxyManager = super().proxy_manager_for(proxy, ssl_context=self._tls, **options)
+        both = {"ssl_context": self._tls, "proxy_ssl_context": self._tls}
+        manager: ProxyManager = super().proxy_manager_for(proxy, **both, **options)
         manager.pool_classes_by_scheme = POOLS
         return manager
 

@@ -28,11 +28,11 @@ def server(sandbox):
 
 @pytest.fixture
 def make_client():
-    """Build clients with a short time-out; they are closed in the end."""
+    """Build clients that are patient enough for a busy machine; they are closed in the end."""
     with contextlib.ExitStack() as stack:
 
         def make(url, **options):
-            options = {"appid": "wx-ours", "secret": SECRET, "timeout": 0.3, **options}
+            options = {"appid": "wx-ours", "secret": SECRET, "timeout": 10, **options}
             client = WeChatClient(base_url=url, **options)
             stack.callback(client.close)
             return client
@@ -42,7 +42,7 @@ def make_client():
 
 @pytest.fixture
 def client(make_client, server):
-    return make_client(server.url, timeout=5)
+    return make_client(server.url)
 
 
 class RawServer:

@@ -101,9 +101,10 @@ class TestRetry:
         assert (type(caught), caught.errcode) == (wechat.Unavailable, -1)
         assert sandbox.take_fault() == "busy"
 
-    def test_there_is_none_without_time_for_it(self, make_client, answering):
+    def test_there_is_none_without_time_for_it(self, make_client, answering, monkeypatch):
+        monkeypatch.setattr("myapi.wechat.client.RETRY_PAUSE", 10)
         server = answering({"errcode": -1}, GOOD)
-        assert outcome(make_client(server.url, timeout=0.1)).errcode == -1
+        assert outcome(make_client(server.url)).errcode == -1
         assert len(server.requests) == 1
 
     def test_other_errors_are_final(self, client, sandbox):
@@ -177,7 +178,7 @@ class TestConnections:
 class TestPlaces:
     @pytest.fixture
     def narrow(self, make_client, server):
-        return make_client(server.url, timeout=5, concurrency=1)
+        return make_client(server.url, concurrency=1)
 
     @staticmethod
     def elsewhere(action):
@@ -235,9 +236,7 @@ class TestPlaces:
 
 def test_hook_hears_of_every_outcome(make_client, server):
     heard = []
-    client = make_client(
-        server.url, timeout=5, concurrency=1, on_call=lambda *call: heard.append(call)
-    )
+    client = make_client(server.url, concurrency=1, on_call=lambda *call: heard.append(call))
     client.code_to_session("alice")
     outcome(client, "used")
     with client.slot():
@@ -260,6 +259,6 @@ def test_base_url_that_is_none_is_refused():
 def test_reply_up_to_the_limit_is_read(make_client, answering):
     whole = b'{"openid": "o", "session_key": "tiihtNczf5v6AKRyjwEUhQ=="}'
     server = answering(whole.rjust(transport.REPLY_LIMIT), whole.rjust(transport.REPLY_LIMIT + 1))
-    client = make_client(server.url, timeout=5)
+    client = make_client(server.url)
     assert client.code_to_session("c").openid == "o"
     assert type(outcome(client)) is wechat.Unavailable

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from myapi import wechat
-from myapi.wechat.deadline import current_call
+from myapi.wechat.deadline import Call, current_call
 from myapi.wechat.sandbox import FAULTS, SandboxServer
 
 GOOD = b'{"openid": "o", "session_key": "tiihtNczf5v6AKRyjwEUhQ=="}'
@@ -16,6 +16,9 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(GOOD)
 
 #: Seconds until a bounded call is surely over, on a busy machine too. Unbounded ones take over 5.
 SOON = 3
+
+#: For calls that end by their time-out.
+HASTY = 0.3
 
 
 def outcome(client, code="alice"):
@@ -70,11 +73,11 @@ def test_fault_becomes_its_error_and_the_next_call_is_well(
     make_client, server, sandbox, fault, error
 ):
     # Those that time out need not wait long for it; the others should not time out by chance.
-    client = make_client(server.url, timeout=0.3 if error is wechat.Timeout else 5)
+    client = make_client(server.url, timeout=HASTY if error is wechat.Timeout else 10)
     sandbox.set_fault(fault, 2)
     assert type(outcome(client)) is error
     sandbox.set_fault(fault, 0)
-    well = make_client(server.url, timeout=5)
+    well = make_client(server.url)
     assert well.code_to_session("alice").openid == sandbox.openid("alice", "wx-ours")
 
 
@@ -97,16 +100,16 @@ def test_client_whose_call_timed_out_is_well_again(make_client, server, sandbox)
     ids=["headers", "continue", "body", "chunks", "no length"],
 )
 def test_drip_is_cut_off(make_client, raw_server, data):
-    assert type(outcome(make_client(raw_server(drip(data)).url))) is wechat.Timeout
+    assert type(outcome(make_client(raw_server(drip(data)).url, timeout=HASTY))) is wechat.Timeout
 
 
 def test_silence_is_cut_off(make_client, raw_server):
-    assert type(outcome(make_client(raw_server(silence).url))) is wechat.Timeout
+    assert type(outcome(make_client(raw_server(silence).url, timeout=HASTY))) is wechat.Timeout
 
 
 def test_tls_handshake_without_an_answer_is_cut_off(make_client, raw_server):
     url = raw_server(silence).url.replace("http:", "https:")
-    assert type(outcome(make_client(url))) is wechat.Timeout
+    assert type(outcome(make_client(url, timeout=HASTY))) is wechat.Timeout
 
 
 def test_tls_handshake_that_drips_is_cut_off(make_client, raw_server):
@@ -116,7 +119,7 @@ def test_tls_handshake_that_drips_is_cut_off(make_client, raw_server):
             connection.sendall(b"\x02")
 
     url = raw_server(behave).url.replace("http:", "https:")
-    assert type(outcome(make_client(url))) is wechat.Timeout
+    assert type(outcome(make_client(url, timeout=HASTY))) is wechat.Timeout
 
 
 def test_retry_has_the_same_bound(make_client, raw_server):
@@ -128,14 +131,14 @@ def test_retry_has_the_same_bound(make_client, raw_server):
         silence(server, connection)
 
     server = raw_server(behave)
-    assert type(outcome(make_client(server.url, timeout=0.5))) is wechat.Timeout
+    assert type(outcome(make_client(server.url, timeout=1))) is wechat.Timeout
     assert len(server.requests) == 2
 
 
 def test_refused_connection_is_unavailable(make_client):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    caught = outcome(make_client(f"http://127.0.0.1:{port}", timeout=5))
+    caught = outcome(make_client(f"http://127.0.0.1:{port}"))
     assert (type(caught), caught.detail) == (wechat.Unavailable, "ConnectionRefusedError")
 
 
@@ -144,24 +147,31 @@ def test_reply_that_breaks_off_is_unavailable(make_client, raw_server):
         server.read_request(connection)
         connection.sendall(HEAD + GOOD[:-5])
 
-    assert type(outcome(make_client(raw_server(behave).url, timeout=5))) is wechat.Unavailable
+    assert type(outcome(make_client(raw_server(behave).url))) is wechat.Unavailable
 
 
 def test_compressed_reply_is_not_unpacked(make_client, answering):
     server = answering(b"\x1f\x8b\x08" + b"\0" * 50, headers="Content-Encoding: gzip\r\n")
-    assert type(outcome(make_client(server.url, timeout=5))) is wechat.Unavailable
+    assert type(outcome(make_client(server.url))) is wechat.Unavailable
 
 
 def test_error_tells_nothing_of_one_that_is_being_handled(make_client, answering):
-    client = make_client(answering(b"", status=500).url, timeout=5)
+    client = make_client(answering(b"", status=500).url)
     try:
         current_call()
     except LookupError:
         assert type(outcome(client)) is wechat.Unavailable
         with socket.create_server(("127.0.0.1", 0)) as listener:
             port = listener.getsockname()[1]
-        caught = outcome(make_client(f"http://127.0.0.1:{port}", timeout=5))
+        caught = outcome(make_client(f"http://127.0.0.1:{port}"))
     assert caught.detail == "ConnectionRefusedError"
+
+
+def test_time_that_is_over_is_a_timeout():
+    over = Call(time.monotonic(), "query=hush")
+    with pytest.raises(TimeoutError):
+        over.remaining()
+    assert "hush" not in repr(over)
 
 
 class TestNames:
@@ -187,7 +197,7 @@ class TestNames:
 
     def test_name_server_without_an_answer_is_cut_off(self, make_client, server, lookups):
         url = server.url.replace("127.0.0.1", "wechat.test")
-        assert type(outcome(make_client(url))) is wechat.Timeout
+        assert type(outcome(make_client(url, timeout=HASTY))) is wechat.Timeout
 
     def test_waiting_for_it_takes_one_thread_and_holds_no_place(
         self, make_client, server, lookups, sandbox
@@ -200,7 +210,7 @@ class TestNames:
             assert type(outcome(client)) is wechat.Timeout
         assert asked == ["wechat.test"]
         held.set()
-        patient = make_client(server.url.replace("127.0.0.1", "wechat.test"), timeout=5)
+        patient = make_client(server.url.replace("127.0.0.1", "wechat.test"))
         assert patient.code_to_session("alice").openid == sandbox.openid("alice", "wx-ours")
 
     def test_unknown_name_is_unavailable(self, make_client, monkeypatch):
@@ -208,7 +218,7 @@ class TestNames:
             raise socket.gaierror("no such name")
 
         monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-        caught = outcome(make_client("http://wechat.test", timeout=5))
+        caught = outcome(make_client("http://wechat.test"))
         assert (type(caught), caught.detail) == (wechat.Unavailable, "gaierror")
 
     @pytest.mark.parametrize("addresses", [[], [(99, socket.SOCK_STREAM, 0, "", ("x", 1))]])
@@ -216,7 +226,7 @@ class TestNames:
         self, make_client, monkeypatch, addresses
     ):
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_: addresses)
-        caught = outcome(make_client("http://wechat.test", timeout=5))
+        caught = outcome(make_client("http://wechat.test"))
         assert (type(caught), caught.detail) == (wechat.Unavailable, "OSError")
 
     def test_second_address_is_tried(self, make_client, server, monkeypatch):
@@ -226,7 +236,7 @@ class TestNames:
         family = (socket.AF_INET, socket.SOCK_STREAM, 0, "")
         found = [(*family, dead), (*family, ("127.0.0.1", port))]
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_: found)
-        assert make_client("http://wechat.test", timeout=5).code_to_session("alice").openid
+        assert make_client("http://wechat.test").code_to_session("alice").openid
 
     def test_thread_that_cannot_start_is_unavailable(self, make_client, server, monkeypatch):
         def start(_):
@@ -234,12 +244,12 @@ class TestNames:
 
         with monkeypatch.context() as patch:
             patch.setattr(threading.Thread, "start", start)
-            caught = outcome(make_client(server.url, timeout=5))
+            caught = outcome(make_client(server.url))
         assert (type(caught), caught.detail) == (wechat.Unavailable, "RuntimeError")
-        assert make_client(server.url, timeout=5).code_to_session("alice").openid
+        assert make_client(server.url).code_to_session("alice").openid
 
 
 def test_address_of_ipv6_is_reached(make_client, sandbox):
     with contextlib.suppress(OSError), SandboxServer(sandbox, host="::1") as server:
         assert "[::1]" in server.url
-        assert make_client(server.url, timeout=5).code_to_session("alice").openid
+        assert make_client(server.url).code_to_session("alice").openid

@@ -32,7 +32,7 @@ def printed(error):
 def test_fault_tells_nothing(make_client, server, sandbox, everything, fault):
     sandbox.set_fault(fault, 9)
     with pytest.raises(wechat.WeChatError) as caught:
-        make_client(server.url).code_to_session(CODE)
+        make_client(server.url, timeout=0.5).code_to_session(CODE)
     error = caught.value
     assert (error.__cause__, error.__context__) == (None, None)
     assert_hidden(printed(error) + repr(error) + str(error) + everything.text)
@@ -58,14 +58,14 @@ def test_headers_that_make_urllib3_complain_tell_nothing(make_client, raw_server
 
 
 def test_login_tells_nothing(make_client, server, sandbox, everything):
-    login = make_client(server.url, timeout=5).code_to_session(CODE)
+    login = make_client(server.url).code_to_session(CODE)
     assert "HTTP/1.1" in everything.text, "urllib3 logs its requests here"
     assert_hidden(everything.text + repr(login), login.session_key)
 
 
 def test_errmsg_that_repeats_the_request_is_masked(make_client, answering, everything):
     errmsg = f"invalid code {CODE}, secret {SECRET}, a-code%2Fthat+is%26secret"
-    client = make_client(answering({"errcode": 40029, "errmsg": errmsg}).url, timeout=5)
+    client = make_client(answering({"errcode": 40029, "errmsg": errmsg}).url)
     with pytest.raises(wechat.CodeInvalid) as caught:
         client.code_to_session(CODE)
     assert caught.value.detail == "invalid code ***, secret ***, ***"
@@ -74,7 +74,7 @@ def test_errmsg_that_repeats_the_request_is_masked(make_client, answering, every
 
 def test_reply_that_is_no_login_is_not_repeated(make_client, answering, everything):
     key = "tiihtNczf5v6AKRyjwEUhQ=="
-    client = make_client(answering({"openid": 1, "session_key": key}).url, timeout=5)
+    client = make_client(answering({"openid": 1, "session_key": key}).url)
     with pytest.raises(wechat.Unavailable) as caught:
         client.code_to_session(CODE)
     assert_hidden(printed(caught.value) + everything.text, key)
@@ -95,7 +95,7 @@ def test_repr_shows_the_appid_alone(client):
 def test_failure_is_one_warning_with_its_numbers(make_client, server, sandbox, caplog):
     sandbox.set_fault(45011, 1)
     with pytest.raises(wechat.QuotaExceeded):
-        make_client(server.url, timeout=5).code_to_session(CODE)
+        make_client(server.url).code_to_session(CODE)
     (record,) = [record for record in caplog.records if record.name == "myapi.wechat"]
     assert record.levelname == "WARNING"
     assert (record.event, record.outcome, record.errcode) == (
@@ -108,7 +108,7 @@ def test_failure_is_one_warning_with_its_numbers(make_client, server, sandbox, c
 
 @pytest.mark.parametrize(("appid", "secret"), [("bad-appid", "s"), ("wx", "bad"), ("wx", "frozen")])
 def test_misconfiguration_is_loud_and_says_what_to_do(make_client, server, caplog, appid, secret):
-    client = make_client(server.url, timeout=5, appid=appid, secret=secret)
+    client = make_client(server.url, appid=appid, secret=secret)
     with pytest.raises(wechat.Misconfigured):
         client.code_to_session("alice")
     (record,) = [record for record in caplog.records if record.name == "myapi.wechat"]

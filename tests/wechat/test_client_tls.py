@@ -1,11 +1,10 @@
 """HTTPS, to a server with a certificate of our own making."""
 
-import contextlib
 import datetime
 import ipaddress
+import select
 import socket
 import ssl
-import threading
 
 import pytest
 from cryptography import x509
@@ -84,28 +83,23 @@ def answer(server, connection):
 
 
 def tunnel(server, connection):
-    """Be a proxy, from CONNECT to the end of it."""
+    """Be a proxy, from CONNECT to the end of it; in one thread, as TLS sockets want it."""
     target = server.read_request(connection).split()[1]
     host, _, port = target.rpartition(":")
     with socket.create_connection((host, int(port)), timeout=10) as far:
         connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
-        back = threading.Thread(target=pump, args=[far, connection])
-        back.start()
-        pump(connection, far)
-        back.join()
-
-
-def pump(source, sink):
-    with contextlib.suppress(OSError):
-        while data := source.recv(65536):
-            sink.sendall(data)
-    with contextlib.suppress(OSError):
-        sink.shutdown(socket.SHUT_RDWR)
+        other = {connection: far, far: connection}
+        while not server.closing.is_set():
+            for end in select.select(other, [], [], 0.02)[0]:
+                data = end.recv(65536)
+                if not data:
+                    return
+                other[end].sendall(data)
 
 
 def test_login_over_https_keeps_the_connection(trusted, tls_server, make_client):
     server = tls_server(answer)
-    client = make_client(server.url, timeout=5)
+    client = make_client(server.url)
     assert [client.code_to_session("c").openid for _ in range(3)] == ["o"] * 3
     assert (server.connections, len(server.requests)) == (1, 3)
 
@@ -113,7 +107,7 @@ def test_login_over_https_keeps_the_connection(trusted, tls_server, make_client)
 def test_certificate_of_nobody_we_know_is_refused(tls_server, make_client):
     server = tls_server(answer)
     with pytest.raises(wechat.Unavailable) as caught:
-        make_client(server.url, timeout=5).code_to_session("c")
+        make_client(server.url).code_to_session("c")
     assert caught.value.detail == "SSLCertVerificationError"
     assert server.requests == []
 
@@ -121,7 +115,7 @@ def test_certificate_of_nobody_we_know_is_refused(tls_server, make_client):
 def test_certificate_for_another_name_is_refused(trusted, tls_server, make_client):
     server = tls_server(answer)
     with pytest.raises(wechat.Unavailable) as caught:
-        make_client(server.url.replace("127.0.0.1", "localhost"), timeout=5).code_to_session("c")
+        make_client(server.url.replace("127.0.0.1", "localhost")).code_to_session("c")
     assert caught.value.detail in ("SSLCertVerificationError", "ConnectionRefusedError")
     assert server.requests == []
 
@@ -140,10 +134,18 @@ def test_drip_over_https_is_cut_off(trusted, tls_server, make_client):
 
 def test_tunnel_of_a_proxy_is_used_and_sees_no_secret(trusted, tls_server, raw_server, make_client):
     server, proxy = tls_server(answer), raw_server(tunnel)
-    client = make_client(server.url, timeout=5, proxies={"https": proxy.url})
+    client = make_client(server.url, proxies={"https": proxy.url})
     assert client.code_to_session("c").openid == "o"
     assert proxy.requests[0].startswith(f"CONNECT 127.0.0.1:{server.port} ")
     assert "secret" not in proxy.requests[0]
+    client.close()
+
+
+def test_tunnel_of_a_proxy_with_tls_of_its_own_is_used(trusted, tls_server, make_client):
+    server, proxy = tls_server(answer), tls_server(tunnel)
+    client = make_client(server.url, proxies={"https": proxy.url})
+    assert [client.code_to_session("c").openid for _ in range(2)] == ["o", "o"]
+    assert (server.connections, len(server.requests)) == (1, 2)
     client.close()
 
 
@@ -155,6 +157,8 @@ def test_tunnel_that_drips_is_cut_off(trusted, raw_server, make_client):
             if server.closing.wait(0.02):
                 break
 
-    client = make_client("https://wechat.test", proxies={"https": raw_server(behave).url})
+    client = make_client(
+        "https://wechat.test", timeout=0.3, proxies={"https": raw_server(behave).url}
+    )
     with pytest.raises(wechat.Timeout):
         client.code_to_session("c")

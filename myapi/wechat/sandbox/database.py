@@ -11,15 +11,12 @@ from pathlib import Path
 #: Seconds to wait for another process's transaction.
 _BUSY = 10.0
 
-# What a power cut would lose is not worth a wait for the disk.
-_OPENING = """
-    PRAGMA journal_mode = WAL;
-    PRAGMA synchronous = OFF;
-    CREATE TABLE IF NOT EXISTS users
-        (openid TEXT PRIMARY KEY, appid TEXT, name TEXT, session_key TEXT);
-    CREATE TABLE IF NOT EXISTS codes (digest BLOB PRIMARY KEY) WITHOUT ROWID;
-    CREATE TABLE IF NOT EXISTS fault (kind TEXT, times INTEGER);
-"""
+_TABLES = (
+    "CREATE TABLE IF NOT EXISTS users"
+    " (openid TEXT PRIMARY KEY, appid TEXT, name TEXT, session_key TEXT)",
+    "CREATE TABLE IF NOT EXISTS codes (digest BLOB PRIMARY KEY) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS fault (kind TEXT, times INTEGER)",
+)
 
 
 class Database:
@@ -69,5 +66,12 @@ class Database:
 def _connect(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
     db = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
-    db.executescript(_OPENING)
+    # Not WAL: when several processes turn a new file to WAL at once, one is told "locked" at once.
+    db.execute("PRAGMA journal_mode = TRUNCATE")
+    # What a power cut would lose is not worth a wait for the disk.
+    db.execute("PRAGMA synchronous = OFF")
+    with db:
+        db.execute("BEGIN IMMEDIATE")
+        for table in _TABLES:
+            db.execute(table)
     return db

@@ -1,0 +1,179 @@
+"""CPU time of one call inside the process, without a server: what the code itself costs.
+
+    .venv/bin/python -m benchmarks.in_process [--tokens 10000] [--rounds 7] [--mariadb]
+
+Each figure is the median over rounds, in microseconds of this process's CPU; the cases take
+turns in every round, so that the machine's drift meets all of them. What a request logs is
+formatted and written as in production, to /dev/null.
+"""
+
+import argparse
+import contextlib
+import io
+import logging
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import flask_migrate
+from flask import Flask
+from sqlalchemy import insert
+from werkzeug.test import EnvironBuilder
+
+from myapi import create_app
+from myapi.clock import now
+from myapi.database import writing
+from myapi.extensions import tokens
+from myapi.models import Session, User
+from myapi.settings import Settings
+
+Call = Callable[[int], None]
+
+
+def main() -> None:
+    options = _options()
+    with contextlib.ExitStack() as stack:
+        cases = dict(_cases(options.tokens, stack, mariadb=options.mariadb))
+        figures = _measure(cases, options.rounds, options.calls)
+    bare = figures["bare Flask hello"]
+    print(f"{'case':<40} {'CPU µs':>8} {'× bare':>7}")
+    for name, micros in figures.items():
+        print(f"{name:<40} {micros:>8.1f} {micros / bare:>7.2f}")
+
+
+def _cases(count: int, stack: contextlib.ExitStack, *, mariadb: bool) -> Iterator[tuple[str, Call]]:
+    yield "bare Flask hello", _caller(_bare_flask(), ["/hello"])
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    app, live = _app(f"sqlite:///{folder}/myapi.db", folder, count)
+    yield "GET /api/hello", _caller(app, ["/api/hello"])
+    forged = [{"HTTP_AUTHORIZATION": f"Bearer {token[:-6]}AAAAAA"} for token in live]
+    yield "GET /api/me, forged token", _caller(app, ["/api/me"], forged, 401)
+    alive = [{"HTTP_AUTHORIZATION": f"Bearer {token}"} for token in live]
+    yield f"GET /api/me, SQLite, {count} tokens", _caller(app, ["/api/me"], alive)
+    if mariadb:
+        from tests.servers import MariaDB  # noqa: PLC0415 (needs the server installed)
+
+        server = stack.enter_context(MariaDB())
+        app, live = _app(server.create_database("bench"), folder, count)
+        alive = [{"HTTP_AUTHORIZATION": f"Bearer {token}"} for token in live]
+        yield f"GET /api/me, MariaDB, {count} tokens", _caller(app, ["/api/me"], alive)
+
+
+def _bare_flask() -> Flask:
+    app = Flask("bare")
+
+    @app.get("/hello")
+    def hello() -> dict[str, Any]:
+        return {"code": 0, "msg": "hello", "time": "2026-01-01T00:00:00Z"}
+
+    return app
+
+
+def _app(url: str, folder: Path, count: int) -> tuple[Flask, list[str]]:
+    """Make a production app and `count` users, each with a live session used a minute ago."""
+    app = create_app(
+        Settings(
+            env="production",
+            secret_keys=("a key of the benchmark alone, 0123456789",),
+            database_url=url,
+            wechat_appid="wx0123456789abcdef",
+            wechat_secret="unused",
+            instance_path=folder,
+            trusted_proxies=1,
+        )
+    )
+    _log_to_nowhere()
+    with app.app_context():
+        flask_migrate.upgrade()
+        return app, _fill(count)
+
+
+def _fill(count: int) -> list[str]:
+    made = [tokens().new() for _ in range(count)]
+    moment = now()
+    users = [
+        {
+            "id": n + 1,
+            "public_id": f"{n:024x}",
+            "appid": "wx0123456789abcdef",
+            "openid": f"o{n:027}",
+            "nickname": f"user {n}",
+            "created_at": moment,
+        }
+        for n in range(count)
+    ]
+    sessions = [
+        {
+            "public_id": f"{n:024x}",
+            "user_id": n + 1,
+            "token_digest": token.digest,
+            "code_digest": token.digest,
+            "ip": "192.0.2.1",
+            "user_agent": "bench",
+            "created_at": moment,
+            "last_seen_at": moment - timedelta(minutes=1),
+        }
+        for n, token in enumerate(made)
+    ]
+    with writing() as tx:
+        tx.execute(insert(User), users)
+        tx.execute(insert(Session), sessions)
+    return [token.text for token in made]
+
+
+def _log_to_nowhere() -> None:
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler):
+            handler.setStream(open("/dev/null", "w"))  # noqa: SIM115, PTH123
+
+
+def _caller(
+    app: Flask, paths: list[str], environs: list[dict[str, str]] | None = None, status: int = 200
+) -> Call:
+    """Return a function that makes the n-th call, straight at the WSGI interface."""
+    base = EnvironBuilder(path=paths[0], headers={"X-Forwarded-For": "192.0.2.7"}).get_environ()
+    environs = environs or [{}]
+    wanted = str(status)
+
+    def start_response(line: str, headers: object, exc_info: object = None) -> None:
+        assert line.startswith(wanted), line
+
+    def call(n: int) -> None:
+        environ = {**base, **environs[n % len(environs)], "wsgi.input": io.BytesIO()}
+        result = app.wsgi_app(environ, start_response)
+        b"".join(result)
+        if close := getattr(result, "close", None):
+            close()
+
+    return call
+
+
+def _measure(cases: dict[str, Call], rounds: int, calls: int) -> dict[str, float]:
+    spent: dict[str, list[float]] = {name: [] for name in cases}
+    for call in cases.values():
+        for n in range(200):
+            call(n)
+    for turn in range(rounds):
+        for name, call in cases.items():
+            started = time.process_time()
+            for n in range(turn * calls, (turn + 1) * calls):
+                call(n)
+            spent[name].append((time.process_time() - started) / calls * 1e6)
+    return {name: statistics.median(figures) for name, figures in spent.items()}
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tokens", type=int, default=10_000)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--calls", type=int, default=2_000)
+    parser.add_argument("--mariadb", action="store_true")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""`flask sessions …`: see who is logged in, end sessions, clean up."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+from myapi import listings, sessions
+from myapi.cli import screen
+from myapi.cli.command import Group, unhurried
+from myapi.cli.options import as_json, ask, paged, user_of, yes
+from myapi.cli.screen import Item
+from myapi.clock import iso
+
+COLUMNS: screen.Columns = {
+    "ID": lambda session: session["id"],
+    "USER": lambda session: session["user"],
+    "STATE": lambda session: session["state"],
+    "CREATED": lambda session: session["created_at"],
+    "LAST SEEN": lambda session: session["last_seen_at"],
+    "IP": lambda session: session["ip"],
+    "USER AGENT": lambda session: session["user_agent"],
+}
+
+
+@click.group("sessions", cls=Group)
+def group() -> None:
+    """List and end sessions, and delete those long dead."""
+
+
+@group.command("list")
+@click.option("--user", metavar="USER", help="Of this user: a public id or a whole openid.")
+@click.option("--live/--ended", default=None, help="Those alone.")
+@click.option("--ip", metavar="ADDRESS", help="Opened from there.")
+@paged
+def list_sessions(
+    limit: int,
+    after: int | None,
+    as_json: bool,
+    user: str | None,
+    live: bool | None,
+    ip: str | None,
+) -> None:
+    """List sessions, the newest first.
+
+    One is live, ended (by a logout, a ban, an operator), or expired (unused for long, or old).
+    """
+    owner = None if user is None else user_of(user).id
+    page = listings.sessions(limit, after, user_id=owner, live=live, ip=ip)
+    items = [_item(row) for row in page.rows]
+    screen.say_page(items, page.next, COLUMNS, "sessions", as_json=as_json)
+
+
+@group.command()
+@click.argument("session", metavar="[ID]", required=False)
+@click.option("--user", metavar="USER", help="All of this user: a public id or a whole openid.")
+@click.option("--all", "everyone", is_flag=True, help="All of everyone: they log in again.")
+@yes
+def revoke(session: str | None, user: str | None, everyone: bool, yes: bool) -> None:
+    """End the session ID, those of a user, or all: their tokens are refused from now on."""
+    if (session is not None) + (user is not None) + everyone != 1:
+        raise click.UsageError("say one of ID, --user USER and --all")
+    if session is not None:
+        if not sessions.revoke(session):
+            raise click.ClickException("there is no such session")
+        screen.say(f"ended {session}")
+        return
+    if user is not None:
+        ended = sessions.revoke_of_user(user_of(user).id)
+    else:
+        ask("End every session of every user?", yes=yes)
+        ended = sessions.revoke_all()
+    screen.say(f"{screen.count(ended, 'session')} ended")
+
+
+@group.command()
+@as_json()
+def purge(as_json: bool) -> None:
+    """Delete the rows of sessions that have ended or expired; for a nightly timer.
+
+    Those of banned users stay: their tokens are told of the ban.
+    """
+    purged = 0
+    for batch in unhurried(_purge()):
+        purged += batch
+        screen.progress(f"{screen.count(purged, 'session')} purged")
+    screen.progress("")
+    if as_json:
+        screen.say_json({"purged": purged})
+    else:
+        screen.say(f"{screen.count(purged, 'session')} purged")
+
+
+def _purge() -> Iterator[int]:
+    after: int | None = 0
+    while after is not None:
+        purged, after = sessions.purge_batch(after)
+        yield purged
+
+
+def _item(row: Any) -> Item:  # noqa: ANN401 (a row of the listing)
+    return {
+        "id": row.public_id,
+        "user": row.user,
+        "state": "live" if row.live else "ended" if row.ended_at else "expired",
+        "created_at": iso(row.created_at),
+        "last_seen_at": row.last_seen_at and iso(row.last_seen_at),
+        "ended_at": row.ended_at and iso(row.ended_at),
+        "ip": row.ip,
+        "user_agent": row.user_agent,
+    }

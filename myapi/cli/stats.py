@@ -1,0 +1,34 @@
+"""`flask stats`: the service in figures."""
+
+import click
+
+from myapi import stats
+from myapi.cli import screen
+from myapi.cli.command import Command
+from myapi.cli.options import as_json
+
+
+@click.command("stats", cls=Command)
+@as_json()
+def command(as_json: bool) -> None:
+    """Count users and sessions, and tell what the database is."""
+    figures = stats.gather()
+    if as_json:
+        screen.say_json(figures)
+        return
+    users, sessions, database = (figures[name] for name in ("users", "sessions", "database"))
+    lines = {
+        "users": users["total"],
+        "  new in 24 hours": users["new_24h"],
+        "  new in 7 days": users["new_7d"],
+        "  banned": users["banned"],
+        "  banned and erased": users["banned_and_erased"],
+        "live sessions": sessions["live"],
+        "  seen in 24 hours": sessions["seen_24h"],
+        "  seen in 7 days": sessions["seen_7d"],
+        "sessions to purge": sessions["ended"],
+        "database": f"{database['kind']} {database['version']}",
+        "  size": screen.size(database["size_bytes"]),
+        "  revision": database["revision"],
+    }
+    screen.say_fields({name: str(value) for name, value in lines.items()})

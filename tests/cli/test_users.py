@@ -1,0 +1,330 @@
+"""`flask users …`"""
+
+import json
+import stat
+import sys
+from datetime import timedelta
+
+import pytest
+
+from myapi.clock import iso, now
+from myapi.settings import SANDBOX_APPID
+
+
+@pytest.fixture
+def openid(wechat):
+    return lambda name: wechat.sandbox.openid(name, SANDBOX_APPID)
+
+
+@pytest.fixture
+def created(execute):
+    """Say when a user was created and last seen: `created(phone, days=3)` ago."""
+
+    def created(phone, **ago):
+        moment = f"{now() - timedelta(**ago):%Y-%m-%d %H:%M:%S}.000000"
+        execute(
+            "UPDATE users SET created_at = :t WHERE public_id = :u", t=moment, u=phone.user["id"]
+        )
+        execute(
+            "UPDATE sessions SET created_at = :t, last_seen_at = NULL"
+            " WHERE user_id = (SELECT id FROM users WHERE public_id = :u)",
+            t=moment,
+            u=phone.user["id"],
+        )
+
+    return created
+
+
+def listed(run, *args):
+    return json.loads(run("users", "list", "--json", *args).stdout)
+
+
+def ids(run, *args):
+    return [item["id"] for item in listed(run, *args)["items"]]
+
+
+def test_list_has_the_newest_user_first(run, sign_in):
+    names = [sign_in(name).user["id"] for name in ("alice", "bob", "carol")]
+    assert ids(run) == names[::-1]
+
+
+def test_list_of_nobody_is_empty_and_well(run):
+    result = run("users", "list")
+    assert (result.stdout, result.stderr) == ("", "no users\n")
+    assert listed(run) == {"items": [], "next": None}
+
+
+def test_pages_neither_skip_nor_repeat_a_user_while_others_come_and_go(run, sign_in):
+    there = [sign_in(f"user-{number}").user["id"] for number in range(11)]
+    seen, cursor = [], None
+    while True:
+        page = listed(run, "--limit", "3", *(["--after", cursor] if cursor else []))
+        seen += [item["id"] for item in page["items"]]
+        cursor = page["next"]
+        if cursor is None:
+            break
+        sign_in(f"late-{cursor}")
+        run("users", "erase", page["items"][-1]["id"], "--yes")  # the one that the cursor names
+    assert seen == there[::-1]
+
+
+def test_the_last_page_has_no_next(run, sign_in):
+    for number in range(4):
+        sign_in(f"user-{number}")
+    assert listed(run, "--limit", "4")["next"] is None
+    page = listed(run, "--limit", "2")
+    assert listed(run, "--limit", "2", "--after", page["next"])["next"] is None
+
+
+def test_on_screen_a_page_says_how_to_go_on(run, sign_in):
+    sign_in("alice")
+    sign_in("bob")
+    result = run("users", "list", "--limit", "1")
+    cursor = listed(run, "--limit", "1")["next"]
+    assert result.stderr == f"more: --after {cursor}\n"
+    assert len(result.stdout.splitlines()) == 2
+
+
+@pytest.mark.parametrize("cursor", ["x", "-1", "1.5", "", "9" * 19])
+def test_a_cursor_of_another_kind_is_a_usage_error(run, cursor):
+    assert (
+        "must be the `next` of a page" in run("users", "list", f"--after={cursor}", code=2).stderr
+    )
+
+
+@pytest.mark.parametrize("limit", ["0", "10001", "x"])
+def test_limit_has_bounds(run, limit):
+    run("users", "list", "--limit", limit, code=2)
+
+
+def test_openid_is_short_on_screen_and_whole_in_json(run, sign_in, openid):
+    sign_in("alice")
+    whole = openid("alice")
+    for screen in (run("users", "list").stdout, run("users", "show", whole).stdout):
+        assert whole not in screen
+        assert f"{whole[:4]}…{whole[-4:]}" in screen
+    assert listed(run)["items"][0]["openid"] == whole
+    assert json.loads(run("users", "show", whole, "--json").stdout)["openid"] == whole
+
+
+def test_list_filters_by_ban(run, sign_in):
+    alice, bob = sign_in("alice").user["id"], sign_in("bob").user["id"]
+    run("users", "ban", bob)
+    assert ids(run, "--banned") == [bob]
+    assert ids(run, "--not-banned") == [alice]
+    assert ids(run) == [bob, alice]
+
+
+def test_list_filters_by_a_part_of_the_nickname(run, sign_in):
+    alice, bob = sign_in("alice"), sign_in("bob")
+    alice.put("/api/me", {"nickname": "小明 100%"})
+    bob.put("/api/me", {"nickname": "小红"})
+    assert ids(run, "--nickname", "明") == [alice.user["id"]]
+    assert ids(run, "--nickname", "小") == [bob.user["id"], alice.user["id"]]
+    assert ids(run, "--nickname", "0%") == [alice.user["id"]]
+    assert ids(run, "--nickname", "_") == []
+
+
+def test_list_filters_by_the_time_of_creation(run, sign_in, created):
+    old, new = sign_in("old"), sign_in("new")
+    created(old, days=10)
+    assert ids(run, "--since", "5d") == [new.user["id"]]
+    assert ids(run, "--until", "5d") == [old.user["id"]]
+    assert ids(run, "--since", iso(now() - timedelta(days=11)), "--until", "1w") == [old.user["id"]]
+    assert ids(run, "--since", "2020-01-01", "--until", "2020-02-01") == []
+
+
+def test_list_filters_by_inactivity(run, sign_in, created):
+    gone, used, never = sign_in("gone"), sign_in("used"), sign_in("never")
+    created(gone, days=40)
+    created(used, days=40)
+    sign_in("used")
+    assert ids(run, "--inactive-since", "30d") == [gone.user["id"]]
+    assert never.user["id"] not in ids(run, "--inactive-since", "1h")
+
+
+@pytest.mark.parametrize("time", ["yesterday", "2026-13-01", "5y", "", "2026-01-01T00:00:00+99:00"])
+def test_a_time_that_is_none_is_a_usage_error(run, time):
+    assert "must be such as 2026-11-01" in run("users", "list", f"--since={time}", code=2).stderr
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        "2020-01-01",
+        "2020-01-01T00:00:00Z",
+        "2020-01-01T08:00:00+08:00",
+        "2020-01-01 00:00",
+        "9999w",
+    ],
+)
+def test_a_time_may_be_a_date_an_iso_time_or_an_age(run, sign_in, time):
+    user = sign_in("alice").user["id"]
+    if time == "9999w":
+        time = "999w"
+    assert ids(run, "--since", time) == [user]
+
+
+def test_columns_stay_aligned_beside_wide_characters(run, sign_in, execute):
+    sign_in("alice").put("/api/me", {"nickname": "小明"})
+    sign_in("bob")
+    run("users", "ban", listed(run)["items"][0]["id"])
+    lines = run("users", "list").stdout.splitlines()
+    at = lines[0].index("CREATED")
+    assert all(line[at : at + 2] == "20" for line in lines[1:])
+    assert lines[0].split() == ["ID", "OPENID", "CREATED", "LAST", "SEEN", "BANNED", "NICKNAME"]
+
+
+def test_a_nickname_cannot_steer_the_terminal(run, sign_in, execute):
+    user = sign_in("alice").user["id"]
+    evil = "\x1b[2J\x9b31mred\r\nroot\u202egnp\u2028\x07"
+    execute("UPDATE users SET nickname = :n WHERE public_id = :u", n=evil, u=user)
+    for args in (
+        ["list"],
+        ["show", user],
+        ["list", "--json"],
+        ["show", user, "--json"],
+        ["export", user],
+    ):
+        output = run("users", *args).stdout
+        assert not set(output.replace("\n", "")) & set("\x1b\x9b\r\x07\u202e\u2028")
+    assert "?[2J?31mred??rootgnp??" in run("users", "list").stdout
+    assert listed(run)["items"][0]["nickname"] == evil
+
+
+def test_show_finds_a_user_by_public_id_and_by_openid(run, sign_in, openid):
+    alice = sign_in("alice")
+    alice.get("/api/me")
+    for reference in (alice.user["id"], openid("alice")):
+        shown = json.loads(run("users", "show", reference, "--json").stdout)
+        assert shown["id"] == alice.user["id"]
+        assert shown["created_at"] == alice.user["created_at"]
+        assert shown["last_seen_at"] >= shown["created_at"]
+        assert shown["banned_at"] is None
+    assert f"id            {alice.user['id']}" in run("users", "show", alice.user["id"]).stdout
+
+
+@pytest.mark.parametrize("command", ["show", "ban", "erase", "export"])
+@pytest.mark.parametrize("reference", ["nobody", "张三", "' OR 1=1 --", "😀"])
+def test_an_unknown_user_is_not_found(run, sign_in, command, reference):
+    sign_in("alice")
+    assert run("users", command, reference, code=1).stderr == "Error: there is no such user\n"
+
+
+def test_an_openid_in_another_case_is_another_openid(run, sign_in, openid):
+    sign_in("alice")
+    run("users", "show", openid("alice").swapcase(), code=1)
+
+
+def test_ban_ends_the_sessions_and_says_how_many(run, sign_in, client):
+    phones = [sign_in("alice"), sign_in("alice")]
+    user = phones[0].user["id"]
+    assert run("users", "ban", user).stdout == f"banned {user}: 2 sessions ended\n"
+    assert [phone.get("/api/me").status_code for phone in phones] == [403, 403]
+    assert client.post("/api/auth/login", json={"code": "alice"}).status_code == 403
+    assert run("users", "ban", user).stdout == f"banned {user}: 0 sessions ended\n"
+
+
+def test_unban_lets_in_again_and_revives_no_session(run, sign_in):
+    phone = sign_in("alice")
+    run("users", "ban", phone.user["id"])
+    assert run("users", "unban", phone.user["id"]).stdout == f"unbanned {phone.user['id']}\n"
+    assert phone.get("/api/me").status_code == 401
+    assert sign_in("alice").get("/api/me").status_code == 200
+
+
+def test_unban_of_an_erased_user_takes_the_openid(run, sign_in, client, openid):
+    user = sign_in("alice").user["id"]
+    run("users", "ban", user)
+    assert run("users", "erase", user, "--yes").stdout == f"erased {user}, who stays banned\n"
+    assert client.post("/api/auth/login", json={"code": "alice"}).status_code == 403
+    run("users", "unban", user, code=1)
+    assert run("users", "unban", openid("alice")).stdout == (
+        "unbanned the erased account of this openid\n"
+    )
+    assert sign_in("alice").user["id"] != user
+    run("users", "unban", openid("bob"), code=1)
+
+
+def test_erase_can_forget_a_ban(run, sign_in):
+    user = sign_in("alice").user["id"]
+    run("users", "ban", user)
+    run("users", "erase", user, "--yes", "--forget-ban")
+    assert sign_in("alice").user["id"] != user
+
+
+def test_erase_deletes_user_and_sessions(run, sign_in, execute):
+    phone = sign_in("alice")
+    assert run("users", "erase", phone.user["id"], "--yes").stdout == f"erased {phone.user['id']}\n"
+    assert phone.get("/api/me").status_code == 401
+    assert execute("SELECT COUNT(*) FROM users")[0][0] == 0
+    assert execute("SELECT COUNT(*) FROM sessions")[0][0] == 0
+
+
+def test_erase_asks_first(run, sign_in):
+    user = sign_in("alice").user["id"]
+    declined = run("users", "erase", user, code=1, input="n\n")
+    assert declined.stderr.endswith("Error: nothing was done\n")
+    unanswered = run("users", "erase", user, code=1)
+    assert unanswered.stderr.endswith("Error: nobody answers: say --yes to do it unasked\n")
+    assert ids(run) == [user]
+    agreed = run("users", "erase", user, input="y\n")
+    assert (agreed.stdout, ids(run)) == (f"erased {user}\n", [])
+
+
+def test_export_has_all_that_is_held_and_no_secret(run, sign_in, openid):
+    phone = sign_in("alice")
+    phone.put("/api/me", {"nickname": "小明"})
+    held = json.loads(run("users", "export", phone.user["id"]).stdout)
+    assert (held["openid"], held["nickname"]) == (openid("alice"), "小明")
+    assert len(held["sessions"]) == 1
+    assert held["session_key_stored"] is True
+
+
+def test_export_to_a_file_is_for_its_owner_alone_and_never_over_another(run, sign_in, tmp_path):
+    phone = sign_in("alice")
+    phone.put("/api/me", {"nickname": "小明"})
+    path = tmp_path / "alice.json"
+    result = run("users", "export", phone.user["id"], "--output", str(path))
+    assert result.stdout == ""
+    assert "小明" in path.read_text(encoding="utf-8")
+    assert json.loads(path.read_text(encoding="utf-8"))["id"] == phone.user["id"]
+    if sys.platform != "win32":
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    again = run("users", "export", phone.user["id"], "--output", str(path), code=1)
+    assert again.stderr == f"Error: {path}: there is a file of that name already\n"
+    nowhere = tmp_path / "none" / "alice.json"
+    assert (
+        "No such file"
+        in run("users", "export", phone.user["id"], "--output", str(nowhere), code=1).stderr
+    )
+    assert [file.name for file in tmp_path.iterdir() if "part" in file.name] == []
+
+
+def test_no_output_has_a_session_key_or_a_token(run, sign_in, wechat, execute):
+    phone = sign_in("alice")
+    user = phone.user["id"]
+    sealed = bytes(execute("SELECT session_key FROM users")[0][0]).decode()
+    with wechat.sandbox._database.reading() as db:
+        plain = db.execute("SELECT session_key FROM users").fetchone()[0]
+    outputs = [
+        run(*args.split()).output
+        for args in (
+            "users list",
+            "users list --json",
+            f"users show {user}",
+            f"users show {user} --json",
+            f"users export {user}",
+            "sessions list",
+            "sessions list --json",
+            "stats",
+            "stats --json",
+            "secrets rotate",
+            "secrets rotate --reencrypt",
+            f"users ban {user}",
+            f"users unban {user}",
+            f"users erase {user} --yes",
+        )
+    ]
+    for secret in (sealed, plain, phone.token, phone.token.split(".")[0]):
+        assert not any(secret in output for output in outputs)

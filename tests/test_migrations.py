@@ -1,0 +1,61 @@
+"""Migrations run up and down, and make what the models say."""
+
+import flask_migrate
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import inspect
+
+from myapi.extensions import Base, db
+from myapi.settings import ROOT
+from tests.servers import MariaDB
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def database_url(request, tmp_path):
+    """Give a database that is empty altogether."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/empty.db"
+    else:
+        server: MariaDB = request.getfixturevalue("mariadb")
+        yield server.create_database("empty")
+        server.execute("DROP DATABASE empty")
+
+
+def tables(app):
+    with app.app_context():
+        return set(inspect(db.engine).get_table_names())
+
+
+def test_up_down_and_up_again(app):
+    with app.app_context():
+        flask_migrate.upgrade()
+    assert tables(app) == {*Base.metadata.tables, "alembic_version"}
+    with app.app_context():
+        flask_migrate.downgrade(revision="base")
+    assert tables(app) == {"alembic_version"}
+    with app.app_context():
+        flask_migrate.upgrade()
+        flask_migrate.upgrade()
+    assert tables(app) == {*Base.metadata.tables, "alembic_version"}
+
+
+def test_models_and_migrations_say_the_same(app):
+    with app.app_context():
+        flask_migrate.upgrade()
+        with db.engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            assert compare_metadata(context, Base.metadata) == []
+
+
+def test_there_is_one_head():
+    assert len(ScriptDirectory(str(ROOT / "migrations")).get_heads()) == 1
+
+
+def test_readyz_waits_for_the_migrations(app, client):
+    assert client.get("/readyz").status_code == 503
+    assert client.get("/api/hello").status_code == 200
+    with app.app_context():
+        flask_migrate.upgrade()
+    assert client.get("/readyz").status_code == 200

@@ -1,0 +1,225 @@
+"""Settings are read once, and fail with the whole list of problems."""
+
+import os
+import stat
+
+import pytest
+
+from myapi import create_app
+from myapi.settings import Settings, SettingsError, unknown_variables, variables
+
+PRODUCTION = {
+    "MYAPI_ENV": "production",
+    "MYAPI_SECRET_KEYS": "k" * 32,
+    "MYAPI_WECHAT_APPID": "wx0123456789abcdef",
+    "MYAPI_WECHAT_SECRET": "0123456789abcdef0123456789abcdef",
+}
+
+
+def read(tmp_path, **environ):
+    return Settings.from_env(environ, tmp_path)
+
+
+def problems(tmp_path, environ):
+    with pytest.raises(SettingsError) as caught:
+        Settings.from_env(environ, tmp_path)
+    return caught.value.problems
+
+
+def test_development_needs_nothing_and_keeps_a_key_of_its_own(tmp_path):
+    first, second = read(tmp_path), read(tmp_path)
+    assert first.env == "development"
+    assert first.sandbox
+    assert first.secret_keys == second.secret_keys
+    assert len(first.secret_keys[0]) >= 32
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX file modes")
+def test_the_key_of_development_is_for_its_owner_alone(tmp_path):
+    read(tmp_path)
+    assert stat.S_IMODE((tmp_path / "instance" / "secret_keys").stat().st_mode) == 0o600
+
+
+def test_defaults_are_those_that_are_documented(tmp_path):
+    settings = read(tmp_path)
+    assert settings.wechat_timeout == 3
+    assert (settings.session_idle_days, settings.session_max_days) == (7, 30)
+    assert settings.sessions_per_user == 10
+    assert settings.decrypt_max_age == 300
+    assert settings.trusted_proxies == 0
+    assert settings.max_body_bytes == 65536
+    assert settings.log_format == "text"
+    assert settings.bind == "127.0.0.1:8000"
+    assert settings.wechat_concurrency == settings.threads // 2
+    assert settings.rate_limit_login == "600/minute"
+    assert Settings.from_env(PRODUCTION, tmp_path).trusted_proxies == 1
+    assert Settings.from_env(PRODUCTION, tmp_path).log_format == "json"
+
+
+def test_production_names_all_that_is_missing_at_once(tmp_path):
+    found = problems(tmp_path, {"MYAPI_ENV": "production", "MYAPI_WORKERS": "many"})
+    text = "\n".join(found)
+    for name in ("SECRET_KEYS", "WECHAT_APPID", "WECHAT_SECRET", "WORKERS"):
+        assert f"MYAPI_{name}" in text
+    assert not (tmp_path / "instance").exists(), "production makes no key by itself"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ENV", "prod"),
+        ("SECRET_KEYS", "too short"),
+        ("SECRET_KEYS", f"{'k' * 32},short"),
+        ("SECRET_KEYS", f"{'k' * 32},{'k' * 32}"),
+        ("SECRET_KEYS", ","),
+        ("DATABASE_URL", "postgresql://h/d"),
+        ("DATABASE_URL", "mysql://u:p@h/d"),
+        ("DATABASE_URL", "mysql+pymysql://u:p@h/"),
+        ("DATABASE_URL", "mysql+pymysql://u:p@h/d?charset=latin1"),
+        ("DATABASE_URL", "sqlite://"),
+        ("DATABASE_URL", "sqlite:///:memory:"),
+        ("DATABASE_URL", "not a url"),
+        ("WECHAT_BASE_URL", "http://api.weixin.qq.com"),
+        ("WECHAT_BASE_URL", "https://api.weixin.qq.com/path"),
+        ("WECHAT_BASE_URL", "https://user:pw@host"),
+        ("WECHAT_BASE_URL", "ftp://127.0.0.1"),
+        ("WECHAT_BASE_URL", "https://host:port"),
+        ("WECHAT_TIMEOUT", "0"),
+        ("WECHAT_TIMEOUT", "inf"),
+        ("WECHAT_TIMEOUT", "nan"),
+        ("WECHAT_CONCURRENCY", "9999"),
+        ("RATE_LIMIT_STORAGE_URL", "memcached://x"),
+        ("RATE_LIMIT_LOGIN", "0/minute/what"),
+        ("RATE_LIMIT_LOGIN", "often"),
+        ("SESSION_IDLE_DAYS", "-1"),
+        ("SESSION_IDLE_DAYS", "٣"),
+        ("SESSION_IDLE_DAYS", "31"),
+        ("TRUSTED_PROXIES", "x"),
+        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "https://a.example/path"),
+        ("CORS_ORIGINS", "null"),
+        ("MAX_BODY_BYTES", "10"),
+        ("LOG_FORMAT", "xml"),
+        ("DEV_LAN", "maybe"),
+        ("WECHAT_APPID", "wx with blanks"),
+        ("WECHAT_SECRET", "with blanks"),
+        ("BIND", "a b"),
+    ],
+)
+def test_a_wrong_value_is_named_and_never_repeated(tmp_path, name, value):
+    found = problems(tmp_path, {**PRODUCTION, f"MYAPI_{name}": value})
+    assert any(p.startswith(f"MYAPI_{name}") for p in found)
+    if len(value) > 9:
+        assert value not in "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "attribute", "wanted"),
+    [
+        ("SECRET_KEYS", f"{'a' * 32}, {'b' * 40}", "secret_keys", ("a" * 32, "b" * 40)),
+        ("RATE_LIMIT_LOGIN", "5", "rate_limit_login", "5/minute"),
+        ("RATE_LIMIT_LOGIN", "10/second", "rate_limit_login", "10/second"),
+        ("RATE_LIMIT_STORAGE_URL", "redis://h:1/0", "rate_limit_storage_url", "redis://h:1/0"),
+        ("WECHAT_BASE_URL", "http://127.0.0.1:9/", "wechat_base_url", "http://127.0.0.1:9"),
+        ("WECHAT_BASE_URL", "http://[::1]:9", "wechat_base_url", "http://[::1]:9"),
+        ("WECHAT_TIMEOUT", "2.5", "wechat_timeout", 2.5),
+        (
+            "CORS_ORIGINS",
+            "https://a.example, http://b:8080",
+            "cors_origins",
+            ("https://a.example", "http://b:8080"),
+        ),
+        (
+            "DATABASE_URL",
+            "mysql+pymysql://u:p%40w@h/d",
+            "database_url",
+            "mysql+pymysql://u:p%40w@h/d?charset=utf8mb4",
+        ),
+        ("SESSION_MAX_DAYS", "3", "session_max_days", 3),
+    ],
+)
+def test_a_right_value_is_taken(tmp_path, name, value, attribute, wanted):
+    settings = Settings.from_env({**PRODUCTION, f"MYAPI_{name}": value}, tmp_path)
+    assert getattr(settings, attribute) == wanted
+
+
+def test_an_empty_variable_counts_as_not_set(tmp_path):
+    assert read(tmp_path, MYAPI_WORKERS="", MYAPI_ENV="").env == "development"
+
+
+def test_the_environment_wins_over_the_file(tmp_path):
+    (tmp_path / ".env").write_text("MYAPI_THREADS=4\nMYAPI_WORKERS=3\n")
+    settings = read(tmp_path, MYAPI_THREADS="8")
+    assert (settings.threads, settings.workers) == (8, 3)
+
+
+@pytest.mark.parametrize("name", sorted(name for name, secret in variables().items() if secret))
+def test_each_secret_may_stand_in_a_file(tmp_path, name):
+    values = {
+        "MYAPI_SECRET_KEYS": "f" * 32,
+        "MYAPI_DATABASE_URL": "sqlite:///other.db",
+        "MYAPI_WECHAT_SECRET": "from-a-file",
+        "MYAPI_RATE_LIMIT_STORAGE_URL": "redis://h:1/0",
+    }
+    (tmp_path / "secret").write_text(values[name] + "\n")
+    environ = {**PRODUCTION, f"{name}_FILE": str(tmp_path / "secret")}
+    environ.pop(name, None)
+    settings = Settings.from_env(environ, tmp_path)
+    attribute = getattr(settings, name.removeprefix("MYAPI_").lower())
+    assert attribute in (values[name], (values[name],))
+
+
+def test_a_secret_given_twice_or_in_no_file_is_a_problem(tmp_path):
+    twice = {**PRODUCTION, "MYAPI_SECRET_KEYS_FILE": str(tmp_path / "x")}
+    assert "given twice" in problems(tmp_path, twice)[0]
+    (tmp_path / "empty").touch()
+    for path in (tmp_path / "missing", tmp_path / "empty", tmp_path):
+        environ = {**PRODUCTION, "MYAPI_WECHAT_SECRET_FILE": str(path)}
+        del environ["MYAPI_WECHAT_SECRET"]
+        assert "MYAPI_WECHAT_SECRET_FILE" in problems(tmp_path, environ)[0]
+
+
+def test_an_appid_without_its_secret_is_a_problem_in_development_too(tmp_path):
+    assert problems(tmp_path, {"MYAPI_WECHAT_APPID": "wx0123456789abcdef"})
+    assert problems(tmp_path, {"MYAPI_WECHAT_SECRET": "0123456789abcdef"})
+
+
+def test_production_has_no_sandbox_and_no_lan(tmp_path):
+    assert not Settings.from_env(PRODUCTION, tmp_path).sandbox
+    assert problems(tmp_path, {**PRODUCTION, "MYAPI_DEV_LAN": "on"})
+
+
+def test_what_is_allowed_but_doubtful_is_warned_of(tmp_path):
+    settings = Settings.from_env(
+        {**PRODUCTION, "MYAPI_WECHAT_BASE_URL": "http://127.0.0.1:1"}, tmp_path
+    )
+    text = "\n".join(settings.warnings())
+    assert "plain http" in text
+    assert "hardly random" in text
+    assert "network" in "\n".join(read(tmp_path, MYAPI_DEV_LAN="on").warnings())
+
+
+def test_a_slip_in_a_name_is_told_with_what_was_meant(tmp_path):
+    (sentence,) = unknown_variables({"MYAPI_SECRET_KEY": "x", "OTHER": "y"}, tmp_path)
+    assert "did you mean MYAPI_SECRET_KEYS?" in sentence
+
+
+def test_no_secret_is_in_the_repr(tmp_path):
+    settings = Settings.from_env(
+        {**PRODUCTION, "MYAPI_DATABASE_URL": "mysql+pymysql://u:passw0rd@h/d"}, tmp_path
+    )
+    text = repr(settings)
+    assert "passw0rd" not in text
+    assert PRODUCTION["MYAPI_WECHAT_SECRET"] not in text
+    assert "k" * 32 not in text
+
+
+def test_settings_are_frozen(tmp_path):
+    with pytest.raises(AttributeError):
+        read(tmp_path).env = "production"
+
+
+def test_wrong_settings_start_no_app(tmp_path, monkeypatch):
+    monkeypatch.setenv("MYAPI_ENV", "production")
+    with pytest.raises(SettingsError):
+        create_app()

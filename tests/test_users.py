@@ -1,0 +1,132 @@
+"""Accounts: ban, erase, export."""
+
+import pytest
+
+from myapi import users
+
+
+def test_a_ban_ends_all_sessions_and_refuses_login_and_token_with_403(app, client, sign_in):
+    phones = [sign_in("alice") for _ in range(2)]
+    with app.app_context():
+        assert users.ban(users.find(phones[0].user["id"]).id) == 2
+    for response in (
+        phones[0].get("/api/me"),
+        phones[1].get("/api/me"),
+        client.post("/api/auth/login", json={"code": "alice"}),
+    ):
+        assert (response.status_code, response.get_json()["error"]) == (403, "user_banned")
+
+
+def test_an_unban_revives_no_session_and_lets_log_in(app, sign_in):
+    phone = sign_in("alice")
+    with app.app_context():
+        user = users.find(phone.user["id"])
+        users.ban(user.id)
+        users.unban(user.id)
+    assert phone.get("/api/me").get_json()["error"] == "session_ended"
+    assert sign_in("alice").user["id"] == phone.user["id"]
+
+
+def test_the_ban_of_an_erased_user_stays(app, client, sign_in, execute):
+    phone = sign_in("alice")
+    with app.app_context():
+        user = users.find(phone.user["id"])
+        users.ban(user.id)
+        users.erase(user.id)
+    assert execute("SELECT count(*) FROM users") == [(0,)]
+    response = client.post("/api/auth/login", json={"code": "alice"})
+    assert (response.status_code, response.get_json()["error"]) == (403, "user_banned")
+    assert execute("SELECT count(*) FROM users") == [(0,)], "and no account is made"
+    assert sign_in("bob").get("/api/me").status_code == 200
+
+
+def test_a_ban_can_be_forgotten_with_the_user(app, sign_in):
+    phone = sign_in("alice")
+    with app.app_context():
+        user = users.find(phone.user["id"])
+        users.ban(user.id)
+        users.erase(user.id, forget_ban=True)
+    assert sign_in("alice").user["id"] != phone.user["id"]
+
+
+def test_nothing_is_left_of_an_erased_user_but_a_digest(app, sign_in, execute, wechat):
+    phone = sign_in("alice")
+    openid = wechat.sandbox.openid("alice", "wxsandbox000000000")
+    with app.app_context():
+        user = users.find(openid)
+        users.ban(user.id)
+        users.erase(user.id)
+    left = "".join(
+        repr(execute(f"SELECT * FROM {table}"))
+        for table in ("users", "sessions", "banned_openids", "data_keys")
+    )
+    assert openid not in left
+    assert phone.user["id"] not in left
+
+
+def test_bans_of_erased_users_are_void_but_logins_go_on_when_their_key_is_lost(
+    app, sign_in, execute, caplog
+):
+    phone = sign_in("alice")
+    with app.app_context():
+        user = users.find(phone.user["id"])
+        users.ban(user.id)
+        users.erase(user.id)
+    execute("UPDATE data_keys SET sealed = :junk", junk=b"junk")
+    assert sign_in("alice").get("/api/me").status_code == 200
+    assert "void" in caplog.text
+
+
+def test_a_user_is_found_by_public_id_or_exact_openid(app, sign_in, wechat):
+    phone = sign_in("alice")
+    openid = wechat.sandbox.openid("alice", "wxsandbox000000000")
+    with app.app_context():
+        assert users.find(phone.user["id"]).openid == openid
+        assert users.find(openid).public_id == phone.user["id"]
+        assert users.find(openid.swapcase()) is None, "openids are told apart by case"
+        assert users.find("nobody") is None
+
+
+def test_openids_that_differ_in_case_are_two_users(app, execute):
+    from myapi.clock import now  # noqa: PLC0415
+    from myapi.database import transaction  # noqa: PLC0415
+    from myapi.wechat import Login  # noqa: PLC0415
+
+    with app.app_context():
+        for openid in ("oABC", "oabc"):
+            transaction(users.sign_in)(Login(openid, "A" * 24, None), now())
+    assert execute("SELECT count(*) FROM users") == [(2,)]
+
+
+def test_export_has_all_that_is_held_and_no_secret(app, sign_in, wechat):
+    phone = sign_in("alice")
+    phone.put("/api/me", {"nickname": "Alice"})
+    with app.app_context():
+        held = users.export(users.find(phone.user["id"]))
+    assert held["nickname"] == "Alice"
+    assert held["openid"] == wechat.sandbox.openid("alice", "wxsandbox000000000")
+    assert len(held["sessions"]) == 1
+    assert held["session_key_stored"] is True
+    assert phone.token not in repr(held)
+
+
+@pytest.mark.parametrize("use_case", [users.ban, users.unban, users.erase])
+def test_a_user_who_is_gone_is_not_found(app, use_case):
+    from myapi.errors import ApiError  # noqa: PLC0415
+
+    with app.app_context(), pytest.raises(ApiError, match="not_found"):
+        use_case(7)
+
+
+def test_a_profile_change_of_a_user_erased_meanwhile_is_a_session_ended(app):
+    from myapi.errors import ApiError  # noqa: PLC0415
+
+    with app.app_context(), pytest.raises(ApiError, match="session_ended"):
+        users.update_profile(7, {"nickname": "x"})
+
+
+def test_events_are_logged_after_their_commit_with_public_ids(sign_in, caplog):
+    phone = sign_in("alice")
+    events = [r.event for r in caplog.records if r.name == "myapi.audit"]
+    assert events == ["signup", "login"]
+    assert all(r.user == phone.user["id"] for r in caplog.records if r.name == "myapi.audit")

@@ -1,0 +1,256 @@
+"""The sandbox by itself: its codes, its users, its faults."""
+
+import base64
+import json
+import re
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from myapi.wechat import check_raw_data, decrypt_user_data
+from myapi.wechat.sandbox import FAULTS, Sandbox, UnknownUserError, state
+
+
+def errcode(sandbox, code="alice", appid="wx", secret="s", **more):
+    return sandbox.exchange(appid, secret, code, **more).get("errcode")
+
+
+def test_name_is_the_same_user_for_ever(sandbox):
+    openids = {sandbox.exchange("wx", "s", "alice")["openid"] for _ in range(3)}
+    assert openids == {sandbox.openid("alice", "wx")}
+
+
+def test_openid_looks_like_a_real_one_and_differs_by_app(sandbox):
+    openid = sandbox.openid("alice", "wx")
+    assert re.fullmatch(r"o[A-Za-z0-9_-]{27}", openid)
+    assert sandbox.openid("alice", "wx2") != openid != sandbox.openid("bob", "wx")
+
+
+def test_every_exchange_gives_a_new_session_key(sandbox):
+    keys = {sandbox.exchange("wx", "s", "alice")["session_key"] for _ in range(3)}
+    assert len(keys) == 3
+    assert {len(base64.b64decode(key, validate=True)) for key in keys} == {16}
+
+
+@pytest.mark.parametrize("code", ["alice.1", "alice.", "alice.\n.x", "0aB3", "Alice", "a" * 33])
+def test_code_works_once(sandbox, code):
+    assert errcode(sandbox, code) is None
+    assert errcode(sandbox, code) == 40163
+    assert errcode(sandbox, code, appid="wx-another") is None
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        ("alice", "alice"),
+        ("a" * 32, "a" * 32),
+        ("a_b-9", "a_b-9"),
+        ("alice.1", "alice"),
+        ("alice.b.c", "alice"),
+        ("the code is a mock one", "developer"),
+        ("0aB3xY", "developer"),
+        ("-x", "developer"),
+        ("é\ud800", "developer"),
+        (".x", "developer"),
+    ],
+)
+def test_code_is_a_user(sandbox, code, name):
+    assert sandbox.exchange("wx", "s", code)["openid"] == sandbox.openid(name, "wx")
+
+
+@pytest.mark.parametrize("code", ["alice", "the code is a mock one"])
+def test_lasting_code_never_wears_out(sandbox, code):
+    assert [errcode(sandbox, code) for _ in range(3)] == [None] * 3
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("used", 40163),
+        ("used.1", 40163),
+        ("bad", 40029),
+        ("badger", 40029),
+        ("blocked-user", 40226),
+        ("", 41008),
+    ],
+)
+def test_code_is_refused(sandbox, code, expected):
+    assert errcode(sandbox, code) == expected
+
+
+@pytest.mark.parametrize(
+    ("wrong", "expected"),
+    [
+        ({"appid": ""}, 41002),
+        ({"appid": "bad1"}, 40013),
+        ({"secret": ""}, 41004),
+        ({"secret": "bad1"}, 40125),
+        ({"secret": "frozen"}, 40243),
+        ({"grant_type": ""}, 40002),
+        ({"grant_type": "client_credential"}, 40002),
+    ],
+)
+def test_request_is_refused_and_the_code_is_not_used_up(sandbox, wrong, expected):
+    assert errcode(sandbox, "alice.1", **wrong) == expected
+    assert errcode(sandbox, "alice.1") is None
+
+
+def test_refusal_speaks_as_the_real_one(sandbox):
+    assert re.fullmatch(
+        r"code been used, rid: [0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}",
+        sandbox.exchange("wx", "s", "used")["errmsg"],
+    )
+
+
+class TestEncrypt:
+    def test_data_opens_with_the_current_session_key(self, sandbox):
+        sandbox.exchange("wx", "s", "alice")
+        login = sandbox.exchange("wx", "s", "alice")
+        sealed = sandbox.encrypt(login["openid"], {"nickName": "小明"})
+        data = decrypt_user_data(
+            login["session_key"], sealed["encryptedData"], sealed["iv"], "wx", max_age=60
+        )
+        assert data["nickName"] == "小明"
+        check_raw_data(sealed["rawData"], sealed["signature"], login["session_key"])
+        assert json.loads(sealed["rawData"]) == {"nickName": "小明"}
+
+    def test_watermark_of_ones_own_stays(self, sandbox, monkeypatch):
+        login = sandbox.exchange("wx", "s", "alice")
+        sealed = sandbox.encrypt("alice", {"watermark": {"appid": "wx2", "timestamp": 5}})
+        data = decrypt_user_data(login["session_key"], sealed["encryptedData"], sealed["iv"], "wx2")
+        assert data == {"watermark": {"appid": "wx2", "timestamp": 5}}
+
+    def test_name_means_the_newest_login_unless_the_app_is_given(self, sandbox):
+        keys = {app: sandbox.exchange(app, "s", "alice")["session_key"] for app in ("a", "b", "c")}
+        keys["b"] = sandbox.exchange("b", "s", "alice")["session_key"]
+        for appid, expected in ((None, "b"), ("a", "a"), ("c", "c")):
+            sealed = sandbox.encrypt("alice", {}, appid)
+            args = (sealed["encryptedData"], sealed["iv"], expected)
+            assert decrypt_user_data(keys[expected], *args)["watermark"]["appid"] == expected
+
+    @pytest.mark.parametrize(("user", "appid"), [("bob", None), ("alice", "wx2"), ("o-x", "wx")])
+    def test_unknown_user_is_an_error(self, sandbox, user, appid):
+        sandbox.exchange("wx", "s", "alice")
+        with pytest.raises(UnknownUserError, match=f"'{user}'"):
+            sandbox.encrypt(user, {}, appid)
+
+
+class TestFaults:
+    def test_fault_lasts_for_so_many_calls(self, sandbox):
+        sandbox.set_fault("slow", 2)
+        assert [sandbox.take_fault() for _ in range(3)] == ["slow", "slow", None]
+
+    def test_zero_ends_it(self, sandbox):
+        sandbox.set_fault("slow", 2)
+        sandbox.set_fault("html", 0)
+        assert sandbox.take_fault() is None
+
+    def test_new_one_takes_the_place_of_the_former(self, sandbox):
+        sandbox.set_fault("slow", 2)
+        sandbox.set_fault(45011, 1)
+        assert [sandbox.take_fault() for _ in range(2)] == ["45011", None]
+
+    @pytest.mark.parametrize("kind", [*FAULTS, -1, "-1", "40029", 0])
+    def test_kind_is_known(self, sandbox, kind):
+        sandbox.set_fault(kind, 1)
+        assert sandbox.take_fault() == str(kind)
+
+    @pytest.mark.parametrize("kind", ["", "Slow", "1.5", "1e3", True, None, 1.5, [], "9" * 10])
+    def test_unknown_kind_is_an_error_that_lists_them(self, sandbox, kind):
+        with pytest.raises(ValueError, match=r"busy, slow, drip.* or an errcode"):
+            sandbox.set_fault(kind, 1)
+
+    @pytest.mark.parametrize("times", [-1, "1", True, 1.0, None, 2**31])
+    def test_times_is_a_count(self, sandbox, times):
+        with pytest.raises(ValueError, match="times"):
+            sandbox.set_fault("slow", times)
+
+    def test_fault_that_another_process_took_meanwhile_is_none(self, sandbox, monkeypatch):
+        sandbox.set_fault("slow", 1)
+        other = Sandbox(sandbox._database._path)
+        writing = sandbox._database.writing
+
+        def late():
+            other.take_fault()
+            return writing()
+
+        monkeypatch.setattr(sandbox._database, "writing", late)
+        assert sandbox.take_fault() is None
+        other.close()
+
+    def test_threads_share_the_count(self, sandbox):
+        sandbox.set_fault("slow", 50)
+        taken = []
+
+        def take():
+            taken.extend(sandbox.take_fault() for _ in range(20))
+
+        threads = [threading.Thread(target=take) for _ in range(5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert (taken.count("slow"), taken.count(None)) == (50, 50)
+
+
+ANOTHER_PROCESS = """
+import sys
+from myapi.wechat.sandbox import Sandbox
+sandbox = Sandbox(sys.argv[1])
+sandbox.set_fault("slow", 0) if sys.argv[2:] else None
+print(sum("openid" in sandbox.exchange("wx", "s", f"alice.{n}") for n in range(100)))
+print(sum(sandbox.take_fault() is not None for n in range(100)))
+"""
+
+
+def test_processes_share_one_state(tmp_path):
+    """Several open the file at once; each code and each count is taken once."""
+    path = tmp_path / "new" / "sandbox.db"
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", ANOTHER_PROCESS, str(path)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    outputs = [process.communicate(timeout=60)[0].split() for process in processes]
+    assert sum(int(output[0]) for output in outputs) == 100
+
+
+def test_state_outlives_the_process(tmp_path):
+    first = Sandbox(tmp_path / "sandbox.db")
+    key = first.exchange("wx", "s", "alice.1")["session_key"]
+    first.close()
+    first.close()
+    second = Sandbox(str(tmp_path / "sandbox.db"))
+    assert errcode(second, "alice.1") == 40163
+    sealed = second.encrypt("alice", {})
+    assert decrypt_user_data(key, sealed["encryptedData"], sealed["iv"], "wx")
+    second.close()
+
+
+def test_forked_process_opens_the_file_anew(sandbox, monkeypatch):
+    sandbox.exchange("wx", "s", "alice.1")
+    parents = sandbox._database._connection
+    monkeypatch.setattr("os.getpid", lambda: -1)
+    assert errcode(sandbox, "alice.1") == 40163
+    assert sandbox._database._connection is not parents
+    parents.execute("SELECT 1")
+    parents.close()
+
+
+def test_sandbox_that_is_let_go_closes_its_file(tmp_path):
+    sandbox = Sandbox(tmp_path / "sandbox.db")
+    sandbox.exchange("wx", "s", "alice")
+    del sandbox
+
+
+def test_failed_write_leaves_nothing(sandbox, monkeypatch):
+    monkeypatch.setattr(state, "_use_up", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        sandbox.exchange("wx", "s", "alice.1")
+    monkeypatch.undo()
+    assert errcode(sandbox, "alice.1") is None

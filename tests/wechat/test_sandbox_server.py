@@ -1,0 +1,275 @@
+"""The sandbox over HTTP: as the real one answers, and its own routes for this machine alone."""
+
+import http.client
+import io
+import json
+import logging
+import socket
+import threading
+import time
+from urllib.parse import urlsplit
+
+import pytest
+
+from myapi.wechat import decrypt_user_data
+from myapi.wechat.sandbox import FAULTS, SandboxServer
+from myapi.wechat.sandbox.handler import BODY_LIMIT, Handler
+
+LOGIN = "/sns/jscode2session?appid=wx&secret=s&js_code=alice&grant_type=authorization_code"
+
+
+class Asker:
+    """One kept connection to the server."""
+
+    def __init__(self, url):
+        self.connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
+
+    def __call__(self, method, path, body=None, headers=()):
+        text = body if body is None or isinstance(body, bytes) else json.dumps(body)
+        self.connection.request(method, path, text, dict(headers))
+        response = self.connection.getresponse()
+        self.headers = response.headers
+        return response.status, response.read()
+
+
+@pytest.fixture
+def ask(server):
+    asker = Asker(server.url)
+    yield asker
+    asker.connection.close()
+
+
+def test_login_is_answered_as_by_the_real_one(ask, sandbox):
+    status, body = ask("GET", LOGIN)
+    assert (status, ask.headers["Content-Type"]) == (200, "text/plain")
+    assert json.loads(body)["openid"] == sandbox.openid("alice", "wx")
+    assert json.loads(body).keys() == {"openid", "session_key"}
+
+
+def test_refusal_is_status_200(ask):
+    status, body = ask("GET", LOGIN.replace("alice", ""))
+    assert (status, json.loads(body)["errcode"]) == (200, 41008)
+
+
+def test_missing_parameters_are_named(ask):
+    assert json.loads(ask("GET", "/sns/jscode2session")[1])["errcode"] == 41002
+
+
+def test_connection_is_kept_and_answers_come_at_once(ask):
+    ask("GET", LOGIN)
+    used = ask.connection.sock
+    started = time.monotonic()
+    for _ in range(50):
+        ask("GET", LOGIN)
+    assert ask.connection.sock is used
+    # 50 delayed ACKs would be 2 s.
+    assert time.monotonic() - started < 1.5
+
+
+def test_latency_is_added(sandbox):
+    with SandboxServer(sandbox, latency=0.2) as server:
+        ask = Asker(server.url)
+        started = time.monotonic()
+        ask("GET", LOGIN)
+        assert time.monotonic() - started >= 0.2
+        ask.connection.close()
+
+
+def test_slow_answer_is_a_right_one(sandbox):
+    sandbox.set_fault("slow", 1)
+    with SandboxServer(sandbox, slow=0.2) as server:
+        ask = Asker(server.url)
+        started = time.monotonic()
+        assert b"openid" in ask("GET", LOGIN)[1]
+        assert time.monotonic() - started >= 0.2
+        ask.connection.close()
+
+
+@pytest.mark.parametrize("fault", ["drip", "drip_headers"])
+def test_drip_is_a_right_answer_for_the_patient(sandbox, fault):
+    sandbox.set_fault(fault, 1)
+    with SandboxServer(sandbox, drip=0) as server:
+        ask = Asker(server.url)
+        assert json.loads(ask("GET", LOGIN)[1])["openid"]
+        ask.connection.close()
+
+
+def test_huge_and_redirect_would_be_right_answers_for_the_careless(ask, sandbox):
+    sandbox.set_fault("huge", 1)
+    body = ask("GET", LOGIN)[1]
+    assert len(body) == 10 * 1024 * 1024
+    assert json.loads(body)["openid"]
+    sandbox.set_fault("redirect", 1)
+    assert ask("GET", LOGIN)[0] == 302
+    assert json.loads(ask("GET", ask.headers["Location"])[1])["openid"]
+
+
+@pytest.mark.parametrize("kind", [*FAULTS, "45011"])
+def test_fault_is_set_over_http(ask, sandbox, kind):
+    status, body = ask("PUT", "/sandbox/fault", {"kind": kind, "times": 2})
+    assert (status, json.loads(body)) == (200, {"kind": kind, "times": 2})
+    assert sandbox.take_fault() == kind
+
+
+def test_fault_meets_the_next_login(ask):
+    ask("PUT", "/sandbox/fault", {"kind": 45011})
+    assert json.loads(ask("GET", LOGIN)[1])["errcode"] == 45011
+    assert json.loads(ask("GET", LOGIN)[1])["openid"]
+
+
+def test_data_is_encrypted_over_http(ask):
+    login = json.loads(ask("GET", LOGIN)[1])
+    for user in ("alice", login["openid"]):
+        status, body = ask("POST", "/sandbox/encrypt", {"openid": user, "data": {"a": 1}})
+        sealed = json.loads(body)
+        assert status == 200
+        assert sealed.keys() == {"encryptedData", "iv", "rawData", "signature"}
+        data = decrypt_user_data(
+            login["session_key"], sealed["encryptedData"], sealed["iv"], "wx", max_age=60
+        )
+        assert data["a"] == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "why"),
+    [
+        ("PUT", "/sandbox/fault", {"kind": "late"}, "kind is one of busy"),
+        ("PUT", "/sandbox/fault", {"times": 1}, "kind is one of"),
+        ("PUT", "/sandbox/fault", {"kind": "slow", "times": -1}, "times is"),
+        ("PUT", "/sandbox/fault", [], "JSON object"),
+        ("PUT", "/sandbox/fault", b"{", "JSON object"),
+        ("PUT", "/sandbox/fault", b"\xff", "JSON object"),
+        ("PUT", "/sandbox/fault", b"[" * 100_000, "JSON object"),
+        ("PUT", "/sandbox/fault", b" " * (BODY_LIMIT + 1), "at most"),
+        ("POST", "/sandbox/encrypt", {"openid": "nobody", "data": {}}, "'nobody'"),
+        ("POST", "/sandbox/encrypt", {"openid": "alice"}, "data is an object"),
+        ("POST", "/sandbox/encrypt", {"openid": 7, "data": {}}, "openid is a text"),
+        ("POST", "/sandbox/encrypt", {"openid": "x", "data": {}, "appid": 7}, "appid is a text"),
+        ("POST", "/sandbox/encrypt", {"openid": "\ud800", "data": {}}, "surrogate"),
+        ("POST", "/sandbox/encrypt", {"openid": "alice", "data": {"a": "\ud800"}}, "surrogate"),
+    ],
+)
+def test_wrong_body_is_told_what_is_wrong(ask, sandbox, method, path, body, why):
+    sandbox.exchange("wx", "s", "alice")
+    status, answer = ask(method, path, body)
+    assert status == 400
+    assert why in json.loads(answer)["error"]
+
+
+@pytest.mark.parametrize("length", ["x", "-1", "1e3", "9" * 5000, ""])
+def test_wrong_length_is_refused(ask, length):
+    assert ask("PUT", "/sandbox/fault", headers={"Content-Length": length})[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/"), ("GET", "/sandbox/fault"), ("POST", "/sns/jscode2session"), ("PUT", "/x")],
+)
+def test_other_routes_are_not_found(ask, method, path):
+    assert ask(method, path, b"{}")[0] == 404
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "forwarded", "X-Real-IP", "Via"])
+def test_own_routes_are_closed_to_a_proxy(ask, sandbox, header):
+    assert ask("PUT", "/sandbox/fault", {"kind": "slow"}, {header: "1.2.3.4"})[0] == 403
+    assert sandbox.take_fault() is None
+
+
+@pytest.mark.parametrize(
+    ("peer", "status"),
+    [
+        ("127.0.0.1", 200),
+        ("127.9.9.9", 200),
+        ("::1", 200),
+        ("::ffff:127.0.0.1", 200),
+        ("10.0.0.1", 403),
+        ("::ffff:10.0.0.1", 403),
+        ("fe80::1%eth0", 403),
+    ],
+)
+def test_own_routes_are_for_this_machine_alone(server, peer, status):
+    class Connection:
+        """Stands for a socket, so that a peer can have any address."""
+
+        def __init__(self):
+            self.sent = io.BytesIO()
+
+        def makefile(self, mode, _):
+            body = b'{"kind": "busy", "times": 0}'
+            head = b"PUT /sandbox/fault HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % len(body)
+            self.sent.close = lambda: None
+            return io.BytesIO(head + body) if mode == "rb" else self.sent
+
+        def setsockopt(self, *_):
+            pass
+
+    connection = Connection()
+    handler = type("Bound", (Handler,), {"settings": server})
+    handler(connection, (peer, 1), None)
+    assert f"HTTP/1.1 {status} ".encode() in connection.sent.getvalue()
+
+
+def test_nothing_of_a_request_is_logged(server, ask, caplog, capfd):
+    caplog.set_level(logging.DEBUG)
+    ask("GET", LOGIN.replace("secret=s", "secret=hush").replace("alice", "hush.1"))
+    ask("GET", "/nowhere?secret=hush")
+    with socket.create_connection(
+        ask.connection.sock.getpeername()
+        if ask.connection.sock
+        else ("127.0.0.1", int(server.url.rpartition(":")[2]))
+    ) as rude:
+        rude.sendall(b"hush hush hush hush\r\n\r\n")
+        while rude.recv(65536):
+            pass
+    output = capfd.readouterr()
+    assert "hush" not in caplog.text + output.out + output.err
+
+
+def test_client_that_leaves_early_makes_no_noise(server, sandbox, caplog, capfd):
+    caplog.set_level(logging.DEBUG, "myapi.wechat.sandbox")
+    sandbox.set_fault("huge", 1)
+    host, _, port = server.url.removeprefix("http://").partition(":")
+    rude = socket.create_connection((host, int(port)))
+    rude.sendall(f"GET {LOGIN} HTTP/1.1\r\n\r\n".encode())
+    rude.recv(10)
+    rude.close()
+    deadline = time.monotonic() + 10
+    while not caplog.records and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert "ended early" in caplog.text
+    assert "jscode2session" not in caplog.text + capfd.readouterr().err
+
+
+def test_closing_ends_what_is_under_way(sandbox):
+    sandbox.set_fault("drip", 1)
+    with SandboxServer(sandbox, drip=60) as server:
+        ask = Asker(server.url)
+        ask.connection.request("GET", LOGIN)
+        response = ask.connection.getresponse()
+        assert response.read(1)
+    started = time.monotonic()
+    with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+        response.read()
+    assert time.monotonic() - started < 5
+    ask.connection.close()
+
+
+def test_server_that_was_never_started_closes(sandbox):
+    SandboxServer(sandbox).close()
+
+
+def test_server_serves_in_the_foreground_until_it_is_closed(sandbox):
+    server = SandboxServer(sandbox)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    ask = Asker(server.url)
+    assert ask("GET", LOGIN)[0] == 200
+    server.close()
+    thread.join(10)
+    assert not thread.is_alive()
+    ask.connection.close()
+
+
+def test_port_that_is_taken_is_an_error(sandbox, server):
+    with pytest.raises(OSError):
+        SandboxServer(sandbox, port=int(server.url.rpartition(":")[2]))
