@@ -6,11 +6,14 @@ import os
 import shutil
 import sys
 import tempfile
+from typing import Any
 
 # Workers write their metrics here, side by side. It is known before myapi is imported, since
-# prometheus_client decides at its import; on a reload it is known already.
+# prometheus_client decides at its import; on a reload it is known already. In memory, since it
+# maps its files: where a disk is full, the kernel kills who writes to such a file (SIGBUS).
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="myapi-metrics-")
+    _memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="myapi-metrics-", dir=_memory)
     _owner = os.getpid()
 
     @atexit.register
@@ -48,6 +51,21 @@ worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa:
 
 accesslog = None  # the app writes one line a request itself
 logconfig_dict = logs.for_gunicorn(settings)
+
+
+def on_starting(server: Any) -> None:  # noqa: ANN401
+    """Have a reload with settings that cannot be used change nothing: it would end the service."""
+    reload = server.reload
+
+    def reload_if_possible() -> None:
+        try:
+            Settings.from_env()
+        except SettingsError as error:
+            server.log.error("not reloaded: %s", error)  # noqa: TRY400 (the list, and no trace)
+        else:
+            reload()
+
+    server.reload = reload_if_possible
 
 
 def when_ready(server: object) -> None:

@@ -1,5 +1,6 @@
 """Log lines: JSON for machines, short text in development; secrets masked in either."""
 
+import json
 import logging
 import re
 import sys
@@ -13,8 +14,8 @@ from myapi.settings import Settings
 
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 SECRETS = re.compile(
-    r"""(\b(?:app_?secret|secret|js_code|code|session_key|access_token|token|password|passwd)["']?\s*[=:]\s*["']?)"""
-    r"""[^\s"'&,})]+""",
+    r"""((?<![A-Za-z])(?:secret|secret_keys|js_code|code|session_key|access_token|token|passw(?:or)?d)"""
+    r"""(?:\\?["'])?\s*[=:]\s*(?:\\?["'])?)[^\s"'\\&,})]+""",
     re.IGNORECASE,
 )
 HINT = re.compile(r"secret|code|session_key|token|passw|bearer|://", re.IGNORECASE)
@@ -67,7 +68,10 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             line["trace"] = mask(self.formatException(record.exc_info))
-        return msgspec.json.encode(line, enc_hook=repr).decode()
+        try:
+            return msgspec.json.encode(line, enc_hook=repr).decode()
+        except UnicodeEncodeError:  # a lone surrogate
+            return json.dumps(line, default=repr)
 
 
 class TextFormatter(logging.Formatter):

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 import msgspec
 from flask import request
 from msgspec import UNSET, Meta, Struct, UnsetType
+from werkzeug.exceptions import HTTPException
 
 from myapi.clock import iso
 from myapi.errors import ApiError
@@ -241,10 +242,20 @@ def body_as(shape: type[S]) -> S:
 
 
 def _body() -> bytes:
+    """Read the whole body, or raise an `ApiError`: what is too long comes cut off from Werkzeug."""
+    chunked = request.content_length is None and "wsgi.input_terminated" in request.environ
     try:
-        return request.get_data(cache=False)
-    except (OSError, EOFError):
+        body = request.get_data(cache=False)
+        more = chunked and request.environ["wsgi.input"].read(1)
+    except HTTPException:
+        raise
+    except Exception:  # a server has its own for each chunk or trailer that is wrong
         raise ApiError("invalid_request", "the body was cut off") from None
+    if more:
+        raise ApiError("payload_too_large")
+    if len(body) < (request.content_length or 0):
+        raise ApiError("invalid_request", "the body was cut off")
+    return body
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 A test that uses `app` runs once on SQLite and once on MariaDB.
 """
 
+import logging
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from myapi import create_app
 from myapi.database import writing
 from myapi.extensions import Base, db
 from myapi.settings import Settings
+from myapi.tokens import Token, Tokens
 from myapi.wechat.sandbox import Sandbox, SandboxServer
 from tests.requirements import need, pytest_sessionfinish, pytest_terminal_summary
 from tests.servers import MariaDB
@@ -74,8 +76,29 @@ def wechat(tmp_path: Path) -> Iterator[SandboxServer]:
 
 
 @pytest.fixture
+def keeps_secrets(
+    wechat: SandboxServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Fail a test whose log holds one of the secrets that it used, whatever else it shows."""
+    issued = []
+
+    def new(tokens: Tokens) -> Token:
+        token = real_new(tokens)
+        issued.append(token.text)
+        return token
+
+    real_new = Tokens.new
+    monkeypatch.setattr(Tokens, "new", new)
+    for name in ("myapi", "urllib3", "requests", "pymysql", "flask_limiter", "werkzeug"):
+        caplog.set_level(logging.DEBUG, logger=name)
+    yield
+    for secret in (KEY, *issued, *wechat.sandbox.session_keys()):
+        assert secret.partition(".")[0] not in caplog.text, "a secret is in the log"
+
+
+@pytest.fixture
 def make_app(
-    database_url: str, wechat: SandboxServer, tmp_path: Path
+    database_url: str, wechat: SandboxServer, tmp_path: Path, keeps_secrets: None
 ) -> Iterator[Callable[..., Flask]]:
     """Make apps on one database and one WeChat, with settings of the test's choice."""
     made = []

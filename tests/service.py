@@ -1,7 +1,7 @@
 """The real service for tests: Gunicorn on a free loopback port, in a folder of its own.
 
     with Service(database_url=url, wechat_base_url=wechat.url, workers=2) as service:
-        requests.get(f"{service.url}/api/hello", timeout=5)
+        service.call("GET", "/api/hello")
 
 Keyword arguments are settings; none comes from the environment or from a `.env`.
 """
@@ -9,22 +9,27 @@ Keyword arguments are settings; none comes from the environment or from a `.env`
 from __future__ import annotations
 
 import functools
+import http.client
 import json
 import os
+import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import flask_migrate
 import pytest
 import requests
+from prometheus_client.parser import text_string_to_metric_families
 
 from myapi import create_app
 from myapi.settings import ROOT, Settings, variable, variables
@@ -33,16 +38,13 @@ from tests.conftest import close
 from tests.servers import HOST, Server
 
 KEY = "a-key-of-the-served-tests-0123456789"
-
 PRODUCTION = {"env": "production", "wechat_appid": "wx-service", "wechat_secret": "its-own-secret"}
-"""Settings that turn a service into one for production."""
 
 
 class Service(Server):
-    """Gunicorn with the checkout's own code and configuration, in development unless told.
+    """Gunicorn on the checkout's code and configuration; for development unless told.
 
-    `wrapper` is a command that runs the command after it, such as `unshare --mount`; `environ`
-    joins the environment; `stdout` takes what it prints in place of the log in its folder.
+    `wrapper` is a command that runs the one after it, such as `env`; `environ` adds variables.
     """
 
     programs = (sys.executable,)
@@ -71,14 +73,14 @@ class Service(Server):
 
     @property
     def url(self) -> str:
-        return f"http://{HOST}:{self.port}"
+        return f"http://{self.settings['bind']}"
 
     @property
     def home(self) -> Path:
         return self.folder / "home"
 
     def environment(self) -> dict[str, str]:
-        """Return all variables of the process: an empty one keeps a `.env` from setting it."""
+        """Return all variables of the process; an empty one keeps a `.env` from setting it."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("MYAPI_")}
         unset = dict.fromkeys(variables(), "")
         given = {variable(name): str(value) for name, value in self.settings.items()}
@@ -94,8 +96,8 @@ class Service(Server):
 
     def ready(self) -> bool:
         try:
-            return requests.get(f"{self.url}/healthz", timeout=5).ok
-        except requests.RequestException:
+            return self.call("GET", "/healthz").ok
+        except requests.ConnectionError:
             return False
 
     def reload(self) -> None:
@@ -103,6 +105,7 @@ class Service(Server):
         old = self.workers()
         os.kill(self.pid, signal.SIGHUP)
         wait_for(lambda: not old & (new := self.workers()) and len(new) == len(old), 30)
+        wait_for(self.ready)
 
     def workers(self) -> set[int]:
         """Return the process ids of the workers."""
@@ -112,14 +115,39 @@ class Service(Server):
         pairs = [line.split() for line in listed.stdout.splitlines()]
         return {int(pid) for pid, parent in pairs if int(parent) == self.pid}
 
+    def kill_worker(self) -> None:
+        """Kill one as a crash would, and wait for the one that takes its place."""
+        old = self.workers()
+        os.kill(min(old), signal.SIGKILL)
+        wait_for(lambda: min(old) not in (new := self.workers()) and len(new) == len(old))
+        wait_for(self.ready)
+
     def events(self, event: str | None = None) -> list[dict[str, Any]]:
         """Return the lines of the log, or those of one event."""
         lines = [json.loads(line) for line in self.log().splitlines()]
         return [line for line in lines if event is None or line.get("event") == event]
 
+    def metric(self, name: str, **labels: str) -> float:
+        """Return the sum of the samples of this name that have these labels."""
+        families = text_string_to_metric_families(self.call("GET", "/metrics").text)
+        samples = [sample for family in families for sample in family.samples]
+        return sum(
+            s.value for s in samples if s.name == name and labels.items() <= s.labels.items()
+        )
+
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
-        """Call it over a fresh connection."""
+        """Call it over a connection of its own."""
         return requests.request(method, self.url + path, **{"timeout": 30, **options})
+
+    def send(self, request: bytes) -> Answer:
+        """Send bytes and nothing more, and read the first answer."""
+        with socket.create_connection((HOST, self.port), timeout=10) as connection:
+            with suppress(OSError):  # it may answer, and close, before all is sent
+                connection.sendall(request)
+                connection.shutdown(socket.SHUT_WR)
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+            return Answer(answer.status, json.loads(answer.read()))
 
     def login(self, code: str = "alice", **options: Any) -> requests.Response:
         return self.call("POST", "/api/auth/login", json={"code": code}, **options)
@@ -127,17 +155,23 @@ class Service(Server):
     def sign_in(self, code: str = "alice") -> Phone:
         response = self.login(code)
         assert response.status_code == 200, response.text
-        return Phone(self, response.json()["data"]["token"])
+        data = response.json()["data"]
+        return Phone(self, data["token"], data["user"])
 
     def flask(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a flask command with the settings of this service."""
+        return self.run(sys.executable, "-m", "flask", *arguments)
+
+    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+        """Run a command to its end, in the environment of this service."""
         return subprocess.run(
-            [sys.executable, "-m", "flask", *arguments],
+            command,
             cwd=ROOT,
             env=self.environment(),
             capture_output=True,
             text=True,
             timeout=60,
+            check=False,
         )
 
     def _spawn(self, command: list[str]) -> None:
@@ -154,12 +188,18 @@ class Service(Server):
         self._watch(str(self._process.pid))
 
 
+class Answer(NamedTuple):
+    status: int
+    json: Any
+
+
 class Phone:
     """One that has logged in: its calls carry its token."""
 
-    def __init__(self, service: Service, token: str) -> None:
+    def __init__(self, service: Service, token: str, user: dict[str, Any]) -> None:
         self.service = service
         self.token = token
+        self.user = user
 
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
         """Call the service that it logged in to, or `at` another one."""
@@ -173,11 +213,54 @@ class Phone:
     delete = functools.partialmethod(call, "DELETE")
 
 
+class Load:
+    """Threads that call one path without a pause, while the block runs.
+
+    Half of them keep their connections. One that gets no answer counts in `failed` and ends.
+    """
+
+    def __init__(self, service: Service, path: str = "/api/hello", threads: int = 6) -> None:
+        self._address = (HOST, service.port)
+        self._path = path
+        self._enough = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, args=(i % 2 == 0,)) for i in range(threads)
+        ]
+        self.answered: list[int] = []  # the status of each answer
+        self.failed: list[Exception] = []
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        wait_for(lambda: len(self.answered) > len(self._threads))
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._enough.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self, keeps: bool) -> None:
+        connection = http.client.HTTPConnection(*self._address, timeout=30)
+        while not self._enough.is_set():
+            try:
+                connection.request("GET", self._path)
+                response = connection.getresponse()
+                response.read()
+                self.answered.append(response.status)
+            except (OSError, http.client.HTTPException) as error:
+                self.failed.append(error)
+                break
+            if not keeps:
+                connection.close()
+        connection.close()
+
+
 @pytest.fixture
 def serve(migrated_sqlite: Path, wechat: SandboxServer, tmp_path: Path) -> Iterator[Any]:
     """Start services with settings of the test's choice, on one WeChat.
 
-    Unless `database_url` is given, they share one empty SQLite file.
+    Unless `database_url` is given, they share one SQLite file, empty at first.
     """
     with ExitStack() as stack:
 
@@ -200,18 +283,30 @@ def migrate(url: str, instance: Path) -> str:
     return url
 
 
-def at_once(calls: Sequence[Callable[[], Any]]) -> list[Any]:
+def at_once(*calls: Callable[[], Any]) -> list[Any]:
     """Make all of these calls at the same time, each in a thread of its own."""
+    barrier = threading.Barrier(len(calls))
+
+    def run(call: Callable[[], Any]) -> Any:
+        barrier.wait(30)
+        return call()
+
     with ThreadPoolExecutor(len(calls)) as threads:
-        return [future.result(60) for future in [threads.submit(call) for call in calls]]
+        return list(threads.map(run, calls))
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 10) -> Any:
+def is_error(response: requests.Response, status: int, error: str) -> bool:
+    """Whether it is this error as the API tells it, with Retry-After where that belongs."""
+    told = response.status_code == status and response.json()["error"] == error
+    if status in {429, 503}:
+        return told and bool(re.fullmatch("[1-9][0-9]*", response.headers["Retry-After"]))
+    return told
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 15) -> Any:
     """Return the first true value of `condition`, asked again and again."""
     deadline = time.monotonic() + seconds
-    while True:
-        with suppress(requests.ConnectionError):
-            if value := condition():
-                return value
+    while not (value := condition()):
         assert time.monotonic() < deadline, "it did not come about in time"
         time.sleep(0.02)
+    return value

@@ -74,7 +74,9 @@ def test_a_method_that_is_not_allowed_is_answered_with_those_that_are(client):
     assert client.post("/api/hello").headers["Allow"] == "GET, HEAD"
 
 
-def test_a_bug_is_a_500_whose_trace_goes_to_the_log_alone(app, client, sign_in, monkeypatch, caplog):
+def test_a_bug_is_a_500_whose_trace_goes_to_the_log_alone(
+    app, client, sign_in, monkeypatch, caplog
+):
     phone = sign_in("alice")
 
     def bug(_user_id):

@@ -2,6 +2,8 @@
 
 import pytest
 
+from myapi import sessions
+
 OPEN = {
     ("GET", "/api/hello"),
     ("POST", "/api/auth/login"),
@@ -69,8 +71,6 @@ def test_a_token_that_is_not_ours_is_token_invalid(client, token):
 
 
 def test_a_forged_token_costs_no_query(app, client, sign_in, monkeypatch):
-    from myapi import sessions  # noqa: PLC0415
-
     phone = sign_in("alice")
     monkeypatch.setattr(sessions, "_FIND", None)
     body, _, signature = phone.token.partition(".")

@@ -3,6 +3,10 @@
 import pytest
 
 from myapi import users
+from myapi.clock import now
+from myapi.database import transaction
+from myapi.errors import ApiError
+from myapi.wechat import Login
 
 
 def test_a_ban_ends_all_sessions_and_refuses_login_and_token_with_403(app, client, sign_in):
@@ -88,10 +92,6 @@ def test_a_user_is_found_by_public_id_or_exact_openid(app, sign_in, wechat):
 
 
 def test_openids_that_differ_in_case_are_two_users(app, execute):
-    from myapi.clock import now  # noqa: PLC0415
-    from myapi.database import transaction  # noqa: PLC0415
-    from myapi.wechat import Login  # noqa: PLC0415
-
     with app.app_context():
         for openid in ("oABC", "oabc"):
             transaction(users.sign_in)(Login(openid, "A" * 24, None), now())
@@ -112,15 +112,11 @@ def test_export_has_all_that_is_held_and_no_secret(app, sign_in, wechat):
 
 @pytest.mark.parametrize("use_case", [users.ban, users.unban, users.erase])
 def test_a_user_who_is_gone_is_not_found(app, use_case):
-    from myapi.errors import ApiError  # noqa: PLC0415
-
     with app.app_context(), pytest.raises(ApiError, match="not_found"):
         use_case(7)
 
 
 def test_a_profile_change_of_a_user_erased_meanwhile_is_a_session_ended(app):
-    from myapi.errors import ApiError  # noqa: PLC0415
-
     with app.app_context(), pytest.raises(ApiError, match="session_ended"):
         users.update_profile(7, {"nickname": "x"})
 

@@ -1,13 +1,12 @@
 """The door for operators: one command group a file."""
 
 import logging
-import sys
 
 import click
 from flask import Flask
 from flask.cli import FlaskGroup
 
-from myapi.cli import backup, db, secrets, sessions, stats, users, wechat
+from myapi.cli import backup, db, screen, secrets, sessions, stats, users, wechat
 from myapi.cli.command import SETTINGS_ERROR
 from myapi.database import COMMAND, WEB, Patience
 from myapi.settings import INSTANCE, SettingsError
@@ -55,5 +54,5 @@ def patience() -> Patience:
 def _log_what_a_command_does_not_say() -> None:
     """Leave stderr to warnings; at a terminal, who bans a user need not read that it was done."""
     logging.getLogger("myapi").setLevel(logging.WARNING)
-    at_terminal = sys.stderr is not None and sys.stderr.isatty()
-    logging.getLogger("myapi.audit").setLevel(logging.ERROR if at_terminal else logging.NOTSET)
+    said = logging.ERROR if screen.at_terminal() else logging.NOTSET
+    logging.getLogger("myapi.audit").setLevel(said)

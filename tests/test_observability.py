@@ -1,0 +1,78 @@
+"""An id, a log line and figures for each request."""
+
+import pytest
+
+PRODUCTION = {"env": "production", "wechat_appid": "wx0123456789abcdef", "wechat_secret": "s" * 32}
+PROXY = {"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}
+
+
+@pytest.fixture(params=["sqlite"])
+def database_url(migrated_sqlite):
+    return f"sqlite:///{migrated_sqlite}"
+
+
+def lines(caplog):
+    return [r.fields for r in caplog.records if r.name == "myapi.requests"]
+
+
+def test_each_request_is_one_line_with_what_one_asks_first(client, sign_in, caplog):
+    phone = sign_in("alice")
+    caplog.clear()
+    response = phone.get("/api/me")
+    (line,) = lines(caplog)
+    assert line.pop("ms") > 0
+    assert len(line.pop("session")) == 24
+    assert line == {
+        "event": "request",
+        "request_id": response.headers["X-Request-Id"],
+        "method": "GET",
+        "route": "/api/me",
+        "status": 200,
+        "error": None,
+        "user": phone.user["id"],
+        "ip": "127.0.0.1",
+    }
+
+
+def test_a_refused_request_is_logged_with_its_error(client, caplog):
+    client.get("/api/me")
+    client.get("/scanner/../x?code=secret")
+    refused, unknown = lines(caplog)
+    assert (refused["status"], refused["error"], refused["user"]) == (401, "token_missing", None)
+    assert (unknown["route"], unknown["error"]) == ("-", "not_found")
+
+
+def test_a_method_that_is_none_is_not_a_label_of_its_own(client, caplog):
+    client.open("/api/hello", method="BREW")
+    assert lines(caplog)[0]["method"] == "OTHER"
+
+
+def test_the_trusted_proxy_gives_the_id_and_the_address(make_app, caplog):
+    client = make_app(**PRODUCTION).test_client()
+    response = client.get("/api/hello", headers={**PROXY, "X-Request-Id": "from-nginx-1"})
+    assert response.headers["X-Request-Id"] == "from-nginx-1"
+    assert lines(caplog)[0]["ip"] == "192.0.2.7"
+
+
+def test_a_client_chooses_neither_its_address_nor_its_id(make_app, caplog):
+    client = make_app(**PRODUCTION).test_client()
+    client.get("/api/hello", headers={"X-Forwarded-For": "1.1.1.1, 192.0.2.7"})
+    assert lines(caplog)[0]["ip"] == "192.0.2.7", "the last hop is the proxy's word"
+    response = client.get("/api/hello", headers={"X-Request-Id": "mine"})
+    assert response.headers["X-Request-Id"] != "mine", "no proxy handed it over"
+
+
+@pytest.mark.parametrize("given", ["", "a b", "x" * 65, "a\tb", "ü", "a_b", "<script>"])
+def test_an_id_of_the_wrong_form_is_replaced(make_app, given):
+    client = make_app(**PRODUCTION).test_client()
+    response = client.get("/api/hello", headers={**PROXY, "X-Request-Id": given.encode("utf-8")})
+    assert response.headers["X-Request-Id"] != given
+    assert len(response.headers["X-Request-Id"]) == 16
+
+
+def test_every_answer_has_the_headers_that_all_have(client):
+    for path in ("/api/hello", "/api/me", "/api/nothing", "/healthz", "/metrics"):
+        headers = client.get(path).headers
+        assert headers["Cache-Control"] == "no-store"
+        assert headers["X-Content-Type-Options"] == "nosniff"
+        assert headers["X-Request-Id"]
