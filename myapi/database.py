@@ -8,6 +8,7 @@ default engine writes: whatever it begins is a write transaction (`BEGIN IMMEDIA
 import functools
 import operator
 import random
+import re
 import sqlite3
 import threading
 import time
@@ -25,6 +26,7 @@ from sqlalchemy import (
     Delete,
     Dialect,
     Engine,
+    ExceptionContext,
     Select,
     Update,
     event,
@@ -43,6 +45,7 @@ Transaction: TypeAlias = orm.Session  # SQLAlchemy calls it a session, which her
 
 READER, WRITER = "reader", "writer"
 LOST_DEADLOCK = {1205, 1213}  # MySQL: lock wait timeout, deadlock (Galera's certification too)
+PASSING = re.compile("locked|full")  # SQLite's words for what says nothing against a connection
 ATTEMPTS = 5
 LOCK_WAIT = 1  # s for a row's lock on MySQL
 PING_AFTER = 1.0  # seconds idle; under load no connection pays a round trip for it
@@ -283,6 +286,7 @@ def _engine_options(settings: Settings, patience: Patience) -> dict[str, Any]:
 def _prepare(engine: Engine, *, writes: bool) -> None:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_pragmas)
+        event.listen(engine, "handle_error", _reopen)
         if writes:
             event.listen(engine, "begin", _begin_immediate)
     else:
@@ -300,6 +304,14 @@ def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute("PRAGMA mmap_size = 268435456")
     cursor.close()
+
+
+def _reopen(context: ExceptionContext) -> None:
+    """Have a file that failed opened anew: what is open now may be read-only for good."""
+    error = context.original_exception
+    of_the_file = type(error) in {sqlite3.OperationalError, sqlite3.DatabaseError}
+    if of_the_file and not PASSING.search(str(error)):
+        context.is_disconnect = True
 
 
 def _begin_immediate(connection: Connection) -> None:

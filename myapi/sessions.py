@@ -147,10 +147,18 @@ def make_room(tx: Transaction, user_id: int) -> None:
 
 
 @transaction
+def log_out(tx: Transaction, caller: Identity) -> None:
+    """End the caller's own session; well if that has happened meanwhile."""
+    _end(tx, Session.id == caller.session_id)
+    audit.note(tx, "logout", ended=caller.session)
+
+
+@transaction
 def end(tx: Transaction, user_id: int, public_id: str) -> None:
     """End one session of a user; well if it had ended, `not_found` if it is not the user's."""
     mine = (Session.public_id == public_id, Session.user_id == user_id)
-    if not tx.scalar(select(exists().where(*mine))):
+    # MySQL compares no other text with an ASCII column.
+    if not (public_id.isascii() and tx.scalar(select(exists().where(*mine)))):
         raise ApiError("not_found")
     _end(tx, *mine)
     audit.note(tx, "logout", ended=public_id)
@@ -167,7 +175,9 @@ def end_others(tx: Transaction, user_id: int, but: int) -> int:
 @transaction
 def revoke(tx: Transaction, public_id: str) -> bool:
     """End a session by its id alone, as an operator may; False where there is none."""
-    if not tx.scalar(select(exists().where(Session.public_id == public_id))):
+    if not (
+        public_id.isascii() and tx.scalar(select(exists().where(Session.public_id == public_id)))
+    ):
         return False
     _end(tx, Session.public_id == public_id)
     audit.note(tx, "revoke", ended=public_id)

@@ -6,6 +6,7 @@ character and still verify (base64 has spare bits there), so the string itself i
 """
 
 import hashlib
+import re
 import secrets
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,7 +14,8 @@ from typing import NamedTuple
 from itsdangerous import BadSignature, Signer
 
 SECRET_BYTES = 24  # 192 random bits; a multiple of 3, so base64 pads and spares no bits
-MAX_LENGTH = 128
+# Secret and signature (SHA-256) in base64url. The decoder would skip characters of no alphabet.
+FORM = re.compile(r"[A-Za-z0-9_-]{32}\.[A-Za-z0-9_-]{43}")
 
 
 class TokenInvalidError(Exception):
@@ -43,7 +45,7 @@ class Tokens:
 
     def read(self, text: str) -> bytes:
         """Return the digest of the session secret in a token, or raise `TokenInvalidError`."""
-        if len(text) > MAX_LENGTH:
+        if not FORM.fullmatch(text):
             raise TokenInvalidError
         try:
             return _digest(self._signer.unsign(text))

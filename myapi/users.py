@@ -69,6 +69,8 @@ def find(reference: str) -> User | None:
     """Find a user by public id or exact openid (the newest, where two apps share one)."""
     if not reference.isascii():  # MySQL compares no other text with an ASCII column
         return None
+    if not reference.isascii():  # MySQL compares no other text with an ASCII column
+        return None
     statement = (
         select(User)
         .where(or_(User.public_id == reference, User.openid == reference))
@@ -108,8 +110,13 @@ def lift_ban(tx: Transaction, openid: str) -> bool:
 
 @transaction
 def erase(tx: Transaction, user_id: int, *, forget_ban: bool = False) -> None:
-    """Delete an account, its sessions and its session_key; a ban stays as a digest."""
-    user = _by_id(tx, user_id)
+    """Delete an account, its sessions and its session_key; a ban stays as a digest.
+
+    It is well if the account has gone meanwhile, for the request may have been sent twice.
+    """
+    user = tx.get(User, user_id, with_for_update=True)
+    if user is None:
+        return
     if user.banned_at is not None and not forget_ban:
         bans.keep(tx, user.appid, user.openid)
     changed(tx, delete(Session).where(Session.user_id == user_id))

@@ -1,4 +1,4 @@
-"""What every test may ask for: `app`, `client`, `runner`, `sign_in`, `wechat`.
+"""What every test may ask for: `app`, `client`, `runner`, `sign_in`, `wechat`, `serve`.
 
 A test that uses `app` runs once on SQLite and once on MariaDB.
 """
@@ -25,8 +25,9 @@ from myapi.tokens import Token, Tokens
 from myapi.wechat.sandbox import Sandbox, SandboxServer
 from tests.requirements import need, pytest_sessionfinish, pytest_terminal_summary
 from tests.servers import MariaDB
+from tests.service import serve
 
-__all__ = ["pytest_sessionfinish", "pytest_terminal_summary"]
+__all__ = ["pytest_sessionfinish", "pytest_terminal_summary", "serve"]
 
 KEY = "a key of the tests alone, 0123456789"
 

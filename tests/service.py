@@ -32,9 +32,9 @@ import requests
 from prometheus_client.parser import text_string_to_metric_families
 
 from myapi import create_app
+from myapi.extensions import db
 from myapi.settings import ROOT, Settings, variable, variables
 from myapi.wechat.sandbox import SandboxServer
-from tests.conftest import close
 from tests.servers import HOST, Server
 
 KEY = "a-key-of-the-served-tests-0123456789"
@@ -54,11 +54,14 @@ class Service(Server):
         self,
         *,
         app: str = "wsgi:app",
+        port: int | None = None,
         wrapper: Sequence[str] = (),
         environ: Mapping[str, str] | None = None,
         **settings: object,
     ) -> None:
         super().__init__()
+        self.port = port or self.port
+        self.url = f"http://{HOST}:{self.port}"
         self._app = app
         self._wrapper = wrapper
         self._environ = environ or {}
@@ -70,10 +73,6 @@ class Service(Server):
             "secret_keys": KEY,
             **settings,
         }
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.settings['bind']}"
 
     @property
     def home(self) -> Path:
@@ -137,7 +136,9 @@ class Service(Server):
 
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
         """Call it over a connection of its own."""
-        return requests.request(method, self.url + path, **{"timeout": 30, **options})
+        headers = {"Connection": "close", **options.pop("headers", {})}
+        options.setdefault("timeout", 30)
+        return requests.request(method, self.url + path, headers=headers, **options)
 
     def send(self, request: bytes) -> Answer:
         """Send bytes and nothing more, and read the first answer."""
@@ -279,7 +280,8 @@ def migrate(url: str, instance: Path) -> str:
     app = create_app(Settings(secret_keys=(KEY,), database_url=url, instance_path=instance))
     with app.app_context():
         flask_migrate.upgrade()
-    close(app)
+        for engine in db.engines.values():
+            engine.dispose()
     return url
 
 

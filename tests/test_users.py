@@ -89,6 +89,7 @@ def test_a_user_is_found_by_public_id_or_exact_openid(app, sign_in, wechat):
         assert users.find(openid).public_id == phone.user["id"]
         assert users.find(openid.swapcase()) is None, "openids are told apart by case"
         assert users.find("nobody") is None
+        assert users.find("爱丽丝") is None
 
 
 def test_openids_that_differ_in_case_are_two_users(app, execute):
@@ -110,10 +111,15 @@ def test_export_has_all_that_is_held_and_no_secret(app, sign_in, wechat):
     assert phone.token not in repr(held)
 
 
-@pytest.mark.parametrize("use_case", [users.ban, users.unban, users.erase])
+@pytest.mark.parametrize("use_case", [users.ban, users.unban])
 def test_a_user_who_is_gone_is_not_found(app, use_case):
     with app.app_context(), pytest.raises(ApiError, match="not_found"):
         use_case(7)
+
+
+def test_an_account_that_has_gone_meanwhile_is_erased_already(app):
+    with app.app_context():
+        users.erase(7)
 
 
 def test_a_profile_change_of_a_user_erased_meanwhile_is_a_session_ended(app):

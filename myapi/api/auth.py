@@ -37,7 +37,7 @@ def login(body: LoginRequest) -> LoginOut:
 @contract()
 def logout() -> None:
     """End this session, at once and everywhere."""
-    sessions.end(caller().user_id, caller().session)
+    sessions.log_out(caller())
 
 
 @bp.get("/sessions")

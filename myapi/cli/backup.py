@@ -23,7 +23,9 @@ def command(path: Path) -> None:
     """
     url = make_url(settings().database_url)
     if url.get_backend_name() != "sqlite":
-        raise click.ClickException(f"this copies SQLite; for MySQL run: {_dump(url, path)}")
+        raise click.ClickException(
+            f"this copies SQLite; for MySQL (for MariaDB with mariadb-dump) run: {_dump(url, path)}"
+        )
     with reading() as connection, files.new(path) as draft:
         connection.execute(text("SELECT 1 FROM alembic_version"))  # or it is not our database
         screen.progress(f"copying to {path}")

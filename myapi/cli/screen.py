@@ -48,7 +48,7 @@ def say_page(
 
 def say_fields(fields: Mapping[str, str | None]) -> None:
     """Print one thing, a line for each of its fields."""
-    for line in _aligned([[name, shown(value)] for name, value in fields.items()]):
+    for line in _aligned([[name, safe(value or "") or "-"] for name, value in fields.items()]):
         say(line)
 
 

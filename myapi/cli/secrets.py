@@ -88,7 +88,7 @@ def rotate(
 
 
 def _reencrypt() -> None:
-    total = _sum(rotation.reseal(), "looked at")
+    total = _sum(unhurried(rotation.reseal()), "looked at")
     rotation.note("reencrypt", moved=total.moved, unreadable=total.unreadable)
     screen.say(
         f"{total.moved} of {screen.count(total.seen, 'stored secret')} moved to the last key"
@@ -112,7 +112,7 @@ def _refuse_to_lose_secrets(keys: Sequence[str]) -> None:
 
 def _sum(batches: Iterable[Progress], done: str) -> Progress:
     total = Progress(0, 0, 0)
-    for batch in unhurried(batches):
+    for batch in batches:
         total = Progress(*map(sum, zip(total, batch, strict=True)))
         screen.progress(f"{screen.count(total.seen, 'stored secret')} {done}")
     screen.progress("")

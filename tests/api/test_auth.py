@@ -178,6 +178,11 @@ def test_ending_a_session_that_is_not_mine_is_not_found(sign_in):
     assert bob.get("/api/me").status_code == 200
 
 
+@pytest.mark.parametrize("odd", ["%C3%A9", "%E4%B8%AD", "%00", "%F0%9F%98%80", "a" * 3000])
+def test_ending_a_session_by_an_odd_id_is_not_found(sign_in, odd):
+    assert sign_in().delete(f"/api/auth/sessions/{odd}").status_code == 404
+
+
 def test_ending_all_others_leaves_this_one(sign_in):
     others, here, bob = [sign_in("alice") for _ in range(3)], sign_in("alice"), sign_in("bob")
     assert here.delete("/api/auth/sessions").get_json()["data"] is None

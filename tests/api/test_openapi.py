@@ -41,9 +41,7 @@ def operations(description):
 @pytest.fixture(scope="module")
 def validator(description):
     """Make validators of JSON Schemas that stand anywhere in the description."""
-    jsonschema_rs = pytest.importorskip(
-        "jsonschema_rs", reason="schemathesis, which brings it, needs Python 3.11"
-    )
+    jsonschema_rs = pytest.importorskip("jsonschema_rs", reason="schemathesis needs Python 3.11")
 
     def make(schema):
         whole = {**schema, "components": description["components"]}

@@ -49,4 +49,4 @@ def test_stats_on_screen_has_a_figure_a_line(run, service):
     lines = run("stats").stdout.splitlines()
     assert lines[0].split() == ["users", "3"]
     assert "  banned             1" in lines
-    assert all(re.fullmatch(r"[a-z0-9 ]{18} {2}\S.*", line) for line in lines)
+    assert all(re.fullmatch(r"[a-z0-9 ]{19} {2}\S.*", line) for line in lines)

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from myapi import users
 from myapi.clock import iso, now
 from myapi.settings import SANDBOX_APPID
 
@@ -200,6 +201,24 @@ def test_show_finds_a_user_by_public_id_and_by_openid(run, sign_in, openid):
         assert shown["last_seen_at"] >= shown["created_at"]
         assert shown["banned_at"] is None
     assert f"id            {alice.user['id']}" in run("users", "show", alice.user["id"]).stdout
+
+
+def test_a_user_erased_meanwhile_is_not_found(run, sign_in, monkeypatch):
+    user = sign_in("alice").user["id"]
+    find = users.find
+
+    def find_and_erase(reference):
+        found = find(reference)
+        users.erase(found.id)
+        return found
+
+    monkeypatch.setattr(users, "find", find_and_erase)
+    assert run("users", "show", user, code=1).stderr == "Error: There is nothing here.\n"
+    monkeypatch.undo()
+    sign_in("bob")
+    monkeypatch.setattr(users, "find", find_and_erase)
+    bob = listed(run)["items"][0]["id"]
+    assert run("users", "ban", bob, code=1).stderr == "Error: There is nothing here.\n"
 
 
 @pytest.mark.parametrize("command", ["show", "ban", "erase", "export"])

@@ -1,0 +1,188 @@
+"""Rate limits, counted in memory and in Redis, and on the days when Redis is away."""
+
+from contextlib import contextmanager
+
+import pytest
+import redis
+
+from tests.requirements import need
+from tests.servers import HOST, BlackHole, Nginx, Redis
+from tests.service import PRODUCTION, is_error, wait_for
+
+OF_REDIS = 500  # ms that a Redis which is away may cost a request
+
+
+@pytest.fixture
+def redis_server():
+    need(Redis)
+    with Redis() as server:
+        yield server
+
+
+@pytest.fixture(params=["memory", "redis"])
+def storage(request):
+    if request.param == "memory":
+        return "memory://"
+    return request.getfixturevalue("redis_server").url
+
+
+def limited(answer):
+    """Whether it is refused for now, and says for how long: the rest of the minute, rounded up."""
+    return is_error(answer, 429, "rate_limited") and int(answer.headers["Retry-After"]) <= 61
+
+
+def from_address(address):
+    """Return the headers by which the trusted proxy tells the client's address."""
+    return {"headers": {"X-Forwarded-For": address}}
+
+
+def test_logins_are_limited_by_address(serve, storage):
+    service = serve(**PRODUCTION, rate_limit_login="3", rate_limit_storage_url=storage)
+    answers = [service.login(f"name{n}", **from_address("198.51.100.1")) for n in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert limited(answers[-1])
+    assert service.login(**from_address("198.51.100.2")).status_code == 200
+
+
+def test_an_ipv6_client_is_its_network_of_64_bits(serve):
+    service = serve(**PRODUCTION, rate_limit_login="3")
+    for host in ("1::", ":1", "ffff:ffff:ffff:ffff"):
+        assert service.login(**from_address(f"2001:db8:0:7:{host}")).status_code == 200
+    assert limited(service.login(**from_address("2001:db8:0:7:aaaa::")))
+    assert service.login(**from_address("2001:db8:0:8::1")).status_code == 200
+
+
+def test_an_ipv4_client_is_the_same_however_it_is_written(serve):
+    service = serve(**PRODUCTION, rate_limit_login="1")
+    assert service.login(**from_address("::ffff:198.51.100.1")).status_code == 200
+    assert limited(service.login(**from_address("198.51.100.1")))
+
+
+def test_failed_logins_are_limited_more_closely(serve, storage):
+    service = serve(rate_limit_login_failed="3", rate_limit_storage_url=storage)
+    for n in range(5):
+        assert service.login(f"name{n}").status_code == 200  # these do not count
+    for n in range(3):
+        assert is_error(service.login(f"bad{n}"), 400, "login_code_invalid")
+    assert limited(service.login("bad3"))
+    assert limited(service.login("alice"))
+
+
+def test_a_refusal_by_a_limit_is_no_failed_login(serve):
+    service = serve(rate_limit_login="1/second", rate_limit_login_failed="2")
+    refused = wait_for(lambda: [a for a in [service.login() for _ in range(6)] if limited(a)])
+    assert len(refused) > 2
+    wait_for(lambda: service.login().status_code == 200, seconds=5)
+
+
+def test_dear_calls_are_limited_by_user_wherever_they_come_from(serve, storage, wechat):
+    service = serve(**PRODUCTION, rate_limit_user="3", rate_limit_storage_url=storage)
+    alice, again, bob = [service.sign_in(name) for name in ("alice", "alice", "bob")]
+    encrypted = wechat.sandbox.encrypt("alice", {"phone": "1"})
+    assert alice.put("/api/me", json={}, **from_address("198.51.100.1")).status_code == 200
+    assert again.put("/api/me", json={}, **from_address("198.51.100.2")).status_code == 200
+    assert alice.post("/api/me/decrypt", json=encrypted).status_code == 200
+    assert limited(again.post("/api/me/decrypt", json=encrypted, **from_address("198.51.100.3")))
+    assert limited(alice.put("/api/me", json={}))
+    assert alice.get("/api/me").status_code == 200
+    assert bob.put("/api/me", json={}, **from_address("198.51.100.1")).status_code == 200
+
+
+def test_redis_counts_for_all_processes_together(serve, redis_server):
+    one, two = (serve(rate_limit_login="3", rate_limit_storage_url=redis_server.url) for _ in "12")
+    assert [s.login().status_code for s in (one, two, one, two, one)] == [200] * 3 + [429] * 2
+
+
+# ---- behind Nginx ----
+
+FORGED = ["X-Forwarded-For", "X-Real-IP", "Forwarded", "X-Client-IP", "True-Client-IP", "Via"]
+HEADER = {"overwrites": "$remote_addr", "appends": "$proxy_add_x_forwarded_for"}
+
+
+@pytest.mark.parametrize("nginx_does", HEADER)
+def test_a_client_cannot_choose_its_own_address(serve, nginx_does):
+    need(Nginx)
+    service = serve(**PRODUCTION, rate_limit_login="3")
+    config = f"""
+        server {{
+            listen {HOST}:@PORT@;
+            location / {{
+                proxy_pass {service.url};
+                proxy_set_header X-Forwarded-For {HEADER[nginx_does]};
+                proxy_set_header X-Request-Id $request_id;
+            }}
+        }}
+    """
+    with Nginx(config) as nginx:
+        service.url = nginx.url  # from now on
+        answers = [
+            service.login(f"name{n}", headers=dict.fromkeys(FORGED, f"203.0.113.{n}"))
+            for n in range(5)
+        ]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
+        phone = service.login("name0", headers={"X-Forwarded-For": "2001:db8::1"})
+        assert limited(phone)
+        assert service.call("GET", "/metrics").status_code == 404
+    logins = [line for line in service.events("request") if line["route"] == "/api/auth/login"]
+    assert {line["ip"] for line in logins} == {HOST}
+
+
+# ---- Redis away ----
+
+
+@contextmanager
+def stopped(server):
+    server.stop()
+    yield
+    server.start()
+
+
+@contextmanager
+def frozen(server):
+    server.freeze()
+    yield
+    server.thaw()
+    wait_for(server.ready)
+
+
+def counts_on_without_redis(service, limit):
+    """Check that no login is dear or fails because of Redis, and that the limit holds."""
+    seen = len(service.events("request"))
+    answers = [service.login(f"name{n}") for n in range(limit + 2)]
+    assert {answer.status_code for answer in answers} == {200, 429}
+    assert sum(answer.status_code == 200 for answer in answers) <= limit + 1
+    assert max(line["ms"] for line in service.events("request")[seen:]) < OF_REDIS
+
+
+@pytest.mark.parametrize("away", [stopped, frozen])
+def test_redis_away_costs_little_and_is_used_again_when_it_is_back(serve, redis_server, away):
+    service = serve(
+        rate_limit_login="5",
+        rate_limit_user="5",
+        rate_limit_login_failed="1000",
+        rate_limit_storage_url=redis_server.url,
+    )
+    phone = service.sign_in()
+    assert _keys(redis_server)
+    with away(redis_server):
+        counts_on_without_redis(service, limit=5)
+        answers = [phone.put("/api/me", json={}) for _ in range(6)]
+        assert [answer.status_code for answer in answers] == [200] * 5 + [429]
+    with redis.Redis.from_url(redis_server.url, socket_timeout=5) as client:
+        client.flushall()
+    wait_for(lambda: service.login() and _keys(redis_server), seconds=20)
+
+
+def test_redis_as_a_black_hole_costs_little(serve):
+    with BlackHole() as hole:
+        service = serve(
+            rate_limit_login="5",
+            rate_limit_login_failed="1000",
+            rate_limit_storage_url=f"redis://{HOST}:{hole.port}/0",
+        )
+        counts_on_without_redis(service, limit=5)
+
+
+def _keys(server):
+    with redis.Redis.from_url(server.url, socket_timeout=5) as client:
+        return client.keys("*")
