@@ -54,37 +54,31 @@ _turn = threading.Lock()
 
 
 class Patience(NamedTuple):
-    """How many seconds to wait: for a connection of the pool, for SQLite's lock, for MySQL."""
+    """How many seconds to wait: for a place to read or write, for SQLite's lock, for MySQL."""
 
-    pool: float
+    place: float
     busy: float
     connect: int
     read: int
 
 
-WEB = Patience(pool=0.25, busy=2, connect=1, read=2)
-COMMAND = Patience(pool=10, busy=60, connect=10, read=3600)
+WEB = Patience(place=1, busy=2, connect=1, read=2)
+COMMAND = Patience(place=10, busy=60, connect=10, read=3600)
 
 
 def init_app(app: Flask, patience: Patience) -> None:
     settings = extensions.settings()
     options = _engine_options(settings, patience)
-    reader = options | {
-        "isolation_level": "AUTOCOMMIT",
-        "skip_autocommit_rollback": True,
-        # A read is short. Where both pools hang, a quarter of the threads is still free.
-        "pool_size": max(2, settings.threads // 4),
-    }
+    reader = options | {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
+    places = options["pool_size"]
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
     app.config["SQLALCHEMY_BINDS"] = {READER: {"url": settings.database_url, **reader}}
     app.extensions["patience"] = patience
-    app.extensions["pulse"] = {READER: Pulse(), WRITER: Pulse()}
+    app.extensions["pulse"] = {each: Pulse(places, patience.place) for each in (READER, WRITER)}
     db.init_app(app)
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
     for engine in db.engines.values():
-        # As an option it would be cut to whole seconds.
-        engine.pool._timeout = patience.pool  # type: ignore[attr-defined]
         _prepare(engine, writes=engine is db.engine)
 
 
@@ -192,7 +186,7 @@ def writing(wait: float | None = None) -> Iterator[Transaction]:
     patience: Patience = current_app.extensions["patience"]
     # Who waits for SQLite's lock holds a place in the pool, so not all threads can.
     with (
-        _pulse(WRITER),
+        _pulse(WRITER) if wait is None else _pulse(WRITER).within(wait),
         db.engine.connect() as connection,
         Transaction(connection, expire_on_commit=False) as tx,
     ):
@@ -262,8 +256,10 @@ def _our_turn(wait: float) -> Iterator[float]:
 
 def _engine_options(settings: Settings, patience: Patience) -> dict[str, Any]:
     options: dict[str, Any] = {
-        "pool_size": max(2, settings.threads // 2),
+        # To read and to write: a connection for each place, and a third of the threads without.
+        "pool_size": max(2, settings.threads // 3),
         "max_overflow": 0,
+        "pool_timeout": 1,
         "pool_use_lifo": True,  # the connection used last has the warmest cache
         "hide_parameters": True,  # digests, sealed keys and openids stay out of error texts
     }

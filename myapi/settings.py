@@ -165,7 +165,7 @@ def unknown_variables(environ: Mapping[str, str] | None = None, root: Path = ROO
 
 def _variables(environ: Mapping[str, str], root: Path) -> dict[str, str]:
     """All `MYAPI_…` variables; an empty one counts as not set."""
-    merged = {**dotenv_values(root / ".env", interpolate=False), **environ}
+    merged = {**dotenv_values(root / ".env"), **environ}
     return {k: v for k, v in merged.items() if k.startswith(PREFIX) and v}
 
 

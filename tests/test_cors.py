@@ -2,13 +2,10 @@
 
 import pytest
 
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
 H5 = "https://h5.example.com"
 PREFLIGHT = {"Access-Control-Request-Method": "POST"}
-
-
-@pytest.fixture
-def database_url(tmp_path, migrated_sqlite):
-    return f"sqlite:///{migrated_sqlite}"
 
 
 def test_without_origins_no_answer_names_one(make_app):

@@ -2,13 +2,10 @@
 
 import pytest
 
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
 PRODUCTION = {"env": "production", "wechat_appid": "wx0123456789abcdef", "wechat_secret": "s" * 32}
 PROXY = {"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https"}
-
-
-@pytest.fixture(params=["sqlite"])
-def database_url(migrated_sqlite):
-    return f"sqlite:///{migrated_sqlite}"
 
 
 def lines(caplog):

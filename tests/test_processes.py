@@ -1,15 +1,15 @@
 """Several processes on one database: what one does, the others see with their next request."""
 
+import itertools
 import socket
 import threading
-from collections import Counter
 
 import pytest
 import sqlalchemy as sa
 
 from myapi.tokens import TokenInvalidError, Tokens
 from tests.servers import HOST, ServerError, free_port
-from tests.service import KEY, PRODUCTION, Service, at_once, is_error, wait_for
+from tests.service import KEY, PRODUCTION, Service, at_once, is_error
 
 OLD, NEW = "the-old-key-0123456789-0123456789", "the-new-key-0123456789-0123456789"
 
@@ -69,7 +69,7 @@ def test_a_ban_by_command_is_seen_by_the_very_next_request(two):
     here, there = two
     phone = here.sign_in()
     assert phone.get("/api/me", at=there).status_code == 200
-    ban = here.flask("users", "ban", phone.user["id"], "--yes")
+    ban = here.flask("users", "ban", phone.user["id"])
     assert ban.returncode == 0, ban.stderr
     for service in two:
         assert is_error(phone.get("/api/me", at=service), 403, "user_banned")
@@ -88,14 +88,11 @@ def test_two_hundred_first_logins_of_one_openid_make_one_user(serve, database_ur
         rate_limit_login="9999",
     )
     answers = at_once(*[service.login] * 200)
-    statuses = Counter(answer.status_code for answer in answers)
-    print(f"200 first logins at once: {dict(statuses)}")
-    assert set(statuses) <= {200, 503}
-    assert statuses[200] >= 100
-    assert all(is_error(a, 503, "service_unavailable") for a in answers if a.status_code == 503)
+    well = [answer for answer in answers if answer.status_code == 200]
+    assert all(is_error(a, 503, "service_unavailable") for a in answers if a not in well)
+    assert len(well) > 100
     assert rows("users") == 1
-    users = {a.json()["data"]["user"]["id"] for a in answers if a.status_code == 200}
-    assert users == {service.sign_in().user["id"]}
+    assert len({answer.json()["data"]["user"]["id"] for answer in well}) == 1
 
 
 def test_a_storm_of_logins_never_exceeds_the_cap_of_sessions(serve, database_url, rows):
@@ -127,56 +124,66 @@ def test_a_storm_of_logins_never_exceeds_the_cap_of_sessions(serve, database_url
 # ---- keys ----
 
 
-def test_keys_are_rotated_with_no_token_refused_until_its_key_is_taken_out(
-    serve, database_url, tmp_path
-):
-    files = [tmp_path / "keys-0", tmp_path / "keys-1"]
-    for file in files:
-        file.write_text(OLD)
-    services = [
-        serve(
+def test_no_token_is_refused_before_its_key_is_taken_out(serve, database_url, tmp_path):
+    machines = [Machine(serve, tmp_path / name, database_url) for name in ("one", "two")]
+    phones = [machine.service.sign_in() for machine in machines]
+    with Use(phones, machines) as use:
+        for keys in (f"{NEW},{OLD}", f"{OLD},{NEW}"):
+            for machine in machines:  # one after the other
+                machine.restart_with(keys)
+                phones.extend(each.service.sign_in() for each in machines)
+    assert use.refused == []
+    for machine in machines:
+        machine.restart_with(NEW)
+    for phone in phones:
+        answers = [phone.get("/api/me", at=machine.service) for machine in machines]
+        if _is_signed_with(NEW, phone.token):
+            assert [answer.status_code for answer in answers] == [200, 200]
+        else:
+            assert all(is_error(answer, 401, "token_invalid") for answer in answers)
+
+
+class Machine:
+    """One of several that share a database: its keys stand in a file of its own."""
+
+    def __init__(self, serve, file, database_url):
+        self._file = file
+        self._file.write_text(OLD)
+        self.service = serve(
             database_url=database_url,
             secret_keys="",
             sessions_per_user=100,
             environ={"MYAPI_SECRET_KEYS_FILE": str(file)},
         )
-        for file in files
-    ]
-    phones = [service.sign_in() for service in services]
-    refused, done = [], threading.Event()
 
-    def use():
-        """Use all tokens there are, everywhere, again and again."""
-        while not done.is_set():
-            for phone in list(phones):
-                for service in services:
-                    answer = phone.get("/api/me", at=service)
-                    if answer.status_code != 200:
-                        refused.append(answer.text)
+    def restart_with(self, keys):
+        self._file.write_text(keys)
+        self.service.reload()
 
-    users = [threading.Thread(target=use) for _ in range(2)]
-    for user in users:
-        user.start()
-    try:
-        for keys in (f"{NEW},{OLD}", f"{OLD},{NEW}"):
-            for file, service in zip(files, services, strict=True):  # one after the other
-                file.write_text(keys)
-                service.reload()
-                phones.extend(each.sign_in() for each in services)
-    finally:
-        done.set()
-        for user in users:
-            user.join()
-    assert refused == []
-    for file, service in zip(files, services, strict=True):
-        file.write_text(NEW)
-        service.reload()
-    for phone in phones:
-        answers = [phone.get("/api/me", at=service) for service in services]
-        if _is_signed_with(NEW, phone.token):
-            assert [answer.status_code for answer in answers] == [200, 200]
-        else:
-            assert all(is_error(answer, 401, "token_invalid") for answer in answers)
+
+class Use:
+    """Uses all tokens there are on all machines, again and again, while the block runs."""
+
+    def __init__(self, phones, machines):
+        self._phones, self._machines = phones, machines
+        self._enough = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self.refused = []
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_exc):
+        self._enough.set()
+        self._thread.join()
+
+    def _run(self):
+        while not self._enough.is_set():
+            for phone, machine in itertools.product(list(self._phones), self._machines):
+                answer = phone.get("/api/me", at=machine.service)
+                if answer.status_code != 200:
+                    self.refused.append(answer.text)
 
 
 def _is_signed_with(key, token):
@@ -223,7 +230,8 @@ def test_development_does_not_answer_through_a_proxy(serve, name):
 
 def test_development_answers_loopback_alone(serve):
     port, address = free_port(), _own_address()
-    service = serve(port=port, bind=f"{HOST}:{port},{address}:{port}")
+    both = f"--bind={HOST}:{port} --bind={address}:{port}"
+    service = serve(port=port, environ={"GUNICORN_CMD_ARGS": both})
     assert service.call("GET", "/api/hello").status_code == 200
     service.url = f"http://{address}:{port}"
     for path in ("/api/hello", "/healthz", "/nowhere"):

@@ -73,7 +73,8 @@ def example(schema: Schema, components: Components) -> Any:  # noqa: ANN401
         return values[0]
     if "const" in schema:
         return schema["const"]
-    return _EXAMPLES[schema["type"]](schema, components)
+    make = _EXAMPLES.get(schema.get("type", ""), lambda *_: None)
+    return make(schema, components)
 
 
 def _schema(shape: Any, components: Components) -> Schema:  # noqa: ANN401
@@ -94,7 +95,9 @@ def _example_object(schema: Schema, components: Components) -> Schema:
 _EXAMPLES: dict[str, Callable[[Schema, Components], Any]] = {
     "object": _example_object,
     "array": lambda schema, components: [example(schema["items"], components)],
-    "string": lambda schema, _: schema.get("default", ""),
+    "string": lambda schema, _: schema.get("default", "x" * schema.get("minLength", 0)),
+    "integer": lambda schema, _: schema.get("default", schema.get("minimum", 0)),
+    "number": lambda schema, _: schema.get("default", schema.get("minimum", 0)),
     "boolean": lambda *_: True,
     "null": lambda *_: None,
 }

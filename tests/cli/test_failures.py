@@ -120,14 +120,39 @@ class TestSettings:
         group = FlaskGroup(create_app=create_app, load_dotenv=False)
         return lambda *args: click.testing.CliRunner().invoke(group, args)
 
-    @pytest.mark.parametrize("args", [["users", "list"], ["stats"], ["db", "heads"], ["routes"]])
+    @pytest.mark.parametrize(
+        "args",
+        [
+            ["users", "list"],
+            ["users", "erase", "alice", "--yes"],
+            ["sessions", "purge"],
+            ["secrets", "rotate"],
+            ["stats", "--json"],
+            ["backup", "copy.db"],
+            ["db", "heads"],
+            ["routes"],
+        ],
+        ids=" ".join,
+    )
     def test_commands_tell_what_is_wrong(self, flask, args):
         result = flask(*args)
         assert (result.exit_code, result.stdout) == (78, "")
         assert result.stderr == "Error: the settings cannot be used:\n  - MYAPI_X: wrong\n"
 
     @pytest.mark.parametrize(
-        "args", [["--help"], ["users", "list", "--help"], ["secrets", "generate"]]
+        "args",
+        [
+            ["--help"],
+            ["users", "list", "--help"],
+            ["sessions", "revoke", "--help"],
+            ["secrets", "rotate", "--help"],
+            ["stats", "--help"],
+            ["backup", "--help"],
+            ["db", "--help"],
+            ["run", "--help"],
+            ["secrets", "generate"],
+        ],
+        ids=" ".join,
     )
     def test_those_that_need_none_work(self, flask, args):
         assert flask(*args).exit_code == 0
