@@ -9,7 +9,7 @@ from myapi import (
     api,
     cli,
     cors,
-    database,
+    engines,
     errors,
     extensions,
     guards,
@@ -40,7 +40,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     extensions.init_app(app, settings)
     logs.init_app(settings)
     with app.app_context():
-        database.init_app(app, cli.patience())
+        engines.init_app(app, cli.patience())
         observability.init_app(app)
         cors.init_app(app)
         guards.init_app(app)

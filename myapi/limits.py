@@ -2,7 +2,6 @@
 
 import functools
 import ipaddress
-import re
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -12,6 +11,8 @@ from flask import Flask, Response, after_this_request, current_app, request
 
 from myapi.extensions import limiter, settings
 from myapi.guards import caller
+
+View = TypeVar("View", bound=Callable[..., Any])
 
 REDIS_PATIENCE = 0.15  # s; the request that finds Redis gone waits twice
 FAILED = {*range(400, 500)} - {429}  # a refusal by a limit is no failed login
@@ -31,18 +32,13 @@ def init_app(app: Flask) -> None:
     _leave_other_routes_alone(app)
 
 
-def address() -> str:
-    """Return the client's address, as the trusted proxy tells it."""
-    return request.remote_addr or ""
-
-
 def network() -> str:
     """Return the client's address, or its /64 for IPv6: a phone changes within one at will.
 
     Never empty, which would mean no limit.
     """
     try:
-        ip = ipaddress.ip_address(address())
+        ip = ipaddress.ip_address(request.remote_addr or "")
     except ValueError:
         return "local"
     if isinstance(ip, ipaddress.IPv6Address):
@@ -50,14 +46,6 @@ def network() -> str:
             return str(ipaddress.ip_network((ip, 64), strict=False))
         return str(ip.ipv4_mapped)
     return str(ip)
-
-
-def user_agent() -> str:
-    """Return the User-Agent as it may be stored and shown: printable ASCII, at most 255."""
-    return re.sub(r"[^ -~]", "?", request.headers.get("User-Agent", ""))[:255]
-
-
-View = TypeVar("View", bound=Callable[..., Any])
 
 
 def _failed(response: Response) -> bool:

@@ -18,7 +18,8 @@ SECRETS = re.compile(
     r"""(?:\\?["'])?\s*[=:]\s*(?:\\?["'])?)[^\s"'\\&,})]+""",
     re.IGNORECASE,
 )
-HINT = re.compile(r"secret|code|session_key|token|passw|bearer|://", re.IGNORECASE)
+TOKEN = re.compile(r"[\w-]{32}\.[\w-]{43}")  # one of ours, as in a path: see tokens
+HINT = re.compile(r"secret|code|session_key|token|passw|bearer|://|\.[\w-]{43}", re.IGNORECASE)
 BEARER = re.compile(r"(bearer\s+)\S+", re.IGNORECASE)
 USERINFO = re.compile(r"(://[^\s:/@]*:)[^\s@]+@")
 
@@ -95,6 +96,7 @@ def mask(text: str) -> str:
         return text
     text = SECRETS.sub(r"\1***", text)
     text = BEARER.sub(r"\1***", text)
+    text = TOKEN.sub("***", text)
     return USERINFO.sub(r"\1***@", text)
 
 

@@ -11,10 +11,11 @@ from sqlalchemy import ColumnElement, bindparam, case, delete, exists, func, sel
 
 from myapi import audit
 from myapi.clock import now
-from myapi.database import Prepared, Transaction, changed, reading, transaction, writing
+from myapi.database import Transaction, changed, reading, transaction, writing
 from myapi.errors import ApiError, is_outage
 from myapi.extensions import settings, tokens
 from myapi.models import Session, User, UtcDateTime
+from myapi.prepared import Prepared
 from myapi.tokens import TokenInvalidError
 
 log = logging.getLogger(__name__)

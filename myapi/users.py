@@ -69,8 +69,6 @@ def find(reference: str) -> User | None:
     """Find a user by public id or exact openid (the newest, where two apps share one)."""
     if not reference.isascii():  # MySQL compares no other text with an ASCII column
         return None
-    if not reference.isascii():  # MySQL compares no other text with an ASCII column
-        return None
     statement = (
         select(User)
         .where(or_(User.public_id == reference, User.openid == reference))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import http.client
+import importlib.util
 import json
 import os
 import re
@@ -35,6 +36,7 @@ from myapi import create_app
 from myapi.extensions import db
 from myapi.settings import ROOT, Settings, variable, variables
 from myapi.wechat.sandbox import SandboxServer
+from tests.requirements import need
 from tests.servers import HOST, Server
 
 KEY = "a-key-of-the-served-tests-0123456789"
@@ -48,7 +50,10 @@ class Service(Server):
     """
 
     programs = (sys.executable,)
-    package = "python3"
+
+    @classmethod
+    def available(cls) -> str | None:
+        return None if importlib.util.find_spec("gunicorn") else "no gunicorn on this system"
 
     def __init__(
         self,
@@ -94,17 +99,18 @@ class Service(Server):
         (self.folder / "tmp").mkdir()
 
     def ready(self) -> bool:
+        """Whether it answers, with all workers that it is to have."""
         try:
-            return self.call("GET", "/healthz").ok
+            answers = self.call("GET", "/healthz").ok
         except requests.ConnectionError:
             return False
+        return answers and len(self.workers()) == self.settings["workers"]
 
     def reload(self) -> None:
         """Tell Gunicorn to reload, and wait until only new workers are there."""
         old = self.workers()
         os.kill(self.pid, signal.SIGHUP)
-        wait_for(lambda: not old & (new := self.workers()) and len(new) == len(old), 30)
-        wait_for(self.ready)
+        wait_for(lambda: not old & self.workers() and self.ready(), seconds=30)
 
     def workers(self) -> set[int]:
         """Return the process ids of the workers."""
@@ -116,10 +122,9 @@ class Service(Server):
 
     def kill_worker(self) -> None:
         """Kill one as a crash would, and wait for the one that takes its place."""
-        old = self.workers()
-        os.kill(min(old), signal.SIGKILL)
-        wait_for(lambda: min(old) not in (new := self.workers()) and len(new) == len(old))
-        wait_for(self.ready)
+        victim = min(self.workers())
+        os.kill(victim, signal.SIGKILL)
+        wait_for(lambda: victim not in self.workers() and self.ready())
 
     def events(self, event: str | None = None) -> list[dict[str, Any]]:
         """Return the lines of the log, or those of one event."""
@@ -148,7 +153,7 @@ class Service(Server):
                 connection.shutdown(socket.SHUT_WR)
             answer = http.client.HTTPResponse(connection)
             answer.begin()
-            return Answer(answer.status, json.loads(answer.read()))
+            return Answer(answer.status, answer.read().decode())
 
     def login(self, code: str = "alice", **options: Any) -> requests.Response:
         return self.call("POST", "/api/auth/login", json={"code": code}, **options)
@@ -191,7 +196,10 @@ class Service(Server):
 
 class Answer(NamedTuple):
     status: int
-    json: Any
+    text: str
+
+    def json(self) -> Any:
+        return json.loads(self.text)
 
 
 class Phone:
@@ -263,6 +271,7 @@ def serve(migrated_sqlite: Path, wechat: SandboxServer, tmp_path: Path) -> Itera
 
     Unless `database_url` is given, they share one SQLite file, empty at first.
     """
+    need(Service)
     with ExitStack() as stack:
 
         def serve(**options: Any) -> Service:

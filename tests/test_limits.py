@@ -69,7 +69,7 @@ def test_failed_logins_are_limited_more_closely(serve, storage):
 
 
 def test_a_refusal_by_a_limit_is_no_failed_login(serve):
-    service = serve(rate_limit_login="1/second", rate_limit_login_failed="2")
+    service = serve(rate_limit_login="1/second", rate_limit_login_failed="2/60second")
     refused = wait_for(lambda: [a for a in [service.login() for _ in range(6)] if limited(a)])
     assert len(refused) > 2
     wait_for(lambda: service.login().status_code == 200, seconds=5)

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from myapi.tokens import TokenInvalidError, Tokens
+from tests.requirements import need
 from tests.servers import HOST, ServerError, free_port
 from tests.service import KEY, PRODUCTION, Service, at_once, is_error
 
@@ -211,6 +212,7 @@ def _is_signed_with(key, token):
     ],
 )
 def test_production_does_not_start_with_settings_that_are_not_safe(settings, named):
+    need(Service)
     with pytest.raises(ServerError, match="ended with status 78") as failure:
         Service(**{"env": "production", "secret_keys": "", **settings}).start()
     for name in named:

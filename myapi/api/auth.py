@@ -1,6 +1,8 @@
 """Log in, log out, and the list of one's own sessions."""
 
-from flask import Blueprint
+import re
+
+from flask import Blueprint, request
 
 from myapi import limits, sessions
 from myapi.contract import contract
@@ -30,7 +32,7 @@ bp = Blueprint("auth", __name__, url_prefix="/api/auth")
 )
 def login(body: LoginRequest) -> LoginOut:
     """Turn a code of `wx.login` into a session; its token is told this once."""
-    return LoginOut.of(open_session(body.code, limits.address(), limits.user_agent()))
+    return LoginOut.of(open_session(body.code, request.remote_addr or "", _user_agent()))
 
 
 @bp.post("/logout")
@@ -60,3 +62,8 @@ def end_session(session_id: str) -> None:
 def end_other_sessions() -> None:
     """End all of my sessions but this one."""
     sessions.end_others(caller().user_id, but=caller().session_id)
+
+
+def _user_agent() -> str:
+    """Return the User-Agent as it may be stored and shown: printable ASCII, at most 255."""
+    return re.sub(r"[^ -~]", "?", request.headers.get("User-Agent", ""))[:255]

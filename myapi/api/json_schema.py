@@ -73,8 +73,8 @@ def example(schema: Schema, components: Components) -> Any:  # noqa: ANN401
         return values[0]
     if "const" in schema:
         return schema["const"]
-    make = _EXAMPLES.get(schema.get("type", ""), lambda *_: None)
-    return make(schema, components)
+    make = _EXAMPLES.get(schema.get("type", ""))
+    return make(schema, components) if make else None
 
 
 def _schema(shape: Any, components: Components) -> Schema:  # noqa: ANN401

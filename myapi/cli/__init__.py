@@ -8,7 +8,7 @@ from flask.cli import FlaskGroup
 
 from myapi.cli import backup, db, screen, secrets, sessions, stats, users, wechat
 from myapi.cli.command import SETTINGS_ERROR
-from myapi.database import COMMAND, WEB, Patience
+from myapi.engines import COMMAND, WEB, Patience
 from myapi.settings import INSTANCE, SettingsError
 
 COMMANDS = (

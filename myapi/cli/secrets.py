@@ -105,8 +105,9 @@ def _refuse_to_lose_secrets(keys: Sequence[str]) -> None:
     lost = _sum(rotation.survey(keys), "checked").unreadable
     if lost:
         raise click.ClickException(
-            f"{screen.count(lost, 'stored secret')} cannot be read without the older keys:"
-            " run `flask secrets rotate --reencrypt` first (or --lose-secrets)"
+            f"the last key alone does not open {screen.count(lost, 'stored secret')}:"
+            " run `flask secrets rotate --reencrypt` first; those that it cannot read either are"
+            " lost already, and --lose-secrets goes on without them"
         )
 
 
@@ -124,7 +125,7 @@ def _write(file: Path, keys: Sequence[str], *, yes: bool) -> None:
     if lost:
         ask(f"Take {screen.count(lost, 'key')} out of {file} for ever?", yes=yes)
     with files.replaced(file) as draft:
-        draft.write_text(",".join(keys) + "\n", encoding="ascii")
+        draft.write_text(",".join(keys) + "\n", encoding="utf-8")
 
 
 def _keys_in(file: Path) -> tuple[str, ...]:

@@ -61,7 +61,7 @@ def revoke(session: str | None, user: str | None, everyone: bool, yes: bool) -> 
     if (session is not None) + (user is not None) + everyone != 1:
         raise click.UsageError("say one of ID, --user USER and --all")
     if session is not None:
-        if not (session.isascii() and sessions.revoke(session)):
+        if not sessions.revoke(session):
             raise click.ClickException("there is no such session")
         screen.say(f"ended {session}")
         return

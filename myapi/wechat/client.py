@@ -12,6 +12,11 @@ from .transport import Transport
 
 log = logging.getLogger("myapi.wechat")
 
+#: Seconds to wait for a place while they change hands quickly, as they do in a storm of logins.
+PLACE_WAIT = 0.25
+#: Seconds without any such wait after one was in vain: WeChat is slow, and so would all be.
+PLACE_PAUSE = 1.0
+
 #: Seconds before the one retry after errcode -1, "system busy".
 RETRY_PAUSE = 0.1
 
@@ -49,6 +54,7 @@ class WeChatClient:
         self._timeout = timeout
         self._concurrency = concurrency
         self._places = threading.BoundedSemaphore(concurrency)
+        self._no_wait_before = 0.0
         self._mine = threading.local()
         self._on_call = on_call or (lambda outcome, seconds: None)
         self._transport = Transport(
@@ -78,7 +84,7 @@ class WeChatClient:
 
     @contextmanager
     def slot(self) -> Iterator[None]:
-        """Hold one of the `concurrency` places, or raise TooManyWaiting at once.
+        """Hold one of the `concurrency` places, or raise TooManyWaiting: at once on slow days.
 
         For a caller that goes on waiting after the call: the calls that its thread makes inside,
         and further slots, take no second place. No call lasts longer than its time, so a place
@@ -87,7 +93,7 @@ class WeChatClient:
         if getattr(self._mine, "held", False):
             yield
             return
-        if not self._places.acquire(blocking=False):
+        if not self._take_place():
             self._on_call(TooManyWaiting.name, 0.0)
             raise TooManyWaiting(f"all {self._concurrency} places are taken")
         self._mine.held = True
@@ -100,6 +106,16 @@ class WeChatClient:
     def close(self) -> None:
         """Close the connections that are kept. A later call opens new ones."""
         self._transport.close()
+
+    def _take_place(self) -> bool:
+        if self._places.acquire(blocking=False):
+            return True
+        if time.monotonic() < self._no_wait_before:
+            return False
+        if self._places.acquire(timeout=PLACE_WAIT):
+            return True
+        self._no_wait_before = time.monotonic() + PLACE_PAUSE
+        return False
 
     def _exchange(self, code: str, deadline: float) -> Login:
         try:

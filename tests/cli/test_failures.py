@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import select
 import sqlite3
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from flask.cli import FlaskGroup
 
 from myapi import create_app, users
 from myapi.cli import command as commands
-from myapi.database import COMMAND, WEB
+from myapi.engines import COMMAND, WEB
 from myapi.errors import ApiError
 from myapi.settings import ROOT, Settings, SettingsError
 from tests.cli.conftest import environment
@@ -27,6 +28,8 @@ import fcntl, runpy, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 runpy.run_module("flask", run_name="__main__")
 """
+
+END = b"(end)"
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and terminals of POSIX")
 
@@ -246,8 +249,7 @@ class TestProcess:
         with start("users", "erase", user, by=("-c", AT_TERMINAL), **terminal) as process:
             os.close(them)
             shown = _read(us, b"[y/N]: ")
-            os.write(us, answer)
-            shown += _read(us)
+            shown += _answer(us, answer)
         os.close(us)
         assert process.returncode == code
         assert execute("SELECT COUNT(*) FROM users")[0][0] == left
@@ -255,12 +257,29 @@ class TestProcess:
         assert b"WARNING" not in shown  # the event, of which the command has told
 
 
-def _read(terminal, end=None):
-    """Read what is shown up to `end`, or to the end of the process."""
+def _answer(terminal, answer):
+    """Type an answer, and return all that is shown from then on.
+
+    Type it again after some silence: Python misses a Ctrl-C just before it begins to read.
+    """
     shown = b""
-    while end is None or not shown.endswith(end):
-        try:
-            shown += os.read(terminal, 1024)
-        except OSError:  # the other side is closed
-            break
+    while not shown.endswith(END):
+        os.write(terminal, answer)
+        while select.select([terminal], [], [], 5)[0] and not shown.endswith(END):
+            shown += _some(terminal)
     return shown
+
+
+def _read(terminal, end):
+    shown = b""
+    while not shown.endswith((end, END)):
+        shown += _some(terminal)
+    return shown
+
+
+def _some(terminal):
+    """Read what is there; END where the other side has been closed."""
+    try:
+        return os.read(terminal, 1024) or END
+    except OSError:
+        return END

@@ -1,0 +1,149 @@
+"""How SQLite and MySQL are opened, and for how long anyone waits for them.
+
+Two engines to one database. The reader is in autocommit: a read is one statement, no open
+transaction can hide a revocation from it, and on SQLite it never waits for a writer. The
+default engine writes: whatever it begins is a write transaction (`BEGIN IMMEDIATE`).
+"""
+
+import contextlib
+import functools
+import re
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import sqlalchemy.exc
+from flask import Flask
+from sqlalchemy import Connection, Engine, ExceptionContext, event
+from sqlalchemy.engine import make_url
+
+from myapi import extensions
+from myapi.extensions import db, migrate
+from myapi.pulse import Pulse
+from myapi.settings import ROOT, Settings
+
+READER, WRITER = "reader", "writer"
+LOCK_WAIT = 1  # s for a row's lock on MySQL
+PASSING = re.compile("locked|full")  # SQLite's words for what says nothing against a connection
+PING_AFTER = 1.0  # seconds idle; under load no connection pays a round trip for it
+
+
+class Patience(NamedTuple):
+    """How many seconds to wait: for a place to read or write, for SQLite's lock, for MySQL."""
+
+    place: float
+    busy: float
+    connect: int
+    read: int
+
+
+WEB = Patience(place=1, busy=2, connect=1, read=2)
+COMMAND = Patience(place=10, busy=60, connect=10, read=3600)
+
+
+def init_app(app: Flask, patience: Patience) -> None:
+    settings = extensions.settings()
+    options = _engine_options(settings, patience)
+    reader = options | {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
+    places = options["pool_size"]
+    app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
+    app.config["SQLALCHEMY_BINDS"] = {READER: {"url": settings.database_url, **reader}}
+    app.extensions["patience"] = patience
+    app.extensions["pulse"] = {each: Pulse(places, patience.place) for each in (READER, WRITER)}
+    db.init_app(app)
+    migrate.init_app(app, db, directory=str(ROOT / "migrations"))
+    for engine in db.engines.values():
+        _prepare(engine, writes=engine is db.engine)
+
+
+def _engine_options(settings: Settings, patience: Patience) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        # To read and to write: a connection for each place, and a third of the threads without.
+        "pool_size": max(2, settings.threads // 3),
+        "max_overflow": 0,
+        "pool_timeout": 1,
+        "pool_use_lifo": True,  # the connection used last has the warmest cache
+        "hide_parameters": True,  # digests, sealed keys and openids stay out of error texts
+    }
+    if make_url(settings.database_url).get_backend_name() == "sqlite":
+        return options | {"connect_args": {"timeout": patience.busy}}
+    connect_args = {
+        "connect_timeout": patience.connect,
+        "read_timeout": patience.read,
+        "write_timeout": patience.read,
+        "init_command": f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT}",
+    }
+    # READ COMMITTED: the writer that gets a lock sees what the one before it wrote.
+    return options | {
+        "connect_args": connect_args,
+        "isolation_level": "READ COMMITTED",
+        "pool_recycle": 1800,
+    }
+
+
+def _prepare(engine: Engine, *, writes: bool) -> None:
+    if engine.dialect.name == "sqlite":
+        _keep_private(Path(engine.url.database or ""))
+        event.listen(engine, "connect", _set_pragmas)
+        event.listen(engine, "handle_error", _reopen)
+        if writes:
+            event.listen(engine, "begin", _begin_immediate)
+    else:
+        event.listen(engine, "checkin", _note_idle)
+        event.listen(engine, "checkout", functools.partial(_ping_if_idle, engine))
+
+
+def _keep_private(file: Path) -> None:
+    """Make the file for its owner alone; SQLite gives its journals the mode of the file."""
+    with contextlib.suppress(OSError):  # the first query will say it better
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+
+
+def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
+    """FULL, since with NORMAL a power cut can undo an acknowledged revocation."""
+    connection.isolation_level = None  # we say BEGIN ourselves
+    cursor = connection.cursor()
+    if cursor.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+        cursor.execute("PRAGMA journal_mode = WAL")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _reopen(context: ExceptionContext) -> None:
+    """Have a file that failed opened anew: what is open now may be read-only for good."""
+    error = context.original_exception
+    of_the_file = type(error) in {sqlite3.OperationalError, sqlite3.DatabaseError}
+    if of_the_file and not PASSING.search(str(error)):
+        context.is_disconnect = True
+
+
+def _begin_immediate(connection: Connection) -> None:
+    wait = connection.get_execution_options().get("busy_timeout")
+    if wait is not None:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(wait * 1000)}")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _note_idle(_connection: object, record: Any) -> None:  # noqa: ANN401
+    record.info["idle_since"] = time.monotonic()
+
+
+def _ping_if_idle(engine: Engine, connection: Any, record: Any, _proxy: object) -> None:  # noqa: ANN401
+    """Find a connection that died while idle before a request does.
+
+    A dead one is replaced; a server that does not answer is not asked a second time, since the
+    caller has waited long enough.
+    """
+    started = time.monotonic()
+    if started - record.info.get("idle_since", started) < PING_AFTER:
+        return
+    try:
+        engine.dialect.do_ping(connection)
+    except Exception as error:
+        if time.monotonic() - started > PING_AFTER:
+            raise sqlalchemy.exc.TimeoutError("the database does not answer") from error
+        raise sqlalchemy.exc.DisconnectionError from error
