@@ -81,7 +81,7 @@ class Settings:
 
     bind: str = setting("127.0.0.1:8000", checks.printable)
     workers: int = setting(0, checks.integer(1, 64))
-    threads: int = setting(32, checks.integer(1, 512))
+    threads: int = setting(64, checks.integer(1, 512))
 
     # Where development keeps its database, its key and the sandbox's state; not a variable.
     instance_path: Path = INSTANCE
@@ -224,15 +224,22 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _development_key(instance: Path) -> str:
+def _development_key(settings: Settings) -> str:
     """Return the key that development makes at its first start and keeps, so tokens live on."""
-    path = instance / "secret_keys"
-    instance.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not path.exists():
-        # Whole before it has its name, so that a process starting beside us reads all of it.
-        with tempfile.NamedTemporaryFile("w", dir=instance, delete=False) as file:
-            file.write(checks.new_secret_key())
-        with contextlib.suppress(FileExistsError):
-            os.link(file.name, path)
-        Path(file.name).unlink()
-    return path.read_text(encoding="ascii").strip()
+    path = settings.instance_path / "secret_keys"
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.exists():
+            _make_key(path)
+        return path.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise SettingsError([f"{path} cannot be made or read: {error.strerror}"]) from None
+
+
+def _make_key(path: Path) -> None:
+    """Write a key whole before it has its name: a process starting beside us reads all of it."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
+        file.write(checks.new_secret_key())
+    with contextlib.suppress(FileExistsError):
+        os.link(file.name, path)
+    Path(file.name).unlink()

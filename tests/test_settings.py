@@ -40,6 +40,11 @@ def test_the_key_of_development_is_for_its_owner_alone(tmp_path):
     assert stat.S_IMODE((tmp_path / "instance" / "secret_keys").stat().st_mode) == 0o600
 
 
+def test_a_folder_that_cannot_be_made_is_a_problem_of_the_settings(tmp_path):
+    (tmp_path / "instance").write_text("a file is in its place")
+    assert "secret_keys" in problems(tmp_path, {})[0]
+
+
 def test_defaults_are_those_that_are_documented(tmp_path):
     settings = read(tmp_path)
     assert settings.wechat_timeout == 3

@@ -12,10 +12,10 @@ from .transport import Transport
 
 log = logging.getLogger("myapi.wechat")
 
-#: Seconds to wait for a place while they change hands quickly, as they do in a storm of logins.
-PLACE_WAIT = 0.25
-#: Seconds without any such wait after one was in vain: WeChat is slow, and so would all be.
-PLACE_PAUSE = 1.0
+#: Seconds to wait for a place, as a storm of logins makes many do, while WeChat is quick.
+PLACE_WAIT = 1.0
+#: Seconds for which places are held on average when it no longer is, and nobody waits for one.
+SLOW = 0.5
 
 #: Seconds before the one retry after errcode -1, "system busy".
 RETRY_PAUSE = 0.1
@@ -54,7 +54,7 @@ class WeChatClient:
         self._timeout = timeout
         self._concurrency = concurrency
         self._places = threading.BoundedSemaphore(concurrency)
-        self._no_wait_before = 0.0
+        self._pace = 0.0
         self._mine = threading.local()
         self._on_call = on_call or (lambda outcome, seconds: None)
         self._transport = Transport(
@@ -97,25 +97,26 @@ class WeChatClient:
             self._on_call(TooManyWaiting.name, 0.0)
             raise TooManyWaiting(f"all {self._concurrency} places are taken")
         self._mine.held = True
+        started = time.monotonic()
         try:
             yield
         finally:
             self._mine.held = False
-            self._places.release()
+            self._leave_place(time.monotonic() - started)
 
     def close(self) -> None:
         """Close the connections that are kept. A later call opens new ones."""
         self._transport.close()
 
     def _take_place(self) -> bool:
+        """On slow days nobody waits here: those who do are missing where WeChat is not needed."""
         if self._places.acquire(blocking=False):
             return True
-        if time.monotonic() < self._no_wait_before:
-            return False
-        if self._places.acquire(timeout=PLACE_WAIT):
-            return True
-        self._no_wait_before = time.monotonic() + PLACE_PAUSE
-        return False
+        return self._pace < SLOW and self._places.acquire(timeout=PLACE_WAIT)
+
+    def _leave_place(self, held: float) -> None:
+        self._pace += (held - self._pace) / 8
+        self._places.release()
 
     def _exchange(self, code: str, deadline: float) -> Login:
         try:
