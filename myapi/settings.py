@@ -126,8 +126,7 @@ class Settings:
         if problems:
             raise SettingsError(problems)
         if not settings.secret_keys:
-            keys = (_development_key(settings.instance_path),)
-            settings = dataclasses.replace(settings, secret_keys=keys)
+            settings = dataclasses.replace(settings, secret_keys=(_development_key(settings),))
         return settings
 
     def warnings(self) -> Iterator[str]:
