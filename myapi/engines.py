@@ -60,8 +60,9 @@ def init_app(app: Flask, patience: Patience) -> None:
 
 def _engine_options(settings: Settings, patience: Patience) -> dict[str, Any]:
     options: dict[str, Any] = {
-        # To read and to write: a connection for each place, and a third of the threads without.
-        "pool_size": max(2, settings.threads // 3),
+        # As many may read, and as many write, at once. It leaves a third of the threads for other
+        # calls; more than ten would wait for the interpreter, and MySQL for their connecting.
+        "pool_size": max(2, min(10, settings.threads // 3)),
         "max_overflow": 0,
         "pool_timeout": 1,
         "pool_use_lifo": True,  # the connection used last has the warmest cache

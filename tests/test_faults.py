@@ -11,6 +11,7 @@ from pathlib import Path
 import pymysql
 import pytest
 
+from myapi.engines import PING_AFTER
 from tests.requirements import need
 from tests.servers import HOST, MariaDB
 from tests.service import at_once, is_error, migrate, wait_for
@@ -179,6 +180,7 @@ def session(server, *statements):
 @pytest.mark.parametrize("away", [stopped, frozen])
 def test_mariadb_away_is_503_soon_and_well_when_it_is_back(account_on, server, mariadb_url, away):
     account = account_on(database_url=mariadb_url, threads=32)
+    time.sleep(PING_AFTER)  # so that connections are tried before they are used
     with away(server):
         for _ in range(2):
             are_503(*account.reads, *account.writes, account.readyz)

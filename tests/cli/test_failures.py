@@ -263,7 +263,9 @@ def _answer(terminal, answer):
     Type it again after some silence: Python misses a Ctrl-C just before it begins to read.
     """
     shown = b""
-    while not shown.endswith(END):
+    for _ in range(4):
+        if shown.endswith(END):
+            break
         os.write(terminal, answer)
         while select.select([terminal], [], [], 5)[0] and not shown.endswith(END):
             shown += _some(terminal)
