@@ -38,7 +38,7 @@ class Patience(NamedTuple):
     read: int
 
 
-WEB = Patience(place=0.5, busy=2, connect=1, read=2)
+WEB = Patience(place=1, busy=2, connect=1, read=2)
 COMMAND = Patience(place=10, busy=60, connect=10, read=3600)
 
 

@@ -181,7 +181,7 @@ def _of_the_database(error: sqlalchemy.exc.SQLAlchemyError) -> Response:
 
 def is_outage(error: sqlalchemy.exc.SQLAlchemyError) -> bool:
     """Tell whether the database itself fails, and not what was asked of it."""
-    if isinstance(error, sqlalchemy.exc.TimeoutError):
+    if isinstance(error, sqlalchemy.exc.TimeoutError) or _lacks_migration(error):
         return True
     faults_of_ours = (
         sqlalchemy.exc.IntegrityError,
@@ -190,6 +190,11 @@ def is_outage(error: sqlalchemy.exc.SQLAlchemyError) -> bool:
         sqlalchemy.exc.NotSupportedError,
     )
     return isinstance(error, sqlalchemy.exc.DBAPIError) and not isinstance(error, faults_of_ours)
+
+
+def _lacks_migration(error: sqlalchemy.exc.SQLAlchemyError) -> bool:
+    """MySQL has no such table (1146); SQLite says so with an OperationalError anyway."""
+    return getattr(getattr(error, "orig", None), "args", ())[:1] == (1146,)
 
 
 def _of_the_limiter(error: RateLimitExceeded) -> Response:

@@ -56,6 +56,8 @@ def test_there_is_one_head():
 def test_readyz_waits_for_the_migrations(app, client):
     assert client.get("/readyz").status_code == 503
     assert client.get("/api/hello").status_code == 200
+    login = client.post("/api/auth/login", json={"code": "alice"})
+    assert (login.status_code, login.get_json()["error"]) == (503, "service_unavailable")
     with app.app_context():
         flask_migrate.upgrade()
     assert client.get("/readyz").status_code == 200
