@@ -55,7 +55,7 @@ def _cases(count: int, stack: contextlib.ExitStack, *, mariadb: bool) -> Iterato
     alive = [{"HTTP_AUTHORIZATION": f"Bearer {token}"} for token in live]
     yield f"GET /api/me, SQLite, {count} tokens", _caller(app, ["/api/me"], alive)
     if mariadb:
-        from tests.servers import MariaDB  # noqa: PLC0415 (needs the server installed)
+        from tests.servers import MariaDB  # (needs the server installed)
 
         server = stack.enter_context(MariaDB())
         app, live = _app(server.create_database("bench"), folder, count)

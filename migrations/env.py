@@ -40,7 +40,8 @@ def _tidy(_context, _revision, directives):
     for downgrade in (down for script in directives for down in script.downgrade_ops_list):
         gone = {op.table_name for op in downgrade.ops if isinstance(op, DropTableOp)}
         downgrade.ops = [
-            op for op in downgrade.ops
+            op
+            for op in downgrade.ops
             if isinstance(op, DropTableOp) or getattr(op, "table_name", None) not in gone
         ]
 

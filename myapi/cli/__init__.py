@@ -6,7 +6,7 @@ import click
 from flask import Flask
 from flask.cli import FlaskGroup
 
-from myapi.cli import backup, db, screen, secrets, sessions, stats, users, wechat
+from myapi.cli import backup, db, doctor, screen, secrets, sessions, stats, users, wechat
 from myapi.cli.command import SETTINGS_ERROR
 from myapi.engines import COMMAND, WEB, Patience
 from myapi.settings import INSTANCE, SettingsError
@@ -18,6 +18,7 @@ COMMANDS = (
     stats.command,
     backup.command,
     wechat.group,
+    doctor.command,
     db.group,  # in the place of Flask-Migrate's own
 )
 SERVING = {"run"}

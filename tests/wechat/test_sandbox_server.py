@@ -273,3 +273,51 @@ def test_server_serves_in_the_foreground_until_it_is_closed(sandbox):
 def test_port_that_is_taken_is_an_error(sandbox, server):
     with pytest.raises(OSError):
         SandboxServer(sandbox, port=int(server.url.rpartition(":")[2]))
+
+
+# ---- stable_token ----
+
+TOKEN = {"grant_type": "client_credential", "appid": "wx", "secret": "s", "force_refresh": False}
+
+
+def test_stable_token_is_the_same_each_time_and_another_app_has_another(ask):
+    first, second, other = (
+        json.loads(ask("POST", "/cgi-bin/stable_token", {**TOKEN, "appid": appid})[1])
+        for appid in ("wx", "wx", "wx-other")
+    )
+    assert first == second
+    assert first.keys() == {"access_token", "expires_in"}
+    assert len(first["access_token"]) >= 200
+    assert 0 < first["expires_in"] <= 7200
+    assert other["access_token"] != first["access_token"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "errcode"),
+    [
+        ({"appid": ""}, 41002),
+        ({"secret": ""}, 41004),
+        ({"grant_type": "authorization_code"}, 40002),
+        ({"appid": "bad-appid"}, 40013),
+        ({"secret": "bad-secret"}, 40125),
+        ({"secret": "frozen-secret"}, 40243),
+    ],
+    ids=lambda value: str(value),
+)
+def test_stable_token_is_refused_as_by_the_real_one(ask, wrong, errcode):
+    status, body = ask("POST", "/cgi-bin/stable_token", {**TOKEN, **wrong})
+    assert (status, json.loads(body)["errcode"]) == (200, errcode)
+
+
+def test_stable_token_wants_json(ask):
+    assert json.loads(ask("POST", "/cgi-bin/stable_token", b"appid=wx")[1])["errcode"] == 47001
+
+
+def test_an_address_that_is_not_on_the_allow_list_is_named(ask):
+    ask("PUT", "/sandbox/fault", {"kind": 40164})
+    reply = json.loads(ask("POST", "/cgi-bin/stable_token", TOKEN)[1])
+    assert reply["errcode"] == 40164
+    assert reply["errmsg"].startswith(
+        "invalid ip 127.0.0.1 ipv6 ::ffff:127.0.0.1, not in whitelist"
+    )
+    assert "access_token" in json.loads(ask("POST", "/cgi-bin/stable_token", TOKEN)[1])

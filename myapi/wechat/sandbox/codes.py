@@ -25,12 +25,14 @@ _ERRMSG = {
     40029: "invalid code",
     40125: "invalid appsecret",
     40163: "code been used",
+    40164: "invalid ip 127.0.0.1 ipv6 ::ffff:127.0.0.1, not in whitelist",
     40226: "code blocked",
     40243: "appsecret frozen",
     41002: "appid missing",
     41004: "appsecret missing",
     41008: "missing code",
     45009: "reach max api daily quota limit",
+    47001: "data format error",
     45011: "api minute-quota reach limit, must slower, retry next minute",
 }
 
@@ -43,19 +45,36 @@ class Visitor(NamedTuple):
 
 
 def refused(appid: str, secret: str, code: str, grant_type: str) -> int | None:
-    """Return the errcode of a request that is wrong by itself, before any state is looked at."""
+    """Return the errcode of a login that is wrong by itself, before any state is looked at."""
+    missing = refused_app(appid, secret, grant_type, "authorization_code", also=(not code, 41008))
+    if missing is not None:
+        return missing
+    found = [errcode for beginning, errcode in _REFUSED.items() if code.startswith(beginning)]
+    return found[0] if found else None
+
+
+def refused_app(
+    appid: str,
+    secret: str,
+    grant_type: str,
+    wanted: str,
+    *,
+    also: tuple[bool, int] = (False, 0),
+) -> int | None:
+    """Return the errcode of a request whose app is wrong, or whose grant is not `wanted`.
+
+    `also` is one thing more that is looked at before what the app and its secret are.
+    """
     checks = (
         (not appid, 41002),
         (not secret, 41004),
-        (grant_type != "authorization_code", 40002),
-        (not code, 41008),
+        (grant_type != wanted, 40002),
+        also,
         (appid.startswith("bad"), 40013),
         (secret.startswith("bad"), 40125),
         (secret.startswith("frozen"), 40243),
     )
-    found = [errcode for wrong, errcode in checks if wrong]
-    found += [errcode for beginning, errcode in _REFUSED.items() if code.startswith(beginning)]
-    return found[0] if found else None
+    return next((errcode for wrong, errcode in checks if wrong), None)
 
 
 def visitor(code: str) -> Visitor:

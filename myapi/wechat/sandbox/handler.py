@@ -1,8 +1,8 @@
-"""The sandbox over HTTP: WeChat's one route, and two of its own for this machine alone."""
+"""The sandbox over HTTP: two routes of WeChat's, and two of its own for this machine alone."""
 
 import ipaddress
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler
 from threading import Event
 from typing import Protocol
@@ -47,7 +47,10 @@ class Handler(BaseHTTPRequestHandler):
             self._refuse(404, "no such route")
 
     def do_POST(self) -> None:
-        self._control({"/sandbox/encrypt": encrypt})
+        if urlsplit(self.path).path == "/cgi-bin/stable_token":
+            self._stable_token()
+        else:
+            self._control({"/sandbox/encrypt": encrypt})
 
     def do_PUT(self) -> None:
         self._control({"/sandbox/fault": fault})
@@ -56,10 +59,24 @@ class Handler(BaseHTTPRequestHandler):
         """Log nothing."""
 
     def _code_to_session(self) -> None:
+        self._answer(lambda sandbox: sandbox.exchange(*self._parameters()))
+
+    def _stable_token(self) -> None:
+        try:
+            body = read_object(self._body())
+        except BadRequestError:  # in WeChat's words: data format error
+            self._answer(lambda sandbox: refusal(47001))
+            return
+        names = ("appid", "secret", "grant_type")
+        appid, secret, grant_type = (str(body.get(name) or "") for name in names)
+        self._answer(lambda sandbox: sandbox.stable_token(appid, secret, grant_type))
+
+    def _answer(self, right: Callable[[Sandbox], dict[str, object]]) -> None:
+        """Give the right answer, unless it is a bad day."""
         sandbox = self.settings.sandbox
         kind = sandbox.take_fault()
         errcode = errcode_of(kind)
-        answer = refusal(errcode) if errcode is not None else sandbox.exchange(*self._parameters())
+        answer = refusal(errcode) if errcode is not None else right(sandbox)
         late = self.settings.slow if kind == "slow" else 0.0
         self.settings.closing.wait(self.settings.latency + late)
         self._send_but(kind, Reply(200, json.dumps(answer).encode("ascii")))

@@ -13,7 +13,7 @@ from os import PathLike, urandom
 from pathlib import Path
 
 from ..crypto import encrypt_user_data, sign_raw_data
-from .codes import refusal, refused, visitor
+from .codes import refusal, refused, refused_app, visitor
 from .database import Database
 from .faults import fault_kind
 
@@ -54,6 +54,21 @@ class Sandbox:
             # Replacing gives a new rowid, so the newest login comes last.
             db.execute("REPLACE INTO users VALUES (?, ?, ?, ?)", (openid, appid, name, session_key))
         return {"session_key": session_key, "openid": openid}
+
+    def stable_token(
+        self, appid: str, secret: str, grant_type: str = "client_credential"
+    ) -> dict[str, object]:
+        """Answer as stable_token does: {access_token, expires_in}, or {errcode, errmsg}.
+
+        An app gets the same token for ever, as repeated calls within its life do. Nothing else
+        here asks for it.
+        """
+        errcode = refused_app(appid, secret, grant_type, "client_credential")
+        if errcode is not None:
+            return refusal(errcode)
+        digest = hashlib.sha512(f"{appid}\0token".encode("utf-8", "replace")).digest()
+        token = base64.urlsafe_b64encode(digest * 3).decode("ascii")
+        return {"access_token": token, "expires_in": 7200}
 
     def encrypt(
         self, user: str, data: Mapping[str, object], appid: str | None = None
