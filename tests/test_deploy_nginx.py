@@ -8,6 +8,8 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,7 +21,7 @@ from myapi.errors import REGISTRY
 from tests.certificates import self_signed
 from tests.requirements import need
 from tests.servers import HOST, Nginx, free_port
-from tests.service import PRODUCTION, Load, Service, wait_for
+from tests.service import PRODUCTION, Service, wait_for
 
 DOMAIN = "api.example.com"
 ID = re.compile("[0-9a-f]{32}")
@@ -183,7 +185,7 @@ def test_no_token_is_in_the_log(front):
 
 
 @pytest.mark.parametrize(
-    "header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Forwarded-Host", "Client-IP"]
+    "header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Forwarded-Host"]
 )
 def test_a_client_cannot_choose_its_address(front, gunicorn, header):
     values = {"Forwarded": "for=203.0.113.9"}
@@ -237,14 +239,11 @@ class Backend:
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.bind(self._path)
         self._socket.listen()
-        self._threads = ThreadPoolExecutor(32)
-        self._threads.submit(self._accept)
+        threading.Thread(target=self._accept, daemon=True).start()
         return self
 
     def __exit__(self, *_exc):
-        self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
-        self._threads.shutdown(wait=False)
 
     def _accept(self):
         while True:
@@ -253,7 +252,7 @@ class Backend:
             except OSError:
                 return
             self.connections += 1
-            self._threads.submit(self._serve, connection)
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection):
         head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
@@ -323,17 +322,19 @@ def test_without_gunicorn_it_is_503_and_says_when_to_come_back(alone):
 
 
 def test_a_flood_of_one_address_is_429(alone):
-    answers = [alone.call("GET", "/api/hello") for _ in range(6)]
+    answers = [alone.call("GET", "/api/hello") for _ in range(12)]
     assert [answer.status for answer in answers][:3] == [503] * 3  # the burst; no Gunicorn
-    assert is_error(answers[-1], 429, "rate_limited", 42900)
-    assert answers[-1].getheader("Retry-After") == "1"
+    refused = [answer for answer in answers if answer.status == 429]
+    assert is_error(refused[0], 429, "rate_limited", 42900)
+    assert refused[0].getheader("Retry-After") == "1"
 
 
 def test_logins_have_a_limit_of_their_own(gunicorn):
     need(Nginx)
     with Front(gunicorn.path, login_rate=1, login_burst=1) as front:
-        logins = [front.call("POST", "/api/auth/login", b"{}") for _ in range(4)]
-        assert is_error(logins[-1], 429, "rate_limited", 42900)
+        logins = [front.call("POST", "/api/auth/login", b"{}") for _ in range(8)]
+        refused = [answer for answer in logins if answer.status == 429]
+        assert is_error(refused[0], 429, "rate_limited", 42900)
         assert front.call("GET", "/api/hello").status == 200
 
 
@@ -486,16 +487,55 @@ def test_a_restarting_gunicorn_loses_no_call_while_its_socket_stays(tmp_path, mi
         listening.bind(str(path))
         listening.listen(2048)
         settings = {"database_url": url, "workers": 2, **PRODUCTION}
-        with Activated(listening, path, **settings) as service, Front(path, burst=9999) as front:
-            with TlsLoad(front, "GET") as gets, TlsLoad(front, "POST") as posts:
-                for _ in range(3):
-                    seen = len(gets.answered)
-                    service.stop()
-                    service.start()
-                    wait_for(lambda seen=seen: len(gets.answered) > seen + 20)
-    assert gets.failed == posts.failed == []
-    assert set(gets.answered) == {200}
-    assert set(posts.answered) == {400}  # it was no login, but the API's own word
+        with (
+            Activated(listening, path, rate_limit_login_failed="99999", **settings) as service,
+            Front(path, burst=9999, login_rate=999) as front,
+            Calls(front, "GET", "/api/hello") as gets,
+            Calls(front, "POST", "/api/auth/login", b"{}") as posts,
+        ):
+            for _ in range(3):
+                seen = len(gets.statuses), len(posts.statuses)
+                service.stop()
+                service.start()
+                wait_for(lambda seen=seen: len(gets.statuses) > seen[0] + 20)
+                wait_for(lambda seen=seen: len(posts.statuses) > seen[1] + 20)
+    assert set(gets.statuses) == {200}
+    assert set(posts.statuses) == {400}  # it was no login, but the API's own word
+
+
+class Calls:
+    """Threads that make one call again and again while the block runs; a failure is a status 0."""
+
+    def __init__(self, front, method, path, body=None, threads=3):
+        self.statuses = []
+        self._call = lambda: front.call(method, path, body, Content_Type="application/json")
+        self._enough = threading.Event()
+        self._threads = [threading.Thread(target=self._run) for _ in range(threads)]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_exc):
+        self._enough.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _run(self):
+        while not self._enough.is_set():
+            try:
+                self.statuses.append(self._call().status)
+            except (OSError, http.client.HTTPException):
+                self.statuses.append(0)
+
+
+HAND_OVER = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ |= {"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid())}
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 
 
 class Activated(OnSocket):
@@ -507,9 +547,7 @@ class Activated(OnSocket):
         self._listening = listening
 
     def command(self):
-        number = self._listening.fileno()
-        script = f'exec 3<&{number}; LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"'
-        return ["/bin/sh", "-c", script, "sh", *super().command()]
+        return [sys.executable, "-c", HAND_OVER, str(self._listening.fileno()), *super().command()]
 
     def _spawn(self, command):
         with (self.folder / "log").open("ab") as log:
@@ -524,27 +562,6 @@ class Activated(OnSocket):
                 pass_fds=[self._listening.fileno()],
             )
         self._watch(str(self._process.pid))
-
-
-class TlsLoad(Load):
-    """Load over TLS."""
-
-    def __init__(self, front, method):
-        path = "/api/hello" if method == "GET" else "/api/auth/login"
-        super().__init__(front, path, threads=2)
-        self._front, self._method = front, method
-
-    def _run(self, keeps):
-        while not self._enough.is_set():
-            try:
-                body = b"{}" if self._method == "POST" else None
-                json_ = {"Content_Type": "application/json"}
-                self.answered.append(
-                    self._front.call(self._method, self._path, body, **json_).status
-                )
-            except (OSError, http.client.HTTPException) as error:
-                self.failed.append(error)
-            time.sleep(0.05 if keeps else 0.1)
 
 
 # ---- every version, and beside other sites ----
