@@ -340,9 +340,7 @@ def test_logins_have_a_limit_of_their_own(gunicorn):
 
 def test_many_phones_behind_one_address_are_not_stopped(front):
     with ThreadPoolExecutor(8) as phones:
-        statuses = list(
-            phones.map(lambda _: front.call("GET", "/api/hello").status, range(300))
-        )
+        statuses = list(phones.map(lambda _: front.call("GET", "/api/hello").status, range(300)))
     assert set(statuses) == {200}
 
 
@@ -424,7 +422,7 @@ def test_the_default_server_answers_nobody(front):
         front.plain("GET", "/", host="203.0.113.1")
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with pytest.raises(ssl.SSLError, match="(?i)unrecognized.name"):
+    with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
         front.connect("other.example.com", context)
 
 
@@ -542,7 +540,7 @@ class Activated(OnSocket):
     """The service on a socket that it inherits, as from a systemd socket unit."""
 
     def __init__(self, listening, path, **settings):
-        super().__init__(path, **{**settings})
+        super().__init__(path, **settings)
         self.settings["bind"] = f"{HOST}:1"  # the socket that is handed over wins
         self._listening = listening
 

@@ -56,7 +56,7 @@ def up(machine: Machine, given: argparse.Namespace) -> None:
     steps.folders(machine)
     steps.settings(machine, given, os.environ)
     steps.units(machine)
-    release(machine, given)
+    _release(machine, given)
     steps.enable(machine, "myapi.socket", "myapi.service", *TIMERS)
     steps.nobody(machine)
     _https(machine, given, domain)
@@ -70,6 +70,11 @@ def up(machine: Machine, given: argparse.Namespace) -> None:
 def release(machine: Machine, given: argparse.Namespace) -> None:
     """Put this checkout live, if it answers."""
     _installed()
+    steps.units(machine)
+    _release(machine, given)
+
+
+def _release(machine: Machine, given: argparse.Namespace) -> None:
     made = releases.make(machine, _packages(given))
     if releases.current() == made and releases.healthy(paths.SOCKET):
         say(f"{made.name} is live already")

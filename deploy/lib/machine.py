@@ -38,8 +38,8 @@ class Machine:
         return self.install(path, text.encode(), mode=mode, owner=owner)
 
     def install(self, path: Path, data: bytes, *, mode: int, owner: str) -> bool:
-        same = path.is_file() and path.read_bytes() == data and path.stat().st_mode & 0o777 == mode
-        if same or not self.act(f"write {path}"):
+        there = path.is_file() and path.stat().st_mode & 0o777 == mode and _owner(path) == owner
+        if (there and path.read_bytes() == data) or not self.act(f"write {path}"):
             return False
         draft = path.with_name(f".{path.name}.new")
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -54,7 +54,7 @@ class Machine:
         return True
 
     def folder(self, path: Path, *, mode: int = 0o755, owner: str = "root:root") -> None:
-        if path.is_dir() and path.stat().st_mode & 0o777 == mode:
+        if path.is_dir() and path.stat().st_mode & 0o777 == mode and _owner(path) == owner:
             return
         if self.act(f"make {path}"):
             path.mkdir(parents=True, exist_ok=True)
@@ -79,6 +79,13 @@ class Machine:
             shutil.rmtree(path)
         else:
             path.unlink()
+
+
+def _owner(path: Path) -> str:
+    try:
+        return f"{path.owner()}:{path.group()}"
+    except KeyError:
+        return ""
 
 
 def ask(

@@ -100,13 +100,13 @@ def settings(machine: Machine, given: Namespace, environ: Mapping[str, str]) -> 
 
 def units(machine: Machine) -> None:
     """Install the units of this checkout, each with the hardening as a drop-in."""
-    hardening = (HERE / "systemd/hardening.conf").read_text("utf-8")
     before = machine.changes
     for unit in unit_files():
         machine.write(paths.UNITS / unit.name, unit.read_text("utf-8"))
-        if unit.suffix == ".service":
+        for name in _drop_ins(unit):
             machine.folder(paths.UNITS / f"{unit.name}.d")
-            machine.write(paths.UNITS / f"{unit.name}.d/hardening.conf", hardening)
+            text = (HERE / "systemd" / name).read_text("utf-8")
+            machine.write(paths.UNITS / f"{unit.name}.d" / name, text)
     machine.write(paths.WRAPPER, WRAPPER, mode=0o755)
     if machine.changes > before:
         machine.run("have systemd read them", "systemctl", "daemon-reload")
@@ -114,6 +114,12 @@ def units(machine: Machine) -> None:
 
 def unit_files() -> list[Path]:
     return sorted(p for p in (HERE / "systemd").iterdir() if p.suffix != ".conf")
+
+
+def _drop_ins(unit: Path) -> list[str]:
+    if unit.suffix != ".service":
+        return []
+    return ["hardening.conf", *(["socket.conf"] if "canary" in unit.name else [])]
 
 
 def enable(machine: Machine, *names: str) -> None:
