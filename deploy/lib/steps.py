@@ -240,7 +240,7 @@ def state() -> dict[str, list[str]]:
 
 
 def remember(machine: Machine, **facts: object) -> None:
-    if machine.dry:
+    if machine.dry or {**state(), **facts} == state():
         return
     paths.ETC.mkdir(mode=0o750, exist_ok=True)
     draft = paths.STATE.with_suffix(".new")
