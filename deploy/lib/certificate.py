@@ -9,7 +9,7 @@ import zipfile
 from pathlib import Path
 
 from deploy.lib import paths
-from deploy.lib.machine import Machine, Refused, ask
+from deploy.lib.machine import Machine, RefusedError, ask
 
 BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 HOOK = """\
@@ -39,7 +39,7 @@ def from_files(machine: Machine, domain: str, cert: Path, key: Path | None) -> N
     chain, secret = read(cert, key)
     problem = wrong_with(chain, secret, domain)
     if problem:
-        raise Refused(problem)
+        raise RefusedError(problem)
     machine.folder(paths.TLS, mode=0o700)
     machine.install(paths.TLS / "key.pem", secret, mode=0o600, owner="root:root")
     machine.install(paths.TLS / "fullchain.pem", chain, mode=0o644, owner="root:root")
@@ -54,7 +54,7 @@ def read(cert: Path, key: Path | None) -> tuple[bytes, bytes]:
     chains = [text for text in texts if b"BEGIN CERTIFICATE" in text]
     keys = [text for text in texts if b"PRIVATE KEY" in text]
     if not chains or not (keys or key):
-        raise Refused(
+        raise RefusedError(
             f"{cert}: there is no certificate with its key in it · 压缩包内缺少证书或私钥"
         )
     return max(chains, key=len), key.read_bytes() if key else keys[0]

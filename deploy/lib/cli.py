@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from deploy.lib import certificate, paths, preflight, releases, steps
-from deploy.lib.machine import Machine, Refused, as_service, ask
+from deploy.lib.machine import Machine, RefusedError, as_service, ask
 
 TIMERS = ("myapi-purge.timer", "myapi-backup.timer", "myapi-doctor.timer")
 
@@ -23,15 +23,15 @@ def main(arguments: list[str] | None = None) -> int:
     machine = Machine(dry=given.dry_run)
     try:
         if os.geteuid() != 0:
-            raise Refused("run it as root: sudo deploy/myapi … · 请用 sudo 运行")
+            raise RefusedError("run it as root: sudo deploy/myapi … · 请用 sudo 运行")
         with Path("/run/myapi-deploy.lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise Refused("another deploy/myapi is at work · 另一个部署正在进行") from None
+                raise RefusedError("another deploy/myapi is at work · 另一个部署正在进行") from None
             status: int = given.command(machine, given) or 0
             return status
-    except Refused as refusal:
+    except RefusedError as refusal:
         print(refusal, file=sys.stderr)  # noqa: T201
         return 1
 
@@ -42,9 +42,11 @@ def up(machine: Machine, given: argparse.Namespace) -> None:
     if not re.fullmatch(
         r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]+", domain
     ):
-        raise Refused(f"{given.domain} is no domain name such as api.example.com · 域名格式不正确")
+        raise RefusedError(
+            f"{given.domain} is no domain name such as api.example.com · 域名格式不正确"
+        )
     if not given.cert and not given.email:
-        raise Refused(
+        raise RefusedError(
             "give --email, or your own certificate with --cert and --key · 请给出邮箱或证书"
         )
     direct = not (given.behind or given.cert)
@@ -90,7 +92,7 @@ def rollback(machine: Machine, _given: argparse.Namespace) -> None:
     """Go back to the release before; the database stays as it is, since migrations only add."""
     _installed()
     if not paths.PREVIOUS.exists():
-        raise Refused("there is no former release · 没有上一个版本")
+        raise RefusedError("there is no former release · 没有上一个版本")
     former = paths.PREVIOUS.resolve()
     releases.go_live(machine, former)
     say(f"{former.name} is live again · 已回退")
@@ -123,13 +125,13 @@ def restore(machine: Machine, given: argparse.Namespace) -> None:
     _installed()
     problem = _no_backup(given.file)
     if problem:
-        raise Refused(
+        raise RefusedError(
             f"{given.file}: {problem}; nothing has been changed · 备份文件不可用，未做改动"
         )
     if not paths.DATABASE.exists():
-        raise Refused("the database is not SQLite on this machine · 数据库不是本机的 SQLite")
+        raise RefusedError("the database is not SQLite on this machine · 数据库不是本机的 SQLite")
     if not (given.yes or given.dry_run):
-        raise Refused(
+        raise RefusedError(
             "what was written since that backup will be gone: say --yes · 请加 --yes 确认"
         )
     data = given.file.read_bytes()
@@ -146,21 +148,15 @@ def restore(machine: Machine, given: argparse.Namespace) -> None:
     _flask(machine, "bring it up to date", "db", "upgrade")
     machine.run("start the service", "systemctl", "start", "myapi.socket", "myapi.service")
     if not machine.dry and not releases.healthy(paths.SOCKET, patience=30):
-        raise Refused("the service does not answer: journalctl -u myapi · 服务没有应答")
+        raise RefusedError("the service does not answer: journalctl -u myapi · 服务没有应答")
 
 
 def uninstall(machine: Machine, given: argparse.Namespace) -> None:
     """Take it off this machine; data, backups and secrets stay, unless `--purge` is given."""
     if not (given.yes or given.dry_run):
         what = "everything, data and secrets too" if given.purge else "the service"
-        raise Refused(f"this removes {what}: say --yes · 请加 --yes 确认")
-    ask_ = [u.name for u in steps.unit_files() if "@" not in u.name]
-    if any((paths.UNITS / name).exists() for name in ask_):
-        machine.run("stop the units", "systemctl", "disable", "--now", *ask_)
-    for unit in steps.unit_files():
-        machine.remove(paths.UNITS / unit.name)
-        machine.remove(paths.UNITS / f"{unit.name}.d")
-    machine.run("have systemd forget them", "systemctl", "daemon-reload")
+        raise RefusedError(f"this removes {what}: say --yes · 请加 --yes 确认")
+    _remove_units(machine)
     machine.remove(steps.site_file())
     known = steps.state()
     if known.get("stock") and not steps.STOCK.exists():
@@ -172,6 +168,26 @@ def uninstall(machine: Machine, given: argparse.Namespace) -> None:
     if not given.purge:
         say(f"kept · 已保留: {paths.ETC}, {paths.DATA}")
         return
+    _purge(machine)
+
+
+def say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201
+
+
+def _remove_units(machine: Machine) -> None:
+    units = steps.unit_files()
+    names = [unit.name for unit in units if "@" not in unit.name]
+    if any((paths.UNITS / name).exists() for name in names):
+        machine.run("stop the units", "systemctl", "disable", "--now", *names)
+    for unit in units:
+        machine.remove(paths.UNITS / unit.name)
+        machine.remove(paths.UNITS / f"{unit.name}.d")
+    machine.run("have systemd forget them", "systemctl", "daemon-reload")
+
+
+def _purge(machine: Machine) -> None:
+    known = steps.state()
     if known.get("domain"):
         ask("certbot", "delete", "--non-interactive", "--cert-name", str(known["domain"]))
     machine.remove(paths.ETC)
@@ -188,10 +204,6 @@ def uninstall(machine: Machine, given: argparse.Namespace) -> None:
             "--auto-remove",
             *known["packages"],
         )
-
-
-def say(text: str) -> None:
-    print(text, flush=True)  # noqa: T201
 
 
 def _https(machine: Machine, given: argparse.Namespace, domain: str) -> None:
@@ -212,7 +224,7 @@ def _https(machine: Machine, given: argparse.Namespace, domain: str) -> None:
 
 def _installed() -> None:
     if not (paths.ENV.exists() and paths.UNITS.joinpath("myapi.service").exists()):
-        raise Refused("myapi is not installed here: deploy/myapi up · 尚未安装")
+        raise RefusedError("myapi is not installed here: deploy/myapi up · 尚未安装")
 
 
 def _packages(given: argparse.Namespace) -> list[str]:
@@ -224,7 +236,7 @@ def _packages(given: argparse.Namespace) -> list[str]:
 def _flask(machine: Machine, what: str, *arguments: str) -> None:
     live = releases.current()
     if live is None:
-        raise Refused("there is no release yet: deploy/myapi up · 尚无版本")
+        raise RefusedError("there is no release yet: deploy/myapi up · 尚无版本")
     machine.run(what, *as_service(live, f"{live}/.venv/bin/python", "-m", "flask", *arguments))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """What keeps the command from going on, in words for who typed it."""
 
 
@@ -31,7 +31,7 @@ class Machine:
         if self.act(what):
             done = ask(*command, environ=environ)
             if done.returncode:
-                raise Refused(f"{what}: failed\n{(done.stdout + done.stderr).strip()[-3000:]}")
+                raise RefusedError(f"{what}: failed\n{(done.stdout + done.stderr).strip()[-3000:]}")
 
     def write(self, path: Path, text: str, *, mode: int = 0o644, owner: str = "root:root") -> bool:
         """Have a file with this text, owner and mode; tells whether it changed."""
@@ -64,7 +64,7 @@ class Machine:
 
     def link(self, path: Path, target: Path) -> None:
         """Point a symbolic link somewhere else, in one step that nobody sees the middle of."""
-        if path.is_symlink() and Path(os.readlink(path)) == target:
+        if path.is_symlink() and path.readlink() == target:
             return
         if self.act(f"point {path} to {target}"):
             draft = path.with_name(f".{path.name}.new")

@@ -140,13 +140,11 @@ def others(dump: str, own: str) -> list[tuple[str, str]]:
 
 def listens(dump: str, own: str) -> list[Listen]:
     """Tell where other sites listen: there the default is theirs, said or unsaid."""
-    found = []
+    found: list[Listen] = []
     for file, text in others(dump, own):
-        for address in re.findall(r"\blisten\s+([^\s;]+)", text):
-            if not address.startswith("unix:"):
-                found.append(Listen(file, _port(address)))
-        silent = re.findall(r"\bserver\s*\{", text)
-        if silent and not re.search(r"\blisten\s", text):
+        said = re.findall(r"\blisten\s+([^\s;]+)", text)
+        found += [Listen(file, _port(a)) for a in said if not a.startswith("unix:")]
+        if not said and re.search(r"\bserver\s*\{", text):
             found.append(Listen(file, 80))  # a server that says nothing listens on 80
     return found
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deploy.lib import nginx
-from deploy.lib.machine import Refused, ask
+from deploy.lib.machine import RefusedError, ask
 
 SYSTEMS = {
     ("ubuntu", "22.04"): "Ubuntu 22.04",
@@ -28,7 +28,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def check(domain: str, *, reached_directly: bool, own_file: str) -> list[str]:
-    """Raise `Refused` with everything that is in the way; return what is only worth knowing."""
+    """Raise `RefusedError` with all that is in the way; return what else is worth knowing."""
     problems = [
         *(() if os.geteuid() == 0 else ("run it as root: sudo deploy/myapi … · 请用 sudo 运行",)),
         *system(_os_release(Path("/etc/os-release"))),
@@ -44,7 +44,7 @@ def check(domain: str, *, reached_directly: bool, own_file: str) -> list[str]:
         unsure = [*wrong, *unsure]
     if problems:
         listed = "\n".join(f"  - {problem}" for problem in problems)
-        raise Refused(f"nothing has been changed. In the way · 未做任何改动，原因：\n{listed}")
+        raise RefusedError(f"nothing has been changed. In the way · 未做任何改动，原因：\n{listed}")
     return unsure
 
 
@@ -72,7 +72,7 @@ def ports(listening: str) -> Iterator[str]:
         port = local.rpartition(":")[2]
         owner = re.search(r'\(\("([^"]+)"', line)
         if port in {"80", "443"} and owner and owner[1] != "nginx":
-            yield f"port {port} belongs to {owner[1]}: stop it first · 端口 {port} 已被占用，请先停止"
+            yield f"port {port} belongs to {owner[1]}: stop it first · 端口被占用，请先停止该程序"
 
 
 def names(dump: str, own_file: str, domain: str) -> Iterator[str]:

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deploy.lib import paths
-from deploy.lib.machine import Machine, Refused, as_service, ask
+from deploy.lib.machine import Machine, RefusedError, as_service, ask
 
 PARTS = ("myapi", "migrations", "deploy", "gunicorn.conf.py", "wsgi.py", "requirements.txt")
 KEPT = 5
@@ -80,11 +80,11 @@ def go_live(machine: Machine, release: Path) -> None:
         return
     said = ask("journalctl", "-u", "myapi.service", "-n", "20", "-o", "cat", "--no-pager").stdout
     if former is None or former == release:
-        raise Refused(f"the release does not answer:\n{said}")
+        raise RefusedError(f"the release does not answer:\n{said}")
     machine.link(paths.CURRENT, former)
     machine.run("go back to the former release", "systemctl", "restart", "myapi.service")
     back = "answers again" if healthy(paths.SOCKET, patience=30) else "DOES NOT ANSWER EITHER"
-    raise Refused(
+    raise RefusedError(
         f"{release.name} did not answer; {former.name} {back} · 已自动退回上一版本\n{said}"
     )
 
@@ -100,7 +100,7 @@ def try_out(machine: Machine, release: Path) -> None:
     ask("systemctl", "stop", unit)
     ask("systemctl", "reset-failed", unit)
     if not well:
-        raise Refused(
+        raise RefusedError(
             f"{release.name} does not answer and was not put live · 新版本没有应答，未上线\n{said}"
         )
 

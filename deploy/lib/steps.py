@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from deploy.lib import nginx, paths
-from deploy.lib.machine import Machine, Refused, ask
+from deploy.lib.machine import Machine, RefusedError, ask
 
 PACKAGES = {"nginx": "nginx", "certbot": "certbot", "openssl": "openssl", "venv": "python3-venv"}
 STOCK = Path("/etc/nginx/sites-enabled/default")
@@ -88,7 +88,7 @@ def settings(machine: Machine, given: Namespace, environ: Mapping[str, str]) -> 
     if paths.ENV.exists():
         return
     lines = [
-        "# The settings of myapi (.env.example explains them). `systemctl restart myapi` reads them.",
+        "# Settings of myapi; .env.example explains them. After a change: systemctl restart myapi",
         "# myapi 的设置（说明见 .env.example）。修改后执行 systemctl restart myapi。",
         "MYAPI_ENV=production",
         f"MYAPI_WECHAT_APPID={_wanted(environ, 'MYAPI_WECHAT_APPID', paths.ENV)}",
@@ -103,7 +103,7 @@ def units(machine: Machine) -> None:
     before = machine.changes
     for unit in unit_files():
         machine.write(paths.UNITS / unit.name, unit.read_text("utf-8"))
-        for name in _drop_ins(unit):
+        for name in drop_ins(unit):
             machine.folder(paths.UNITS / f"{unit.name}.d")
             text = (HERE / "systemd" / name).read_text("utf-8")
             machine.write(paths.UNITS / f"{unit.name}.d" / name, text)
@@ -116,7 +116,7 @@ def unit_files() -> list[Path]:
     return sorted(p for p in (HERE / "systemd").iterdir() if p.suffix != ".conf")
 
 
-def _drop_ins(unit: Path) -> list[str]:
+def drop_ins(unit: Path) -> list[str]:
     if unit.suffix != ".service":
         return []
     return ["hardening.conf", *(["socket.conf"] if "canary" in unit.name else [])]
@@ -173,7 +173,9 @@ def serve(machine: Machine, text: str) -> None:
             file.unlink()
         else:
             file.write_text(old, "utf-8")
-        raise Refused(f"Nginx refuses the new file; the old one is back:\n{tested.stderr.strip()}")
+        raise RefusedError(
+            f"Nginx refuses the new file; the old one is back:\n{tested.stderr.strip()}"
+        )
     running = ask("systemctl", "is-active", "nginx").returncode == 0
     machine.run("have Nginx read it", "systemctl", "reload" if running else "start", "nginx")
 
@@ -204,7 +206,10 @@ def nobody(machine: Machine) -> None:
 
 def firewall(machine: Machine, ssh_from: list[str]) -> str:
     """Open 80 and 443, and SSH on its true port before anything is closed. Say what was done."""
-    cloud = "The cloud's own firewall is a second one: open TCP 80 and 443 there · 另需在云控制台放行 80、443"
+    cloud = (
+        "The cloud's own firewall is a second one: open TCP 80 and 443 there"
+        " · 云控制台还有一层防火墙，请在那里放行 TCP 80 和 443"
+    )
     if shutil.which("ufw", path="/usr/sbin:/usr/bin") is None:
         return f"There is no ufw on this machine: its firewall is left as it is. {cloud}"
     shown = ask("ufw", "show", "added").stdout
@@ -254,7 +259,7 @@ def _wanted(environ: Mapping[str, str], name: str, made: Path) -> str:
     if environ.get(name):
         return environ[name]
     if not os.isatty(0):
-        raise Refused(f"give {name} in the environment · 请通过环境变量给出 {name}")
+        raise RefusedError(f"give {name} in the environment · 请通过环境变量给出 {name}")
     return input(f"{name}: ").strip()
 
 

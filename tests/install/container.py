@@ -129,7 +129,9 @@ class Container:
 
     def copy(self, to: str = "/src") -> None:
         """Put the checkout's code into it."""
-        skip = shutil.ignore_patterns(".git", ".venv", "__pycache__", "instance", ".*_cache", ".env")
+        skip = shutil.ignore_patterns(
+            ".git", ".venv", "__pycache__", "instance", ".*_cache", ".env"
+        )
         shutil.copytree(ROOT, self.root / to.lstrip("/"), ignore=skip, dirs_exist_ok=True)
 
     def _enter(self, environ: dict[str, str]) -> list[str]:
