@@ -8,10 +8,10 @@ ARGS =
 BIN = .venv/bin
 PIP = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 
-.PHONY: help run test lint types format coverage lock clean venv runtime tools
+.PHONY: help run test install-test lint types format coverage lock clean venv runtime tools
 
 help:  ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
 run: runtime  ## set up, migrate the database and serve on MYAPI_BIND
 	@out=$$($(BIN)/flask db upgrade 2>&1) || { printf '%s\n' "$$out" >&2; exit 1; }
@@ -23,6 +23,9 @@ run: runtime  ## set up, migrate the database and serve on MYAPI_BIND
 
 test: tools  ## run the tests, as in: make test ARGS='-k login'
 	$(BIN)/pytest -n auto $(ARGS)
+
+install-test: tools  ## install on a Debian 12 in a container (root; minutes; fetches packages)
+	MYAPI_INSTALL_TEST=1 $(BIN)/pytest -x tests/install $(ARGS)
 
 lint: tools types  ## check style, types and import contracts
 	$(BIN)/ruff check .

@@ -86,7 +86,7 @@ def _engine_options(settings: Settings, patience: Patience) -> dict[str, Any]:
 
 def _prepare(engine: Engine, *, writes: bool) -> None:
     if engine.dialect.name == "sqlite":
-        _keep_private(Path(engine.url.database or ""))
+        event.listen(engine, "do_connect", _make_private)
         event.listen(engine, "connect", _set_pragmas)
         event.listen(engine, "handle_error", _reopen)
         if writes:
@@ -96,9 +96,10 @@ def _prepare(engine: Engine, *, writes: bool) -> None:
         event.listen(engine, "checkout", functools.partial(_ping_if_idle, engine))
 
 
-def _keep_private(file: Path) -> None:
+def _make_private(_dialect: object, _record: object, args: Any, _options: object) -> None:  # noqa: ANN401
     """Make the file for its owner alone; SQLite gives its journals the mode of the file."""
-    with contextlib.suppress(OSError):  # the first query will say it better
+    file = Path(args[0])
+    with contextlib.suppress(OSError):  # SQLite will say it better
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file.touch(mode=0o600)
 

@@ -1,0 +1,76 @@
+"""The systemd units: well-formed, and hardened as far as was promised."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from deploy.lib import nginx, paths, steps
+from deploy.lib.cli import TIMERS
+from tests.requirements import need
+
+UNITS = steps.unit_files()
+SERVICES = [unit.name.replace("@", "@x") for unit in UNITS if unit.suffix == ".service"]
+
+
+class Systemd:
+    @staticmethod
+    def available():
+        found = shutil.which("systemd-analyze")
+        return None if found else "systemd-analyze not found: apt install systemd"
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A folder with the units and their drop-ins as they are on a server."""
+    folder = tmp_path / "etc/systemd/system"
+    folder.mkdir(parents=True)
+    for unit in UNITS:
+        shutil.copy(unit, folder)
+        for name in steps.drop_ins(unit):
+            (folder / f"{unit.name}.d").mkdir(exist_ok=True)
+            shutil.copy(steps.HERE / "systemd" / name, folder / f"{unit.name}.d")
+    return tmp_path
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_each_service_is_exposed_to_2_at_most(root, service):
+    need(Systemd)
+    analyze = ("systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager")
+    said = subprocess.run(
+        [*analyze, f"--root={root}", service], capture_output=True, text=True, check=False
+    )
+    assert said.returncode == 0, said.stdout[-200:] + said.stderr
+    assert float(re.search(r"exposure level.*?(\d+\.\d)", said.stdout)[1]) <= 2.0
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_systemd_understands_each_unit(root, unit):
+    need(Systemd)
+    file = root / "etc/systemd/system" / unit.name.replace("@", "@x")
+    if "@" in unit.name:
+        shutil.copy(unit, file)
+    said = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", str(file)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    about_ours = [line for line in said.stderr.splitlines() if re.search("myapi", line)]
+    of_a_bare_machine = re.compile("not executable|not found|Unit network-online")
+    assert [line for line in about_ours if not of_a_bare_machine.search(line)] == []
+
+
+def test_nginx_and_systemd_mean_the_same_socket():
+    unit = (steps.HERE / "systemd/myapi.socket").read_text()
+    assert f"ListenStream={paths.SOCKET}" in unit
+    assert nginx.Site("x", (1, 22, 1)).socket == str(paths.SOCKET)
+
+
+def test_each_timer_has_its_service_and_is_enabled():
+    names = {unit.name for unit in UNITS}
+    timers = {name for name in names if name.endswith(".timer")}
+    assert {Path(name).stem + ".service" for name in timers} <= names
+    assert timers == set(TIMERS)
