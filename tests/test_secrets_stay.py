@@ -151,8 +151,11 @@ def test_a_day_of_everything_in_production_tells_no_secret(on_mariadb):
     token = everything(day)
     commands(day)
     with _root(server) as root:
-        root.execute("RENAME TABLE served.sessions TO served.elsewhere")
+        root.execute("SET SESSION sql_mode = ''")
+        root.execute("UPDATE served.users SET created_at = '0000-00-00'")
         assert day.call("GET", "/api/me", token).status_code == 500
+        root.execute("RENAME TABLE served.sessions TO served.elsewhere")
+        assert day.call("GET", "/api/me", token).status_code == 503
         root.execute("RENAME TABLE served.elsewhere TO served.sessions")
         root.execute("SET PASSWORD FOR plain = PASSWORD('another')")
         for (thread,) in _threads_of(root):
