@@ -1,6 +1,7 @@
 """Runs the migrations on the database of the settings (`flask db upgrade`)."""
 
 import logging
+from contextlib import contextmanager
 
 from alembic import context
 from alembic.operations.ops import DropTableOp
@@ -14,7 +15,7 @@ log.setLevel(logging.INFO)
 
 
 def run() -> None:
-    with db.engine.connect() as connection:
+    with db.engine.connect() as connection, _without_cascades(connection):
         context.configure(
             connection=connection,
             target_metadata=Base.metadata,
@@ -25,6 +26,25 @@ def run() -> None:
         with context.begin_transaction():
             context.run_migrations()
         connection.commit()
+
+
+@contextmanager
+def _without_cascades(connection):
+    """Let SQLite make a table anew, as most changes need, and keep the rows that refer to it.
+
+    The pragma has no effect inside a transaction, so it is set before one begins.
+    """
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver = connection.connection.driver_connection
+    driver.execute("PRAGMA foreign_keys = OFF")
+    try:
+        yield
+        if lost := driver.execute("PRAGMA foreign_key_check").fetchall():
+            raise SystemExit(f"the migration left rows that refer to nothing: {lost[:3]}")
+    finally:
+        driver.execute("PRAGMA foreign_keys = ON")
 
 
 def _render_item(kind, item, autogen_context):

@@ -21,8 +21,9 @@ from myapi.tokens import TokenInvalidError
 log = logging.getLogger(__name__)
 
 TOUCH_EVERY = timedelta(hours=1)
-TOUCH_WAIT = 0.1  # s: noting the last use is never worth a delay
-TOUCH_PAUSE = 10.0  # s without another try after one failed
+FIRST_TOUCH_WAIT = 1.0  # s: what is not noted is open to whoever has the code, see login
+TOUCH_WAIT = 0.1  # s: noting a later use is not worth a delay
+TOUCH_PAUSE = 10.0  # s without another try at a later one after one failed
 PURGE_BATCH = 1000
 ALL = 2**31  # MySQL knows no OFFSET without a LIMIT
 
@@ -87,13 +88,13 @@ def find(token: str) -> Identity:
     )
     if row is None:
         raise ApiError("session_ended")
-    found, (banned, live, fresh) = Identity(*row[:-3]), row[-3:]
+    found, (banned, live, used, fresh) = Identity(*row[:-4]), row[-4:]
     if banned:
         raise ApiError("user_banned", reason=f"user {found.user}")
     if not live:
         raise ApiError("session_ended")
     if not fresh:
-        _touch(found.session_id, moment)
+        _touch(found.session_id, moment, first=not used)
     return found
 
 
@@ -113,6 +114,7 @@ _FIND = Prepared(
         User.created_at,
         User.banned_at.is_not(None).label("banned"),
         is_live(_LIFETIME).label("live"),
+        Session.last_seen_at.is_not(None).label("used"),
         func.coalesce(Session.last_seen_at > _moment("touched_after"), False).label("fresh"),
     )
     .join_from(Session, User)
@@ -232,14 +234,14 @@ class _Touch:
     not_before = 0.0
 
 
-def _touch(session_id: int, moment: datetime) -> None:
+def _touch(session_id: int, moment: datetime, *, first: bool) -> None:
     """Note a last use: at the first one and then hourly. A failure fails no request."""
-    if time.monotonic() < _Touch.not_before:
+    if not first and time.monotonic() < _Touch.not_before:
         return
     # GREATEST in one statement: of two uses at once the later time stays.
     latest = case((Session.last_seen_at > moment, Session.last_seen_at), else_=moment)
     try:
-        with writing(TOUCH_WAIT) as tx:
+        with writing(FIRST_TOUCH_WAIT if first else TOUCH_WAIT) as tx:
             changed(
                 tx,
                 update(Session).where(Session.id == session_id).values(last_seen_at=latest),

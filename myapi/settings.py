@@ -164,7 +164,11 @@ def unknown_variables(environ: Mapping[str, str] | None = None, root: Path = ROO
 
 def _variables(environ: Mapping[str, str], root: Path) -> dict[str, str]:
     """All `MYAPI_…` variables; an empty one counts as not set."""
-    merged = {**dotenv_values(root / ".env"), **environ}
+    try:
+        in_file = dotenv_values(root / ".env")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError([f"{root / '.env'} cannot be read: {type(error).__name__}"]) from None
+    merged = {**in_file, **environ}
     return {k: v for k, v in merged.items() if k.startswith(PREFIX) and v}
 
 

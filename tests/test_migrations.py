@@ -1,5 +1,7 @@
 """Migrations run up and down, and make what the models say."""
 
+import shutil
+
 import flask_migrate
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -61,3 +63,29 @@ def test_readyz_waits_for_the_migrations(app, client):
     with app.app_context():
         flask_migrate.upgrade()
     assert client.get("/readyz").status_code == 200
+
+
+TABLE_MADE_ANEW = """
+from alembic import op
+
+revision = "made_anew"
+down_revision = "0001"
+
+
+def upgrade():
+    with op.batch_alter_table("users", recreate="always"):
+        pass
+"""
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_table_that_sqlite_makes_anew_keeps_what_refers_to_it(app, client, sign_in, tmp_path):
+    folder = tmp_path / "migrations"
+    shutil.copytree(ROOT / "migrations", folder)
+    (folder / "versions" / "made_anew.py").write_text(TABLE_MADE_ANEW)
+    with app.app_context():
+        flask_migrate.upgrade()
+    phone = sign_in("alice")
+    with app.app_context():
+        flask_migrate.upgrade(directory=str(folder))
+    assert phone.get("/api/me").status_code == 200

@@ -65,6 +65,20 @@ def test_last_use_is_noted_at_the_first_use_and_then_hourly(sign_in, execute):
     assert execute(seen)[0][0] >= first[0][0]
 
 
+def test_a_first_use_is_noted_even_where_later_ones_are_not_for_a_while(
+    sign_in, execute, monkeypatch
+):
+    """An unused session is open to whoever has its code; a later use is nothing but a date."""
+    monkeypatch.setattr(sessions._Touch, "not_before", time.monotonic() + 60)
+    phone = sign_in("alice")
+    phone.get("/api/me")
+    assert execute("SELECT last_seen_at FROM sessions") != [(None,)]
+    execute("UPDATE sessions SET last_seen_at = :at", at=past(hours=3))
+    before = execute("SELECT last_seen_at FROM sessions")
+    phone.get("/api/me")
+    assert execute("SELECT last_seen_at FROM sessions") == before
+
+
 def test_a_login_over_the_cap_ends_the_longest_unused(make_app, sign_in, execute):
     client = make_app(sessions_per_user=3).test_client()
     phones = [sign_in("alice", via=client) for _ in range(3)]

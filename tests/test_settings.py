@@ -158,6 +158,11 @@ def test_the_environment_wins_over_the_file(tmp_path):
     assert (settings.threads, settings.workers) == (8, 3)
 
 
+def test_a_file_in_another_encoding_is_a_problem_of_the_settings(tmp_path):
+    (tmp_path / ".env").write_bytes("MYAPI_THREADS=4".encode("utf-16"))
+    assert ".env cannot be read" in problems(tmp_path, {})[0]
+
+
 @pytest.mark.parametrize("name", sorted(name for name, secret in variables().items() if secret))
 def test_each_secret_may_stand_in_a_file(tmp_path, name):
     values = {

@@ -14,7 +14,7 @@ log = logging.getLogger("myapi.wechat")
 
 #: Seconds to wait for a place, as a storm of logins makes many do, while WeChat is quick.
 PLACE_WAIT = 1.0
-#: Seconds for which places are held on average when it no longer is, and nobody waits for one.
+#: Seconds that calls take on average when it no longer is, and nobody waits for a place.
 SLOW = 0.5
 
 #: Seconds before the one retry after errcode -1, "system busy".
@@ -77,9 +77,9 @@ class WeChatClient:
             try:
                 login = self._exchange(code, started + self._timeout)
             except WeChatError as error:
-                self._report_failure(error, time.monotonic() - started)
+                self._report_failure(error, self._paced(started))
                 raise
-            self._on_call("ok", time.monotonic() - started)
+            self._on_call("ok", self._paced(started))
             return login
 
     @contextmanager
@@ -97,12 +97,11 @@ class WeChatClient:
             self._on_call(TooManyWaiting.name, 0.0)
             raise TooManyWaiting(f"all {self._concurrency} places are taken")
         self._mine.held = True
-        started = time.monotonic()
         try:
             yield
         finally:
             self._mine.held = False
-            self._leave_place(time.monotonic() - started)
+            self._places.release()
 
     def close(self) -> None:
         """Close the connections that are kept. A later call opens new ones."""
@@ -114,9 +113,11 @@ class WeChatClient:
             return True
         return self._pace < SLOW and self._places.acquire(timeout=PLACE_WAIT)
 
-    def _leave_place(self, held: float) -> None:
-        self._pace += (held - self._pace) / 8
-        self._places.release()
+    def _paced(self, started: float) -> float:
+        """Return the seconds that a call took, which count towards how quick WeChat is."""
+        seconds = time.monotonic() - started
+        self._pace += (seconds - self._pace) / 8
+        return seconds
 
     def _exchange(self, code: str, deadline: float) -> Login:
         try:
