@@ -225,7 +225,7 @@ def test_a_broken_release_never_goes_live(server):
     assert set(calls) == {"as expected"}
 
 
-def test_a_restart_a_killed_worker_and_a_reload_lose_no_call(server):
+def test_a_restart_and_reloads_lose_no_call(server):
     def disturb():
         server.run("systemctl", "restart", "myapi.service")
         time.sleep(2)
