@@ -1,0 +1,119 @@
+"""An install that is killed at any point: the next run goes on from there, and ends well."""
+
+import re
+import subprocess
+import time
+
+import pytest
+
+from tests.install.container import DEBIAN
+from tests.install.figures import figure
+from tests.install.server import SETTINGS
+
+pytestmark = pytest.mark.xdist_group("killed")
+
+# Steps that take long are killed in their midst too: as soon as something shows that they are
+# there. A pattern is of files in the machine; a number is seconds after the step was announced.
+MIDST = {
+    "install nginx": ("var/lib/dpkg/info/nginx-common.list", "var/lib/dpkg/info/certbot.list", 0.5),
+    "make its Python environment": ("opt/myapi/releases/*/.venv/bin/python3",),
+    "install its packages": ("opt/myapi/releases/*/.venv/lib/python3*/site-packages/flask",),
+    "bring the database up to date": ("var/lib/myapi/myapi.db", 0.5),
+    "try RELEASE": ("run/myapi-canary/http.sock",),
+    "start it": (0.3, 1.0),
+    "get a certificate": ("etc/letsencrypt/archive/*/cert1.pem", 0.5, 1.5),
+}
+MOST_RUNS = 120
+
+
+@pytest.fixture(scope="module")
+def server(booted):
+    return booted(DEBIAN)
+
+
+def step(line):
+    """Return an announcement without what differs from run to run."""
+    return re.sub(r"\d{8}T\d{6}Z-[0-9a-f]{8}", "RELEASE", line.strip())
+
+
+def is_there(server, sign, since):
+    if isinstance(sign, float):
+        return time.monotonic() - since >= sign
+    return any(server.inside.glob(sign))
+
+
+def run_until(server, done, signs):
+    """Run `up` until a step begins that no run was killed at, and kill it there.
+
+    `done` has the steps that runs were killed at, `signs` what is left of `MIDST`. Returns what
+    it was killed at, or None and the exit code where it came to its end.
+    """
+    given = [f"--setenv={name}={value}" for name, value in SETTINGS.items()]
+    # A unit, so that the whole of it is killed: apt-get and pip too, as when power is lost.
+    run = ("systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--unit=trial")
+    process = server.start(*run, *given, "/src/deploy/myapi", *server.up_command())
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if ": failed" in line:
+            break
+        now = step(line)
+        left = next((rest for start, rest in signs.items() if now.startswith(start)), [])
+        if now in done and not left:
+            continue
+        at = now
+        if now in done:
+            sign, since = left.pop(0), time.monotonic()
+            while not is_there(server, sign, since) and time.monotonic() - since < 20:
+                time.sleep(0.002)
+            at = f"{now} ({sign})"
+        killed = server.run("systemctl", "kill", "-s", "KILL", "trial")
+        rest, _ = process.communicate(timeout=60)
+        said += [rest, killed.stderr]
+        if killed.returncode:  # it had come to its end before
+            break
+        done.add(now)
+        return at, "".join(said)
+    rest, _ = process.communicate(timeout=60)
+    return None, process.returncode, "".join([*said, rest])
+
+
+def test_killed_at_each_step_and_in_the_midst_of_long_ones_it_ends_well(server):
+    done, kills = set(), []
+    signs = {start: list(rest) for start, rest in MIDST.items()}
+    while True:
+        at, *rest = run_until(server, done, signs)
+        if at is None:
+            break
+        kills.append(at)
+        assert len(kills) < MOST_RUNS, kills
+    code, said = rest
+    assert code == 0, said
+    print("\n".join(kills))  # noqa: T201 (shown where it fails)
+    figure(DEBIAN.name, "killed, each time at another point, and run again", f"{len(kills)} times")
+    assert len(kills) > 40
+    assert all(not rest for rest in signs.values()), signs
+    server.logs_in("alice")
+    server.whole()
+
+
+def test_after_all_that_there_is_one_release_and_a_run_changes_nothing(server):
+    done = server.up()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "nothing had to be changed" in done.stdout
+    assert len(list((server.root / "opt/myapi/releases").iterdir())) == 1
+    assert len(list((server.root / "etc/letsencrypt/live").glob("*/"))) == 1
+    server.whole()
+
+
+def test_two_runs_at_once_are_one(server):
+    """The second is refused while the first is at work."""
+    server.change("# a release that takes its time")
+    first = server.start("/src/deploy/myapi", *server.up_command(), **SETTINGS)
+    assert isinstance(first, subprocess.Popen)
+    first.stdout.readline()
+    second = server.up()
+    said, _ = first.communicate(timeout=120)
+    assert first.returncode == 0, said
+    assert second.returncode == 1
+    assert "another deploy/myapi is at work" in second.stderr
