@@ -43,8 +43,9 @@ def command(path: Path) -> None:
 
 @click.command("restore", cls=Command)
 @click.argument("path", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--check", is_flag=True, help="Only tell whether PATH could be restored.")
 @yes_option
-def restore(path: Path, yes: bool) -> None:
+def restore(path: Path, check: bool, yes: bool) -> None:
     """Put the copy at PATH, which `backup` made, in the place of the database.
 
     Stop the service first, and back up what is there. All that was written since that copy is
@@ -55,6 +56,9 @@ def restore(path: Path, yes: bool) -> None:
     revision = _revision_of_copy(path) if _is_sqlite(url) else dump.revision(path)
     _must_know(revision, str(path))
     _must_know(_revision_of_database(), "the database")
+    if check:
+        screen.say(f"{path} is whole")
+        return
     ask("Put it in the place of the database?", yes=yes)
     screen.progress(f"restoring {path}")
     if _is_sqlite(url):
