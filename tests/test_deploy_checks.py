@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from deploy.lib import certificate, preflight, releases, steps
+from deploy.lib import certificate, firewall, preflight, releases
 from myapi.settings import ROOT
 from tests.certificates import Issued
 
@@ -48,8 +48,8 @@ def test_a_port_that_another_program_has_is_named():
 
 
 def test_ssh_is_found_on_its_true_port():
-    assert steps.ssh_ports(LISTENING) == ["2222"]
-    assert steps.ssh_ports("") == ["22"]
+    assert firewall.ssh_ports(LISTENING) == ["2222"]
+    assert firewall.ssh_ports("") == ["22"]
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ MARKDOWN = sorted(
 
 #: What the READMEs list. What a team adds of its own it lists where it likes.
 BLUEPRINTS = {"hello", "auth", "me", "health", "docs", "sandbox"}
-COMMANDS = ("users", "sessions", "secrets", "stats", "backup", "wechat")
+COMMANDS = ("users", "sessions", "secrets", "stats", "backup", "restore", "wechat")
 
 #: Hosts that a document may name, and what ends in them. No package registry is among them.
 HOSTS = ("127.0.0.1", "localhost", "example.com", "weixin.qq.com", "semver.org")
@@ -278,13 +278,13 @@ def has_a_default(field):
 
 def command_named(app, text):
     group = FlaskGroup(create_app=lambda: app)
-    context = click.Context(group, obj=ScriptInfo(create_app=lambda: app))
     command = group
-    for word in text.split():
-        if not isinstance(command, click.Group):
-            break
-        command = command.get_command(context, word)
-        assert command is not None, text
+    with click.Context(group, obj=ScriptInfo(create_app=lambda: app)) as context:
+        for word in text.split():
+            if not isinstance(command, click.Group):
+                break
+            command = command.get_command(context, word)
+            assert command is not None, text
     return command
 
 
