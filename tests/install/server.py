@@ -29,7 +29,7 @@ AUTHORITY = "https://pebble:14000/dir"
 WECHAT = 9100
 SETTINGS = {
     "MYAPI_WECHAT_APPID": "wx0123456789abcdef",
-    "MYAPI_WECHAT_SECRET": "a-secret-of-the-test",
+    "MYAPI_WECHAT_SECRET": "5f2d8c1b9e7a4f60a3c2d1e0b9f8a7c6",
     "MYAPI_WECHAT_BASE_URL": f"http://127.0.0.1:{WECHAT}",
     "REQUESTS_CA_BUNDLE": "/pebble/cert.pem",  # how certbot comes to trust the test authority
 }

@@ -9,8 +9,6 @@ from tests.install.container import DEBIAN
 from tests.install.figures import figure
 from tests.install.server import DOMAIN, SETTINGS, unlike
 
-pytestmark = pytest.mark.xdist_group("debian")
-
 # A second migration of a team's own, which adds and takes nothing away.
 MIGRATION = """
 import sqlalchemy as sa

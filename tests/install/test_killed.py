@@ -10,8 +10,6 @@ from tests.install.container import DEBIAN
 from tests.install.figures import figure
 from tests.install.server import SETTINGS
 
-pytestmark = pytest.mark.xdist_group("killed")
-
 # Steps that take long are killed in their midst too: as soon as something shows that they are
 # there. A pattern is of files in the machine; a number is seconds after the step was announced.
 MIDST = {

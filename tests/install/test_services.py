@@ -6,8 +6,6 @@ from tests.install.container import DEBIAN
 from tests.install.server import unlike
 from tests.install.test_debian import MIGRATION
 
-pytestmark = pytest.mark.xdist_group("services")
-
 URLS = (
     *(
         "--database-url",

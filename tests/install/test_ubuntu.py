@@ -9,10 +9,7 @@ from tests.install.figures import figure
 from tests.install.server import unlike
 
 # By its id a system that cannot be built here is left out (conftest.py).
-SYSTEMS = [
-    pytest.param(system, id=system.suite, marks=pytest.mark.xdist_group(system.suite))
-    for system in (JAMMY, NOBLE)
-]
+SYSTEMS = [pytest.param(system, id=system.suite) for system in (JAMMY, NOBLE)]
 
 
 @pytest.fixture(scope="module", params=SYSTEMS)
