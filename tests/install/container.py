@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -39,6 +40,10 @@ TOOLS = {
 }
 KEYRINGS = Path("/usr/share/keyrings")
 SCRIPTS = Path("/usr/share/debootstrap")
+OPTIONS = (
+    *("--quiet", "--register=no", "--keep-unit"),
+    *("--private-network", "--resolv-conf=off", "--timezone=off"),
+)
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -75,7 +80,11 @@ SYSTEMS = (DEBIAN, JAMMY, NOBLE)
 
 
 class UnavailableError(Exception):
-    """Why something cannot be had on this machine."""
+    """Why a system cannot be had on this machine."""
+
+
+class IncapableError(UnavailableError):
+    """Why this machine can boot no container at all."""
 
 
 # ---- what can be had here ----
@@ -83,12 +92,8 @@ class UnavailableError(Exception):
 
 def unavailable(system: System = DEBIAN) -> str | None:
     """Return None, or why no container of this system can be booted here."""
-    if os.geteuid() != 0:
-        return "a container can be booted by root alone"
-    for tool, package in TOOLS.items():
-        if shutil.which(tool) is None:
-            return f"{tool} not found: apt install {package}"
     try:
+        _can_hold_one()
         base(system)
         if system == DEBIAN:
             _boots()
@@ -97,18 +102,41 @@ def unavailable(system: System = DEBIAN) -> str | None:
     return None
 
 
+@functools.cache
+def _can_hold_one() -> None:
+    """Run one program in a container of the host's own /usr, which takes no time."""
+    if os.geteuid() != 0:
+        raise IncapableError("a container can be booted by root alone")
+    for tool, package in TOOLS.items():
+        if shutil.which(tool) is None:
+            raise IncapableError(f"{tool} not found: apt install {package}")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "usr").mkdir()
+        for link in ("bin", "sbin", "lib", "lib64"):
+            (folder / link).symlink_to(f"usr/{link}")
+        options = (*OPTIONS, "-D", name, "--bind-ro=/usr", "/usr/bin/true")
+        done = subprocess.run(
+            ["systemd-nspawn", *options], capture_output=True, text=True, stdin=subprocess.DEVNULL
+        )
+        if done.returncode:
+            raise IncapableError(
+                f"this machine can hold no container: {done.stderr.strip()[-300:]}"
+            )
+
+
 def _boots() -> None:
-    """Boot a container once and remember that it worked: cgroups or a seccomp may forbid it."""
-    kernel = hashlib.sha256(Path("/proc/sys/kernel/random/boot_id").read_bytes()).hexdigest()
+    """Boot a container once and remember that it worked: cgroups may forbid it."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    known = CACHE / f"boots-{boot}"
     with _locked("boots"):
-        if (CACHE / f"boots-{kernel[:12]}").exists():
+        if known.exists():
             return
         try:
             with Container(DEBIAN, bare=True):
-                pass
+                known.touch()
         except (AssertionError, OSError) as error:
-            raise UnavailableError(f"no container boots on this machine: {error}") from error
-        (CACHE / f"boots-{kernel[:12]}").touch()
+            raise IncapableError(f"no container boots on this machine: {error}") from error
 
 
 # ---- what is kept in the cache ----
@@ -280,7 +308,7 @@ class Container:
         self._binds = [] if self._bare else [f"--bind-ro={wheels(self.system)}:/wheels"]
         # Two containers in one cgroup would kill each other's processes.
         self._cgroups = [path / self.folder.name for path in _own_cgroups()]
-        undo.callback(self._leave_cgroups)
+        undo.callback(_remove_cgroups, self._cgroups)
         undo.callback(self.power_off)
         self.boot()
 
@@ -288,15 +316,13 @@ class Container:
         for path in self._cgroups:
             path.mkdir(exist_ok=True)
         enter = " && ".join(f"echo $$ >{path}/cgroup.procs" for path in self._cgroups)
-        options = ["--register=no", "--keep-unit", "--private-network", "--resolv-conf=off"]
-        options += ["--timezone=off", *self._binds]
         with (self.folder / "log").open("ab") as log:
             self._nspawn = subprocess.Popen(
                 # A container ends with the test that booted it, however that one ends.
                 [
                     *("sh", "-c", f'{enter or ":"} && exec "$@"', "sh"),
-                    *("setpriv", "--pdeathsig", "KILL", "systemd-nspawn", "--quiet"),
-                    *("-D", str(self.root), "--boot", *options),
+                    *("setpriv", "--pdeathsig", "KILL", "systemd-nspawn"),
+                    *(*OPTIONS, "-D", str(self.root), "--boot", *self._binds),
                 ],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -368,12 +394,6 @@ class Container:
         said = self.run("systemctl", "is-system-running")
         return said.stdout.strip() in {"running", "degraded"}
 
-    def _leave_cgroups(self) -> None:
-        for top in self._cgroups:
-            for path, _, _ in os.walk(top, topdown=False):
-                with contextlib.suppress(OSError):
-                    Path(path).rmdir()
-
 
 def sweep() -> None:
     """Remove what a run that was killed has left; its containers ended with it."""
@@ -383,6 +403,7 @@ def sweep() -> None:
             continue
         subprocess.run(["umount", "--lazy", folder / "root"], capture_output=True, check=False)
         shutil.rmtree(folder, ignore_errors=True)
+        _remove_cgroups([path / folder.name for path in _own_cgroups()])
 
 
 def _own_cgroups() -> list[Path]:
@@ -399,6 +420,13 @@ def _own_cgroups() -> list[Path]:
     return [path for path in found if path.is_dir()]
 
 
+def _remove_cgroups(folders: list[Path]) -> None:
+    for top in folders:
+        for path, _, _ in os.walk(top, topdown=False):
+            with contextlib.suppress(OSError):
+                Path(path).rmdir()
+
+
 def _run(*command: object, **environ: str) -> None:
     done = subprocess.run(
         [*map(str, command)],
@@ -411,19 +439,27 @@ def _run(*command: object, **environ: str) -> None:
 
 
 def main() -> int:
-    """Make ready what the install test needs; tell for which systems it can be run."""
-    found = {system.name: unavailable(system) for system in SYSTEMS}
-    for name, reason in found.items():
-        print(f"{name}: {reason or 'can be booted'}", flush=True)  # noqa: T201
-    if found[DEBIAN.name] is None:
-        for system in SYSTEMS:
-            if found[system.name] is None:
-                wheels(system)
-        pebble()
-        sslyze()
-        known = {system.suite: found[system.name] for system in SYSTEMS}
-        (CACHE / "systems.json").write_text(json.dumps(known))
-    return 0 if found[DEBIAN.name] is None else 1
+    """Make ready what the install test needs, and say for which systems it can be run.
+
+    The exit code: 0 ready, 1 this machine boots no container, 2 the first system cannot be built.
+    """
+    try:
+        _can_hold_one()
+        base(DEBIAN)
+        _boots()
+    except UnavailableError as error:
+        print(f"the install test cannot be run: {error}", flush=True)  # noqa: T201
+        return 1 if isinstance(error, IncapableError) else 2
+    found = {system: unavailable(system) for system in SYSTEMS}
+    for system, reason in found.items():
+        print(f"{system.name}: {reason or 'can be booted'}", flush=True)  # noqa: T201
+        if not reason:
+            wheels(system)
+    pebble()
+    sslyze()
+    known = {system.suite: reason for system, reason in found.items()}
+    (CACHE / "systems.json").write_text(json.dumps(known))
+    return 0
 
 
 if __name__ == "__main__":
