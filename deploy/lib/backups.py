@@ -41,7 +41,7 @@ def restore(machine: Machine, release: Path, file: Path) -> None:
     copy = ("install", "-m", "0600", "-o", "myapi", "-g", "myapi", str(file), str(here))
     try:
         machine.run(f"copy {file}", *copy)
-        machine.run("look whether it is whole", *flask(release, "restore", str(here), "--check"))
+        _must_be_whole(machine, release, here)
         before = make(machine, release, "before-restore")
         machine.run("stop the service", "systemctl", "stop", "myapi.service", "myapi.socket")
         try:
@@ -56,3 +56,12 @@ def restore(machine: Machine, release: Path, file: Path) -> None:
             start = ("systemctl", "start", "myapi.socket", "myapi.service")
             machine.run("start the service", *start)
         machine.remove(here)
+
+
+def _must_be_whole(machine: Machine, release: Path, file: Path) -> None:
+    try:
+        machine.run("look whether it is whole", *flask(release, "restore", str(file), "--check"))
+    except RefusedError as refusal:
+        raise RefusedError(
+            f"{refusal}\nnothing has been changed · 备份文件不可用，未做改动"
+        ) from None
