@@ -3,6 +3,7 @@
 Its tests are stories: in a file they share a container and run in the order in which they stand.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -58,18 +59,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="module")
 def booted() -> Iterator[Callable[[System], Server]]:
     """Boot a system; it goes when the tests of the file are over."""
-    servers: list[Server] = []
+    with contextlib.ExitStack() as servers:
 
-    def boot(system: System) -> Server:
-        reason = unavailable(system)
-        if reason:
-            pytest.skip(reason)
-        servers.append(Server(system).__enter__())
-        return servers[-1]
+        def boot(system: System) -> Server:
+            reason = unavailable(system)
+            if reason:
+                pytest.skip(reason)
+            server: Server = servers.enter_context(Server(system))
+            return server
 
-    yield boot
-    for server in servers:
-        server.__exit__()
+        yield boot
 
 
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
