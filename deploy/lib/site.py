@@ -19,7 +19,8 @@ def file() -> Path:
 def text(domain: str, certificate: Path | None, behind: list[str]) -> str:
     """Write it for this machine; without a certificate, for port 80 alone."""
     said = ask("nginx", "-v").stderr
-    taken = {listen.port for listen in nginx.listens(ask("nginx", "-T").stdout, str(file()))}
+    dump = ask("nginx", "-T").stdout
+    taken = {listen.port for listen in nginx.listens(dump, str(file()))}
     six = Path("/proc/net/if_inet6").exists()
     return nginx.render(
         nginx.Site(
@@ -31,6 +32,7 @@ def text(domain: str, certificate: Path | None, behind: list[str]) -> str:
             https=("443", "[::]:443") if six else ("443",),
             default_http=80 not in taken,
             default_https=443 not in taken,
+            http2=443 not in taken or nginx.speaks_http2(dump, str(file())),
             behind=tuple(behind),
         )
     )
