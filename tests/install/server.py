@@ -333,7 +333,8 @@ class Server(Container):
         assert releases == marks
         assert self.run("dpkg", "--audit").stdout == ""
         failed = self.run("systemctl", "--failed", "--plain", "--no-legend").stdout
-        assert "myapi" not in failed, failed
+        # The doctor fails here, and rightly: this server has no public address.
+        assert re.findall(r"myapi\S*", failed) in ([], ["myapi-doctor.service"]), failed
 
 
 def unlike(before: dict[str, str], after: dict[str, str]) -> list[str]:
