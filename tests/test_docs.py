@@ -322,13 +322,14 @@ def has_a_default(field):
 
 def command_named(app, text):
     group = FlaskGroup(create_app=lambda: app)
-    context = click.Context(group, obj=ScriptInfo(create_app=lambda: app))
     command = group
-    for word in text.split():
-        if not isinstance(command, click.Group):
-            break
-        command = command.get_command(context, word)
-        assert command is not None, text
+    # Left, the context takes the one of the app away, which a test after this one would see.
+    with click.Context(group, obj=ScriptInfo(create_app=lambda: app)) as context:
+        for word in text.split():
+            if not isinstance(command, click.Group):
+                break
+            command = command.get_command(context, word)
+            assert command is not None, text
     return command
 
 
