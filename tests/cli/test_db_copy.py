@@ -200,6 +200,30 @@ def test_a_table_that_no_model_has_comes_over_too(run, execute, target, in_targe
         execute(f"DROP TABLE {name}")
 
 
+@sqlite_source
+def test_a_row_that_others_refer_to_is_put_right_all_the_same(
+    run, execute, target, in_target, fill, database_url
+):
+    """Even where the reference forbids that it goes: it comes back at once."""
+    fill(1)
+    table = (
+        "CREATE TABLE left_over (id BIGINT PRIMARY KEY, user_id BIGINT NOT NULL,"
+        " FOREIGN KEY (user_id) REFERENCES users (id))"
+    )
+    execute(table)
+    execute("INSERT INTO left_over VALUES (1, 1)")
+    run("db", "copy", "--to", target, code=1)  # for want of that table; but it has begun
+    in_target(table)
+    in_target(
+        "INSERT INTO users (id, public_id, appid, openid, created_at)"
+        " VALUES (1, 'x', 'x', 'x', '2026-01-01 00:00:00.000000')"
+    )
+    in_target("INSERT INTO left_over VALUES (1, 1)")
+    run("db", "copy", "--to", target)
+    assert contents(target) == contents(database_url)
+    assert in_target("SELECT * FROM left_over") == [(1, 1)]
+
+
 # ---- stopped, and run again ----
 
 
