@@ -38,6 +38,11 @@ def newest() -> str:
     return _revisions()[0]
 
 
+def is_known(revision: str) -> bool:
+    """Whether this code has a migration of that name."""
+    return revision in _revisions()
+
+
 @functools.cache
 def _revisions() -> tuple[str, ...]:
     """Return the revisions that this code knows, the newest first."""

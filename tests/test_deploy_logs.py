@@ -13,7 +13,7 @@ import urllib.request
 
 import pytest
 
-from deploy.lib import steps
+from deploy.lib import units
 from deploy.lib.nginx import Site
 from myapi import rotation
 from myapi.guards import anyone
@@ -168,7 +168,7 @@ def test_the_pipeline_of_the_journal_takes_every_field_of_the_service():
     json_, pick = pipeline["processors"]
     assert set(pick["Include"]) == table().keys() | COLLECTORS
     assert json_["SourceKey"] in pick["Include"], "what is no JSON is kept"
-    services = {unit.name for unit in steps.unit_files() if unit.suffix == ".service"}
+    services = {unit.name for unit in units.files() if unit.suffix == ".service"}
     assert set(source["Units"]) == {name for name in services if "@" not in name}
 
 
@@ -253,8 +253,8 @@ def test_systemd_understands_the_drop_in_and_it_names_the_file_that_is_cut(tmp_p
         pytest.skip("systemd-analyze not found: apt install systemd")
     folder = tmp_path / "myapi.service.d"
     folder.mkdir()
-    shutil.copy(steps.HERE / "systemd/myapi.service", tmp_path)
-    shutil.copy(steps.HERE / "systemd/myapi.socket", tmp_path)
+    shutil.copy(units.SOURCE / "myapi.service", tmp_path)
+    shutil.copy(units.SOURCE / "myapi.socket", tmp_path)
     shutil.copy(LOGS / "plain-file.conf", folder)
     said = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", "myapi.service"],

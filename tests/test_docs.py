@@ -12,7 +12,7 @@ import pytest
 from flask.cli import FlaskGroup, ScriptInfo
 from prometheus_client import REGISTRY as REGISTRY_OF_METRICS
 
-from deploy.lib import paths, steps
+from deploy.lib import paths, units
 from deploy.lib.cli import _parser as deploy_parser
 from myapi import create_app
 from myapi.errors import REGISTRY
@@ -28,7 +28,7 @@ MARKDOWN = sorted(
 
 #: What the READMEs list. What a team adds of its own it lists where it likes.
 BLUEPRINTS = {"hello", "auth", "me", "health", "docs", "sandbox"}
-COMMANDS = ("users", "sessions", "secrets", "stats", "backup", "wechat")
+COMMANDS = ("users", "sessions", "secrets", "stats", "backup", "restore", "wechat")
 
 #: Hosts that a document may name, and what ends in them. No package registry is among them.
 HOSTS = ("127.0.0.1", "localhost", "example.com", "weixin.qq.com", "semver.org")
@@ -170,10 +170,10 @@ def test_the_operations_guide_names_metrics_units_and_files_that_there_are(name,
         name, _, end = metric.rpartition("_")
         kinds = {"total": "counter", "bucket": "histogram", "count": "histogram"}
         assert described.get(name) == kinds[end], metric
-    units = {unit.name for unit in steps.unit_files()}
+    known = {unit.name for unit in units.files()}
     assert (
         set(re.findall(r"\bmyapi-\w+\.(?:timer|service)|\bmyapi\.(?:socket|service)", text))
-        <= units
+        <= known
     )
     for file in set(re.findall(r"/etc/myapi/secrets/(\w+)", text)):
         assert variable(file) in variables(), file
