@@ -33,6 +33,11 @@ def is_current() -> bool:
     return bool(found == _revisions()[0])
 
 
+def newest() -> str:
+    """Return the revision that this code is written for."""
+    return _revisions()[0]
+
+
 def is_known(revision: str) -> bool:
     """Whether this code has a migration of that name."""
     return revision in _revisions()

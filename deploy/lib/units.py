@@ -8,6 +8,11 @@ from deploy.lib import paths
 from deploy.lib.machine import Machine, ask
 
 SOURCE = Path(__file__).resolve().parent.parent / "systemd"
+# What a unit may do beyond the hardening, as a drop-in that is read after it.
+ALLOWED = {
+    "myapi.service": ["serving.conf"],
+    "myapi-canary@.service": ["serving.conf", "socket.conf"],
+}
 TIMERS = ("myapi-purge.timer", "myapi-backup.timer", "myapi-doctor.timer")
 
 WRAPPER = """\
@@ -43,7 +48,7 @@ def files() -> list[Path]:
 def drop_ins(unit: Path) -> list[str]:
     if unit.suffix != ".service":
         return []
-    return ["hardening.conf", *(["socket.conf"] if "canary" in unit.name else [])]
+    return ["hardening.conf", *ALLOWED.get(unit.name, [])]
 
 
 def reload(machine: Machine) -> None:
