@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from deploy.lib import nginx, paths
 from deploy.lib.machine import Machine, RefusedError, ask
+from deploy.lib.state import remember, state
 
 
 def file() -> Path:
@@ -38,26 +40,29 @@ def text(domain: str, certificate: Path | None, behind: list[str]) -> str:
     )
 
 
-def serve(machine: Machine, written: str) -> bool:
+def serve(machine: Machine, written: str, certificate: str = "") -> None:
     """Put the file into place; the old one comes back where Nginx refuses the new one.
 
-    Tells whether it changed, and with it Nginx.
+    What Nginx has read is noted: a run that is cut short before that is gone on with.
     """
     target = file()
     old = target.read_text("utf-8") if target.exists() else None
-    if not machine.write(target, written):
-        return False
-    tested = ask("nginx", "-t")
-    if tested.returncode:
-        if old is None:
-            target.unlink()
-        else:
-            target.write_text(old, "utf-8")
-        raise RefusedError(
-            f"Nginx refuses the new file; the old one is back:\n{tested.stderr.strip()}"
-        )
-    read(machine)
-    return True
+    if old != written:
+        remember(machine, nginx="")
+    if machine.write(target, written):
+        tested = ask("nginx", "-t")
+        if tested.returncode:
+            if old is None:
+                target.unlink()
+            else:
+                target.write_text(old, "utf-8")
+            raise RefusedError(
+                f"Nginx refuses the new file; the old one is back:\n{tested.stderr.strip()}"
+            )
+    wanted = hashlib.sha256((written + certificate).encode()).hexdigest()
+    if state().get("nginx") != wanted:
+        read(machine)
+        remember(machine, nginx=wanted)
 
 
 def read(machine: Machine) -> None:
