@@ -26,7 +26,7 @@ test: tools  ## run the tests, as in: make test ARGS='-k login'
 
 install-test: tools  ## install on Debian and Ubuntu in containers (root; minutes; fetches packages)
 	@$(BIN)/python -m tests.install.container || true
-	MYAPI_INSTALL_TEST=1 $(BIN)/pytest -n 2 --dist loadfile tests/install $(ARGS)
+	MYAPI_INSTALL_TEST=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/install $(ARGS)
 
 lint: tools types  ## check style, types and import contracts
 	$(BIN)/ruff check .

@@ -397,13 +397,16 @@ class Container:
 
 def sweep() -> None:
     """Remove what a run that was killed has left; its containers ended with it."""
-    for folder in CONTAINERS.glob(f"{PREFIX}*"):
-        owner = folder.name.removeprefix(PREFIX).partition("-")[0]
-        if not owner.isdigit() or Path(f"/proc/{owner}").exists():
-            continue
+    for folder in filter(_has_no_owner, CONTAINERS.glob(f"{PREFIX}*")):
         subprocess.run(["umount", "--lazy", folder / "root"], capture_output=True, check=False)
         shutil.rmtree(folder, ignore_errors=True)
-        _remove_cgroups([path / folder.name for path in _own_cgroups()])
+    for top in _own_cgroups():
+        _remove_cgroups([*filter(_has_no_owner, top.glob(f"{PREFIX}*"))])
+
+
+def _has_no_owner(folder: Path) -> bool:
+    owner = folder.name.removeprefix(PREFIX).partition("-")[0]
+    return owner.isdigit() and not Path(f"/proc/{owner}").exists()
 
 
 def _own_cgroups() -> list[Path]:

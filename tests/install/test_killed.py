@@ -8,7 +8,8 @@ import pytest
 
 from tests.install.container import DEBIAN
 from tests.install.figures import figure
-from tests.install.server import SETTINGS
+from tests.install.server import SETTINGS, unlike
+from tests.install.test_debian import MIGRATION
 
 # Steps that take long are killed in their midst too: as soon as something shows that they are
 # there. A pattern is of files in the machine; a number is seconds after the step was announced.
@@ -30,6 +31,11 @@ def server(booted):
     return booted(DEBIAN)
 
 
+@pytest.fixture(scope="module")
+def bare(server):
+    return server.everything(), server.packages()
+
+
 def step(line):
     """Return an announcement without what differs from run to run."""
     return re.sub(r"\d{8}T\d{6}Z-[0-9a-f]{8}", "RELEASE", line.strip())
@@ -41,8 +47,8 @@ def is_there(server, sign, since):
     return any(server.inside.glob(sign))
 
 
-def run_until(server, done, signs):
-    """Run `up` until a step begins that no run was killed at, and kill it there.
+def run_until(server, command, done, signs):
+    """Run a command until a step begins that no run was killed at, and kill it there.
 
     `done` has the steps that runs were killed at, `signs` what is left of `MIDST`. Returns what
     it was killed at, or None and the exit code where it came to its end.
@@ -50,7 +56,7 @@ def run_until(server, done, signs):
     given = [f"--setenv={name}={value}" for name, value in SETTINGS.items()]
     # A unit, so that the whole of it is killed: apt-get and pip too, as when power is lost.
     run = ("systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--unit=trial")
-    process = server.start(*run, *given, "/src/deploy/myapi", *server.up_command())
+    process = server.start(*run, *given, "/src/deploy/myapi", *command)
     said = []
     for line in process.stdout:
         said.append(line)
@@ -77,19 +83,23 @@ def run_until(server, done, signs):
     return None, process.wait(60), "".join(said)
 
 
-def test_killed_at_each_step_and_in_the_midst_of_long_ones_it_ends_well(server):
+def killed_until_it_ends(server, command, signs):
+    """Run a command and kill it, each time at another point; return where, and how it ended."""
     done, kills = set(), []
-    signs = {start: list(rest) for start, rest in MIDST.items()}
     while True:
-        at, *rest = run_until(server, done, signs)
+        at, *rest = run_until(server, command, done, signs)
         if at is None:
-            break
+            return kills, *rest
         kills.append(at)
         assert len(kills) < MOST_RUNS, kills
-    code, said = rest
+
+
+@pytest.mark.usefixtures("bare")
+def test_killed_at_each_step_and_in_the_midst_of_long_ones_it_ends_well(server):
+    signs = {start: list(rest) for start, rest in MIDST.items()}
+    kills, code, said = killed_until_it_ends(server, server.up_command(), signs)
     assert code == 0, said
-    print("\n".join(kills))  # noqa: T201 (shown where it fails)
-    figure(DEBIAN.name, "killed, each time at another point, and run again", f"{len(kills)} times")
+    figure(DEBIAN.name, "`up` killed, each time at another point", f"{len(kills)} times")
     assert len(kills) > 40
     assert all(not rest for rest in signs.values()), signs
     server.logs_in("alice")
@@ -105,6 +115,27 @@ def test_after_all_that_there_is_one_release_and_a_run_changes_nothing(server):
     server.whole()
 
 
+def test_a_release_that_is_killed_at_each_step_ends_well_and_the_service_answers_throughout(server):
+    former = server.live()
+    server.change("# another release")
+    (server.root / "src/migrations/versions/0002_notes.py").write_text(MIGRATION)
+    kills = []
+
+    def release():
+        found, *rest = killed_until_it_ends(server, ("release", "--wheels", "/wheels"), {})
+        kills.extend(found)
+        return rest
+
+    (code, said), calls = server.under_load("release killed at each step", release)
+    assert code == 0, said
+    assert calls["failures"] == []
+    assert len(kills) >= 8
+    assert server.live() != former
+    pid = server.run("systemctl", "show", "-P", "MainPID", "myapi").stdout.strip()
+    assert server.run("readlink", f"/proc/{pid}/cwd").stdout.strip() == server.live()
+    server.whole()
+
+
 def test_two_runs_at_once_are_one(server):
     """The second is refused while the first is at work."""
     server.change("# a release that takes its time")
@@ -116,3 +147,11 @@ def test_two_runs_at_once_are_one(server):
     assert first.returncode == 0, said
     assert second.returncode == 1
     assert "another deploy/myapi is at work" in second.stderr
+
+
+def test_purged_it_leaves_the_machine_as_it_was_all_the_same(server, bare):
+    done = server.deploy("uninstall", "--yes", "--purge")
+    assert done.returncode == 0, done.stdout + done.stderr
+    files, packages = bare
+    assert server.packages() == packages
+    assert unlike(files, server.everything()) == []
