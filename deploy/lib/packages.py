@@ -19,8 +19,7 @@ def install(machine: Machine, *extra: str, certbot: bool) -> None:
     """Have Nginx, Python's venv and what else is needed; `extra` are packages by name."""
     ours = list(state().get("packages", []))
     if ours and ask("dpkg", "--audit").stdout.strip() and machine.act("finish what apt had begun"):
-        ask("dpkg", "--configure", "-a", environ=QUIET)
-        ask(*APT, "--fix-broken", "install", environ=QUIET)
+        _finish()
     there = {
         "nginx": _found("nginx"),
         "certbot": _found("certbot") or not certbot,
@@ -41,6 +40,16 @@ def install(machine: Machine, *extra: str, certbot: bool) -> None:
     if "nginx" in state().get("packages", []) and "welcome" not in state() and WELCOME.is_symlink():
         machine.remove(WELCOME)  # the page that came with Nginx; nobody's site
         remember(machine, welcome="removed")
+
+
+def _finish() -> None:
+    """Bring what apt was killed at to its end; half unpacked, a package has to come anew."""
+    ask("dpkg", "--configure", "-a", environ=QUIET)
+    known = ask("dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${Package}\n").stdout
+    half = re.findall(r"^..R (\S+)$", known, re.M)
+    if half:
+        ask(*APT, "--fix-broken", "--reinstall", "install", *FEW, *half, environ=QUIET)
+    ask(*APT, "--fix-broken", "install", *FEW, environ=QUIET)
 
 
 def purge(machine: Machine) -> None:

@@ -41,10 +41,13 @@ def step(line):
     return re.sub(r"\d{8}T\d{6}Z-[0-9a-f]{8}", "RELEASE", line.strip())
 
 
-def is_there(server, sign, since):
-    if isinstance(sign, float):
-        return time.monotonic() - since >= sign
-    return any(server.inside.glob(sign))
+def wait_for(server, sign):
+    """Wait until the files are there, or for so many seconds."""
+    end = time.monotonic() + (sign if isinstance(sign, float) else 20)
+    while time.monotonic() < end:
+        if isinstance(sign, str) and any(server.inside.glob(sign)):
+            return
+        time.sleep(0.002)
 
 
 def run_until(server, command, done, signs):
@@ -56,31 +59,29 @@ def run_until(server, command, done, signs):
     given = [f"--setenv={name}={value}" for name, value in SETTINGS.items()]
     # A unit, so that the whole of it is killed: apt-get and pip too, as when power is lost.
     run = ("systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--unit=trial")
-    process = server.start(*run, *given, "/src/deploy/myapi", *command)
-    said = []
-    for line in process.stdout:
-        said.append(line)
-        if ": failed" in line:
-            break
-        now = step(line)
-        left = next((rest for start, rest in signs.items() if now.startswith(start)), [])
-        if now in done and not left:
-            continue
-        at = now
-        if now in done:
-            sign, since = left.pop(0), time.monotonic()
-            while not is_there(server, sign, since) and time.monotonic() - since < 20:
-                time.sleep(0.002)
-            at = f"{now} ({sign})"
-        killed = server.run("systemctl", "kill", "-s", "KILL", "trial")
-        said += [process.stdout.read(), killed.stderr]
-        process.wait(60)
-        if killed.returncode:  # it had come to its end before
-            break
-        done.add(now)
-        return at, "".join(said)
-    said.append(process.stdout.read())
-    return None, process.wait(60), "".join(said)
+    with server.start(*run, *given, "/src/deploy/myapi", *command) as process:
+        said = []
+        for line in process.stdout:
+            said.append(line)
+            if ": failed" in line:
+                break
+            now = step(line)
+            left = next((rest for start, rest in signs.items() if now.startswith(start)), [])
+            if now in done and not left:
+                continue
+            at = now
+            if now in done:
+                at = f"{now} ({left[0]})"
+                wait_for(server, left.pop(0))
+            killed = server.run("systemctl", "kill", "-s", "KILL", "trial")
+            said += [process.stdout.read(), killed.stderr]
+            process.wait(60)
+            if killed.returncode:  # it had come to its end before
+                break
+            done.add(now)
+            return at, "".join(said)
+        said.append(process.stdout.read())
+        return None, process.wait(60), "".join(said)
 
 
 def killed_until_it_ends(server, command, signs):
