@@ -12,6 +12,11 @@ from deploy.lib.state import remember, state
 QUIET = {"DEBIAN_FRONTEND": "noninteractive"}
 APT = ("apt-get", "-qq", "--yes", "-o", "DPkg::Lock::Timeout=300")
 FEW = ("--no-install-recommends",)
+# What some versions of a package leave behind when it is purged; of folders, the empty ones.
+REMAINS = {
+    "certbot": ("/var/lib/letsencrypt",),
+    "nginx": ("/var/www/html/index.nginx-debian.html", "/var/www/html", "/var/www"),
+}
 WELCOME = Path("/etc/nginx/sites-enabled/default")
 
 
@@ -54,13 +59,18 @@ def _finish() -> None:
 
 def purge(machine: Machine) -> None:
     """Remove the packages that came with myapi, and what came with them."""
-    if names := state().get("packages"):
+    names: list[str] = state().get("packages", [])
+    if names:
         _purge(machine, names)
     # What another package merely suggests, apt keeps: Ubuntu's python3 suggests its venv.
     left = [name for name in state().get("came", []) if _is_installed(name)]
     would = ask(*APT, "-s", "purge", *left).stdout if left else ""
     if left and {*re.findall(r"^(?:Remv|Purg) (\S+)", would, re.M)} <= {*left}:
         _purge(machine, left)
+    for name in names:
+        for path in map(Path, REMAINS.get(name, ())):
+            if not path.is_dir() or name == "certbot" or not any(path.iterdir()):
+                machine.remove(path)
 
 
 def _purge(machine: Machine, names: list[str]) -> None:
