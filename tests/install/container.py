@@ -40,6 +40,7 @@ TOOLS = {
 }
 KEYRINGS = Path("/usr/share/keyrings")
 SCRIPTS = Path("/usr/share/debootstrap")
+EDITION = 2  # of how a base is made: another one makes it anew
 OPTIONS = (
     *("--quiet", "--register=no", "--keep-unit"),
     *("--private-network", "--resolv-conf=off", "--timezone=off"),
@@ -144,7 +145,7 @@ def _boots() -> None:
 
 def base(system: System) -> Path:
     """Return the root file system that all containers of a system share."""
-    digest = hashlib.sha256(repr(system).encode()).hexdigest()[:12]
+    digest = hashlib.sha256(f"{EDITION}{system!r}".encode()).hexdigest()[:12]
     folder = CACHE / f"base-{system.suite}-{digest}"
     if folder.exists():
         return folder
@@ -159,7 +160,7 @@ def base(system: System) -> Path:
                 refused.write_text(str(error))
                 raise
             for old in CACHE.glob(f"base-{system.suite}-*"):
-                if old != folder:
+                if old != folder and str(old) not in Path("/proc/mounts").read_text():
                     shutil.rmtree(old)
     return folder
 
@@ -187,6 +188,8 @@ def _make_base(system: System) -> Path:
         shutil.copy(sources, draft / "etc/apt/sources.list.d")
     shutil.copy("/etc/resolv.conf", draft / "etc/resolv.conf")
     _run("chroot", draft, "apt-get", "-qq", "update")
+    # As a server is that is looked after; or an install would upgrade what it builds on.
+    _run("chroot", draft, "apt-get", "-qq", "--yes", "upgrade", DEBIAN_FRONTEND="noninteractive")
     get = ("apt-get", "-qq", "--yes", "--no-install-recommends", "--download-only", "install")
     _run("chroot", draft, *get, *system.brought_along)
     return draft

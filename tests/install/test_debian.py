@@ -292,6 +292,4 @@ def test_what_was_kept_serves_the_next_install(server):
 def test_purged_it_leaves_the_machine_as_it_was(server, bare):
     done = server.deploy("uninstall", "--yes", "--purge")
     assert done.returncode == 0, done.stderr
-    files, packages = bare
-    assert server.packages() == packages
-    assert unlike(files, server.everything()) == []
+    server.is_as_it_was(bare)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.install.container import DEBIAN
 from tests.install.figures import figure
-from tests.install.server import SETTINGS, unlike
+from tests.install.server import SETTINGS
 from tests.install.test_debian import MIGRATION
 
 # Steps that take long are killed in their midst too: as soon as something shows that they are
@@ -153,6 +153,4 @@ def test_two_runs_at_once_are_one(server):
 def test_purged_it_leaves_the_machine_as_it_was_all_the_same(server, bare):
     done = server.deploy("uninstall", "--yes", "--purge")
     assert done.returncode == 0, done.stdout + done.stderr
-    files, packages = bare
-    assert server.packages() == packages
-    assert unlike(files, server.everything()) == []
+    server.is_as_it_was(bare)

@@ -6,7 +6,6 @@ import pytest
 
 from tests.install.container import JAMMY, NOBLE
 from tests.install.figures import figure
-from tests.install.server import unlike
 
 # By its id a system that cannot be built here is left out (conftest.py).
 SYSTEMS = [pytest.param(system, id=system.suite) for system in (JAMMY, NOBLE)]
@@ -77,6 +76,4 @@ def test_it_survives_a_reboot(server):
 def test_purged_it_leaves_the_machine_as_it_was(server, bare):
     done = server.deploy("uninstall", "--yes", "--purge")
     assert done.returncode == 0, done.stderr
-    files, packages = bare
-    assert server.packages() == packages
-    assert unlike(files, server.everything()) == []
+    server.is_as_it_was(bare)
