@@ -66,6 +66,8 @@ def run_until(server, command, done, signs):
             if ": failed" in line:
                 break
             now = step(line)
+            if line.startswith(("{", " ", "\n")):  # a log line of the service's, or the doctor's
+                continue
             left = next((rest for start, rest in signs.items() if now.startswith(start)), [])
             if now in done and not left:
                 continue
