@@ -152,13 +152,15 @@ class Client {
    * @returns {Promise<null>}
    */
   erase() {
-    if (!this._erasing) {
-      const over = () => {
-        this._erasing = null
-      }
-      this._erasing = this._session.leave(token => this._erase(token), { orStay: true })
-      this._erasing.then(over, over)
+    if (this._erasing) {
+      this._session.drop()
+      return this._erasing
     }
+    const over = () => {
+      this._erasing = null
+    }
+    this._erasing = this._session.leave(token => this._erase(token), { orStay: true })
+    this._erasing.then(over, over)
     return this._erasing
   }
 

@@ -43,6 +43,11 @@ class Queue {
     this._fill()
   }
 
+  /** How many wait with a token, or for one. */
+  get held() {
+    return this._lanes[SESSION].entries.length
+  }
+
   /**
    * Empty the lane of requests with a token.
    * @returns {T[]} what was in it, the earliest first

@@ -182,9 +182,14 @@ class Requests {
   _replay(request, error) {
     this._session.refused(request.token, error)
     const failure = this._session.failureSince(request.logins)
-    if (request.replayed || failure) return this._reject(request, failure || error)
+    if (request.replayed || failure) {
+      this._reject(request, failure || error)
+      // those behind it still need a token
+      if (!this._session.token && this._queue.held) this._session.signIn()
+      return
+    }
     request.replayed = true
-    return this._enqueue(request)
+    this._enqueue(request)
   }
 
   /**
@@ -209,7 +214,8 @@ class Requests {
    * @returns {boolean}
    */
   _mayGoAgain(request, error) {
-    const neverSent = error.error === 'too_many_tasks'
+    // A login goes again with a fresh code, or not at all: session.js sees to that.
+    const neverSent = error.error === 'too_many_tasks' && request.lane !== CONTROL
     if (!request.idempotent && !neverSent) return false
     if (request.tries >= RETRIES) return false
     if (error.error === 'interrupted') return true

@@ -40,6 +40,8 @@ class Session {
     this.logins = 0
     this._around = around
     this._user = user
+    /** @type {import('./storage').Kept | null} comes back if the erasure under way fails */
+    this._kept = null
     /** @type {ApiError | null} why the last login failed */
     this._failure = null
     this._lastSuccess = 0
@@ -75,20 +77,29 @@ class Session {
    */
   leave(leave, { orStay }) {
     const { token, _user: user, _leaving: before } = this
+    const kept = orStay && token ? { token, user } : null
     this._user = ''
-    this._newEpoch()
+    this._kept = kept
+    this.drop()
     this._forget()
-    const epoch = this.epoch
     const done = leave(token)
     const over = done.then(
       () => undefined,
       () => {
-        const untouched = this.epoch === epoch && !this._attempt
-        if (orStay && token && untouched) this._keep(token, user)
+        if (kept && this._kept === kept && !this._attempt && !this.token) this._keep(token, user)
       }
     )
     this._leaving = before.then(() => over)
     return over.then(() => done)
+  }
+
+  /** End the generation: nothing that was begun in it logs in or is sent any more. */
+  drop() {
+    this.epoch += 1
+    this._refusals = 0
+    if (this._attempt) this._attempt.cancel()
+    this._attempt = null
+    this._around.onLeft()
   }
 
   /**
@@ -188,7 +199,7 @@ class Session {
     this._failure = null
     this.logins += 1
     this._lastSuccess = this.logins
-    if (this._user && this._user !== user.id) this._newEpoch()
+    if (this._user && this._user !== user.id) this.drop()
     this._keep(token, user.id)
     attempt.resolve(user)
   }
@@ -208,14 +219,6 @@ class Session {
     this.logins += 1
     this._failure = error
     if (!this.token) this._around.onFailed(error)
-  }
-
-  _newEpoch() {
-    this.epoch += 1
-    this._refusals = 0
-    if (this._attempt) this._attempt.cancel()
-    this._attempt = null
-    this._around.onLeft()
   }
 
   /**
