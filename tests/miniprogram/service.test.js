@@ -99,7 +99,7 @@ on('a storm in which the phone sends the login twice', async (api, phone) => {
 }, dead)
 
 on('a storm in which the login fails at first', async (api, phone) => {
-  await operator('fault', 'closed', 2) // the server itself tries WeChat twice
+  await operator('fault', 'closed', 1)
   assert.deepEqual(names(await storm(i => api.get('/api/me', { n: i }))), ['ok'])
   assert.deepEqual(counts(phone), [2, 2])
   assert.deepEqual(phone.exchanges.map(call => call.status), [502, 200])
@@ -109,7 +109,7 @@ on('a storm over a restart of the server', async (api, phone) => {
   let restarted
   phone.hold = call => {
     const answered = phone.sent.filter(each => each.status === 200).length
-    if (answered === 100 && !restarted) restarted = operator('restart')
+    if (answered >= 100 && !restarted) restarted = operator('restart')
     return 0
   }
   assert.deepEqual(names(await storm(i => api.get('/api/me', { n: i }))), ['ok'])
