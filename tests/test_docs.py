@@ -16,8 +16,14 @@ from myapi.settings import Settings, variable, variables
 
 ROOT = Path(__file__).parent.parent
 ENGLISH, CHINESE = "README.md", "README.zh-CN.md"
+PAIRS = [(ENGLISH, CHINESE), (f"miniprogram/{ENGLISH}", f"miniprogram/{CHINESE}")]
 MARKDOWN = sorted(
-    str(path.relative_to(ROOT)) for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    str(path.relative_to(ROOT))
+    for path in [
+        *ROOT.glob("*.md"),
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "miniprogram").glob("*.md"),
+    ]
 )
 
 #: What the READMEs list. What a team adds of its own it lists where it likes.
@@ -25,7 +31,7 @@ BLUEPRINTS = {"hello", "auth", "me", "health", "docs", "sandbox"}
 COMMANDS = ("users", "sessions", "secrets", "stats", "backup", "wechat")
 
 #: Hosts that a document may name, and what ends in them. No package registry is among them.
-HOSTS = ("127.0.0.1", "localhost", "example.com", "weixin.qq.com", "semver.org")
+HOSTS = ("127.0.0.1", "192.168.1.5", "localhost", "example.com", "weixin.qq.com", "semver.org")
 A_PERSONS_FOLDER = re.compile(r"(?<![\w.])/(?:root|home|Users|tmp|work)/\S|[A-Z]:\\Users")
 
 
@@ -108,19 +114,22 @@ def test_every_option_of_a_command_in_a_readme_exists(readme, development):
         assert set(re.findall(r"--[a-z-]+", line)) <= known, line
 
 
-def test_both_readmes_have_the_same_outline():
-    assert [level for level, _ in headings(ENGLISH)] == [level for level, _ in headings(CHINESE)]
+@pytest.mark.parametrize(("english", "chinese"), PAIRS)
+def test_both_readmes_have_the_same_outline(english, chinese):
+    assert [level for level, _ in headings(english)] == [level for level, _ in headings(chinese)]
 
 
-def test_both_readmes_have_the_same_code_but_for_comments():
-    assert [uncommented(block) for block in blocks(ENGLISH)] == [
-        uncommented(block) for block in blocks(CHINESE)
+@pytest.mark.parametrize(("english", "chinese"), PAIRS)
+def test_both_readmes_have_the_same_code_but_for_comments(english, chinese):
+    assert [uncommented(block) for block in blocks(english)] == [
+        uncommented(block) for block in blocks(chinese)
     ]
 
 
-def test_both_readmes_have_the_same_tables():
+@pytest.mark.parametrize(("english", "chinese"), PAIRS)
+def test_both_readmes_have_the_same_tables(english, chinese):
     """Row by row, the same words in code type in the first column."""
-    assert first_cells(ENGLISH) == first_cells(CHINESE)
+    assert first_cells(english) == first_cells(chinese)
 
 
 def test_the_example_of_an_endpoint_works_as_it_stands(readme, app, client, sign_in):
