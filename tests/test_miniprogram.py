@@ -291,6 +291,12 @@ def test_every_call_of_the_client_is_one_that_the_server_describes(client, api):
         assert set(call["gives"]) <= data, call
 
 
+def test_an_error_has_the_fields_that_the_client_reads(api):
+    error = api["components"]["schemas"]["Error"]
+    assert fields(api, error) == {"code", "error", "msg", "request_id"}
+    assert api["x-myapi-errors"].keys() == REGISTRY.keys()
+
+
 def test_the_client_calls_nothing_else():
     for file in CLIENT.glob("*.js"):
         if file.name != "calls.js":
