@@ -4,7 +4,8 @@
 
 The storm is 500 requests at once with a dead token, against the real service with two workers,
 once by this client and once by a wrapper of wx.request in which every request that meets a 401
-logs in by itself. Needs Node.js.
+logs in by itself. `opened` counts the sessions; past MYAPI_SESSIONS_PER_USER each ends another
+one, which is why most of the wrapper's requests fail. Needs Node.js.
 """
 
 import argparse
@@ -44,7 +45,7 @@ def _storm() -> None:
         ):
             figures = json.loads(_node("storm.js", service.url))
         sandbox.close()
-    columns = ("asked", "answered", "failed", "logins", "exchanges", "requests", "ms")
+    columns = ("asked", "answered", "failed", "logins", "exchanges", "opened", "requests", "ms")
     print(f"{'storm':<8}" + "".join(f"{column:>10}" for column in columns))
     for client, row in figures.items():
         print(f"{client:<8}" + "".join(f"{row[column]:>10}" for column in columns))

@@ -190,6 +190,6 @@ on('a server that is away is told in the words of the doctor', async (api, phone
 test('a simple wrapper logs in again and again in the same storm', { skip, timeout: 120000 }, async () => {
   const { myapi, simple } = await figures(BASE)
   console.log(`figures ${JSON.stringify({ myapi, simple })}`)
-  assert.deepEqual([myapi.logins, myapi.exchanges, myapi.answered], [1, 1, 500])
-  assert.ok(simple.logins > 10)
+  assert.deepEqual([myapi.logins, myapi.exchanges, myapi.opened, myapi.answered], [1, 1, 1, 500])
+  assert.ok(simple.logins > 10 && simple.opened > 10)
 })
