@@ -90,6 +90,10 @@ def test_the_client_keeps_them_against_a_server_that_may_do_anything():
     run_tests("fuzz")
 
 
+def test_the_client_bears_broken_connections_and_nonsense():
+    run_tests("broken")
+
+
 # ---- against the real service ----
 
 
