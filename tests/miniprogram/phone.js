@@ -148,6 +148,7 @@ class Phone {
     setTimeout(() => {
       if (!this._end(call)) return
       call.status = response.statusCode
+      call.sentByThen = this.sent.length
       call.options.success(result)
     }, this.hold(call, result))
   }

@@ -42,11 +42,22 @@ function on(name, body, make = person => new Phone({ person })) {
 const dead = person => phoneWithDeadToken(BASE, person)
 const names = ({ settled }) => [...new Set(settled.map(each => (each.reason ? each.reason.error : 'ok')))].sort()
 const counts = phone => [phone.logins, phone.exchanges.length]
-/** Whether those that the server took came in the order in which they were made. */
+/**
+ * Whether the queue kept its order: first sendings come in the order in which they were made,
+ * and one whose 401 has come goes before all that were made after it and are still waiting.
+ */
 function inOrder(phone) {
-  const taken = phone.sent.filter(call => call.status === 200 && call.path !== LOGIN)
-  const numbers = taken.map(call => Number(call.url.searchParams.get('n')))
-  return numbers.every((number, i) => i === 0 || numbers[i - 1] < number)
+  const seen = new Map()
+  let latest = -1
+  return phone.sent.every((call, at) => {
+    if (call.path === LOGIN) return true
+    const number = Number(call.url.searchParams.get('n'))
+    const former = seen.get(number)
+    seen.set(number, call)
+    if (!former) return latest < (latest = number)
+    const meanwhile = phone.sent.slice(former.sentByThen, at)
+    return meanwhile.every(({ path, url }) => path === LOGIN || Number(url.searchParams.get('n')) < number)
+  })
 }
 
 on('the first request logs in, and all that the client can do is done', async (api, phone, person) => {
