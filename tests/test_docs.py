@@ -20,10 +20,19 @@ from myapi.settings import Settings, variable, variables
 
 ROOT = Path(__file__).parent.parent
 ENGLISH, CHINESE = "README.md", "README.zh-CN.md"
-PAIRS = [(ENGLISH, CHINESE), ("docs/operations.md", "docs/operations.zh-CN.md")]
+PAIRS = [
+    (ENGLISH, CHINESE),
+    ("docs/operations.md", "docs/operations.zh-CN.md"),
+    (f"miniprogram/{ENGLISH}", f"miniprogram/{CHINESE}"),
+]
 in_both_languages = pytest.mark.parametrize(("english", "chinese"), PAIRS)
 MARKDOWN = sorted(
-    str(path.relative_to(ROOT)) for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    str(path.relative_to(ROOT))
+    for path in [
+        *ROOT.glob("*.md"),
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "miniprogram").glob("*.md"),
+    ]
 )
 
 #: What the READMEs list. What a team adds of its own it lists where it likes.
@@ -31,7 +40,7 @@ BLUEPRINTS = {"hello", "auth", "me", "health", "docs", "sandbox"}
 COMMANDS = ("users", "sessions", "secrets", "stats", "backup", "restore", "wechat")
 
 #: Hosts that a document may name, and what ends in them. No package registry is among them.
-HOSTS = ("127.0.0.1", "localhost", "example.com", "weixin.qq.com", "semver.org")
+HOSTS = ("127.0.0.1", "192.168.1.5", "localhost", "example.com", "weixin.qq.com", "semver.org")
 A_PERSONS_FOLDER = re.compile(r"(?<![\w.])/(?:root|home|Users|tmp|work)/\S|[A-Z]:\\Users")
 
 

@@ -36,6 +36,8 @@ def up(machine: Machine, given: Namespace) -> None:
     """Take this server to a live HTTPS API; run again, it changes nothing."""
     domain = _domain(given)
     _preflight(domain, given)
+    for kept in settings.kept_instead(given):
+        say(f"note: {kept}")
     account = settings.account(os.environ)
     database_url = settings.secret("database_url") or given.database_url or ""
     redis_url = settings.secret("rate_limit_storage_url") or given.redis_url or ""

@@ -9,7 +9,7 @@ import pwd
 import re
 import secrets
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from deploy.lib import paths
@@ -88,6 +88,19 @@ def write(machine: Machine, known: Account, given: Namespace, environ: Mapping[s
     ]
     lines += [f"{k}={environ[k]}" for k in ("MYAPI_WECHAT_BASE_URL",) if environ.get(k)]
     machine.write(paths.ENV, "\n".join(lines) + "\n", mode=0o640, owner="root:myapi")
+
+
+def kept_instead(given: Namespace) -> Iterator[str]:
+    """Say which options have no effect, since the server has settings of its own by now."""
+    for option, wanted, name in (
+        ("--database-url", given.database_url, "database_url"),
+        ("--redis-url", given.redis_url, "rate_limit_storage_url"),
+    ):
+        if wanted and secret(name) not in {"", wanted}:
+            yield (
+                f"{option} has no effect: {paths.SECRETS / name} says otherwise, and is never"
+                " written over · 已有设置不会被覆盖，该选项不生效"
+            )
 
 
 def secret(name: str) -> str:

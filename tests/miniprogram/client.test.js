@@ -1,0 +1,475 @@
+/** What the client promises, in a world without waiting. */
+
+'use strict'
+
+const assert = require('node:assert/strict')
+const { test } = require('node:test')
+
+const { createClient } = require('../../miniprogram/myapi/index')
+const { Phone, Server, Time, chance, failure, success } = require('./world')
+
+const BASE = 'https://api.example.com'
+
+/** A world with one phone; `token: 'dead'` gives it one that the server does not know. */
+function world({ token, ...options } = {}) {
+  const random = chance(7)
+  const time = new Time(random)
+  const server = new Server()
+  const phone = new Phone(time, server, options)
+  if (token === 'dead') phone.kept.set(`myapi:${BASE}`, { token: 'dead', user: server.account('alice') })
+  if (token === 'live') {
+    const account = server.account('alice')
+    phone.kept.set(`myapi:${BASE}`, { token: server.issue(account), user: account })
+  }
+  const client = () => createClient({ baseUrl: BASE, platform: phone.wx, timers: time.timers })
+  return { time, server, phone, client, api: client() }
+}
+
+/** Run the world to its end; give what became of each promise: its value, or its error. */
+async function outcomes(time, promises) {
+  const settled = []
+  promises.forEach((promise, i) =>
+    promise.then(
+      value => (settled[i] = { value }),
+      error => (settled[i] = { error: error.error, status: error.status, it: error })
+    )
+  )
+  await time.run()
+  assert.equal(Object.keys(settled).length, promises.length, 'a promise did not settle')
+  return settled
+}
+
+const many = (count, make) => Array.from({ length: count }, (_, i) => make(i))
+const names = settled => [...new Set(settled.map(each => each.error || 'ok'))]
+const kept = phone => phone.kept.get(`myapi:${BASE}`)
+
+// ---- one login at a time ----
+
+test('requests before any login log in once, in order, ten at a time', async () => {
+  const { time, phone, api } = world()
+  const settled = await outcomes(time, many(100, i => api.get(`/api/x/${i}`)))
+  assert.deepEqual(names(settled), ['ok'])
+  assert.equal(phone.logins, 1)
+  assert.equal(phone.exchanges.length, 1)
+  assert.equal(phone.most, 10)
+  const order = phone.sent.slice(1).map(call => call.path)
+  assert.deepEqual(order, many(100, i => `/api/x/${i}`))
+})
+
+test('a storm with a dead token: one login, replays keep their place', async () => {
+  const { time, phone, api } = world({ token: 'dead' })
+  const settled = await outcomes(time, many(500, i => api.post(`/api/x/${i}`, { i })))
+  assert.deepEqual(settled.map(each => each.value.path), many(500, i => `/api/x/${i}`))
+  assert.deepEqual([phone.logins, phone.exchanges.length, phone.most], [1, 1, 10])
+  const taken = phone.sent.filter(call => call.outcome === 200 && call.path !== '/api/auth/login')
+  assert.deepEqual(taken.map(call => call.path), many(500, i => `/api/x/${i}`))
+  assert.equal(phone.sent.length, 500 + 10 + 1) // ten had gone with the dead token
+})
+
+test('a late 401 does not throw away the new token', async () => {
+  const random = chance(3)
+  const latency = (way, call) => (way === 'back' && call.token === 'dead' ? 30000 * random() : 20)
+  const { time, phone, api } = world({ token: 'dead', latency })
+  phone.latency = (way, call) => Math.min(14000, latency(way, call))
+  const settled = await outcomes(time, many(500, i => api.get(`/api/x/${i}`)))
+  assert.deepEqual(names(settled), ['ok'])
+  assert.deepEqual([phone.logins, phone.exchanges.length], [1, 1])
+})
+
+test('a request is replayed once', async () => {
+  const mood = call => (call.path === '/api/x' ? { before: failure(401, 40102, 'session_ended') } : undefined)
+  const { time, phone, api } = world({ mood })
+  const [settled] = await outcomes(time, [api.get('/api/x')])
+  assert.equal(settled.error, 'session_ended')
+  assert.equal(phone.sent.filter(call => call.path === '/api/x').length, 2)
+})
+
+test('a server that refuses every token ends in errors and few logins', async () => {
+  const mood = call => (call.path === '/api/auth/login' ? undefined : { before: failure(401, 40102, 'session_ended') })
+  const { time, phone, api } = world({ mood })
+  const settled = await outcomes(time, many(500, i => api.get(`/api/x/${i}`)))
+  assert.deepEqual(names(settled), ['session_ended'])
+  assert.ok(phone.exchanges.length <= 3, `${phone.exchanges.length} exchanges`)
+})
+
+test('a login code that is refused is replaced by a fresh one, once', async () => {
+  const mood = call => (call.path === '/api/auth/login' ? { before: failure(400, 40001, 'login_code_invalid') } : undefined)
+  const { time, phone, api } = world({ mood })
+  const settled = await outcomes(time, many(20, () => api.get('/api/x')))
+  assert.deepEqual(names(settled), ['login_code_invalid'])
+  assert.deepEqual(phone.exchanges.map(call => call.data.code), ['alice.1', 'alice.2'])
+})
+
+test('a login that meets a network failure goes again with a fresh code', async () => {
+  const mood = call => {
+    const first = call.path === '/api/auth/login' && phone.exchanges.length === 1
+    return first ? { after: { errno: 600001, errMsg: '网络错误 errcode:-101' } } : undefined
+  }
+  const { time, phone, api } = world({ mood })
+  const settled = await outcomes(time, many(50, () => api.get('/api/x')))
+  assert.deepEqual(names(settled), ['ok'])
+  assert.deepEqual(phone.exchanges.map(call => call.data.code), ['alice.1', 'alice.2'])
+})
+
+test('a login honours Retry-After, and not one that is too long', async () => {
+  const away = seconds => failure(503, 50300, 'service_unavailable', { 'Retry-After': String(seconds) })
+  const short = world({ mood: call => (call.path === '/api/auth/login' && call.at < 4000 ? { before: away(2) } : undefined) })
+  assert.deepEqual(names(await outcomes(short.time, [short.api.get('/api/x')])), ['ok'])
+  const [first, second] = short.phone.exchanges
+  assert.ok(second.at - first.ended >= 2000)
+  const long = world({ mood: () => ({ before: away(300) }) })
+  const [settled] = await outcomes(long.time, [long.api.get('/api/x')])
+  assert.equal(settled.it.retryAfter, 300)
+  assert.equal(long.phone.exchanges.length, 1)
+})
+
+test('a banned user gets the error at once, and the next request asks again', async () => {
+  const { time, server, phone, api } = world()
+  server.banned.add(server.account('alice'))
+  assert.deepEqual(names(await outcomes(time, many(500, () => api.get('/api/x')))), ['user_banned'])
+  assert.equal(phone.exchanges.length, 1)
+  server.banned.clear()
+  assert.deepEqual(names(await outcomes(time, [api.get('/api/x')])), ['ok'])
+})
+
+test('wx.login that never calls back ends in a time-out and is tried again', async () => {
+  const { time, phone, api } = world()
+  phone.loginMood = count => (count === 1 ? 'silent' : undefined)
+  assert.deepEqual(names(await outcomes(time, [api.get('/api/x')])), ['ok'])
+  assert.equal(phone.logins, 2)
+})
+
+test('wx.login that WeChat blocks is told as such', async () => {
+  const { time, phone, api } = world()
+  phone.loginMood = () => ({ errno: 1402101, errMsg: 'login:fail 登录被拦截' })
+  const [settled] = await outcomes(time, [api.get('/api/x')])
+  assert.equal(settled.error, 'login_blocked')
+  assert.equal(phone.logins, 1)
+})
+
+test('login() asks who it is where a token is held, and logs in where none is', async () => {
+  const { time, phone, api } = world({ token: 'live' })
+  const settled = await outcomes(time, many(20, () => api.login()))
+  assert.deepEqual(new Set(settled.map(each => each.value.id)).size, 1)
+  assert.deepEqual([phone.logins, phone.sent.length], [0, 1])
+  await outcomes(time, many(20, () => api.login({ fresh: true })))
+  assert.deepEqual([phone.logins, phone.exchanges.length], [1, 1])
+})
+
+// ---- leaving ----
+
+test('logout: what is queued fails, nothing logs in, and the token is gone', async () => {
+  const { time, server, phone, api } = world({ token: 'live' })
+  const requests = many(50, i => api.get(`/api/x/${i}`))
+  const out = api.logout()
+  const settled = await outcomes(time, [...requests, out])
+  assert.deepEqual(settled.slice(0, 50).map(each => each.error || 'ok'), many(50, i => (i < 10 ? 'ok' : 'signed_out')))
+  assert.equal(settled[50].value, null)
+  assert.deepEqual([phone.logins, server.sessions.size, kept(phone)], [0, 0, undefined])
+})
+
+test('a 401 after logout neither logs in nor replays', async () => {
+  const { time, phone, api } = world({ token: 'dead' })
+  const settled = await outcomes(time, [api.get('/api/x'), api.logout()])
+  assert.deepEqual([settled[0].error, settled[1].value], ['signed_out', null])
+  assert.deepEqual([phone.logins, phone.sent.length], [0, 2])
+})
+
+test('a login that arrives after logout signs nobody in, and its session is ended', async () => {
+  const { time, server, phone, api } = world()
+  const request = api.get('/api/x')
+  let out
+  time.at(120, () => (out = api.logout())) // the exchange is on its way
+  const settled = await outcomes(time, [request])
+  assert.equal(settled[0].error, 'signed_out')
+  assert.equal(await out, null)
+  assert.deepEqual([phone.exchanges[0].outcome, server.sessions.size, kept(phone)], [200, 0, undefined])
+})
+
+test('after logout the next request logs in, when the former exchange is over', async () => {
+  const latency = way => (way === 'login' ? 20 : 500)
+  const { time, server, phone, api } = world({ latency })
+  const before = api.login()
+  let after
+  time.at(120, () => {
+    api.logout()
+    after = api.get('/api/x')
+  })
+  const settled = await outcomes(time, [before])
+  assert.equal(settled[0].error, 'signed_out')
+  assert.equal((await after).path, '/api/x')
+  const [first, second] = phone.exchanges
+  assert.ok(second.at >= first.ended)
+  assert.equal(server.sessions.size, 1)
+})
+
+test('erase is done once, and an erasure sent twice makes no account again', async () => {
+  const mood = call => (call.method === 'DELETE' && call.number === 0 ? { after: { errno: 600001, errMsg: '网络错误' } } : undefined)
+  const { time, server, phone, api } = world({ token: 'live', mood })
+  const settled = await outcomes(time, [api.erase(), api.erase()])
+  assert.deepEqual(settled.map(each => each.value), [null, null])
+  assert.deepEqual(phone.sent.map(call => call.outcome), [600001, 401])
+  assert.deepEqual([server.accounts.size, phone.logins, kept(phone)], [0, 0, undefined])
+})
+
+test('a request made during an erasure logs in after it', async () => {
+  const { time, phone, api } = world({ token: 'live' })
+  const settled = await outcomes(time, [api.erase(), api.get('/api/x')])
+  assert.deepEqual(names(settled), ['ok'])
+  assert.deepEqual(phone.sent.map(call => call.path), ['/api/me', '/api/auth/login', '/api/x'])
+  assert.ok(phone.sent[1].at >= phone.sent[0].ended)
+})
+
+test('erasing twice also ends what was begun between', async () => {
+  const { time, server, phone, api } = world({ token: 'live' })
+  const settled = await outcomes(time, [api.erase(), api.get('/api/x'), api.erase()])
+  assert.deepEqual(settled.map(each => each.error || 'ok'), ['ok', 'signed_out', 'ok'])
+  assert.deepEqual([phone.logins, phone.sent.length, server.accounts.size], [0, 1, 0])
+})
+
+test('an erasure that fails leaves the user signed in', async () => {
+  const mood = call => (call.method === 'DELETE' ? { before: failure(500, 50000, 'internal_error') } : undefined)
+  const { time, phone, api } = world({ token: 'live', mood })
+  const [settled] = await outcomes(time, [api.erase()])
+  assert.equal(settled.error, 'internal_error')
+  assert.ok(kept(phone).token)
+  assert.deepEqual(names(await outcomes(time, [api.get('/api/x')])), ['ok'])
+  assert.equal(phone.logins, 0)
+})
+
+test('signed out, erase fails and logout succeeds, without a call', async () => {
+  const { time, phone, api } = world()
+  const settled = await outcomes(time, [api.erase(), api.logout()])
+  assert.deepEqual([settled[0].error, settled[1].value, phone.sent.length], ['signed_out', null, 0])
+})
+
+// ---- users ----
+
+test('what was begun under one user is never sent under another', async () => {
+  const { time, server, phone, api } = world({ token: 'live' })
+  server.sessions.clear()
+  phone.person = 'bob'
+  const settled = await outcomes(time, many(50, () => api.put('/api/x', {})))
+  assert.deepEqual(names(settled), ['signed_out'])
+  const [next] = await outcomes(time, [api.get('/api/x')])
+  assert.match(next.value.account, /^bob/)
+  assert.equal(phone.exchanges.length, 1)
+})
+
+// ---- sending again ----
+
+test('a request that only reads goes again after a network failure; a POST does not', async () => {
+  const mood = call => (call.at < 1000 && call.path !== '/api/auth/login' ? { before: { errno: 600001, errMsg: '网络错误' } } : undefined)
+  const { time, phone, api } = world({ token: 'live', mood })
+  const settled = await outcomes(time, [api.get('/api/a'), api.post('/api/b'), api.post('/api/c', {}, { idempotent: true })])
+  assert.deepEqual(settled.map(each => each.error || 'ok'), ['ok', 'network', 'ok'])
+  assert.equal(phone.sent.filter(call => call.path === '/api/b').length, 1)
+})
+
+test('it gives up at last', async () => {
+  const { time, phone, api } = world({ token: 'live', mood: () => ({ before: { errno: 600001, errMsg: '' } }) })
+  assert.deepEqual(names(await outcomes(time, [api.get('/api/a')])), ['network'])
+  assert.equal(phone.sent.length, 5)
+})
+
+test('a phone that says there are too many tasks has sent nothing, so a POST may go again', async () => {
+  const mood = call => (call.number === 0 ? { before: { errno: 600007, errMsg: '' } } : undefined)
+  const { time, api } = world({ token: 'live', mood })
+  assert.deepEqual(names(await outcomes(time, [api.post('/api/a')])), ['ok'])
+})
+
+test('what the background cut off goes again when the app is shown', async () => {
+  const mood = call => (call.at < 1000 ? { before: 'silence' } : undefined)
+  const { time, phone, api } = world({ token: 'live', mood })
+  const promises = [api.get('/api/a'), api.post('/api/b')]
+  time.at(1, () => phone.hide())
+  time.at(60000, () => phone.show())
+  const settled = await outcomes(time, promises)
+  assert.deepEqual(settled.map(each => each.error || 'ok'), ['ok', 'interrupted'])
+  assert.ok(phone.sent[2].at >= 60000)
+})
+
+test('a login that the background cut off gets a fresh code when the app is shown', async () => {
+  const mood = call => (call.at < 1000 ? { before: 'silence' } : undefined)
+  const { time, phone, api } = world({ mood })
+  const promises = [api.get('/api/a')]
+  time.at(1, () => phone.hide())
+  time.at(60000, () => phone.show())
+  assert.deepEqual(names(await outcomes(time, promises)), ['ok'])
+  assert.deepEqual(phone.exchanges.map(call => call.data.code), ['alice.1', 'alice.2'])
+})
+
+test('a phone that never calls back is given up on', async () => {
+  const { time, phone, api } = world({ token: 'live' })
+  phone.wx.request = () => ({ abort() {} })
+  const [settled] = await outcomes(time, [api.post('/api/a', {}, { timeout: 3000 })])
+  assert.deepEqual([settled.error, settled.it.errno], ['timeout', 5])
+})
+
+test('a phone that throws is told as an error', async () => {
+  const { time, phone, api } = world({ token: 'live' })
+  phone.wx.request = () => {
+    throw new Error('parameter error')
+  }
+  assert.deepEqual(names(await outcomes(time, [api.get('/api/a')])), ['request_failed'])
+})
+
+// ---- decryption ----
+
+test('decrypt logs in anew once when the server has no session_key, then sends again', async () => {
+  const { time, server, phone, api } = world({ token: 'live' })
+  server.keyless.add(server.account('alice'))
+  const detail = { encryptedData: 'e', iv: 'i', errMsg: 'ok', cloudID: 'x' }
+  const settled = await outcomes(time, many(5, () => api.decrypt(detail)))
+  assert.deepEqual(names(settled), ['ok'])
+  assert.deepEqual([phone.logins, phone.exchanges.length], [1, 1])
+  assert.deepEqual(phone.sent[0].data, { encryptedData: 'e', iv: 'i' })
+})
+
+test('decrypt does not log in again and again', async () => {
+  const mood = call => (call.path === '/api/me/decrypt' ? { before: failure(409, 40900, 'session_key_missing') } : undefined)
+  const { time, phone, api } = world({ token: 'live', mood })
+  const [settled] = await outcomes(time, [api.decrypt({ encryptedData: 'e', iv: 'i' })])
+  assert.deepEqual([settled.error, phone.logins], ['session_key_missing', 1])
+})
+
+test('decrypt without data says that nothing was given', async () => {
+  const { time, phone, api } = world({ token: 'live' })
+  const [settled] = await outcomes(time, [api.decrypt({ errMsg: 'getPhoneNumber:fail user deny' })])
+  assert.deepEqual([settled.error, phone.sent.length], ['no_encrypted_data', 0])
+})
+
+// ---- answers ----
+
+test('every status is understood', async () => {
+  for (const [result, expected] of [
+    [success({ a: 1 }), { a: 1 }],
+    [success(null), null],
+    [{ status: 204, body: '' }, null],
+    [{ status: 200, body: { code: 0, msg: 'Hello', time: 't' } }, { code: 0, msg: 'Hello', time: 't' }],
+    [{ status: 200, body: { encryptedData: 'e' } }, { encryptedData: 'e' }],
+    [failure(404, 40400, 'not_found'), 'not_found 404'],
+    [failure(402, 40299, 'no_credit'), 'no_credit 402'],
+    [{ status: 200, body: '<html>' }, 'bad_answer 200'],
+    [{ status: 200, body: '{"code": 0, "da' }, 'bad_answer 200'],
+    [{ status: 200, body: null }, 'bad_answer 200'],
+    [{ status: 500, body: '' }, 'bad_answer 500'],
+    [{ status: 304, body: '' }, 'bad_answer 304'],
+    [{ status: 403, body: '<html>' }, 'bad_answer 403'],
+    [{ status: undefined, body: {} }, 'bad_answer 0'],
+  ]) {
+    const { time, api } = world({ token: 'live', mood: () => ({ before: result }) })
+    const [settled] = await outcomes(time, [api.post('/api/a')])
+    assert.deepEqual(settled.error ? `${settled.error} ${settled.status}` : settled.value, expected)
+  }
+})
+
+test('an error tells what the app and its user need, and never the token', async () => {
+  const { time, phone, api } = world({ token: 'live', mood: () => ({ before: failure(429, 42900, 'rate_limited', { 'RETRY-AFTER': '77' }) }) })
+  const [{ it }] = await outcomes(time, [api.get('/api/a')])
+  assert.ok(it instanceof Error)
+  const { error, code, status, errno, requestId, retryAfter, zh, en } = it
+  assert.deepEqual([error, code, status, errno, requestId, retryAfter], ['rate_limited', 42900, 429, 0, 'r', 77])
+  assert.deepEqual([zh, en], ['请求过于频繁，请稍后再试。', 'Too many requests: wait a little.'])
+  assert.ok(!JSON.stringify([it, it.message, it.stack]).includes(kept(phone).token))
+})
+
+test('the phone is believed by its errno, whatever its language', async () => {
+  for (const [errno, errMsg, error, symptom] of [
+    [5, '请求超时', 'timeout', 'errno 5'],
+    [600001, '网络错误 errcode:-102 cronet_error_code:-102', 'network', 'REFUSED'],
+    [600001, 'errcode:-202 net::ERR_CERT_AUTHORITY_INVALID', 'tls', 'AUTHORITY'],
+    [600001, '网络错误', 'network', '600001'],
+    [600002, 'url 不在以下合法域名列表中', 'domain_not_listed', '600002'],
+    [600009, 'URL 无效', 'bad_url', '600009'],
+    [undefined, 'timeout', 'timeout', 'errno 5'],
+    [undefined, 'url not in domain list', 'domain_not_listed', '600002'],
+  ]) {
+    const { time, phone, api } = world({ token: 'live' })
+    phone.wx.request = options => {
+      time.at(1, () => options.fail({ errno, errMsg: `request:fail ${errMsg}` }))
+    }
+    const [{ it }] = await outcomes(time, [api.post('/api/a')])
+    assert.equal(it.error, error)
+    assert.ok(it.symptom.en.includes(symptom))
+  }
+})
+
+// ---- the rest ----
+
+test('twenty thousand requests are sent in order, and soon', async () => {
+  const { time, phone, api } = world({ token: 'dead', latency: () => 1 })
+  const begun = Date.now()
+  await outcomes(time, many(20000, i => api.get(`/api/x/${i}`)))
+  const taken = phone.sent.filter(call => call.outcome === 200 && call.path !== '/api/auth/login')
+  assert.deepEqual(taken.map(call => call.path), many(20000, i => `/api/x/${i}`))
+  assert.ok(Date.now() - begun < 20000) // it is a second or two; squared it would be minutes
+})
+
+
+test('a public request needs no login and carries no token', async () => {
+  const { time, phone, api } = world({ token: 'live' })
+  await outcomes(time, [api.get('/api/hello', undefined, { auth: false })])
+  assert.deepEqual([phone.logins, phone.sent[0].token], [0, ''])
+})
+
+test('a public request passes those that wait for a login', async () => {
+  const { time, phone, api } = world()
+  await outcomes(time, [api.get('/api/x'), api.get('/api/hello', undefined, { auth: false })])
+  assert.equal(phone.sent[0].path, '/api/hello')
+})
+
+test('the token stays over a restart of the app, for its own server alone', async () => {
+  const { time, phone, api, client } = world()
+  await outcomes(time, [api.login()])
+  await outcomes(time, [client().get('/api/x')])
+  assert.equal(phone.logins, 1)
+  const other = createClient({ baseUrl: 'https://test.example.com/', platform: phone.wx, timers: time.timers })
+  other.get('/api/x').catch(() => {})
+  await time.run()
+  assert.equal(phone.logins, 2)
+})
+
+test('a storage that fails loses nothing of what is in memory', async () => {
+  const { time, phone, api } = world()
+  phone.storageFails = () => true
+  assert.deepEqual(names(await outcomes(time, many(30, () => api.get('/api/x')))), ['ok'])
+  assert.equal(phone.logins, 1)
+  assert.deepEqual(names(await outcomes(time, [api.logout()])), ['ok'])
+})
+
+test('what is kept and makes no sense is as if nothing were kept', async () => {
+  for (const nonsense of ['text', 7, null, { token: 1, user: 'x' }, { user: 'x' }]) {
+    const { time, phone, client } = world()
+    phone.kept.set(`myapi:${BASE}`, nonsense)
+    assert.deepEqual(names(await outcomes(time, [client().get('/api/x')])), ['ok'])
+  }
+})
+
+test('the token goes to its own server alone', async () => {
+  for (const baseUrl of ['', 'api.example.com', 'https://a@b', 'https://a?b', 'https://a#b', 'https://a b', undefined]) {
+    assert.throws(() => createClient({ baseUrl, platform: {} }), TypeError)
+  }
+  const { time, phone, api } = world({ token: 'live' })
+  const settled = await outcomes(time, [api.get('@evil.example.com/'), api.get('.evil.example.com/'), api.get(undefined)])
+  assert.deepEqual(names(settled), ['bad_url'])
+  assert.equal(phone.sent.length, 0)
+})
+
+test('headers of the app are sent, but never in the place of the token', async () => {
+  const { time, phone, api } = world({ token: 'live' })
+  const real = phone.wx.request
+  let seen
+  phone.wx.request = options => real(Object.assign(options, { header: (seen = options.header) }))
+  await outcomes(time, [api.get('/api/x', undefined, { header: { 'X-A': 'b', authorization: 'Bearer x' } })])
+  assert.equal(seen['X-A'], 'b')
+  assert.equal(seen.authorization, undefined)
+  assert.match(seen.Authorization, /^Bearer token-/)
+})
+
+test('a platform without onAppShow works too', async () => {
+  const { time, phone } = world()
+  const { onAppShow: _1, onAppHide: _2, ...platform } = phone.wx
+  const api = createClient({ baseUrl: BASE, platform, timers: time.timers })
+  assert.deepEqual(names(await outcomes(time, [api.get('/api/x')])), ['ok'])
+})

@@ -1,0 +1,206 @@
+/**
+ * The client on a stand-in for the phone, against the real service. tests/test_miniprogram.py
+ * starts it, and does on the server what a test asks for through `operator`.
+ */
+
+'use strict'
+
+const assert = require('node:assert/strict')
+const { test } = require('node:test')
+
+const { createClient } = require('../../miniprogram/myapi/index')
+const { LOGIN, Phone } = require('./phone')
+const { figures, phoneWithDeadToken, storm } = require('./storm')
+
+const BASE = process.env.MYAPI_TEST_URL
+const skip = BASE ? false : 'tests/test_miniprogram.py runs this one'
+
+/** Have the operator do something: restart, ban NAME, erase NAME, fault KIND TIMES, … */
+async function operator(...words) {
+  const options = { method: 'POST', body: JSON.stringify(words) }
+  const answer = await fetch(process.env.MYAPI_TEST_OPERATOR, options)
+  const told = await answer.json()
+  assert.equal(answer.status, 200, told)
+  return told
+}
+
+/** Run `body` with a phone, and close it. */
+function on(name, body, make = person => new Phone({ person })) {
+  test(name, { skip, timeout: 120000 }, async () => {
+    const person = `u${Math.random().toString(36).slice(2, 12)}`
+    const phone = await make(person)
+    const api = createClient({ baseUrl: BASE, platform: phone.wx })
+    try {
+      await body(api, phone, person)
+      assert.ok(phone.most <= 10, `the phone was asked for ${phone.most} requests at once`)
+    } finally {
+      phone.close()
+    }
+  })
+}
+
+const dead = person => phoneWithDeadToken(BASE, person)
+const names = ({ settled }) => [...new Set(settled.map(each => (each.reason ? each.reason.error : 'ok')))].sort()
+const counts = phone => [phone.logins, phone.exchanges.length]
+/**
+ * Whether the queue kept its order: first sendings come in the order in which they were made,
+ * and one whose 401 has come goes before all that were made after it and are still waiting.
+ */
+function inOrder(phone) {
+  const seen = new Map()
+  let latest = -1
+  return phone.sent.every((call, at) => {
+    if (call.path === LOGIN) return true
+    const number = Number(call.url.searchParams.get('n'))
+    const former = seen.get(number)
+    seen.set(number, call)
+    if (!former) return latest < (latest = number)
+    const meanwhile = phone.sent.slice(former.sentByThen, at)
+    return meanwhile.every(({ path, url }) => path === LOGIN || Number(url.searchParams.get('n')) < number)
+  })
+}
+
+on('the first request logs in, and all that the client can do is done', async (api, phone, person) => {
+  const me = await api.get('/api/me')
+  assert.deepEqual(Object.keys(me).sort(), ['avatar_url', 'created_at', 'id', 'nickname'])
+  assert.equal((await api.put('/api/me', { nickname: '小明' })).nickname, '小明')
+  assert.equal((await api.login()).id, me.id)
+  assert.equal((await api.me()).nickname, '小明')
+  assert.equal((await api.sessions()).filter(each => each.current).length, 1)
+  assert.match((await api.get('/api/hello', undefined, { auth: false })).msg, /Hello/)
+  const detail = await operator('encrypt', person, { openGId: 'g1' })
+  assert.equal((await api.decrypt({ ...detail, errMsg: 'ok', cloudID: 'c' })).openGId, 'g1')
+  assert.deepEqual(counts(phone), [1, 1])
+  assert.equal(await api.logout(), null)
+  await assert.rejects(api.erase(), { error: 'signed_out' })
+  await api.login()
+  assert.equal(await api.erase(), null)
+  assert.notEqual((await api.me()).id, me.id)
+})
+
+on('an error of the server comes with its names, its sentence and its id', async api => {
+  await assert.rejects(api.put('/api/me', { nickname: 'x'.repeat(33) }), error => {
+    assert.deepEqual([error.error, error.code, error.status], ['invalid_request', 40000, 400])
+    assert.match(error.msg, /请求格式不正确/)
+    assert.match(error.requestId, /^[\w-]+$/)
+    return true
+  })
+  await assert.rejects(api.get('/api/none'), { error: 'not_found', code: 40400 })
+  await assert.rejects(api.delete('/api/auth/sessions/none'), { error: 'not_found' })
+})
+
+on('a storm with a dead token: one login, none lost, in order', async (api, phone) => {
+  const done = await storm(i => api.get('/api/me', { n: i }))
+  assert.deepEqual(names(done), ['ok'])
+  assert.deepEqual(counts(phone), [1, 1])
+  assert.ok(inOrder(phone))
+}, dead)
+
+on('a storm whose 401s come late and out of order', async (api, phone) => {
+  phone.hold = (call, { statusCode }) => (statusCode === 401 ? Math.random() * 1500 : 0)
+  assert.deepEqual(names(await storm(i => api.get('/api/me', { n: i }))), ['ok'])
+  assert.deepEqual(counts(phone), [1, 1])
+}, dead)
+
+on('a storm in which the phone sends the login twice', async (api, phone) => {
+  phone.resends = call => call.path === LOGIN
+  assert.deepEqual(names(await storm(i => api.get('/api/me', { n: i }))), ['ok'])
+  assert.deepEqual(counts(phone), [1, 1])
+  assert.ok(inOrder(phone))
+}, dead)
+
+on('a storm in which the login fails at first', async (api, phone) => {
+  await operator('fault', 'closed', 1)
+  assert.deepEqual(names(await storm(i => api.get('/api/me', { n: i }))), ['ok'])
+  assert.deepEqual(counts(phone), [2, 2])
+  assert.deepEqual(phone.exchanges.map(call => call.status), [502, 200])
+}, dead)
+
+on('a storm over a restart of the server', async (api, phone) => {
+  let restarted
+  phone.hold = call => {
+    const answered = phone.sent.filter(each => each.status === 200).length
+    if (answered >= 100 && !restarted) restarted = operator('restart')
+    return 0
+  }
+  assert.deepEqual(names(await storm(i => api.get('/api/me', { n: i }))), ['ok'])
+  await restarted
+  assert.ok(restarted)
+  assert.deepEqual(counts(phone), [1, 1])
+  assert.ok(phone.sent.some(call => call.errno === 600001), 'the restart was not felt')
+}, dead)
+
+on('a storm in which the user is banned: 403, and no further login', async (api, phone, person) => {
+  const done = await storm(i => {
+    const request = api.get('/api/me', { n: i })
+    return i === 50 ? request.then(value => operator('ban', person).then(() => value)) : request
+  })
+  assert.deepEqual(names(done), ['ok', 'user_banned'])
+  assert.deepEqual(counts(phone), [1, 1])
+  await assert.rejects(api.login({ fresh: true }), { error: 'user_banned' })
+}, dead)
+
+on('a storm in which the user is erased: one login, and nothing of the old account in the new', async (api, phone, person) => {
+  const { id } = await api.login()
+  const done = await storm(i => {
+    const request = api.get('/api/me', { n: i })
+    return i === 50 ? request.then(value => operator('erase', person).then(() => value)) : request
+  })
+  assert.deepEqual(names(done), ['ok', 'signed_out'])
+  assert.ok(done.settled.every(each => !each.value || each.value.id === id))
+  assert.deepEqual(counts(phone), [2, 2])
+  assert.notEqual((await api.me()).id, id)
+}, dead)
+
+on('logout in a storm: nothing logs in, and no session is left', async (api, phone, person) => {
+  const requests = storm(i => api.get('/api/me', { n: i }))
+  await new Promise(resolve => setTimeout(resolve, 15)) // the login is on its way
+  await api.logout()
+  assert.deepEqual(names(await requests), ['signed_out'])
+  while (phone._running.size) await new Promise(resolve => setTimeout(resolve, 10))
+  assert.ok(phone.exchanges.length <= 1)
+  assert.deepEqual(await operator('sessions', person), [])
+}, dead)
+
+on('an erasure whose answer is lost makes no account again', async (api, phone, person) => {
+  await api.login()
+  phone.resends = call => call.method === 'DELETE' // the first answer is dropped
+  assert.equal(await api.erase(), null)
+  assert.equal(phone.sent[phone.sent.length - 1].status, 401)
+  assert.deepEqual(await operator('users', person), [])
+  assert.deepEqual(counts(phone), [1, 1])
+})
+
+on('what the background cuts off goes again when the app is shown', async (api, phone) => {
+  await api.login()
+  phone.cutOff = 50
+  await operator('freeze')
+  const request = api.get('/api/me')
+  phone.hide()
+  await new Promise(resolve => setTimeout(resolve, 150))
+  await operator('thaw')
+  assert.equal(phone.sent[1].errno, 600003)
+  phone.show()
+  assert.ok((await request).id)
+})
+
+on('a server that is away is told in the words of the doctor', async (api, phone) => {
+  await api.login()
+  await operator('stop')
+  try {
+    await assert.rejects(api.post('/api/me/decrypt', {}), error => {
+      assert.deepEqual([error.error, error.errno, error.status], ['network', 600001, 0])
+      assert.match(error.symptom.en, /ERR_CONNECTION_REFUSED/)
+      return true
+    })
+  } finally {
+    await operator('start')
+  }
+})
+
+test('a simple wrapper logs in again and again in the same storm', { skip, timeout: 120000 }, async () => {
+  const { myapi, simple } = await figures(BASE)
+  console.log(`figures ${JSON.stringify({ myapi, simple })}`)
+  assert.deepEqual([myapi.logins, myapi.exchanges, myapi.opened, myapi.answered], [1, 1, 1, 500])
+  assert.ok(simple.logins > 10 && simple.opened > 10)
+})

@@ -1,0 +1,279 @@
+/**
+ * A world to test the client in, without waiting: virtual time, a phone, and a server that can
+ * have any kind of bad day. All chance comes from one seed, so every run can be made again.
+ */
+
+'use strict'
+
+const REQUESTS_AT_ONCE = 10
+const ENDLESS = 60 * 60 * 1000 // ms of virtual time, far beyond any patience
+const TOO_MANY_EVENTS = 200000
+
+/** A small generator of chance (mulberry32). */
+function chance(seed) {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let t = state
+    t = Math.imul(t ^ (t >>> 15), t | 1)
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61)
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
+  }
+}
+
+/** Time that passes only from one event to the next. */
+class Time {
+  constructor(random) {
+    this._now = 0
+    this._count = 0
+    this._events = []
+    this.timers = {
+      now: () => this._now,
+      random,
+      setTimeout: (action, ms) => this.at(ms, action),
+      clearTimeout: event => {
+        if (event) event.action = null
+      },
+    }
+  }
+
+  at(ms, action) {
+    const event = { at: this._now + Math.max(0, ms), count: (this._count += 1), action }
+    let low = 0
+    let high = this._events.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      const other = this._events[middle]
+      // the soonest is last
+      if (other.at > event.at || (other.at === event.at && other.count > event.count)) low = middle + 1
+      else high = middle
+    }
+    this._events.splice(low, 0, event)
+    return event
+  }
+
+  /** Let everything happen that is to happen. */
+  async run() {
+    await calm()
+    for (let events = 0; this._events.length; events += 1) {
+      const event = this._events.pop()
+      if (!event.action) continue
+      if (event.at > ENDLESS || events > TOO_MANY_EVENTS) throw new Error('it does not end')
+      this._now = event.at
+      event.action()
+      await calm()
+    }
+  }
+}
+
+/** Let all promises that can go on go on. */
+const calm = () => new Promise(resolve => setImmediate(resolve))
+
+/**
+ * A server with accounts and sessions. `mood(call)` may answer in its stead; it returns
+ * { before: outcome } to answer without acting, { after: outcome } to act and answer so, or
+ * nothing.
+ */
+class Server {
+  constructor() {
+    this.accounts = new Map() // person → account
+    this.sessions = new Map() // token → account
+    this.banned = new Set()
+    this.keyless = new Set() // accounts without a session_key
+    this.acted = new Map() // the label of a request → how often the server acted on it
+    this.sentAs = new Map() // the label of a request → the accounts whose tokens it carried
+    this.owners = new Map() // every token ever issued → its account
+    this.codes = new Map() // those that were used → the token
+    this._count = 0
+  }
+
+  issue(account) {
+    const token = `token-${(this._count += 1)}`
+    this.sessions.set(token, account)
+    this.owners.set(token, account)
+    return token
+  }
+
+  account(person) {
+    if (!this.accounts.has(person)) {
+      this.accounts.set(person, `${person}#${(this._count += 1)}`)
+    }
+    return this.accounts.get(person)
+  }
+
+  erase(account) {
+    for (const [person, each] of this.accounts) if (each === account) this.accounts.delete(person)
+    this.endAll(account)
+  }
+
+  endAll(account) {
+    for (const [token, each] of this.sessions) if (each === account) this.sessions.delete(token)
+  }
+
+  /** Answer as the real one does. */
+  answer({ method, path, data, token, label }) {
+    if (path === '/api/auth/login') return this._login(data.code)
+    if (path === '/api/hello') return { status: 200, body: { code: 0, msg: 'Hello' } }
+    if (label) note(this.sentAs, label, this.owners.get(token))
+    if (!token) return failure(401, 40100, 'token_missing')
+    const account = this.sessions.get(token)
+    if (this.banned.has(this.owners.get(token))) return failure(403, 40300, 'user_banned')
+    if (!account) return failure(401, 40102, 'session_ended')
+    if (label) this.acted.set(label, (this.acted.get(label) || 0) + 1)
+    return success(this._act(method, path, token, account)) || failure(409, 40900, 'session_key_missing')
+  }
+
+  _login(code) {
+    const first = this.codes.get(code)
+    if (first !== undefined) {
+      // a login that the phone sent twice; the token of the first one was lost on the way
+      if (!this.sessions.has(first)) return failure(400, 40001, 'login_code_invalid')
+      this.sessions.delete(first)
+    }
+    const account = this.account(code.split('.')[0])
+    if (this.banned.has(account)) return failure(403, 40300, 'user_banned')
+    this.keyless.delete(account)
+    const token = this.issue(account)
+    this.codes.set(code, token)
+    return success({ token, user: user(account) })
+  }
+
+  _act(method, path, token, account) {
+    if (path === '/api/auth/logout') this.sessions.delete(token)
+    else if (path === '/api/me' && method === 'DELETE') this.erase(account)
+    else if (path === '/api/me') return user(account)
+    else if (path === '/api/me/decrypt') return this.keyless.has(account) ? undefined : { plain: account }
+    else return { account, path }
+    return null
+  }
+}
+
+function note(map, key, value) {
+  if (!map.has(key)) map.set(key, new Set())
+  if (value) map.get(key).add(value)
+}
+
+const user = account => ({ id: account, nickname: null, avatar_url: null, created_at: '2026-01-01T00:00:00Z' })
+const success = data => data === undefined ? null : { status: 200, body: { code: 0, msg: 'ok', data } }
+const failure = (status, code, error, header = {}) => ({
+  status,
+  header,
+  body: { code, error, msg: `${error} (told by the server)`, request_id: 'r' },
+})
+
+/** What `wx` is on a phone, as far as the client uses it. `log` holds all that happened. */
+class Phone {
+  constructor(time, server, { person = 'alice', mood = () => undefined, latency = () => 50 } = {}) {
+    this.time = time
+    this.server = server
+    this.person = person
+    this.mood = mood
+    this.latency = latency
+    this.loginMood = () => undefined
+    this.kept = new Map()
+    this.storageFails = () => false
+    this.log = [] // { at, what, … }
+    this.logins = 0 // of wx.login
+    this.sent = [] // every wx.request
+    this.exchanges = []
+    this.most = 0 // requests at once
+    this._running = new Set()
+    this._listeners = { show: [], hide: [] }
+    this._hidden = null
+    this.wx = {
+      request: options => this._request(options),
+      login: options => this._login(options),
+      getStorageSync: key => this._store(() => this.kept.get(key) || ''),
+      setStorageSync: (key, value) => this._store(() => this.kept.set(key, value)),
+      removeStorageSync: key => this._store(() => this.kept.delete(key)),
+      onAppShow: listener => this._listeners.show.push(listener),
+      onAppHide: listener => this._listeners.hide.push(listener),
+    }
+  }
+
+  /** The app goes to the background; what still runs 5 s later is cut off. */
+  hide() {
+    if (this._hidden) return
+    this._listeners.hide.forEach(each => each())
+    this._hidden = this.time.at(5000, () => {
+      for (const call of [...this._running]) call.fail(600003, '请求被中断')
+    })
+  }
+
+  show() {
+    if (!this._hidden) return
+    this._hidden.action = null
+    this._hidden = null
+    this._listeners.show.forEach(each => each())
+  }
+
+  _store(action) {
+    if (this.storageFails()) throw new Error('存储空间不足')
+    return action()
+  }
+
+  _login({ success: succeed, fail }) {
+    this.logins += 1
+    const code = `${this.person}.${this.logins}`
+    const mood = this.loginMood(this.logins)
+    if (mood === 'silent') return
+    this.time.at(this.latency('login'), () => (mood ? fail(mood) : succeed({ code, errMsg: 'login:ok' })))
+  }
+
+  _request(options) {
+    const { url, method, data, header } = options
+    const token = (header.Authorization || '').replace('Bearer ', '')
+    const path = url.replace('https://api.example.com', '')
+    const call = { number: this.sent.length, method, path, data, token, label: header['X-Label'] || '', at: this.time.timers.now() }
+    this.sent.push(call)
+    this._running.add(call)
+    this.most = Math.max(this.most, this._running.size)
+    if (path === '/api/auth/login') this.exchanges.push(call)
+    const end = action => {
+      if (!this._running.delete(call)) return
+      call.ended = this.time.timers.now()
+      action()
+    }
+    call.fail = (errno, errMsg) =>
+      end(() => {
+        call.outcome = errno
+        options.fail({ errno, errMsg: `request:fail ${errMsg}` })
+      })
+    const answer = result =>
+      end(() => {
+        call.outcome = result.status
+        call.told = result.body
+        options.success({
+          statusCode: result.status,
+          data: result.body,
+          header: lower(result.header),
+          errMsg: 'request:ok',
+        })
+      })
+    this._pass(call, answer)
+    this.time.at(options.timeout, () => call.fail(5, '请求超时'))
+    return { abort: () => call.fail(0, 'abort') }
+  }
+
+  /** There and back; the mood says what becomes of it on the way. */
+  _pass(call, answer) {
+    const mood = this.mood(call) || {}
+    const there = this.latency('there', call)
+    this.time.at(there, () => {
+      call.resent = mood.twice // by the network stack of the phone; the first answer is lost
+      if (mood.twice) this.server.answer(call)
+      const result = mood.before || this.server.answer(call)
+      const seen = mood.after || result
+      if (seen === 'silence') return
+      this.time.at(this.latency('back', call), () =>
+        seen.errno ? call.fail(seen.errno, seen.errMsg) : answer(seen)
+      )
+    })
+  }
+}
+
+/** The phone gives the names of headers as it likes. */
+const lower = header =>
+  Object.fromEntries(Object.entries({ 'X-Request-Id': 'r', ...header }).map(([k, v]) => [k.toLowerCase(), v]))
+
+module.exports = { Phone, Server, Time, chance, failure, success, user, REQUESTS_AT_ONCE }
