@@ -26,8 +26,9 @@ run: runtime  ## set up, migrate the database and serve on MYAPI_BIND
 test: tools  ## run the tests, as in: make test ARGS='-k login'
 	$(BIN)/pytest -n auto $(ARGS)
 
-install-test: tools  ## install on a Debian 12 in a container (root; minutes; fetches packages)
-	MYAPI_INSTALL_TEST=1 $(BIN)/pytest -x tests/install $(ARGS)
+install-test: tools  ## install on Debian and Ubuntu in containers (root; minutes; fetches packages)
+	@$(BIN)/python -m tests.install.container || true
+	MYAPI_INSTALL_TEST=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/install $(ARGS)
 
 lint: tools types  ## check style, types and import contracts
 	$(BIN)/ruff check .

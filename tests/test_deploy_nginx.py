@@ -615,6 +615,15 @@ def test_where_another_site_listens_the_default_stays_its_own():
     assert "listen 443 ssl http2 default_server" in text
 
 
+def test_http2_is_not_forced_upon_another_site():
+    """Before 1.25.1 it belongs to the port, and so to every site that listens there."""
+    text = nginx.render(nginx.Site(DOMAIN, (1, 22, 1), "/c", "/k", http2=False))
+    assert "listen 443 ssl;" in text
+    assert "http2" not in text
+    assert not nginx.speaks_http2(DUMP, OWN)
+    assert nginx.speaks_http2(DUMP.replace("ssl;", "ssl http2;", 1), OWN)
+
+
 def test_a_name_that_another_site_has_is_found():
     assert nginx.named(DUMP, OWN, "www.shop.example.com") == ["/etc/nginx/sites-enabled/shop"]
     assert nginx.named(DUMP, OWN, DOMAIN) == []

@@ -57,13 +57,12 @@ def problems(domain: str, cert: Path, key: Path | None) -> Iterator[str]:
             yield problem
 
 
-def from_files(machine: Machine, cert: Path, key: Path | None) -> bool:
-    """Put the user's files (PEM, or a zip with both) into place; tells whether they changed."""
+def from_files(machine: Machine, cert: Path, key: Path | None) -> None:
+    """Put the user's files (PEM, or a zip with both) into place."""
     chain, secret = read(cert, key)
     machine.folder(paths.TLS, mode=0o700)
-    private = machine.install(paths.TLS / "key.pem", secret, mode=0o600, owner="root:root")
-    public = machine.install(paths.TLS / "fullchain.pem", chain, mode=0o644, owner="root:root")
-    return private or public
+    machine.install(paths.TLS / "key.pem", secret, mode=0o600, owner="root:root")
+    machine.install(paths.TLS / "fullchain.pem", chain, mode=0o644, owner="root:root")
 
 
 def read(cert: Path, key: Path | None) -> tuple[bytes, bytes]:

@@ -170,7 +170,7 @@ def _preflight(domain: str, given: Namespace) -> None:
 
 def _release(machine: Machine, given: Namespace) -> None:
     made = releases.make(machine, _sources(machine, given))
-    if releases.current() == made and releases.healthy(paths.SOCKET):
+    if releases.current() == made and releases.serves(made):
         say(f"{made.name} is live already")
         return
     if releases.current() is None:
@@ -192,9 +192,8 @@ def _sources(machine: Machine, given: Namespace) -> list[str]:
 
 def _https(machine: Machine, given: Namespace, domain: str) -> Path:
     """Have a certificate and Nginx with it; return the certificate's folder."""
-    renewed = False
     if given.cert:
-        renewed = certificate.from_files(machine, given.cert, given.key)
+        certificate.from_files(machine, given.cert, given.key)
         folder = paths.TLS
     else:
         folder = paths.LIVE / domain
@@ -203,11 +202,9 @@ def _https(machine: Machine, given: Namespace, domain: str) -> Path:
         remember(machine, domain=domain)
         certificate.from_authority(machine, domain, given.email, given.acme_server)
     units.enable(machine, "nginx.service")
-    if machine.dry:
-        return folder
-    changed = site.serve(machine, site.text(domain, folder, given.behind))
-    if renewed and not changed:
-        site.read(machine)
+    if not machine.dry:
+        own = (folder / "fullchain.pem").read_text() if given.cert else ""  # certbot's has a hook
+        site.serve(machine, site.text(domain, folder, given.behind), own)
     return folder
 
 

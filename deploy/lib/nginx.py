@@ -58,6 +58,7 @@ class Site:
     https: tuple[str, ...] = ("443", "[::]:443")
     default_http: bool = True  # be the one who answers nobody; not where another site listens
     default_https: bool = True
+    http2: bool = True  # before 1.25.1 it is the port's: not where another site goes without
     behind: tuple[str, ...] = ()
     rate: int = 100  # requests a second of one address, and how many more at once
     burst: int = 400
@@ -79,6 +80,8 @@ def render(site: Site) -> str:
 
 def features(site: Site) -> set[str]:
     found = {name for name, since in FEATURES.items() if site.version >= since}
+    if site.http2 and "http2_on" not in found:
+        found.add("http2_listen")
     return found | ({"behind"} if site.behind else set())
 
 
@@ -147,6 +150,12 @@ def listens(dump: str, own: str) -> list[Listen]:
         if not said and re.search(r"\bserver\s*\{", text):
             found.append(Listen(file, 80))  # a server that says nothing listens on 80
     return found
+
+
+def speaks_http2(dump: str, own: str) -> bool:
+    """Tell whether another site asks for HTTP/2 where it listens."""
+    said = [text for _, text in others(dump, own)]
+    return any(re.search(r"\blisten\s[^;]*\bhttp2\b", text) for text in said)
 
 
 def named(dump: str, own: str, domain: str) -> list[str]:

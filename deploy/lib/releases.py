@@ -78,8 +78,10 @@ def _is_behind(release: Path) -> bool:
 def go_live(machine: Machine, release: Path) -> None:
     """Try the release, switch to it, and go back by itself where it does not answer then."""
     former = current()
-    if former == release and healthy(paths.SOCKET):
+    if former == release and serves(release):
         return
+    if former == release and not machine.dry and paths.PREVIOUS.exists():
+        former = paths.PREVIOUS.resolve()  # a run was cut short between the switch and the start
     try_out(machine, release)
     if former and former != release:
         machine.link(paths.PREVIOUS, former)
@@ -89,7 +91,7 @@ def go_live(machine: Machine, release: Path) -> None:
         _prune(machine)
         return
     said = ask("journalctl", "-u", "myapi.service", "-n", "20", "-o", "cat", "--no-pager").stdout
-    if former is None or former == release:
+    if former is None or former == release or not former.exists():
         raise RefusedError(f"the release does not answer:\n{said}")
     machine.link(paths.CURRENT, former)
     machine.run("go back to the former release", "systemctl", "restart", "myapi.service")
@@ -97,6 +99,15 @@ def go_live(machine: Machine, release: Path) -> None:
     raise RefusedError(
         f"{release.name} did not answer; {former.name} {back} · 已自动退回上一版本\n{said}"
     )
+
+
+def serves(release: Path) -> bool:
+    """Whether this is the code that answers, which it need not be for being `current`."""
+    pid = ask("systemctl", "show", "-P", "MainPID", "myapi.service").stdout.strip()
+    try:
+        return Path(f"/proc/{pid}/cwd").resolve() == release and healthy(paths.SOCKET)
+    except OSError:
+        return False
 
 
 def try_out(machine: Machine, release: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import grp
 import os
 import pwd
 import re
@@ -39,13 +40,19 @@ def account(environ: Mapping[str, str]) -> Account:
 
 def user(machine: Machine) -> None:
     try:
-        pwd.getpwnam("myapi")
+        its_group = str(pwd.getpwnam("myapi").pw_gid)
     except KeyError:
         home = ("--home-dir", str(paths.DATA), "--no-create-home")
         shell = ("--shell", "/usr/sbin/nologin")
         machine.run(
             "add the user myapi", "useradd", "--system", "--user-group", *home, *shell, "myapi"
         )
+        return
+    try:
+        grp.getgrnam("myapi")
+    except KeyError:  # `useradd` was killed between the two files that it writes
+        add = ("groupadd", "--system", "--gid", its_group, "myapi")
+        machine.run("add the group myapi", *add)
 
 
 def folders(machine: Machine) -> None:

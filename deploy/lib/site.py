@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from deploy.lib import nginx, paths
 from deploy.lib.machine import Machine, RefusedError, ask
+from deploy.lib.state import remember, state
 
 
 def file() -> Path:
@@ -19,7 +21,8 @@ def file() -> Path:
 def text(domain: str, certificate: Path | None, behind: list[str]) -> str:
     """Write it for this machine; without a certificate, for port 80 alone."""
     said = ask("nginx", "-v").stderr
-    taken = {listen.port for listen in nginx.listens(ask("nginx", "-T").stdout, str(file()))}
+    dump = ask("nginx", "-T").stdout
+    taken = {listen.port for listen in nginx.listens(dump, str(file()))}
     six = Path("/proc/net/if_inet6").exists()
     return nginx.render(
         nginx.Site(
@@ -31,31 +34,35 @@ def text(domain: str, certificate: Path | None, behind: list[str]) -> str:
             https=("443", "[::]:443") if six else ("443",),
             default_http=80 not in taken,
             default_https=443 not in taken,
+            http2=443 not in taken or nginx.speaks_http2(dump, str(file())),
             behind=tuple(behind),
         )
     )
 
 
-def serve(machine: Machine, written: str) -> bool:
+def serve(machine: Machine, written: str, certificate: str = "") -> None:
     """Put the file into place; the old one comes back where Nginx refuses the new one.
 
-    Tells whether it changed, and with it Nginx.
+    What Nginx has read is noted: a run that is cut short before that is gone on with.
     """
     target = file()
     old = target.read_text("utf-8") if target.exists() else None
-    if not machine.write(target, written):
-        return False
-    tested = ask("nginx", "-t")
-    if tested.returncode:
-        if old is None:
-            target.unlink()
-        else:
-            target.write_text(old, "utf-8")
-        raise RefusedError(
-            f"Nginx refuses the new file; the old one is back:\n{tested.stderr.strip()}"
-        )
-    read(machine)
-    return True
+    if old != written:
+        remember(machine, nginx="")
+    if machine.write(target, written):
+        tested = ask("nginx", "-t")
+        if tested.returncode:
+            if old is None:
+                target.unlink()
+            else:
+                target.write_text(old, "utf-8")
+            raise RefusedError(
+                f"Nginx refuses the new file; the old one is back:\n{tested.stderr.strip()}"
+            )
+    wanted = hashlib.sha256((written + certificate).encode()).hexdigest()
+    if state().get("nginx") != wanted:
+        read(machine)
+        remember(machine, nginx=wanted)
 
 
 def read(machine: Machine) -> None:

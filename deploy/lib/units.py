@@ -37,8 +37,14 @@ def install(machine: Machine) -> None:
             text = (SOURCE / name).read_text("utf-8")
             machine.write(paths.UNITS / f"{unit.name}.d" / name, text)
     machine.write(paths.WRAPPER, WRAPPER, mode=0o755)
-    if machine.changes > before:
+    if machine.changes > before or _outdated():
         reload(machine)
+
+
+def _outdated() -> bool:
+    """Whether systemd has not read the units as they are: a run was cut short."""
+    names = [unit.name for unit in files() if "@" not in unit.name]
+    return "yes" in ask("systemctl", "show", "-P", "NeedDaemonReload", *names).stdout
 
 
 def files() -> list[Path]:

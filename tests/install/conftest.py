@@ -2,4 +2,7 @@
 
 import os
 
-collect_ignore_glob = [] if os.environ.get("MYAPI_INSTALL_TEST") else ["test_*.py"]
+if os.environ.get("MYAPI_INSTALL_TEST"):
+    from tests.install.stories import *  # noqa: F403 (its hooks and its fixture)
+else:
+    collect_ignore_glob = ["test_*.py"]

@@ -1,0 +1,41 @@
+"""The figures of a run: told at its end, and kept in a file, as a table to quote from."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.install.container import CACHE
+
+LINES = CACHE / "figures.jsonl"
+TABLE = CACHE / "figures.md"
+
+
+def figure(system: str, what: str, value: object) -> None:
+    """Note a figure; one line at a time, so that parallel runs can share the file."""
+    with LINES.open("a", encoding="utf-8") as file:
+        file.write(json.dumps([system, what, value]) + "\n")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if not hasattr(session.config, "workerinput"):  # the one that starts the others, or is alone
+        LINES.unlink(missing_ok=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if not LINES.exists():
+        return
+    rows = [json.loads(line) for line in LINES.read_text("utf-8").splitlines()]
+    table = ["| system | what | figure |", "|---|---|---|"]
+    table += [f"| {system} | {what} | {value} |" for system, what, value in sorted_(rows)]
+    TABLE.write_text("\n".join(table) + "\n", "utf-8")
+    terminalreporter.section("install test figures")
+    for line in table:
+        terminalreporter.line(line)
+
+
+def sorted_(rows: list[list[str]]) -> list[list[str]]:
+    return sorted(rows, key=lambda row: row[0])
