@@ -43,7 +43,9 @@ def make(machine: Machine, packages: list[str]) -> Path:
     machine.run("install its packages", *install, *packages, "-r", f"{release}/requirements.txt")
     machine.run("compile it", python, "-m", "compileall", "-q", str(release / "myapi"))
     if not machine.dry:
-        (release / DONE).write_text(wanted, "utf-8")
+        draft = release / f"{DONE}.new"
+        draft.write_text(wanted, "utf-8")
+        draft.replace(release / DONE)
     return release
 
 

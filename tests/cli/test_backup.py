@@ -232,6 +232,19 @@ class TestRestore:
         run("restore", str(copy), "--yes", via=runner)
         assert len(json.loads(run("users", "list", "--json", via=runner).stdout)["items"]) == 1
 
+    def test_after_a_rollback_past_a_migration_a_copy_of_the_newer_schema_comes_back(
+        self, run, sign_in, execute, copy, database_url, tmp_path
+    ):
+        execute("UPDATE alembic_version SET version_num = '9999'")
+        newer = tmp_path / f"newer{''.join(copy.suffixes)}"
+        run("backup", str(newer))
+        before = self.users(run)
+        sign_in("carol")
+        run("restore", str(newer), "--yes")
+        assert self.users(run) == before
+        assert execute("SELECT version_num FROM alembic_version") == [("9999",)]
+        execute("UPDATE alembic_version SET version_num = '0001'")
+
     def test_a_database_newer_than_the_code_is_left_alone(self, run, copy, execute):
         execute("UPDATE alembic_version SET version_num = '9999'")
         said = run("restore", str(copy), "--yes", code=1).stderr
