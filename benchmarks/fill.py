@@ -186,7 +186,8 @@ class Sqlite:
 
     def insert(self, table: str, columns: dict[str, str], count: int) -> None:
         self.run(f"""
-            WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers LIMIT {count})
+            WITH RECURSIVE numbers(n) AS
+                (SELECT 1 UNION ALL SELECT n + 1 FROM numbers LIMIT {count})
             INSERT INTO {table} ({", ".join(columns)})
             SELECT {", ".join(columns.values())} FROM numbers
         """)

@@ -1,7 +1,7 @@
 """The two stacks, and the floor: processes on a Unix socket, with an Nginx of their own in front.
 
-    with Stack("peer", Peer(data, wechat.url)) as stack:
-        stack.url, stack.cpu(), stack.pss()
+with Stack("peer", Peer(data, wechat.url)) as stack:
+    stack.url, stack.cpu(), stack.pss()
 """
 
 import http.client
@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks import processes
@@ -35,7 +36,11 @@ class App(Server):
     """A program that serves on a Unix socket in its folder and logs to a file there."""
 
     in_memory = False
-    name: str
+    data: Filled
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None
 
     @property
     def socket(self) -> Path:
@@ -69,9 +74,8 @@ class App(Server):
 
 
 class MyAPI(App):
-    """myapi in production, as deployed; only the limits on logins are off unless `limited`."""
+    """myapi in production, as deployed; only logins have no limit unless one is given."""
 
-    name = "myapi"
     programs = (sys.executable,)
     package = "python3"
 
@@ -80,24 +84,24 @@ class MyAPI(App):
         data: Filled,
         wechat_url: str,
         *,
-        limited: bool = False,
+        login_limit: int = NO_LIMIT,
         app: str = "wsgi:app",
         arguments: Sequence[str] = (),
         **settings: object,
     ) -> None:
         super().__init__()
-        self._data, self._app, self._arguments = data, app, arguments
-        limits = dict.fromkeys(("rate_limit_login", "rate_limit_login_failed"), f"{NO_LIMIT}/minute")
+        self.data, self._app, self._arguments = data, app, arguments
+        limits = ("rate_limit_login", "rate_limit_login_failed")
         self._settings = {
             "wechat_base_url": wechat_url,
             "workers": WORKERS,
-            **({} if limited else limits),
+            **dict.fromkeys(limits, f"{login_limit}/minute"),
             **settings,
         }
 
     def environment(self) -> Mapping[str, str]:
         given = {"bind": f"unix:{self.socket}", **self._settings}
-        return myapi_environment(self._data.database, **given) | {"HOME": str(self.folder)}
+        return myapi_environment(self.data.database, **given) | {"HOME": str(self.folder)}
 
     def command(self) -> list[str]:
         return [sys.executable, "-m", "gunicorn", *self._arguments, self._app]
@@ -106,7 +110,6 @@ class MyAPI(App):
 class Peer(App):
     """Express with two clustered processes."""
 
-    name = "peer"
     programs = ("node", "npm")
     package = "nodejs npm"
 
@@ -120,9 +123,9 @@ class Peer(App):
             return "the peer's packages are not installed: make peer"
         return None
 
-    def __init__(self, data: Filled, wechat_url: str, *, limited: bool = False) -> None:
+    def __init__(self, data: Filled, wechat_url: str, *, login_limit: int = NO_LIMIT) -> None:
         super().__init__()
-        self._data, self._wechat_url, self._limited = data, wechat_url, limited
+        self.data, self._wechat_url, self._login_limit = data, wechat_url, login_limit
 
     def environment(self) -> Mapping[str, str]:
         limits = ("PEER_LOGINS_PER_MINUTE", "PEER_FAILED_LOGINS_PER_MINUTE")
@@ -132,11 +135,11 @@ class Peer(App):
             "PEER_SOCKET": str(self.socket),
             "PEER_WORKERS": str(WORKERS),
             "PEER_SECRET": SECRET,
-            "PEER_DATABASE": self._data.database.peer_url,
+            "PEER_DATABASE": self.data.database.peer_url,
             "PEER_WECHAT_APPID": APPID,
             "PEER_WECHAT_SECRET": "unused",
             "PEER_WECHAT_URL": self._wechat_url,
-            **({} if self._limited else dict.fromkeys(limits, str(NO_LIMIT))),
+            **dict.fromkeys(limits, str(self._login_limit)),
         }
 
     def command(self) -> list[str]:
@@ -198,38 +201,37 @@ def nginx_version() -> tuple[int, ...]:
 
 
 class Stack:
-    """An app behind its Nginx."""
+    """An app behind its Nginx. An app that is up already is left up at the end."""
 
-    def __init__(self, name: str, app: App, *, tls: bool = False) -> None:
-        self.name, self.app, self._tls = name, app, tls
+    def __init__(
+        self, name: str, app: App, *, tls: bool = False, database: Server | None = None
+    ) -> None:
+        self.name, self.app, self.data = name, app, app.data
+        self._tls, self._database = tls, database
 
     def __enter__(self) -> "Stack":
-        self.app.start()
-        try:
-            self._front = Front(self.app.socket, tls=self._tls)
-            self._front.start()
-        except BaseException:
-            self.app.close()
-            raise
-        self.url = self._front.url
+        with ExitStack() as opening:
+            if not self.app.running:
+                opening.enter_context(self.app)
+            front = opening.enter_context(Front(self.app.socket, tls=self._tls))
+            self._open = opening.pop_all()  # Nginx ends first: the app then waits for nobody
+        self.url = front.url
         return self
 
     def __exit__(self, *_exc: object) -> None:
-        try:
-            self._front.close()  # first, so that the app has no connection to wait for
-        finally:
-            self.app.close()
+        self._open.close()
 
     def cpu(self) -> float:
         """Return the seconds of processor time that the app's processes have used so far."""
         return processes.cpu_seconds(self.app.family())
 
+    def database_cpu(self) -> float:
+        """Return the same of the database's server; 0 where the app reads its file itself."""
+        return processes.cpu_seconds([self._database.pid]) if self._database else 0.0
+
     def pss(self) -> int:
         """Return the bytes of memory of the app's processes."""
         return processes.pss_bytes(self.app.family())
-
-    def data(self) -> Filled:
-        return self.app._data
 
 
 def _call(path: Path, route: str) -> int:
