@@ -116,6 +116,7 @@ def logins(clients: int, delay: int) -> Callable[[Bench, Stack], Figures]:
         url, quiet = f"{stack.url}/api/auth/login", f"{stack.url}/api/hello"
         seconds = max(bench.seconds, 4 * delay / 1000)
         idle = probe(quiet, bench.seconds, PROBES)
+        cpu = stack.cpu()
         process = start_wrk(url, clients, WARM + seconds, "logins", str(delay))
         time.sleep(WARM)
         meanwhile = probe(quiet, seconds - 0.5, PROBES)
@@ -127,6 +128,7 @@ def logins(clients: int, delay: int) -> Callable[[Bench, Stack], Figures]:
             "failed": sum(measured.statuses.values()) - good - busy + measured.broken,
             "p50": measured.p50,
             "p99": measured.p99,
+            "cpu": (stack.cpu() - cpu) / measured.requests * 1e6,
             "hello_idle_p99": _p99(idle),
             "hello_p99": _p99(meanwhile),
         }

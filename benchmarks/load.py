@@ -53,19 +53,24 @@ def wrk(url: str, clients: int, seconds: float, *kind: str) -> Measured:
 
 
 def start_wrk(url: str, clients: int, seconds: float, *kind: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command(url, clients, seconds, *kind),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def command(url: str, clients: int, seconds: float, *kind: str) -> list[str]:
+    """Write wrk's command; codes of logins get a beginning that no other run has."""
     threads = min(THREADS, clients)
     if kind[:1] == ("tokens",):
         kind = (*kind, str(threads))
     if kind[:1] == ("logins",):
         kind = (kind[0], f"{kind[1]}-{time.time_ns():x}-{next(_runs)}")
-    command = ["wrk", f"-t{threads}", f"-c{clients}", f"-d{round(seconds)}s"]
-    command += ["--latency", f"--timeout={PATIENCE}s", "-s", str(SCRIPT), url, "--"]
-    return subprocess.Popen(
-        [*command, *(kind or ("plain",))],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    load = [f"-t{threads}", f"-c{clients}", f"-d{round(seconds)}s"]
+    rules = ["--latency", f"--timeout={PATIENCE}s", "-s", str(SCRIPT)]
+    return ["wrk", *load, *rules, url, "--", *(kind or ("plain",))]
 
 
 def collect(process: subprocess.Popen[str]) -> Measured:

@@ -52,21 +52,17 @@ class Results:
         return list(self.cases.get(case, {}).get("turns", {}))
 
     def figure(self, case: str, variant: str, name: str) -> Spread | None:
-        values = self._values(case, variant, name)
+        values = self.values(case, variant, name)
         return Spread.of(values) if values else None
 
     def ratio(
         self, case: str, name: str, of: str = "myapi", to: str = "peer", to_name: str = ""
     ) -> Spread | None:
         """Divide round by round, so that what slowed a whole round down counts for neither."""
-        above, below = self._values(case, of, name), self._values(case, to, to_name or name)
+        above, below = self.values(case, of, name), self.values(case, to, to_name or name)
         pairs = [(a, b) for a, b in zip(above, below, strict=False) if b]
         return Spread.of([a / b for a, b in pairs]) if pairs else None
 
-    def total(self, case: str, name: str) -> float | None:
-        found = [v for each in self.variants(case) for v in self._values(case, each, name)]
-        return sum(found) if found else None
-
-    def _values(self, case: str, variant: str, name: str) -> list[float]:
+    def values(self, case: str, variant: str, name: str) -> list[float]:
         turns = self.cases.get(case, {}).get("turns", {}).get(variant, [])
         return [turn[name] for turn in turns if name in turn]
