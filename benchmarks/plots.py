@@ -173,12 +173,13 @@ def _line(panel: Any, place: float, height: float, said: str) -> None:
     panel.hlines(height, place - 0.42, place + 0.42, colors=TARGET, linestyles="--", linewidth=1.4)
     panel.annotate(
         said,
-        (place + 0.43, height),
+        (place - 0.42, height),
+        xytext=(1, 2),
+        textcoords="offset points",
         color=TARGET,
         fontsize=8,
-        va="center",
-        ha="left",
-        annotation_clip=False,
+        va="bottom",
+        bbox={"facecolor": "white", "alpha": 0.85, "linewidth": 0, "pad": 0.8},
     )
 
 

@@ -23,6 +23,7 @@ from tests.certificates import self_signed
 from tests.servers import HOST, Nginx, Server, ServerError, free_port
 
 PEER = Path(__file__).parent / "peer"
+NODE = 20
 WORKERS = 2
 # A static answer of Nginx, as part of the floor.
 STATIC = """\
@@ -118,13 +119,23 @@ class Peer(App):
         missing = super().available()
         if missing:
             return missing
-        made = PEER / "node_modules" / "better-sqlite3" / "build" / "Release"
-        if not (made / "better_sqlite3.node").exists():
+        said = subprocess.run(["node", "-v"], capture_output=True, text=True, check=False).stdout
+        if int(said.lstrip("v").partition(".")[0] or 0) < NODE:
+            return f"node {said.strip()} is too old: {NODE} or newer"
+        if not (PEER / "node_modules" / ".installed").exists():
             return "the peer's packages are not installed: make peer"
         return None
 
-    def __init__(self, data: Filled, wechat_url: str, *, login_limit: int = NO_LIMIT) -> None:
+    def __init__(
+        self,
+        data: Filled,
+        wechat_url: str,
+        *,
+        login_limit: int = NO_LIMIT,
+        key_as_string: bool = False,
+    ) -> None:
         super().__init__()
+        self._key_as_string = key_as_string
         self.data, self._wechat_url, self._login_limit = data, wechat_url, login_limit
 
     def environment(self) -> Mapping[str, str]:
@@ -136,6 +147,7 @@ class Peer(App):
             "PEER_WORKERS": str(WORKERS),
             "PEER_SECRET": SECRET,
             "PEER_DATABASE": self.data.database.peer_url,
+            "PEER_KEY_AS_STRING": "1" if self._key_as_string else "",
             "PEER_WECHAT_APPID": APPID,
             "PEER_WECHAT_SECRET": "unused",
             "PEER_WECHAT_URL": self._wechat_url,
@@ -208,6 +220,7 @@ class Stack:
     ) -> None:
         self.name, self.app, self.data = name, app, app.data
         self._tls, self._database = tls, database
+        self.called = 0  # times, so far; the peer's compiler needs thousands to come up to speed
 
     def __enter__(self) -> "Stack":
         with ExitStack() as opening:
