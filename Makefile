@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 COVERAGE ?= 95
+OUT ?= docs
 ARGS =
 
 BIN = .venv/bin
@@ -44,9 +45,9 @@ coverage: tools  ## run the tests; fail below COVERAGE per cent of lines and bra
 	$(BIN)/pytest -n auto --cov --cov-branch --cov-fail-under=$(COVERAGE) $(ARGS)
 
 bench: bench-tools  ## measure against the peer, 20 minutes; as in: make bench ARGS='--only hello'
-	$(BIN)/python -m benchmarks $(ARGS)
-	$(BIN)/python -m benchmarks.report
-	.venv-bench/bin/python -m benchmarks.plots
+	$(BIN)/python -m benchmarks --output $(OUT) $(ARGS)
+	$(BIN)/python -m benchmarks.report $(OUT)
+	.venv-bench/bin/python -m benchmarks.plots $(OUT)
 
 bench-full: ARGS += --full
 bench-full: bench  ## the same with all logins, and tables of up to ten million sessions

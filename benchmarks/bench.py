@@ -1,5 +1,6 @@
 """What a run has: a folder on a disk, WeChat, MariaDB, filled databases; and turns taken."""
 
+import os
 import shutil
 import tempfile
 import time
@@ -42,7 +43,7 @@ class DiskMariaDB(MariaDB):
     def __init__(self) -> None:
         super().__init__(
             innodb_flush_log_at_trx_commit=1,
-            innodb_buffer_pool_size="1G",
+            innodb_buffer_pool_size=_memory() // 4,  # so that turns do not evict each other
             innodb_log_file_size="256M",
             innodb_log_buffer_size="16M",
             max_connections=300,
@@ -105,7 +106,7 @@ class Bench:
             entered = {name: up.enter_context(make()) for name, make in case.variants(self).items()}
             for turn in range(rounds):
                 for name, variant in entered.items():
-                    _settle([v for v in entered.values() if isinstance(v, Stack)])
+                    settle([v for v in entered.values() if isinstance(v, Stack)])
                     figures = case.load(self, variant)
                     found.setdefault(name, []).append(figures)
                     told = "  ".join(f"{key} {value:.4g}" for key, value in figures.items())
@@ -113,7 +114,11 @@ class Bench:
         return found
 
 
-def _settle(stacks: list[Stack]) -> None:
+def _memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def settle(stacks: list[Stack]) -> None:
     """Wait until what an earlier turn left behind has been answered."""
     give_up = time.monotonic() + PATIENCE
     while stacks and time.monotonic() < give_up:

@@ -93,7 +93,7 @@ def _remarks(results: Results) -> Iterator[str]:
 
 
 def _rounds(case: str) -> int:
-    return 2 if case == "restarts" else 5
+    return {"restarts": 2, "floor": 3}.get(case, 5)
 
 
 # ---- what it comes to ----
