@@ -36,8 +36,11 @@ def main() -> None:
     results = Results(options.output)
     started = time.monotonic()
     settings = dict(pair.split("=", 1) for pair in options.set)
+    behind = min(3.0, options.seconds)
     with Bench(options.seconds, tls=options.tls, settings=settings) as bench:
-        for case in chosen:
+        for place, case in enumerate(chosen):
+            if time.monotonic() - started > options.minutes * 60 * (place + 1) / len(chosen):
+                bench.seconds = behind
             print(f"{_clock(started)} {case.name}: {case.title}", flush=True)
             _measure(bench, case, options, results)
     print(f"{_clock(started)} done: {results.file.name}")
@@ -51,7 +54,7 @@ def _measure(bench: Bench, case: Case, options: argparse.Namespace, results: Res
         "title": case.title,
         "taken": f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC",
         "revision": machine.revision(),
-        "seconds": options.seconds,
+        "seconds": bench.seconds,
         "rounds": rounds,
         "tls": options.tls,
         "settings": options.set,
@@ -96,7 +99,8 @@ def _options() -> argparse.Namespace:
     add = parser.add_argument
     add("--only", action="append", default=[], metavar="CASE", help="cases that begin so; repeat")
     add("--rounds", type=int, default=5, help="turns of each stack")
-    add("--seconds", type=float, default=4, help="that a turn lasts, its warm-up apart")
+    add("--seconds", type=float, default=3, help="that a turn lasts, its warm-up apart")
+    add("--minutes", type=float, default=20, help="in all; when late, turns last 3 s at most")
     add("--full", action="store_true", help="the long cases too")
     add("--tls", action="store_true", help="https to Nginx, for both")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="of myapi: threads=128")

@@ -190,11 +190,13 @@ def restarted(bench: Bench, stack: Stack) -> Figures:
         if stack.name == "reload":
             os.kill(stack.app.pid, signal.SIGHUP)
     got, posted = collect(gets), collect(posts)
-    good = posted.statuses.get(200, 0)
+    failed = {f"logins_{status}": n for status, n in posted.statuses.items() if status != 200}
+    failed |= {"calls_bad": got.bad, "broken": got.broken + posted.broken}
     return {
         "requests": got.requests + posted.requests,
         "workers": len(replaced),
-        "failed": got.bad + got.broken + posted.broken + sum(posted.statuses.values()) - good,
+        **failed,  # of what kind they were
+        "failed": sum(failed.values()),
     }
 
 
