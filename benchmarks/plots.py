@@ -158,6 +158,7 @@ def _pair(
             textcoords="offset points",
             ha="center",
             weight="bold",
+            zorder=5,
         )
     panel.margins(y=0.15)
 
@@ -174,11 +175,11 @@ def _line(panel: Any, place: float, height: float, said: str) -> None:
     panel.annotate(
         said,
         (place - 0.42, height),
-        xytext=(1, 2),
+        xytext=(1, -2),
         textcoords="offset points",
         color=TARGET,
         fontsize=8,
-        va="bottom",
+        va="top",
         bbox={"facecolor": "white", "alpha": 0.85, "linewidth": 0, "pad": 0.8},
     )
 
