@@ -55,6 +55,7 @@ def sizes(engine: str) -> Callable[[Bench], Variants]:
 def keys(bench: Bench) -> Variants:
     """Show what the peer's way to name its key is worth: the tutorials' way, and the good one."""
     return {
+        "myapi": lambda: bench.stack("myapi"),
         "peer": lambda: bench.stack("peer"),
         "peer, key as a string": lambda: bench.stack("peer", key_as_string=True),
     }
