@@ -3,14 +3,15 @@
 
 PYTHON ?= python3
 COVERAGE ?= 95
+OUT ?= docs
 ARGS =
 
 BIN = .venv/bin
 TSC = miniprogram/node_modules/typescript
 PIP = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 
-.PHONY: help run test install-test lint types format coverage lock clean miniprogram-tools \
-	venv runtime tools
+.PHONY: help run test install-test lint types format coverage bench bench-full lock clean \
+	miniprogram-tools peer bench-tools venv runtime tools
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -49,6 +50,21 @@ format: tools  ## rewrite what ruff can put right
 coverage: tools  ## run the tests; fail below COVERAGE per cent of lines and branches
 	$(BIN)/pytest -n auto --cov --cov-branch --cov-fail-under=$(COVERAGE) $(ARGS)
 
+bench: bench-tools  ## measure against the peer, 20 minutes; as in: make bench ARGS='--only hello'
+	$(BIN)/python -m benchmarks --output $(OUT) $(ARGS)
+	$(BIN)/python -m benchmarks.report $(OUT)
+	.venv-bench/bin/python -m benchmarks.plots $(OUT)
+
+bench-full: ARGS += --full
+bench-full: bench  ## the same with all logins, and tables of up to ten million sessions
+
+peer:  ## install the packages of the benchmarks' peer (Node 20 or newer, npm, a C++ compiler)
+	@cd benchmarks/peer && { cmp -s package-lock.json node_modules/.installed || { \
+		echo 'installing the packages of the peer'; \
+		prefix=$$(dirname "$$(dirname "$$(command -v node)")"); \
+		[ ! -e "$$prefix/include/node/node.h" ] || export npm_config_nodedir="$$prefix"; \
+		npm ci --silent && cp package-lock.json node_modules/.installed; }; }
+
 LOCK = compile pyproject.toml --quiet --universal --python-version 3.10 \
 	--custom-compile-command 'make lock'
 
@@ -61,6 +77,7 @@ lock: venv  ## pin what pyproject.toml asks for, as in: make lock ARGS=--upgrade
 clean:  ## remove .venv, caches and reports; never instance/, where the data is
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	rm -rf .coverage .coverage.* htmlcov miniprogram/node_modules
+	rm -rf .venv-bench benchmarks/peer/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---- .venv: whole, or made anew ----
@@ -108,3 +125,11 @@ runtime: venv
 
 tools: venv
 	$(call install,requirements-dev.txt)
+
+bench-tools: tools peer
+	@cmp -s benchmarks/requirements.txt .venv-bench/installed || { \
+		echo 'installing benchmarks/requirements.txt'; \
+		$(BIN)/python -m venv .venv-bench \
+		&& .venv-bench/bin/python -m pip install -qq --disable-pip-version-check \
+			-r benchmarks/requirements.txt \
+		&& cp benchmarks/requirements.txt .venv-bench/installed; }

@@ -47,6 +47,7 @@ class Server:
     programs: ClassVar[tuple[str, ...]]
     package: ClassVar[str]  # Debian's
     patience: ClassVar[float] = 20.0  # seconds, to start and to stop
+    in_memory: ClassVar[bool] = True  # where there is room; a benchmark wants a true disk
 
     @classmethod
     def available(cls) -> str | None:
@@ -141,13 +142,16 @@ class Server:
         return (self.folder / "log").read_text(errors="replace")
 
     def _open_folder(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="myapi-", dir=_memory_folder()))
+        self._folder = Path(tempfile.mkdtemp(prefix="myapi-", dir=self._parent()))
         self._watcher = subprocess.Popen(
             ["/bin/sh", "-c", _WATCHER, "sh", str(self._folder)],
             stdin=subprocess.PIPE,
             text=True,
             start_new_session=True,
         )
+
+    def _parent(self) -> str | None:
+        return _memory_folder() if self.in_memory else None
 
     def _spawn(self, command: list[str]) -> None:
         program = _find(command[0])
@@ -331,6 +335,8 @@ class Nginx(Server):
 
     programs = ("nginx",)
     package = "nginx"
+    workers: ClassVar[int] = 1
+    connections: ClassVar[int] = 512  # of each worker
 
     def __init__(self, config: str) -> None:
         super().__init__()
@@ -349,10 +355,10 @@ class Nginx(Server):
         config = f"""
             {"user root root;" if os.geteuid() == 0 else ""}
             daemon off;
-            worker_processes 1;
+            worker_processes {self.workers};
             pid {self.folder}/pid;
             error_log stderr notice;
-            events {{ worker_connections 512; }}
+            events {{ worker_connections {self.connections}; }}
             http {{
             access_log off;
             {folders}

@@ -1,0 +1,113 @@
+"""Measure myapi and its peer, and keep the figures.
+
+make bench                      what fits into twenty minutes, and the report
+make bench-full                 all cases, with tables of a million and of ten million sessions
+make bench ARGS='--only hello --rounds 3 --seconds 3'
+"""
+
+import argparse
+import resource
+import signal
+import sys
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+
+from benchmarks import machine
+from benchmarks.bench import Bench, Case
+from benchmarks.cases import CASES
+from benchmarks.load import Wrk
+from benchmarks.results import FOLDER, Results
+from benchmarks.stacks import Peer
+from tests.servers import MariaDB, Nginx
+
+
+def main() -> None:
+    options = _options()
+    chosen = _chosen(options)
+    if options.list:
+        print("\n".join(f"{case.name:<22} {case.title}" for case in chosen))
+        return
+    missing = [reason for each in (Wrk, Nginx, MariaDB, Peer) if (reason := each.available())]
+    if missing:
+        sys.exit("\n".join(missing))
+    _allow_many_files()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything is ended
+    results = Results(options.output)
+    started = time.monotonic()
+    settings = dict(pair.split("=", 1) for pair in options.set)
+    behind = min(3.0, options.seconds)
+    with Bench(options.seconds, tls=options.tls, settings=settings) as bench:
+        for place, case in enumerate(chosen):
+            if time.monotonic() - started > options.minutes * 60 * (place + 1) / len(chosen):
+                bench.seconds = behind
+            print(f"{_clock(started)} {case.name}: {case.title}", flush=True)
+            _measure(bench, case, options, results)
+    print(f"{_clock(started)} done: {results.file.name}")
+
+
+def _measure(bench: Bench, case: Case, options: argparse.Namespace, results: Results) -> None:
+    """Run one case and save: what has been measured stays, whatever comes after."""
+    rounds = case.rounds or options.rounds
+    turns = bench.take_turns(case, rounds)
+    results.cases[case.name] = {
+        "title": case.title,
+        "taken": f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC",
+        "revision": machine.revision(),
+        "seconds": bench.seconds,
+        "rounds": rounds,
+        "tls": options.tls,
+        "settings": options.set,
+        "turns": {
+            name: [{key: round(value, 4) for key, value in turn.items()} for turn in found]
+            for name, found in turns.items()
+        },
+    }
+    order = [case.name for case in CASES]
+    results.told["cases"] = dict(sorted(results.cases.items(), key=lambda c: order.index(c[0])))
+    results.told["machine"] = machine.machine()
+    results.told["versions"] = machine.versions()
+    results.save()
+
+
+def _chosen(options: argparse.Namespace) -> list[Case]:
+    if not options.only:
+        return [case for case in CASES if options.full or not case.full]
+    unknown = [name for name in options.only if not any(c.name.startswith(name) for c in CASES)]
+    if unknown:
+        sys.exit(f"no case begins with {', '.join(unknown)}; see --full --list")
+    return [case for case in CASES if case.name.startswith(tuple(options.only))]
+
+
+def _allow_many_files() -> None:
+    """Let wrk, Nginx and the stand-in for WeChat have a thousand connections each."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _clock(started: float) -> str:
+    minutes, seconds = divmod(int(time.monotonic() - started), 60)
+    return f"[{minutes:02}:{seconds:02}]"
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--only", action="append", default=[], metavar="CASE", help="cases that begin so; repeat")
+    add("--rounds", type=int, default=5, help="turns of each stack")
+    add("--seconds", type=float, default=3, help="that a turn lasts, its warm-up apart")
+    add("--minutes", type=float, default=20, help="in all; when late, turns last 3 s at most")
+    add("--full", action="store_true", help="the long cases too")
+    add("--tls", action="store_true", help="https to Nginx, for both")
+    add("--set", action="append", default=[], metavar="NAME=VALUE", help="of myapi: threads=128")
+    add("--output", type=Path, default=FOLDER, help="the folder of benchmarks.json")
+    add("--list", action="store_true", help="the names of the cases, and nothing more")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

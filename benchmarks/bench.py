@@ -1,0 +1,128 @@
+"""What a run has: a folder on a disk, WeChat, MariaDB, filled databases; and turns taken."""
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.fill import Filled, Maria, Sqlite, fill
+from benchmarks.stacks import MyAPI, Peer, Stack
+from benchmarks.wechat import WeChat
+from tests.servers import MariaDB
+
+Figures = dict[str, float]
+# Makes each thing that takes turns, by name; it is entered before the first round.
+Variants = Mapping[str, Callable[[], AbstractContextManager[Any]]]
+SETTLED = 0.05  # of one core
+PATIENCE = 15.0  # s for a stack to come to rest
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing measured: what takes turns, and how each is loaded for its figures."""
+
+    name: str
+    title: str
+    variants: Callable[["Bench"], Variants]
+    load: Callable[["Bench", Any], Figures]
+    full: bool = False  # for `make bench-full` alone
+    rounds: int = 0  # other than what is asked for
+
+
+class DiskMariaDB(MariaDB):
+    """As durable as in production, with room for the tables in memory."""
+
+    in_memory = False
+    patience = 120.0
+
+    def __init__(self) -> None:
+        super().__init__(
+            innodb_flush_log_at_trx_commit=1,
+            innodb_buffer_pool_size=_memory() // 4,  # so that turns do not evict each other
+            innodb_log_file_size="256M",
+            innodb_log_buffer_size="16M",
+            max_connections=300,
+        )
+
+
+class Bench:
+    """One run. Whatever it started ends with the block."""
+
+    def __init__(self, seconds: float, *, tls: bool, settings: Mapping[str, str]) -> None:
+        self.seconds = seconds  # that each turn of a case lasts, its warm-up apart
+        self._tls = tls
+        self._settings = settings  # of myapi, beside what the cases say
+        self._filled: dict[tuple[str, str, int], Filled] = {}
+        self._open = ExitStack()
+        self._mariadb: MariaDB | None = None
+
+    def __enter__(self) -> "Bench":
+        self.folder = Path(tempfile.mkdtemp(prefix="myapi-bench-", dir="/var/tmp"))
+        self._open.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        try:
+            self.wechat = self._open.enter_context(WeChat())
+        except BaseException:
+            self._open.close()
+            raise
+        return self
+
+    def __exit__(self, *exc: Any) -> None:
+        self._open.__exit__(*exc)
+
+    def stack(
+        self, kind: str, engine: str = "sqlite", rows: int = 10_000, label: str = "", **options: Any
+    ) -> Stack:
+        """Make a stack, not started yet, on a database that is filled with so many sessions."""
+        data = self.filled(kind, engine, rows)
+        if kind == "peer":
+            app: Any = Peer(data, self.wechat.url, **options)
+        else:
+            app = MyAPI(data, self.wechat.url, **{**options, **self._settings})
+        database = self._mariadb if engine == "mariadb" else None
+        return Stack(label or kind, app, tls=self._tls, database=database)
+
+    def filled(self, kind: str, engine: str, rows: int) -> Filled:
+        key = (kind, engine, rows)
+        if key not in self._filled:
+            name = "_".join(map(str, key))
+            if engine == "mariadb":
+                self._mariadb = self._mariadb or self._open.enter_context(DiskMariaDB())
+                database: Any = Maria(self._mariadb, name)
+            else:
+                database = Sqlite(self.folder / f"{name}.db")
+            self._filled[key] = fill(database, kind, rows, self.folder)
+            print(f"  filled {name} in {self._filled[key].seconds:.1f} s", flush=True)
+        return self._filled[key]
+
+    def take_turns(self, case: Case, rounds: int) -> dict[str, list[Figures]]:
+        """Load each variant once in every round, so that the machine's drift meets them all."""
+        found: dict[str, list[Figures]] = {}
+        with ExitStack() as up:
+            entered = {name: up.enter_context(make()) for name, make in case.variants(self).items()}
+            for turn in range(rounds):
+                for name, variant in entered.items():
+                    settle([v for v in entered.values() if isinstance(v, Stack)])
+                    figures = case.load(self, variant)
+                    found.setdefault(name, []).append(figures)
+                    told = "  ".join(f"{key} {value:.4g}" for key, value in figures.items())
+                    print(f"  {turn + 1}/{rounds} {name}: {told}", flush=True)
+        return found
+
+
+def _memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def settle(stacks: list[Stack]) -> None:
+    """Wait until what an earlier turn left behind has been answered."""
+    give_up = time.monotonic() + PATIENCE
+    while stacks and time.monotonic() < give_up:
+        before = sum(stack.cpu() for stack in stacks)
+        time.sleep(0.4)
+        if sum(stack.cpu() for stack in stacks) - before <= SETTLED * 0.4:
+            return

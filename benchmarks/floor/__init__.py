@@ -1,0 +1,1 @@
+"""The floor: what the server costs with next to nothing on it."""

@@ -1,0 +1,72 @@
+"""What the figures were taken on, and with: nothing here tells whose machine it is."""
+
+import importlib.metadata
+import json
+import os
+import platform
+import re
+import shutil
+import sqlite3
+import subprocess
+from pathlib import Path
+
+from benchmarks.stacks import PEER, nginx_version
+from myapi.settings import ROOT
+
+PYTHON = ("flask", "gunicorn", "sqlalchemy", "pymysql", "itsdangerous", "flask-limiter", "msgspec")
+
+
+def machine() -> dict[str, str]:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {
+        "processor": _processor(),
+        "cores": str(len(os.sched_getaffinity(0))),
+        "memory": f"{memory:.0f} GiB",
+        "kernel": ".".join(platform.release().split(".")[:2]),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return name and version of everything that took part."""
+    peer = json.loads((PEER / "package.json").read_text())["dependencies"]
+    return {
+        "Python": platform.python_version(),
+        **{name: importlib.metadata.version(name) for name in PYTHON},
+        "SQLite (myapi)": sqlite3.sqlite_version,
+        "Node": _said("node", "--version").lstrip("v"),
+        **peer,
+        "SQLite (peer)": _said("node", "-p", _SQLITE, cwd=PEER),
+        "MariaDB": _number(_said("mariadbd", "--version")),
+        "Nginx": ".".join(map(str, nginx_version())),
+        "wrk": _number(_said("wrk", "-v")),
+    }
+
+
+def revision() -> str:
+    """Return the commit, with a + where files differ from it."""
+    changed = _said("git", "status", "--porcelain", "--untracked-files=no", cwd=ROOT)
+    return _said("git", "rev-parse", "--short", "HEAD", cwd=ROOT) + ("+" if changed else "")
+
+
+_SQLITE = (
+    "new (require('better-sqlite3'))(':memory:').prepare('SELECT sqlite_version()').pluck().get()"
+)
+
+
+def _processor() -> str:
+    found = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return found[1] if found else platform.machine()
+
+
+def _said(*command: str, cwd: Path | None = None) -> str:
+    program = shutil.which(command[0]) or shutil.which(command[0], path="/usr/sbin:/usr/local/sbin")
+    if program is None:
+        return ""
+    run = [program, *command[1:]]
+    done = subprocess.run(run, cwd=cwd, capture_output=True, text=True, check=False)
+    return (done.stdout or done.stderr).strip()
+
+
+def _number(text: str) -> str:
+    found = re.search(r"\d+\.\d+(\.\d+)?", text)
+    return found[0] if found else "?"

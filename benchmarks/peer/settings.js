@@ -1,0 +1,27 @@
+// Everything from the environment, once. Days and counts are those that myapi has by default.
+import { createSecretKey } from 'node:crypto';
+
+const given = process.env;
+
+export const settings = Object.freeze({
+  socket: given.PEER_SOCKET,
+  workers: Number(given.PEER_WORKERS ?? 2),
+  // Given a string, jsonwebtoken tries at every call to read it as a public key in PEM, which
+  // costs fifty times what the signature does. Tutorials give a string; the good version a key.
+  secret: given.PEER_KEY_AS_STRING
+    ? given.PEER_SECRET
+    : createSecretKey(Buffer.from(given.PEER_SECRET ?? '')),
+  database: given.PEER_DATABASE, // a file, or mysql://…
+  appid: given.PEER_WECHAT_APPID,
+  wechatSecret: given.PEER_WECHAT_SECRET,
+  wechatUrl: given.PEER_WECHAT_URL,
+  wechatTimeout: 3_000, // ms
+  loginsPerMinute: Number(given.PEER_LOGINS_PER_MINUTE ?? 600), // of one address, in each process
+  failedLoginsPerMinute: Number(given.PEER_FAILED_LOGINS_PER_MINUTE ?? 60),
+  maxBody: '64kb',
+});
+
+const DAY = 86_400_000; // ms
+export const IDLE = 7 * DAY;
+export const LIFE = 30 * DAY;
+export const TOUCH_EVERY = 3_600_000; // ms

@@ -1,0 +1,68 @@
+"""The figures of all turns in one JSON file, and what is said of them: medians and spreads.
+
+    {"cases": {name: {"title", "taken", "revision", "seconds", "rounds",
+                      "turns": {variant: [{figure: value}, …]}}},
+     "machine": {…}, "versions": {…}, "commands": […]}
+
+It needs the standard library alone, since the plots are drawn with another set of packages.
+"""
+
+import json
+import statistics
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).resolve().parent.parent / "docs"
+NAME = "benchmarks"
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A median with the least and the greatest of what it is the median of."""
+
+    median: float
+    least: float
+    greatest: float
+
+    @classmethod
+    def of(cls, values: list[float]) -> "Spread":
+        return cls(statistics.median(values), min(values), max(values))
+
+
+class Results:
+    def __init__(self, folder: Path = FOLDER) -> None:
+        self.folder = folder
+        self.file = folder / f"{NAME}.json"
+        self.told: dict[str, Any] = {"cases": {}}
+        if self.file.exists():
+            self.told = json.loads(self.file.read_text(encoding="utf-8"))
+
+    @property
+    def cases(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.told["cases"]
+        return found
+
+    def save(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(self.told, indent=1, ensure_ascii=False)
+        self.file.write_text(text + "\n", encoding="utf-8")
+
+    def variants(self, case: str) -> list[str]:
+        return list(self.cases.get(case, {}).get("turns", {}))
+
+    def figure(self, case: str, variant: str, name: str) -> Spread | None:
+        values = self.values(case, variant, name)
+        return Spread.of(values) if values else None
+
+    def ratio(
+        self, case: str, name: str, of: str = "myapi", to: str = "peer", to_name: str = ""
+    ) -> Spread | None:
+        """Divide round by round, so that what slowed a whole round down counts for neither."""
+        above, below = self.values(case, of, name), self.values(case, to, to_name or name)
+        pairs = [(a, b) for a, b in zip(above, below, strict=False) if b]
+        return Spread.of([a / b for a, b in pairs]) if pairs else None
+
+    def values(self, case: str, variant: str, name: str) -> list[float]:
+        turns = self.cases.get(case, {}).get("turns", {}).get(variant, [])
+        return [turn[name] for turn in turns if name in turn]

@@ -1,0 +1,260 @@
+"""The two stacks, and the floor: processes on a Unix socket, with an Nginx of their own in front.
+
+with Stack("peer", Peer(data, wechat.url)) as stack:
+    stack.url, stack.cpu(), stack.pss()
+"""
+
+import http.client
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from benchmarks import processes
+from benchmarks.fill import APPID, SECRET, Filled, myapi_environment
+from deploy.lib import nginx
+from myapi.settings import ROOT
+from tests.certificates import self_signed
+from tests.servers import HOST, Nginx, Server, ServerError, free_port
+
+PEER = Path(__file__).parent / "peer"
+NODE = 20
+WORKERS = 2
+# A static answer of Nginx, as part of the floor.
+STATIC = """\
+    location = /static { return 200 '{"code":0,"msg":"ok"}\\n'; }
+    location / {
+        proxy"""
+NO_LIMIT = 100_000_000  # logins a minute, where limits are not what is measured
+
+
+class App(Server):
+    """A program that serves on a Unix socket in its folder and logs to a file there."""
+
+    in_memory = False
+    data: Filled
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None
+
+    @property
+    def socket(self) -> Path:
+        return self.folder / "http.sock"
+
+    def environment(self) -> Mapping[str, str]:
+        raise NotImplementedError
+
+    def ready(self) -> bool:
+        """Whether it answers a call."""
+        try:
+            return _call(self.socket, "/api/hello") == 200
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def family(self) -> list[int]:
+        return processes.family(self.pid)
+
+    def _spawn(self, command: list[str]) -> None:
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=ROOT,
+                env=dict(self.environment()),
+                start_new_session=True,
+            )
+        self._watch(str(self._process.pid))
+
+
+class MyAPI(App):
+    """myapi in production, as deployed; only logins have no limit unless one is given."""
+
+    programs = (sys.executable,)
+    package = "python3"
+
+    def __init__(
+        self,
+        data: Filled,
+        wechat_url: str,
+        *,
+        login_limit: int = NO_LIMIT,
+        app: str = "wsgi:app",
+        arguments: Sequence[str] = (),
+        **settings: object,
+    ) -> None:
+        super().__init__()
+        self.data, self._app, self._arguments = data, app, arguments
+        limits = ("rate_limit_login", "rate_limit_login_failed")
+        self._settings = {
+            "wechat_base_url": wechat_url,
+            "workers": WORKERS,
+            **dict.fromkeys(limits, f"{login_limit}/minute"),
+            **settings,
+        }
+
+    def environment(self) -> Mapping[str, str]:
+        given = {"bind": f"unix:{self.socket}", **self._settings}
+        return myapi_environment(self.data.database, **given) | {"HOME": str(self.folder)}
+
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", "gunicorn", *self._arguments, self._app]
+
+
+class Peer(App):
+    """Express with two clustered processes."""
+
+    programs = ("node", "npm")
+    package = "nodejs npm"
+
+    @classmethod
+    def available(cls) -> str | None:
+        missing = super().available()
+        if missing:
+            return missing
+        said = subprocess.run(["node", "-v"], capture_output=True, text=True, check=False).stdout
+        if int(said.lstrip("v").partition(".")[0] or 0) < NODE:
+            return f"node {said.strip()} is too old: {NODE} or newer"
+        if not (PEER / "node_modules" / ".installed").exists():
+            return "the peer's packages are not installed: make peer"
+        return None
+
+    def __init__(
+        self,
+        data: Filled,
+        wechat_url: str,
+        *,
+        login_limit: int = NO_LIMIT,
+        key_as_string: bool = False,
+    ) -> None:
+        super().__init__()
+        self._key_as_string = key_as_string
+        self.data, self._wechat_url, self._login_limit = data, wechat_url, login_limit
+
+    def environment(self) -> Mapping[str, str]:
+        limits = ("PEER_LOGINS_PER_MINUTE", "PEER_FAILED_LOGINS_PER_MINUTE")
+        return {
+            **os.environ,
+            "NODE_ENV": "production",
+            "PEER_SOCKET": str(self.socket),
+            "PEER_WORKERS": str(WORKERS),
+            "PEER_SECRET": SECRET,
+            "PEER_DATABASE": self.data.database.peer_url,
+            "PEER_KEY_AS_STRING": "1" if self._key_as_string else "",
+            "PEER_WECHAT_APPID": APPID,
+            "PEER_WECHAT_SECRET": "unused",
+            "PEER_WECHAT_URL": self._wechat_url,
+            **dict.fromkeys(limits, str(self._login_limit)),
+        }
+
+    def command(self) -> list[str]:
+        return ["node", str(PEER / "server.js")]
+
+
+class Front(Nginx):
+    """Nginx with the deployment's own file, its rate limits raised; without TLS unless told."""
+
+    in_memory = False
+    workers = WORKERS
+    connections = 8192
+
+    def __init__(self, upstream: Path, *, tls: bool = False) -> None:
+        super().__init__("")
+        self._upstream, self._tls = upstream, tls
+
+    @property
+    def url(self) -> str:
+        return f"http{'s' if self._tls else ''}://{HOST}:{self.port}"
+
+    def prepare(self) -> None:
+        certificate = str(self_signed(self.folder / "tls.pem", HOST))
+        site = nginx.Site(
+            domain=HOST,
+            version=nginx_version(),
+            certificate=certificate,
+            key=certificate,
+            socket=str(self._upstream),
+            webroot=str(self.folder),
+            access_log=f"{self.folder}/access.log",
+            error_log=f"{self.folder}/error.log",
+            http=(f"{HOST}:{free_port()}",),
+            https=(f"{HOST}:{self.port}",),
+            default_http=False,
+            default_https=False,
+            rate=1_000_000,
+            burst=1_000_000,
+            login_rate=1_000_000,
+            login_burst=1_000_000,
+        )
+        rendered = nginx.render(site)
+        rendered = rendered.replace("    location / {\n        proxy", STATIC, 1)
+        self._config = rendered if self._tls else _without_tls(rendered)
+        super().prepare()
+
+
+def _without_tls(rendered: str) -> str:
+    rendered = re.sub(r"^(\s*listen \S+) ssl( http2)?;", r"\1;", rendered, flags=re.MULTILINE)
+    return re.sub(r"^\s*(ssl_\w+|http2) .*;$", "", rendered, flags=re.MULTILINE)
+
+
+def nginx_version() -> tuple[int, ...]:
+    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/sbin")
+    if program is None:
+        raise ServerError(Nginx.available())
+    said = subprocess.run([program, "-v"], capture_output=True, text=True, check=True)
+    return nginx.version(said.stderr)
+
+
+class Stack:
+    """An app behind its Nginx. An app that is up already is left up at the end."""
+
+    def __init__(
+        self, name: str, app: App, *, tls: bool = False, database: Server | None = None
+    ) -> None:
+        self.name, self.app, self.data = name, app, app.data
+        self._tls, self._database = tls, database
+        self.called = 0  # times, so far; the peer's compiler needs thousands to come up to speed
+
+    def __enter__(self) -> "Stack":
+        with ExitStack() as opening:
+            if not self.app.running:
+                opening.enter_context(self.app)
+            front = opening.enter_context(Front(self.app.socket, tls=self._tls))
+            self._open = opening.pop_all()  # Nginx ends first: the app then waits for nobody
+        self.url = front.url
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._open.close()
+
+    def cpu(self) -> float:
+        """Return the seconds of processor time that the app's processes have used so far."""
+        return processes.cpu_seconds(self.app.family())
+
+    def database_cpu(self) -> float:
+        """Return the same of the database's server; 0 where the app reads its file itself."""
+        return processes.cpu_seconds([self._database.pid]) if self._database else 0.0
+
+    def pss(self) -> int:
+        """Return the bytes of memory of the app's processes."""
+        return processes.pss_bytes(self.app.family())
+
+
+def _call(path: Path, route: str) -> int:
+    """Call over a Unix socket; return the status."""
+    connection = http.client.HTTPConnection("localhost", timeout=5)
+    connection.sock = socket.socket(socket.AF_UNIX)
+    connection.sock.settimeout(5)
+    try:
+        connection.sock.connect(str(path))
+        connection.request("GET", route)
+        return connection.getresponse().status
+    finally:
+        connection.close()

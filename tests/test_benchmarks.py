@@ -1,0 +1,95 @@
+"""The peer of the benchmarks and myapi answer alike, or comparing them would say nothing."""
+
+from contextlib import ExitStack
+
+import pytest
+
+from benchmarks.fill import Maria, Sqlite, fill
+from benchmarks.load import ask
+from benchmarks.report import main as write_report
+from benchmarks.stacks import MyAPI, Peer, Stack
+from benchmarks.wechat import WeChat
+from tests.requirements import need
+from tests.servers import MariaDB, Nginx
+
+USERS = 10
+BANNED, ENDED = 2, 3  # places in the list of tokens
+APPS = {"myapi": MyAPI, "peer": Peer}
+LONG_AGO = {"myapi": "'2026-01-01 00:00:00.000000'", "peer": "1767225600000"}
+
+CALLS = {
+    "hello": ("/api/hello", None, None),
+    "my profile": ("/api/me", 0, None),
+    "a forged token": ("/api/me", "forged", None),
+    "no token": ("/api/me", None, None),
+    "a banned user": ("/api/me", BANNED, None),
+    "an ended session": ("/api/me", ENDED, None),
+    "a login": ("/api/auth/login", None, "0-new"),
+    "a login again": ("/api/auth/login", None, "0-new"),
+    "a code that WeChat refuses": ("/api/auth/login", None, "refused"),
+    "a code that cannot be": ("/api/auth/login", None, "\n"),
+    "no such path": ("/api/nothing", None, None),
+}
+
+
+@pytest.fixture(scope="module", params=["sqlite", "mariadb"])
+def stacks(request, tmp_path_factory):
+    need(Peer, Nginx, *([MariaDB] if request.param == "mariadb" else []))
+    with ExitStack() as opened:
+        wechat = opened.enter_context(WeChat())
+        yield {
+            name: opened.enter_context(
+                started(name, wechat, request, tmp_path_factory.mktemp(name))
+            )
+            for name in APPS
+        }
+
+
+def started(name, wechat, request, folder):
+    if request.param == "sqlite":
+        database = Sqlite(folder / "it.db")
+    else:
+        database = Maria(request.getfixturevalue("mariadb"), f"benchmarks_{name}")
+    data = fill(database, name, USERS, folder)
+    banned = 1 + (BANNED + 1) % USERS  # the user of that session, see fill
+    database.run(f"UPDATE users SET banned_at = {LONG_AGO[name]} WHERE id = {banned}")
+    database.run(f"UPDATE sessions SET ended_at = {LONG_AGO[name]} WHERE id = {ENDED + 1}")
+    return Stack(name, APPS[name](data, wechat.url))
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_the_peer_and_myapi_answer_alike(stacks, call):
+    mine, theirs = (answered(stack, *CALLS[call]) for stack in stacks.values())
+    assert mine == theirs
+
+
+def test_a_token_of_a_login_is_good_in_both(stacks):
+    for stack in stacks.values():
+        _, answer = ask(f"{stack.url}/api/auth/login", code="0-phone")
+        token = {"Authorization": f"Bearer {answer['data']['token']}"}
+        status, me = ask(f"{stack.url}/api/me", token)
+        assert (status, me["data"]) == (200, answer["data"]["user"])
+
+
+def test_a_report_can_be_written_before_anything_was_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["report", str(tmp_path)])
+    write_report()
+    assert "not measured" in (tmp_path / "benchmarks.md").read_text()
+
+
+def answered(stack, path, token, code):
+    """Call, and return the status with the shape of the answer."""
+    headers = {}
+    if token is not None:
+        file = stack.data.forged if token == "forged" else stack.data.tokens
+        line = file.read_text().split()[0 if token == "forged" else token]
+        headers["Authorization"] = f"Bearer {line}"
+    status, answer = ask(stack.url + path, headers, code)
+    return status, answer.get("error"), answer["code"], shape(answer)
+
+
+def shape(value):
+    """Return the names of an object with the types of what stands there."""
+    if isinstance(value, dict):
+        return {name: shape(inner) for name, inner in value.items()}
+    return type(value)
