@@ -1,0 +1,65 @@
+/** 个人资料: nickname and avatar, and the end of the account. */
+
+const account = require('../../services/account')
+const { moment } = require('../../shared/format')
+const { confirm, definePage, run } = require('../../shared/page')
+const { NICKNAME_LENGTH, isAvatar, isNickname, lengthOf } = require('../../shared/profile')
+const { profile: texts } = require('../../strings')
+
+/** @param {string} nickname @param {string} avatar */
+function draft(nickname, avatar) {
+  return {
+    nickname,
+    avatar,
+    count: `${lengthOf(nickname)} / ${NICKNAME_LENGTH}`,
+    nicknameWrong: !isNickname(nickname),
+    avatarWrong: !isAvatar(avatar),
+    initial: Array.from(nickname)[0] || '?',
+  }
+}
+
+/** @param {import('../../services/account').User} user */
+function shownOf(user) {
+  return {
+    ...draft(user.nickname || '', user.avatar_url || ''),
+    user,
+    since: moment(user.created_at),
+    dirty: false,
+  }
+}
+
+definePage({
+  texts,
+  needsLogin: true,
+  data: { ...draft('', ''), user: null, since: '', dirty: false, saved: false },
+  async load(page) {
+    const user = await account.api().me()
+    return page.data.dirty ? { user } : shownOf(user) // what is being written is not lost
+  },
+  actions: {
+    onNickname(event) {
+      const shown = draft(event.detail.value, this.data.avatar)
+      this.setData({ ...shown, dirty: true, saved: false })
+    },
+
+    onAvatar(event) {
+      const shown = draft(this.data.nickname, event.detail.value.trim())
+      this.setData({ ...shown, dirty: true, saved: false })
+    },
+
+    async onSave() {
+      const { nickname, avatar, dirty, nicknameWrong, avatarWrong } = this.data
+      if (!dirty || nicknameWrong || avatarWrong) return
+      await run(this, 'save', async () => {
+        const written = { nickname: nickname || null, avatar_url: avatar || null }
+        return { ...shownOf(await account.api().put('/api/me', written)), saved: true }
+      })
+    },
+
+    async onErase() {
+      const { eraseTitle: title, eraseText: content, eraseYes: yes } = texts
+      if (!(await confirm({ title, content, yes }))) return
+      if (await run(this, 'erase', () => account.erase())) await this.onRetry()
+    },
+  },
+})

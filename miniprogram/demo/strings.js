@@ -1,0 +1,182 @@
+/**
+ * Every text of the demo, Chinese first. What an error says comes from myapi/errors.js; here is
+ * only what to do about it.
+ */
+
+const common = {
+  retry: '重试',
+  loading: '加载中…',
+  cancel: '取消',
+  signedOut: '未登录',
+  signedOutEn: 'Signed out',
+  signedIn: '已登录',
+  signedInEn: 'Signed in',
+  login: '登录',
+  loggingIn: '登录中…',
+  gate: '登录后可查看',
+  gateEn: 'Log in to see this. It is silent: one wx.login, no password.',
+  noName: '未设置昵称',
+  copied: '已复制',
+}
+
+const home = {
+  heading: '登录状态',
+  out: '本页不会自动登录，点击下方按钮即可静默登录。',
+  logout: '退出登录',
+  leaving: '正在退出…',
+  id: '用户 ID',
+  since: '注册时间',
+  server: '服务器',
+  serverEn: 'GET /api/hello',
+  latency: '往返耗时',
+  time: '服务器时间',
+  again: '再问一次',
+  asking: '请求中…',
+  address: '服务器地址',
+  addressEn: 'Base URL',
+  addressHint: '默认是 make run 启动的本机服务。真机需 https 域名，并登记为 request 合法域名。',
+  save: '保存地址',
+  saved: '已保存，新的请求将发往此地址',
+  badAddress: '地址应形如 https://api.example.com',
+}
+
+const profile = {
+  heading: '个人资料',
+  headingEn: 'PUT /api/me',
+  nickname: '昵称',
+  nicknamePlaceholder: '最多 32 个字',
+  avatar: '头像地址',
+  avatarPlaceholder: 'https://…',
+  save: '保存',
+  saving: '保存中…',
+  saved: '已保存',
+  nicknameLong: '昵称最多 32 个字',
+  avatarWrong: '头像地址须以 https:// 开头，最多 512 个字符',
+  account: '注销账号',
+  accountEn: 'Erase my account',
+  accountHint: '删除账号及其全部登录，无法恢复。',
+  erase: '注销账号',
+  erasing: '正在注销…',
+  eraseTitle: '确定注销账号？',
+  eraseText: '资料与全部设备上的登录会立即删除，无法恢复。',
+  eraseYes: '注销',
+}
+
+const devices = {
+  heading: '我的设备',
+  headingEn: 'GET /api/auth/sessions',
+  current: '本机',
+  seen: '最近使用',
+  opened: '登录于',
+  never: '尚未使用',
+  end: '退出',
+  ending: '退出中…',
+  alone: '没有其他设备登录',
+  aloneEn: 'Nobody else is signed in as you.',
+  others: '退出其他所有设备',
+  othersEnding: '正在退出…',
+  othersTitle: '退出其他所有设备？',
+  othersText: '除本机外，所有设备需要重新登录。',
+  othersYes: '全部退出',
+  tool: '微信开发者工具',
+  wechat: '微信',
+  unknown: '未知设备',
+}
+
+const encrypted = {
+  heading: '加密数据',
+  headingEn: 'POST /api/me/decrypt',
+  steps: [
+    { no: '1', zh: '微信用 session_key 加密', en: 'WeChat encrypts with session_key' },
+    { no: '2', zh: '小程序只转交密文', en: 'The phone passes the ciphertext on' },
+    { no: '3', zh: '服务器校验并解密', en: 'The server checks and decrypts' },
+  ],
+  source: '选择数据来源',
+  sourceEn: 'Where the data comes from',
+  sandbox: '沙盒示例数据',
+  phone: '微信手机号',
+  userInfo: '微信用户信息',
+  working: '解密中…',
+  why: '用于演示服务器端解密',
+  sourceHint: '沙盒仅在开发模式可用；手机号需要正式的 AppID。session_key 从不离开服务器。',
+  plain: '解密结果',
+  plainEn: 'What the server gave back',
+  empty: '还没有解密结果',
+  emptyEn: 'Choose a source above.',
+  sample: { phoneNumber: '13800138000', purePhoneNumber: '13800138000', countryCode: '86' },
+}
+
+const trouble = {
+  heading: '试一试',
+  headingEn: 'Make something go wrong',
+  last: '最近的错误',
+  lastEn: 'What went wrong, and why',
+  clear: '清空',
+  empty: '还没有出错',
+  emptyEn: 'Errors of all pages are listed here.',
+  symptom: '手机上的现象',
+  todo: '怎么办',
+  request: '请求编号',
+  copy: '复制诊断命令',
+  cases: [
+    { id: 'path', zh: '地址写错', en: 'wrong path' },
+    { id: 'token', zh: '伪造令牌', en: 'forged token' },
+    { id: 'domain', zh: '域名未登记', en: 'domain not listed' },
+    { id: 'timeout', zh: '请求超时', en: 'timeout' },
+    { id: 'refused', zh: '服务未启动', en: 'server not running' },
+  ],
+}
+
+/** What was being done when it went wrong, by the names that pages give to `run`. */
+const doing = {
+  load: '加载页面',
+  login: '登录',
+  logout: '退出登录',
+  hello: '请求服务器',
+  save: '保存资料',
+  erase: '注销账号',
+  end: '退出设备',
+  others: '退出其他设备',
+  sandbox: '解密沙盒数据',
+  phone: '解密手机号',
+  userInfo: '解密用户信息',
+  path: '试验：地址写错',
+  token: '试验：伪造令牌',
+  domain: '试验：域名未登记',
+  timeout: '试验：请求超时',
+  refused: '试验：服务未启动',
+}
+
+/** What to do, by the name of the error; for the developer who sees the demo. */
+/** @type {{ [error: string]: string }} */
+const advice = {
+  invalid_request: '对照 /docs 检查字段名、类型与长度。',
+  login_code_invalid: 'code 只能用一次、5 分钟内有效：每次登录都重新调用 wx.login。',
+  decrypt_failed: '先 wx.login，再让用户点击取得新的密文；确认 AppID 与服务器一致。',
+  token_missing: '该接口需要登录：不要传 auth: false。',
+  token_invalid: '确认令牌来自这台服务器、密钥未被移除；模块会自动重新登录。',
+  session_ended: '无需处理：模块会自动重新登录并重发请求。',
+  user_banned: '运行 flask users unban 解除封禁。',
+  development_only: '本机访问请用 127.0.0.1；手机调试在服务器设置 MYAPI_DEV_LAN=1。',
+  https_required: '把服务器地址改为 https:// 开头。',
+  not_found: '检查路径；所有接口都列在服务器的 /docs。',
+  method_not_allowed: '检查请求方法，/docs 中有说明。',
+  session_key_missing: '调用 login({ fresh: true }) 后再试。',
+  rate_limited: '稍等再试；限额见 MYAPI_RATE_LIMIT_*。',
+  internal_error: '用请求编号在服务器日志中查找原因。',
+  wechat_misconfigured: '检查服务器的 AppID 与 AppSecret。',
+  wechat_unavailable: '稍后重试；持续出现时运行 flask doctor。',
+  wechat_timeout: '稍后重试；检查服务器能否访问 api.weixin.qq.com。',
+  service_unavailable: '检查数据库；运行 flask doctor。',
+  signed_out: '已退出登录；再次点击“登录”即可。',
+  network: '确认 make run 正在运行、地址与端口正确、手机能访问该地址。',
+  timeout: '检查网络与服务器负载；需要更久时传入 timeout。',
+  interrupted: '回到前台后重试。',
+  domain_not_listed: '在小程序后台登记该 https 域名；工具内可勾选“不校验合法域名”。',
+  bad_url: '检查服务器地址：https:// 加域名，不含空格。',
+  tls: '检查证书：完整证书链、域名一致、未过期。',
+  bad_answer: '地址后面可能不是 myapi：检查 Nginx 与服务器地址。',
+  no_encrypted_data: '用户未授权，或该 AppID 没有此权限：改用沙盒数据。',
+}
+
+module.exports = { common, home, profile, devices, encrypted, trouble, doing, advice }
