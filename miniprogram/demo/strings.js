@@ -52,6 +52,7 @@ const profile = {
   saved: '已保存',
   nicknameLong: '昵称最多 32 个字',
   avatarWrong: '头像地址须以 https:// 开头，最多 512 个字符',
+  since: '注册于',
   account: '注销账号',
   accountEn: 'Erase my account',
   accountHint: '删除账号及其全部登录，无法恢复。',
@@ -84,7 +85,7 @@ const devices = {
 }
 
 const encrypted = {
-  heading: '加密数据',
+  heading: '如何解密',
   headingEn: 'POST /api/me/decrypt',
   steps: [
     { no: '1', zh: '微信用 session_key 加密', en: 'WeChat encrypts with session_key' },
@@ -119,11 +120,12 @@ const trouble = {
   request: '请求编号',
   copy: '复制诊断命令',
   cases: [
-    { id: 'path', zh: '地址写错', en: 'wrong path' },
+    { id: 'path', zh: '路径写错', en: 'wrong path' },
+    { id: 'body', zh: '参数缺失', en: 'no body' },
     { id: 'token', zh: '伪造令牌', en: 'forged token' },
-    { id: 'domain', zh: '域名未登记', en: 'domain not listed' },
+    { id: 'domain', zh: '域名未登记', en: 'not listed' },
     { id: 'timeout', zh: '请求超时', en: 'timeout' },
-    { id: 'refused', zh: '服务未启动', en: 'server not running' },
+    { id: 'refused', zh: '服务未启动', en: 'not running' },
   ],
 }
 
@@ -140,7 +142,8 @@ const doing = {
   sandbox: '解密沙盒数据',
   phone: '解密手机号',
   userInfo: '解密用户信息',
-  path: '试验：地址写错',
+  path: '试验：路径写错',
+  body: '试验：参数缺失',
   token: '试验：伪造令牌',
   domain: '试验：域名未登记',
   timeout: '试验：请求超时',

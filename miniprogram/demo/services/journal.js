@@ -50,8 +50,10 @@ function note(what, error) {
 
 /** @param {import('../myapi/errors').ApiError} error */
 function factsOf({ status, code, errno }) {
-  const facts = [status ? `HTTP ${status}` : '无响应', `code ${code}`]
-  return errno ? [...facts, `errno ${errno}`] : facts
+  const facts = [`code ${code}`]
+  if (status) facts.unshift(`HTTP ${status}`)
+  if (errno) facts.unshift(`errno ${errno}`)
+  return facts
 }
 
 const all = () => entries

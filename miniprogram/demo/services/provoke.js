@@ -10,6 +10,7 @@ const ONCE = { auth: false, idempotent: false }
 /** @type {{ [id: string]: () => Promise<any> }} */
 const CASES = {
   path: () => api().get('/api/no-such-path', undefined, ONCE),
+  body: () => api().post('/api/auth/login', {}, ONCE),
   token: () => stranger(baseUrl(), 'Bearer forged').get('/api/me', undefined, ONCE),
   domain: () => stranger('https://not-listed.example.com').get('/api/hello', undefined, ONCE),
   timeout: () => api().get('/api/hello', undefined, { ...ONCE, timeout: 1 }),

@@ -22,13 +22,26 @@ function fromUserInfo() {
   })
 }
 
-/** @param {{ [name: string]: any }} plain */
-function factsOf(plain) {
-  return Object.keys(plain).map(name => {
-    const value = plain[name]
-    return { name, value: typeof value === 'object' ? JSON.stringify(value) : String(value) }
+/**
+ * The fields of an object, those of objects in it by names such as watermark.appid.
+ * @param {{ [name: string]: any }} plain
+ * @param {string} [before]
+ * @returns {{ name: string, value: string }[]}
+ */
+function factsOf(plain, before = '') {
+  /** @type {{ name: string, value: string }[]} */
+  const facts = []
+  Object.keys(plain).forEach(key => {
+    const name = before + key
+    const value = plain[key]
+    if (isObject(value)) facts.push(...factsOf(value, `${name}.`))
+    else facts.push({ name, value: String(value) })
   })
+  return facts
 }
+
+/** @param {any} value */
+const isObject = value => typeof value === 'object' && value !== null
 
 /**
  * @param {import('../../shared/page').Page} page

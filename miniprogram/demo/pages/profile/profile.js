@@ -14,7 +14,6 @@ function draft(nickname, avatar) {
     count: `${lengthOf(nickname)} / ${NICKNAME_LENGTH}`,
     nicknameWrong: !isNickname(nickname),
     avatarWrong: !isAvatar(avatar),
-    initial: Array.from(nickname)[0] || '?',
   }
 }
 
@@ -23,6 +22,7 @@ function shownOf(user) {
   return {
     ...draft(user.nickname || '', user.avatar_url || ''),
     user,
+    initial: Array.from(user.nickname || '?')[0],
     since: moment(user.created_at),
     dirty: false,
   }
@@ -31,10 +31,12 @@ function shownOf(user) {
 definePage({
   texts,
   needsLogin: true,
-  data: { ...draft('', ''), user: null, since: '', dirty: false, saved: false },
+  data: { ...draft('', ''), user: null, initial: '', since: '', dirty: false, saved: false },
   async load(page) {
     const user = await account.api().me()
-    return page.data.dirty ? { user } : shownOf(user) // what is being written is not lost
+    const { nickname, avatar, dirty } = page.data
+    // what is being written is not lost
+    return dirty ? { ...shownOf(user), ...draft(nickname, avatar), dirty } : shownOf(user)
   },
   actions: {
     onNickname(event) {
