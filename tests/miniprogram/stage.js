@@ -122,6 +122,7 @@ class App {
     this.asked = [] // what wx.showModal and its kin were given, by name
     this.answer = true // to wx.showModal
     this.running = 0
+    this._waiting = []
     Object.assign(global.wx, this._wx(), wx)
     for (const file of Object.keys(require.cache)) {
       if (file.startsWith(DEMO + path.sep)) delete require.cache[file]
@@ -147,6 +148,12 @@ class App {
   async signIn() {
     await this.module('services/account').login()
     return this
+  }
+
+  /** Fail the calls that the server held. */
+  release() {
+    this.server.held.clear()
+    this._waiting.splice(0).forEach(fail => fail(failure(600004, 'released')))
   }
 
   _wx() {
@@ -175,7 +182,10 @@ class App {
   _request({ method, url, data: body, header, timeout, success, fail }) {
     const late = timeout === 1 ? failure(5, 'timeout') : null
     const said = late || this.server.say(method, url, body, header.Authorization)
-    if (!said) return { abort: () => {} }
+    if (!said) {
+      this._waiting.push(fail)
+      return { abort: () => {} }
+    }
     this.running += 1
     setImmediate(() => {
       this.running -= 1
@@ -237,4 +247,4 @@ class Page {
   }
 }
 
-module.exports = { App, BASE, DEMO, Server, data, failure, refusal, reply, session, tools }
+module.exports = { App, BASE, DEMO, Server, refusal, session, tools }
