@@ -6,9 +6,11 @@ COVERAGE ?= 95
 ARGS =
 
 BIN = .venv/bin
+TSC = miniprogram/node_modules/typescript
 PIP = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 
-.PHONY: help run test install-test lint types format coverage lock clean venv runtime tools
+.PHONY: help run test install-test lint types format coverage lock clean miniprogram-tools \
+	venv runtime tools
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -32,8 +34,12 @@ lint: tools types  ## check style, types and import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-logo
 
-types: tools  ## check types alone
+types: tools  ## check types alone, those of the client where its tools are installed
 	$(BIN)/mypy
+	@[ ! -d $(TSC) ] || { echo 'node $(TSC)'; node $(TSC)/bin/tsc -p miniprogram/tsconfig.json; }
+
+miniprogram-tools:  ## install what checks the types of the client (Node.js and npm)
+	cd miniprogram && npm ci --no-audit --no-fund
 
 format: tools  ## rewrite what ruff can put right
 	$(BIN)/ruff check --fix .
@@ -53,7 +59,7 @@ lock: venv  ## pin what pyproject.toml asks for, as in: make lock ARGS=--upgrade
 
 clean:  ## remove .venv, caches and reports; never instance/, where the data is
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
-	rm -rf .coverage .coverage.* htmlcov
+	rm -rf .coverage .coverage.* htmlcov miniprogram/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---- .venv: whole, or made anew ----

@@ -24,7 +24,7 @@ if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
 
 from prometheus_client import multiprocess
 
-from myapi import logs
+from myapi import cores, logs
 from myapi.settings import Settings, SettingsError
 
 try:
@@ -71,6 +71,16 @@ def on_starting(server: Any) -> None:  # noqa: ANN401
 def when_ready(server: object) -> None:
     """Let the workers share the memory of what is imported by now."""
     gc.freeze()
+
+
+def pre_fork(server: Any, worker: Any) -> None:  # noqa: ANN401
+    """Decide in the master, which knows what the others hold; a killed one's core is free again."""
+    if settings.pin_workers:
+        worker.core = cores.choose(getattr(w, "core", None) for w in server.WORKERS.values())
+
+
+def post_fork(server: object, worker: object) -> None:
+    cores.stay_on(getattr(worker, "core", None))
 
 
 def child_exit(server: object, worker: object) -> None:

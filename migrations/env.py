@@ -1,4 +1,8 @@
-"""Runs the migrations on the database of the settings (`flask db upgrade`)."""
+"""Runs the migrations on the database of the settings (`flask db upgrade`).
+
+Or on another one, where the caller puts its engine into the attributes of the configuration
+(`flask db copy`).
+"""
 
 import logging
 from contextlib import contextmanager
@@ -15,7 +19,8 @@ log.setLevel(logging.INFO)
 
 
 def run() -> None:
-    with db.engine.connect() as connection, _without_cascades(connection):
+    engine = context.config.attributes.get("engine") or db.engine
+    with engine.connect() as connection, _without_cascades(connection):
         context.configure(
             connection=connection,
             target_metadata=Base.metadata,

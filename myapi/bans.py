@@ -8,6 +8,7 @@ import logging
 import secrets
 
 from sqlalchemy import delete, exists, select
+from sqlalchemy.dialects import mysql, sqlite
 
 from myapi.clock import now
 from myapi.database import Transaction, changed
@@ -55,10 +56,18 @@ def _key(tx: Transaction) -> str | None:
 
 
 def _new_key(tx: Transaction) -> str:
+    """Make the key, unless another transaction does so at this moment: then theirs stands."""
     key = secrets.token_hex(32)
-    tx.merge(DataKey(name=KEY_NAME, sealed=keyring().seal(key), created_at=now()))
-    tx.flush()
-    return key
+    values = {"name": KEY_NAME, "sealed": keyring().seal(key), "created_at": now()}
+    if tx.get(DataKey, KEY_NAME) is not None:  # one that no secret key opens any more
+        tx.merge(DataKey(**values))
+        tx.flush()
+        return key
+    if tx.get_bind().dialect.name == "sqlite":
+        tx.execute(sqlite.insert(DataKey).values(values).on_conflict_do_nothing())
+    else:
+        tx.execute(mysql.insert(DataKey).values(values).on_duplicate_key_update(name=KEY_NAME))
+    return _key(tx) or key
 
 
 def _digest(key: str, appid: str, openid: str) -> bytes:

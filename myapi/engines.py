@@ -15,15 +15,16 @@ from typing import Any, NamedTuple
 
 import sqlalchemy.exc
 from flask import Flask
-from sqlalchemy import Connection, Engine, ExceptionContext, event
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
 from sqlalchemy.engine import make_url
 
 from myapi import extensions
 from myapi.extensions import db, migrate
 from myapi.pulse import Pulse
-from myapi.settings import ROOT, Settings
+from myapi.settings import ROOT
 
 READER, WRITER = "reader", "writer"
+AUTOCOMMIT = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
 LOCK_WAIT = 1  # s for a row's lock on MySQL
 PASSING = re.compile("locked|full")  # SQLite's words for what says nothing against a connection
 PING_AFTER = 1.0  # seconds idle; under load no connection pays a round trip for it
@@ -44,9 +45,11 @@ COMMAND = Patience(place=10, busy=60, connect=10, read=3600)
 
 def init_app(app: Flask, patience: Patience) -> None:
     settings = extensions.settings()
-    options = _engine_options(settings, patience)
-    reader = options | {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
-    places = options["pool_size"]
+    # As many may read, and as many write, at once. It leaves a third of the threads for other
+    # calls; more than ten would wait for the interpreter, and MySQL for their connecting.
+    places = max(2, min(10, settings.threads // 3))
+    options = _engine_options(settings.database_url, places, patience)
+    reader = options | AUTOCOMMIT
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
     app.config["SQLALCHEMY_BINDS"] = {READER: {"url": settings.database_url, **reader}}
@@ -58,17 +61,27 @@ def init_app(app: Flask, patience: Patience) -> None:
         _prepare(engine, writes=engine is db.engine)
 
 
-def _engine_options(settings: Settings, patience: Patience) -> dict[str, Any]:
+def apart(url: str) -> Engine:
+    """Open a database beside the app's own, for one thread that says itself what it begins.
+
+    SQLite's journal is left as it is: it may be somebody else's file that is only looked at.
+    """
+    engine = create_engine(url, **_engine_options(url, 2, COMMAND) | AUTOCOMMIT)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "do_connect", _make_private)
+        event.listen(engine, "connect", _set_manners)
+    return engine
+
+
+def _engine_options(url: str, places: int, patience: Patience) -> dict[str, Any]:
     options: dict[str, Any] = {
-        # As many may read, and as many write, at once. It leaves a third of the threads for other
-        # calls; more than ten would wait for the interpreter, and MySQL for their connecting.
-        "pool_size": max(2, min(10, settings.threads // 3)),
+        "pool_size": places,
         "max_overflow": 0,
         "pool_timeout": 1,
         "pool_use_lifo": True,  # the connection used last has the warmest cache
         "hide_parameters": True,  # digests, sealed keys and openids stay out of error texts
     }
-    if make_url(settings.database_url).get_backend_name() == "sqlite":
+    if make_url(url).get_backend_name() == "sqlite":
         return options | {"connect_args": {"timeout": patience.busy}}
     connect_args = {
         "connect_timeout": patience.connect,
@@ -105,14 +118,17 @@ def _make_private(_dialect: object, _record: object, args: Any, _options: object
 
 
 def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # or a change of the journal would begin a transaction
+    if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+        connection.execute("PRAGMA journal_mode = WAL")
+    _set_manners(connection, _record)
+
+
+def _set_manners(connection: sqlite3.Connection, _record: object) -> None:
     """FULL, since with NORMAL a power cut can undo an acknowledged revocation."""
     connection.isolation_level = None  # we say BEGIN ourselves
-    cursor = connection.cursor()
-    if cursor.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-        cursor.execute("PRAGMA journal_mode = WAL")
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.close()
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
 
 
 def _reopen(context: ExceptionContext) -> None:

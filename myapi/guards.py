@@ -10,7 +10,7 @@ Everything else needs a live session, and finds it in `caller()`.
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from flask import Flask, current_app, request
+from flask import Flask, Request, current_app, request
 
 from myapi import peers, sessions
 from myapi.errors import ApiError
@@ -51,11 +51,12 @@ def init_app(app: Flask) -> None:
 
 def _guard() -> None:
     """Let a request in, or raise; a body too large is refused before anyone reads it."""
-    if request.environ.get("CONTENT_LENGTH") and _is_too_large(request.content_length):
+    call: Request = request._get_current_object()  # type: ignore[attr-defined]  # looked up once
+    if call.environ.get("CONTENT_LENGTH") and _is_too_large(call.content_length):
         raise ApiError("payload_too_large")
-    if request.endpoint is None:  # no such path or method: the router's error says it
+    if call.endpoint is None:  # no such path or method: the router's error says it
         return
-    view = current_app.view_functions[request.endpoint]
+    view = current_app.view_functions[call.endpoint]
     getattr(view, "guard", _admit_session)()
 
 

@@ -1,6 +1,7 @@
 """From a `wx.login` code to a session; the phone may well send one twice."""
 
 import secrets
+import threading
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from sqlalchemy import ColumnElement, select, update
 from myapi import audit, sessions, users
 from myapi.clock import now
 from myapi.database import Transaction, changed, reading, transaction
+from myapi.errors import ApiError
 from myapi.extensions import keyring, tokens, wechat
 from myapi.models import Session, User
 from myapi.wechat import CodeUsed, Login
@@ -18,6 +20,9 @@ from myapi.wechat import CodeUsed, Login
 RESEND_WINDOW = timedelta(seconds=30)  # how old a login may be that a resent one takes over
 RESEND_WAIT = 2.0  # s to wait for the first of two requests to finish
 RESEND_POLL = 0.1
+RESEND_PLACES = 8  # threads that may wait so, per process
+
+_resent = threading.BoundedSemaphore(RESEND_PLACES)
 
 
 class Opened(NamedTuple):
@@ -31,19 +36,17 @@ class Opened(NamedTuple):
 def open_session(code: str, ip: str, user_agent: str) -> Opened:
     """Turn a `wx.login` code into a user and a session.
 
-    No transaction is open while WeChat is asked. A place among those who may wait for WeChat
-    is held throughout, so that slow days there leave threads for everything else here.
+    No transaction is open while WeChat is asked.
     Raises `ApiError` for a ban and `WeChatError` for all that WeChat says or fails to say.
     """
     digests = keyring().code_digests(code)
-    with wechat().slot():
-        try:
-            login = wechat().code_to_session(code)
-        except CodeUsed:
-            opened = _wait_for_resent(digests)
-            if opened is None:
-                raise
-            return opened
+    try:
+        login = wechat().code_to_session(code)
+    except CodeUsed:
+        opened = _wait_for_resent(digests)
+        if opened is None:
+            raise
+        return opened
     return _start(login, now(), digests[0], ip, user_agent)
 
 
@@ -81,11 +84,17 @@ def _wait_for_resent(digests: list[bytes]) -> Opened | None:
     on its way. A session that has been used has a token that arrived: it is left alone, and a
     stolen code is worth nothing.
     """
-    deadline = time.monotonic() + RESEND_WAIT
-    while True:
-        if (opened := _take_over(digests)) or time.monotonic() > deadline:
-            return opened
-        time.sleep(RESEND_POLL)
+    # Codes that were used cost an attacker nothing: past a few, nobody waits for one.
+    patient = _resent.acquire(blocking=False)
+    deadline = time.monotonic() + (RESEND_WAIT if patient else 0)
+    try:
+        while True:
+            if (opened := _take_over(digests)) or time.monotonic() >= deadline:
+                return opened
+            time.sleep(RESEND_POLL)
+    finally:
+        if patient:
+            _resent.release()
 
 
 def _take_over(digests: list[bytes]) -> Opened | None:
@@ -95,8 +104,20 @@ def _take_over(digests: list[bytes]) -> Opened | None:
         Session.last_seen_at.is_(None),
         Session.ended_at.is_(None),
     )
+    banned_since = (
+        Session.code_digest.in_(digests),
+        Session.created_at > now() - RESEND_WINDOW,
+        User.banned_at.is_not(None),
+    )
     with reading() as connection:
         found = connection.execute(select(Session.id).where(*unused)).scalar()
+        if (
+            found is None
+            and connection.execute(
+                select(User.id).join_from(Session, User).where(*banned_since)
+            ).first()
+        ):
+            raise ApiError("user_banned", reason="resent login")
     return None if found is None else _replace_token(found, unused)
 
 

@@ -4,6 +4,7 @@ With several processes each writes files of its own into PROMETHEUS_MULTIPROC_DI
 `gunicorn.conf.py` sets before this is imported.
 """
 
+import functools
 import os
 
 from prometheus_client import REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
@@ -25,8 +26,14 @@ WECHAT_SECONDS = Histogram(
 
 
 def note_request(method: str, route: str, status: int, seconds: float) -> None:
-    REQUESTS.labels(method, route, status).inc()
-    SECONDS.labels(route).observe(seconds)
+    requests, durations = _of_route(method, route, status)
+    requests.inc()
+    durations.observe(seconds)
+
+
+@functools.cache  # there are few of them, and finding one costs more than counting
+def _of_route(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    return REQUESTS.labels(method, route, status), SECONDS.labels(route)
 
 
 def note_wechat_call(outcome: str, seconds: float) -> None:

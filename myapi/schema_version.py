@@ -33,6 +33,16 @@ def is_current() -> bool:
     return bool(found == _revisions()[0])
 
 
+def newest() -> str:
+    """Return the revision that this code is written for."""
+    return _revisions()[0]
+
+
+def is_known(revision: str) -> bool:
+    """Whether this code has a migration of that name."""
+    return revision in _revisions()
+
+
 @functools.cache
 def _revisions() -> tuple[str, ...]:
     """Return the revisions that this code knows, the newest first."""

@@ -242,7 +242,7 @@ class MariaDB(Server):
         (self.folder / "my.cnf").write_text(f"[mariadbd]\n{lines}")
         (self.folder / "init.sql").write_text(
             f"CREATE USER IF NOT EXISTS '{self.user}'@'%' IDENTIFIED BY '{self.password}';\n"
-            f"GRANT ALL ON *.* TO '{self.user}'@'%';\n"
+            f"GRANT ALL ON *.* TO '{self.user}'@'%' WITH GRANT OPTION;\n"
         )
         self._run(
             [

@@ -1,13 +1,17 @@
 """What `deploy/myapi` looks at before it acts: the machine, the name, the user's certificate."""
 
+import http.server
 import ipaddress
+import socketserver
 import subprocess
 import sys
+import threading
+import time
 import zipfile
 
 import pytest
 
-from deploy.lib import certificate, preflight, releases, steps
+from deploy.lib import certificate, firewall, local_servers, preflight, releases
 from myapi.settings import ROOT
 from tests.certificates import Issued
 
@@ -48,8 +52,159 @@ def test_a_port_that_another_program_has_is_named():
 
 
 def test_ssh_is_found_on_its_true_port():
-    assert steps.ssh_ports(LISTENING) == ["2222"]
-    assert steps.ssh_ports("") == ["22"]
+    assert firewall.ssh_ports(LISTENING) == ["2222"]
+    assert firewall.ssh_ports("") == ["22"]
+
+
+def test_ssh_is_found_where_systemd_listens_for_it():
+    listen = "Listen=0.0.0.0:2200 (Stream)\nListen=[::]:2200 (Stream)\nActiveState=active\n"
+    assert firewall.ssh_ports("", listen) == ["2200"]
+
+
+def test_who_is_connected_over_ssh_is_seen_whatever_the_address():
+    established = """\
+0 0 10.0.0.5:2222 198.51.100.7:50022
+0 0 [::ffff:10.0.0.5]:2222 [::ffff:198.51.100.8]:50023
+0 0 [2400::5]:2222 [2400::77]:4000
+0 0 10.0.0.5:443 203.0.113.1:40000
+"""
+    peers = {str(peer) for peer in firewall.ssh_peers(established, ["2222"])}
+    assert peers == {"198.51.100.7", "198.51.100.8", "2400::77"}
+
+
+@pytest.mark.parametrize(
+    ("named", "problem"),
+    [
+        ([], ""),
+        (["198.51.100.0/24"], ""),
+        (["203.0.113.9"], "lock you out"),
+        (["everyone"], "is no IP address"),
+    ],
+)
+def test_nobody_is_locked_out_of_the_connection_that_is_in_use(monkeypatch, named, problem):
+    said = 'LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:(("sshd",pid=1,fd=3))\n'
+    monkeypatch.setattr(
+        firewall,
+        "ask",
+        lambda *command: subprocess.CompletedProcess(
+            command, 0, "0 0 10.0.0.5:22 198.51.100.7:50022\n" if "-Htn" in command else said, ""
+        ),
+    )
+    assert problem in "".join(firewall.problems(named))
+
+
+@pytest.mark.parametrize(
+    ("url", "wanted"),
+    [
+        ("sqlite:////var/lib/myapi/myapi.db", []),
+        ("mysql+pymysql://a:b@127.0.0.1/c", ["mariadb-server"]),
+        ("mysql+pymysql://a:b@localhost:3307/c?charset=utf8mb4", ["mariadb-server"]),
+        ("mysql+pymysql://a:b@db.example.com/c", ["mariadb-client"]),
+    ],
+)
+def test_a_database_server_is_installed_only_for_a_url_of_this_machine(monkeypatch, url, wanted):
+    monkeypatch.setattr(local_servers, "PATH", "/nowhere")
+    assert local_servers.packages(url, "memory://") == wanted
+
+
+@pytest.mark.parametrize(
+    ("url", "wanted"),
+    [
+        ("memory://", []),
+        ("redis://127.0.0.1:6379/0", ["redis-server"]),
+        ("redis://:pw@cache.example.com:6379/0", []),
+        ("rediss://localhost/0", []),  # TLS: somebody's own
+    ],
+)
+def test_redis_is_installed_only_for_a_url_of_this_machine(monkeypatch, url, wanted):
+    monkeypatch.setattr(local_servers, "PATH", "/nowhere")
+    assert local_servers.packages("sqlite:///x", url) == wanted
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql://a:b@c/d", "mysql+pymysql://127.0.0.1/c", "mysql+pymysql://a:b@c", "x"]
+)
+def test_a_database_url_that_cannot_be_is_refused_without_being_shown(url):
+    (problem,) = local_servers.problems(url, None)
+    assert "--database-url has to be" in problem
+    assert url not in problem
+
+
+def test_names_that_would_have_to_be_quoted_are_refused_where_we_make_them():
+    url = "mysql+pymysql://a:b@{}/it`s"
+    assert len(list(local_servers.problems(url.format("127.0.0.1"), None))) == 1
+    assert list(local_servers.problems(url.format("db.example.com"), None)) == []
+
+
+def test_a_load_balancer_is_named_as_a_network():
+    assert list(preflight.networks(["10.0.0.0/8", "2400::/32"])) == []
+    assert len(list(preflight.networks(["10.0.0.1/8", "the-lb"]))) == 2
+
+
+# ---- whether a release answers ----
+
+
+@pytest.fixture
+def release_at(tmp_path):
+    """Serve on a Unix socket what a function of the path says: (status, body)."""
+    path = tmp_path / "http.sock"
+    servers = []
+
+    def serve(answer):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                status, body = answer(self.path)
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def address_string(self):
+                return "unix"
+
+            def log_message(self, *_args):
+                pass
+
+        server = socketserver.ThreadingUnixStreamServer(str(path), Handler)
+        threading.Thread(target=server.serve_forever, args=(0.05,)).start()
+        servers.append(server)
+        return path
+
+    yield serve
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+WELL = (200, b'{"code": 0}')
+
+
+def test_a_release_is_well_when_all_probes_are(release_at):
+    assert releases.healthy(release_at(lambda _path: WELL))
+
+
+def test_one_probe_that_fails_is_enough(release_at):
+    path = release_at(lambda path: (503, b"{}") if path == "/readyz" else WELL)
+    assert not releases.healthy(path)
+
+
+@pytest.mark.parametrize("wrong", [(500, b"{}"), (200, b"<html>"), (200, b"[]")])
+def test_wrong_answers_are_believed_before_the_patience_ends(release_at, wrong):
+    path = release_at(lambda _path: wrong)
+    started = time.monotonic()
+    assert not releases.healthy(path, patience=60)
+    assert time.monotonic() - started < 30
+
+
+def test_silence_is_given_time(release_at, tmp_path):
+    def later():
+        time.sleep(0.5)
+        release_at(lambda _path: WELL)
+
+    thread = threading.Thread(target=later)
+    thread.start()
+    assert releases.healthy(tmp_path / "http.sock", patience=30)
+    thread.join()
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from deploy.lib import nginx, paths, steps
-from deploy.lib.cli import TIMERS
+from deploy.lib import nginx, paths, units
+from deploy.lib.units import TIMERS
 from tests.requirements import need
 
-UNITS = steps.unit_files()
+UNITS = units.files()
 SERVICES = [unit.name.replace("@", "@x") for unit in UNITS if unit.suffix == ".service"]
 
 
@@ -29,9 +29,9 @@ def root(tmp_path):
     folder.mkdir(parents=True)
     for unit in UNITS:
         shutil.copy(unit, folder)
-        for name in steps.drop_ins(unit):
+        for name in units.drop_ins(unit):
             (folder / f"{unit.name}.d").mkdir(exist_ok=True)
-            shutil.copy(steps.HERE / "systemd" / name, folder / f"{unit.name}.d")
+            shutil.copy(units.SOURCE / name, folder / f"{unit.name}.d")
     return tmp_path
 
 
@@ -64,7 +64,7 @@ def test_systemd_understands_each_unit(root, unit):
 
 
 def test_nginx_and_systemd_mean_the_same_socket():
-    unit = (steps.HERE / "systemd/myapi.socket").read_text()
+    unit = (units.SOURCE / "myapi.socket").read_text()
     assert f"ListenStream={paths.SOCKET}" in unit
     assert nginx.Site("x", (1, 22, 1)).socket == str(paths.SOCKET)
 

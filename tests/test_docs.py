@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+import shlex
 import textwrap
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -9,23 +10,37 @@ from urllib.parse import urlsplit
 import click
 import pytest
 from flask.cli import FlaskGroup, ScriptInfo
+from prometheus_client import REGISTRY as REGISTRY_OF_METRICS
 
+from deploy.lib import paths, units
+from deploy.lib.cli import _parser as deploy_parser
 from myapi import create_app
 from myapi.errors import REGISTRY
 from myapi.settings import Settings, variable, variables
 
 ROOT = Path(__file__).parent.parent
 ENGLISH, CHINESE = "README.md", "README.zh-CN.md"
+PAIRS = [
+    (ENGLISH, CHINESE),
+    ("docs/operations.md", "docs/operations.zh-CN.md"),
+    (f"miniprogram/{ENGLISH}", f"miniprogram/{CHINESE}"),
+]
+in_both_languages = pytest.mark.parametrize(("english", "chinese"), PAIRS)
 MARKDOWN = sorted(
-    str(path.relative_to(ROOT)) for path in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    str(path.relative_to(ROOT))
+    for path in [
+        *ROOT.glob("*.md"),
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "miniprogram").glob("*.md"),
+    ]
 )
 
 #: What the READMEs list. What a team adds of its own it lists where it likes.
 BLUEPRINTS = {"hello", "auth", "me", "health", "docs", "sandbox"}
-COMMANDS = ("users", "sessions", "secrets", "stats", "backup", "wechat")
+COMMANDS = ("users", "sessions", "secrets", "stats", "backup", "restore", "wechat")
 
 #: Hosts that a document may name, and what ends in them. No package registry is among them.
-HOSTS = ("127.0.0.1", "localhost", "example.com", "weixin.qq.com", "semver.org")
+HOSTS = ("127.0.0.1", "192.168.1.5", "localhost", "example.com", "weixin.qq.com", "semver.org")
 A_PERSONS_FOLDER = re.compile(r"(?<![\w.])/(?:root|home|Users|tmp|work)/\S|[A-Z]:\\Users")
 
 
@@ -108,19 +123,22 @@ def test_every_option_of_a_command_in_a_readme_exists(readme, development):
         assert set(re.findall(r"--[a-z-]+", line)) <= known, line
 
 
-def test_both_readmes_have_the_same_outline():
-    assert [level for level, _ in headings(ENGLISH)] == [level for level, _ in headings(CHINESE)]
+@in_both_languages
+def test_both_languages_have_the_same_outline(english, chinese):
+    assert [level for level, _ in headings(english)] == [level for level, _ in headings(chinese)]
 
 
-def test_both_readmes_have_the_same_code_but_for_comments():
-    assert [uncommented(block) for block in blocks(ENGLISH)] == [
-        uncommented(block) for block in blocks(CHINESE)
+@in_both_languages
+def test_both_languages_have_the_same_code_but_for_comments(english, chinese):
+    assert [uncommented(block) for block in blocks(english)] == [
+        uncommented(block) for block in blocks(chinese)
     ]
 
 
-def test_both_readmes_have_the_same_tables():
+@in_both_languages
+def test_both_languages_have_the_same_tables(english, chinese):
     """Row by row, the same words in code type in the first column."""
-    assert first_cells(ENGLISH) == first_cells(CHINESE)
+    assert first_cells(english) == first_cells(chinese)
 
 
 def test_the_example_of_an_endpoint_works_as_it_stands(readme, app, client, sign_in):
@@ -134,6 +152,41 @@ def test_the_example_of_an_endpoint_works_as_it_stands(readme, app, client, sign
     app.register_blueprint(endpoint["bp"], name="example")
     exec(test, check)
     check["test_a_note_is_its_authors"](client, sign_in)
+
+
+# ---- the operations guide ----
+
+
+@pytest.mark.parametrize("name", PAIRS[1])
+def test_the_operations_guide_names_no_command_or_option_that_is_none(name, development):
+    commands = commands_in(read(name))
+    assert len(commands) > 15
+    for tool, words in commands:
+        if words == ["up"]:  # its name alone
+            continue
+        if tool == "deploy/myapi":
+            deploy_parser().parse_args(words)
+        else:
+            known = {o for p in command_named(development, " ".join(words)).params for o in p.opts}
+            assert {word for word in words if word.startswith("-")} <= known, words
+
+
+@pytest.mark.parametrize("name", PAIRS[1])
+def test_the_operations_guide_names_metrics_units_and_files_that_there_are(name, development):
+    text = read(name)
+    described = {family.name: family.type for family in REGISTRY_OF_METRICS.collect()}
+    for metric in set(re.findall(r"\bmyapi_[a-z_]+", text)):
+        name, _, end = metric.rpartition("_")
+        kinds = {"total": "counter", "bucket": "histogram", "count": "histogram"}
+        assert described.get(name) == kinds[end], metric
+    known = {unit.name for unit in units.files()}
+    assert (
+        set(re.findall(r"\bmyapi-\w+\.(?:timer|service)|\bmyapi\.(?:socket|service)", text))
+        <= known
+    )
+    for file in set(re.findall(r"/etc/myapi/secrets/(\w+)", text)):
+        assert variable(file) in variables(), file
+    assert str(paths.SOCKET) in text
 
 
 # ---- .env.example ----
@@ -278,14 +331,26 @@ def has_a_default(field):
 
 def command_named(app, text):
     group = FlaskGroup(create_app=lambda: app)
-    context = click.Context(group, obj=ScriptInfo(create_app=lambda: app))
     command = group
-    for word in text.split():
-        if not isinstance(command, click.Group):
-            break
-        command = command.get_command(context, word)
-        assert command is not None, text
+    # Left, the context takes the one of the app away, which a test after this one would see.
+    with click.Context(group, obj=ScriptInfo(create_app=lambda: app)) as context:
+        for word in text.split():
+            if not isinstance(command, click.Group):
+                break
+            command = command.get_command(context, word)
+            assert command is not None, text
     return command
+
+
+def commands_in(text):
+    """Find what a text in code type has an operator type, as (tool, words)."""
+    typed = [code for _, language, code in FENCED.findall(text) if language == "sh"]
+    typed += re.findall(r"`([^`\n]+)`", without_code(text))
+    joined = "\n".join(typed).replace("\\\n", " ")
+    found = re.findall(
+        r"(?:^|\s)(deploy/myapi|(?<=sudo )myapi|flask) ([a-z][^|\n]*)", joined, re.MULTILINE
+    )
+    return [(tool, shlex.split(words)) for tool, words in found]
 
 
 def direct_dependencies():

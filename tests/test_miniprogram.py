@@ -90,6 +90,10 @@ def test_the_client_keeps_them_against_a_server_that_may_do_anything():
     run_tests("fuzz")
 
 
+def test_the_client_bears_broken_connections_and_nonsense():
+    run_tests("broken")
+
+
 # ---- against the real service ----
 
 
@@ -191,9 +195,11 @@ def operator(operator):
     with ThreadingHTTPServer((HOST, 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://{HOST}:{server.server_port}"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://{HOST}:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 class Behind(Service):
@@ -287,6 +293,12 @@ def test_every_call_of_the_client_is_one_that_the_server_describes(client, api):
         assert set(call["takes"]) == fields(api, body_of(operation)), call
         data = fields(api, data_of(operation))
         assert set(call["gives"]) <= data, call
+
+
+def test_an_error_has_the_fields_that_the_client_reads(api):
+    error = api["components"]["schemas"]["Error"]
+    assert fields(api, error) == {"code", "error", "msg", "request_id"}
+    assert api["x-myapi-errors"].keys() == REGISTRY.keys()
 
 
 def test_the_client_calls_nothing_else():
@@ -424,3 +436,47 @@ def test_no_registry_is_named_and_every_tool_is_pinned():
     assert all(re.fullmatch(r"[\d.]+", version) for version in package["devDependencies"].values())
     for file in ("package.json", "package-lock.json", ".npmrc"):
         assert not re.search(r"https?:|registry\.", (folder / file).read_text())
+
+
+# ---- what the documents say ----
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_the_documents_name_every_error_of_the_client(client, name):
+    text = (ROOT / "miniprogram" / name).read_text("utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \| ([\d, 、]*)\|", text, re.MULTILINE)
+    assert {error: int(code) for error, code, _ in rows} == {
+        error: kind["code"] for error, kind in client["errors"].items() if not kind["status"]
+    }
+    named = {errno: error for error, _, cell in rows for errno in re.findall(r"\d+", cell)}
+    of_phone = {errno: told["error"] for errno, told in client["errnos"].items()}
+    assert {**of_phone, "600001": "tls"} == {**named, "600001": "tls"}  # network too: inside it
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_the_example_of_the_readme_shows_who_the_user_is(name):
+    text = (ROOT / name).read_text("utf-8")
+    setting_up, page = re.findall(r"^```js\n(.*?)^```", text, re.MULTILINE | re.DOTALL)[:2]
+    assert len((setting_up + page).split("\n")) <= 12
+    told = node(
+        "-e",
+        """
+        const [, folder, settingUp, page] = process.argv
+        const { Phone, Server, Time } = require(`${folder}/world`)
+        const time = new Time(() => 0.5)
+        global.wx = new Phone(time, new Server()).wx
+        global.setTimeout = time.timers.setTimeout
+        global.clearTimeout = time.timers.clearTimeout
+        const module1 = {}
+        const client = require(`${folder}/../../miniprogram/myapi/index`)
+        const settings = settingUp.replace('http://127.0.0.1:8000', 'https://api.example.com')
+        new Function('require', 'module', settings)(() => client, module1)
+        const Page = it => it.onLoad.call({ setData: data => console.log(JSON.stringify(data)) })
+        new Function('require', 'Page', page)(() => module1.exports, Page)
+        time.run()
+        """,
+        TESTS,
+        setting_up,
+        page,
+    )
+    assert json.loads(told)["me"].keys() == {"id", "nickname", "avatar_url", "created_at"}

@@ -172,6 +172,25 @@ def test_a_resent_login_waits_for_the_first_that_is_still_on_its_way(app, client
     assert _me(client, data["token"]).status_code == 200
 
 
+def test_a_resent_login_of_a_user_banned_in_between_is_told_of_the_ban(app, client):
+    first = client.post("/api/auth/login", json={"code": "alice.1"}).get_json()["data"]
+    with app.app_context():
+        users.ban(users.find(first["user"]["id"]).id)
+    resent = client.post("/api/auth/login", json={"code": "alice.1"})
+    assert (resent.status_code, resent.get_json()["error"]) == (403, "user_banned")
+
+
+def test_many_used_codes_at_once_keep_no_other_login_waiting(make_app, monkeypatch):
+    monkeypatch.setattr(login, "RESEND_WAIT", 4.0)
+    app = make_app(threads=16, wechat_concurrency=4)
+    with ThreadPoolExecutor(16) as pool:
+        refused = [pool.submit(_login, app, "used.1") for _ in range(12)]
+        time.sleep(0.3)
+        assert _login(app, "alice").status_code == 200
+        assert not all(answer.done() for answer in refused)
+        assert {answer.result().get_json()["error"] for answer in refused} == {"login_code_invalid"}
+
+
 def test_logins_that_wait_for_wechat_leave_threads_for_others(make_app, wechat):
     app = make_app(threads=4, wechat_concurrency=2)
     wechat.latency = 0.5

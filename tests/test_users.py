@@ -1,5 +1,8 @@
 """Accounts: ban, erase, export."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from myapi import users
@@ -132,3 +135,21 @@ def test_events_are_logged_after_their_commit_with_public_ids(sign_in, caplog):
     events = [r.event for r in caplog.records if r.name == "myapi.audit"]
     assert events == ["signup", "login"]
     assert all(r.user == phone.user["id"] for r in caplog.records if r.name == "myapi.audit")
+
+
+def test_two_banned_users_erased_at_once_both_stay_banned(app, client, sign_in):
+    """The first erasure of a banned user makes the key of all such digests."""
+    ids = [sign_in(name).user["id"] for name in ("alice", "bob")]
+    together = threading.Barrier(2)
+
+    def erase(public_id):
+        with app.app_context():
+            user = users.find(public_id)
+            users.ban(user.id)
+            together.wait()
+            users.erase(user.id)
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(erase, ids)) == [None, None]
+    for name in ("alice", "bob"):
+        assert client.post("/api/auth/login", json={"code": name}).status_code == 403

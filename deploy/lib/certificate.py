@@ -6,6 +6,7 @@ import re
 import ssl
 import tempfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from deploy.lib import paths
@@ -17,32 +18,52 @@ HOOK = """\
 # After a renewal: Nginx takes the new certificate, unless its files would not work.
 nginx -t -q && systemctl reload nginx
 """
+UNREACHED = (
+    "The authority asks this server over port 80: the name has to lead here, and the cloud's own"
+    " firewall has to let TCP 80 in · 证书机构要从公网访问本机 80 端口：请确认解析与云防火墙"
+)
 
 
-def from_authority(machine: Machine, domain: str, email: str, server: str | None) -> bool:
-    """Have a certificate of certbot's, ECDSA; tells whether there is one now."""
+def from_authority(machine: Machine, domain: str, email: str, server: str | None) -> None:
+    """Have a certificate of certbot's, ECDSA.
+
+    It is rehearsed first: the authority counts failures, and its staging server does not.
+    """
     machine.folder(paths.HOOK.parent)
     machine.write(paths.HOOK, HOOK, mode=0o755)
     if (paths.LIVE / domain / "fullchain.pem").exists():
-        return True
+        return
     command = ["certbot", "certonly", "--non-interactive", "--agree-tos", "--email", email]
     command += ["--webroot", "--webroot-path", str(paths.WEBROOT), "--key-type", "ecdsa"]
     command += ["--cert-name", domain, "--domain", domain]
-    machine.run(
-        f"get a certificate for {domain}", *command, *(["--server", server] if server else [])
-    )
-    return not machine.dry
+    command += ["--server", server] if server else []
+    try:
+        machine.run("rehearse with the authority", *command, "--dry-run")
+    except RefusedError as refusal:
+        raise RefusedError(f"{refusal}\n{UNREACHED}") from None
+    machine.run(f"get a certificate for {domain}", *command)
 
 
-def from_files(machine: Machine, domain: str, cert: Path, key: Path | None) -> None:
-    """Check the user's files (PEM, or a zip with both) and put them into place."""
+def problems(domain: str, cert: Path, key: Path | None) -> Iterator[str]:
+    """Say what is wrong with the user's own files."""
+    try:
+        chain, secret = read(cert, key)
+    except RefusedError as refusal:
+        yield str(refusal)
+    except OSError as error:
+        yield f"{error.filename}: {error.strerror} · 无法读取文件"
+    else:
+        if problem := wrong_with(chain, secret, domain):
+            yield problem
+
+
+def from_files(machine: Machine, cert: Path, key: Path | None) -> bool:
+    """Put the user's files (PEM, or a zip with both) into place; tells whether they changed."""
     chain, secret = read(cert, key)
-    problem = wrong_with(chain, secret, domain)
-    if problem:
-        raise RefusedError(problem)
     machine.folder(paths.TLS, mode=0o700)
-    machine.install(paths.TLS / "key.pem", secret, mode=0o600, owner="root:root")
-    machine.install(paths.TLS / "fullchain.pem", chain, mode=0o644, owner="root:root")
+    private = machine.install(paths.TLS / "key.pem", secret, mode=0o600, owner="root:root")
+    public = machine.install(paths.TLS / "fullchain.pem", chain, mode=0o644, owner="root:root")
+    return private or public
 
 
 def read(cert: Path, key: Path | None) -> tuple[bytes, bytes]:

@@ -89,7 +89,7 @@ def _owner(path: Path) -> str:
 
 
 def ask(
-    *command: str, environ: dict[str, str] | None = None, cwd: Path | None = None
+    *command: str, environ: dict[str, str] | None = None, stdin: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Run a command and return what it said; one that is not there counts as failed."""
     path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -101,17 +101,22 @@ def ask(
             text=True,
             check=False,
             env=env,
-            cwd=cwd,
-            stdin=subprocess.DEVNULL,
+            input=stdin,
         )
     except FileNotFoundError:
         return subprocess.CompletedProcess(command, 127, "", f"{command[0]}: not found")
 
 
-def as_service(release: Path, *command: str) -> Sequence[str]:
+def as_service(release: Path, *command: str, properties: Sequence[str] = ()) -> Sequence[str]:
     """Return a command that runs in a release as the service's user, with its settings."""
+    given = ("User=myapi", "UMask=0077", "EnvironmentFile=/etc/myapi/env", *properties)
     return (
         *("systemd-run", "--quiet", "--pipe", "--wait", "--collect"),
-        *("-p", "User=myapi", "-p", "UMask=0077", "-p", "EnvironmentFile=/etc/myapi/env"),
-        *("-p", f"WorkingDirectory={release}", "--", *command),
+        *(f"--property={each}" for each in (*given, f"WorkingDirectory={release}")),
+        *("--", *command),
     )
+
+
+def flask(release: Path, *arguments: str) -> Sequence[str]:
+    """Return one of the release's own commands, to be run as the service's user."""
+    return as_service(release, f"{release}/.venv/bin/python", "-m", "flask", *arguments)

@@ -9,7 +9,7 @@ import re
 import shutil
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from deploy.lib import nginx
@@ -27,9 +27,15 @@ OLDEST = 1_790_000_000  # a clock before this code was written is wrong
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-def check(domain: str, *, reached_directly: bool, own_file: str) -> list[str]:
-    """Raise `RefusedError` with all that is in the way; return what else is worth knowing."""
+def check(
+    domain: str, problems: Iterable[str], *, reached_directly: bool, own_file: str
+) -> list[str]:
+    """Raise `RefusedError` with all that is in the way; return what else is worth knowing.
+
+    `problems` are those that were found in what the user gave.
+    """
     problems = [
+        *problems,
         *(() if os.geteuid() == 0 else ("run it as root: sudo deploy/myapi … · 请用 sudo 运行",)),
         *system(_os_release(Path("/etc/os-release"))),
         *resources(_memory(), shutil.disk_usage("/").free, time.time()),
@@ -73,6 +79,14 @@ def ports(listening: str) -> Iterator[str]:
         owner = re.search(r'\(\("([^"]+)"', line)
         if port in {"80", "443"} and owner and owner[1] != "nginx":
             yield f"port {port} belongs to {owner[1]}: stop it first · 端口被占用，请先停止该程序"
+
+
+def networks(behind: list[str]) -> Iterator[str]:
+    for each in behind:
+        try:
+            ipaddress.ip_network(each)
+        except ValueError:
+            yield f"--behind {each} is no network such as 10.0.0.0/8 · 不是合法的网段"
 
 
 def names(dump: str, own_file: str, domain: str) -> Iterator[str]:

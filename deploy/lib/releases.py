@@ -13,11 +13,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from deploy.lib import paths
-from deploy.lib.machine import Machine, RefusedError, as_service, ask
+from deploy.lib import backups, paths
+from deploy.lib.machine import Machine, RefusedError, ask, flask
 
 PARTS = ("myapi", "migrations", "deploy", "gunicorn.conf.py", "wsgi.py", "requirements.txt")
 KEPT = 5
+PATIENCE = 12  # s for a release that answered on trial; calls that wait give up after 20 s
+BELIEVED = 8  # wrong answers in a row, 0.2 s apart
 DONE = ".complete"  # its text is the digest of the code; a release without it was cut short
 PROBES = ("/healthz", "/readyz", "/api/hello")
 
@@ -55,14 +57,22 @@ def current() -> Path | None:
 
 
 def migrate(machine: Machine, release: Path) -> None:
-    """Bring the database to the state that the release expects, after a backup. It only adds."""
-    live = current()
-    if live and paths.DATABASE.exists():
-        backup = paths.BACKUPS / f"before-{release.name}-{int(time.time())}.db"
-        machine.run(f"back up to {backup}", *_flask(live, "backup", str(backup)))
-        for old in sorted(paths.BACKUPS.glob("before-*.db"), key=_age)[:-KEPT]:
-            machine.remove(old)
-    machine.run("bring the database up to date", *_flask(release, "db", "upgrade"))
+    """Bring the database to the state that the release expects, after a backup. It only adds.
+
+    A database that is there already, or newer as after a rollback, stays as it is.
+    """
+    if not machine.dry and not _is_behind(release):
+        return
+    if live := current():
+        backups.make(machine, live, f"before-{release.name}")
+        backups.prune(machine, "before-", KEPT)
+    machine.run("bring the database up to date", *flask(release, "db", "upgrade"))
+
+
+def _is_behind(release: Path) -> bool:
+    said = ask(*flask(release, "db", "current"))
+    newer = "Can't locate revision" in said.stdout + said.stderr
+    return not newer and "(head)" not in said.stdout
 
 
 def go_live(machine: Machine, release: Path) -> None:
@@ -75,7 +85,7 @@ def go_live(machine: Machine, release: Path) -> None:
         machine.link(paths.PREVIOUS, former)
     machine.link(paths.CURRENT, release)
     machine.run("start it", "systemctl", "restart", "myapi.service")
-    if machine.dry or healthy(paths.SOCKET, patience=30):
+    if machine.dry or healthy(paths.SOCKET, patience=PATIENCE):
         _prune(machine)
         return
     said = ask("journalctl", "-u", "myapi.service", "-n", "20", "-o", "cat", "--no-pager").stdout
@@ -106,13 +116,20 @@ def try_out(machine: Machine, release: Path) -> None:
 
 
 def healthy(path: Path, patience: float = 0) -> bool:
-    """Whether all probes answer well over this Unix socket, within so many seconds."""
-    end = time.monotonic() + patience
-    while not all(_answers(path, probe) for probe in PROBES):
-        if time.monotonic() >= end:
+    """Whether all probes answer well over this Unix socket, within so many seconds.
+
+    Silence may be a start that is not over. An answer that is wrong, again and again, is not:
+    the sooner it is believed, the fewer calls get it.
+    """
+    end, wrong = time.monotonic() + patience, 0
+    while True:
+        answers = [_answers(path, probe) for probe in PROBES]
+        if all(answers):
+            return True
+        wrong = wrong + 1 if None not in answers else 0
+        if time.monotonic() >= end or wrong == BELIEVED:
             return False
         time.sleep(0.2)
-    return True
 
 
 def digest(checkout: Path) -> str:
@@ -130,7 +147,7 @@ class Unix(http.client.HTTPConnection):
     """HTTP over a Unix socket."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=5)
+        super().__init__("localhost", timeout=3)
         self._path = path
 
     def connect(self) -> None:
@@ -139,20 +156,19 @@ class Unix(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-def _answers(path: Path, probe: str) -> bool:
+def _answers(path: Path, probe: str) -> bool | None:
+    """Whether it answers well; None where it does not answer."""
     connection = Unix(path)
     try:
         connection.request("GET", probe)
         response = connection.getresponse()
         return response.status == 200 and json.loads(response.read())["code"] == 0
-    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+    except (OSError, http.client.HTTPException):
+        return None
+    except (ValueError, KeyError, TypeError):
         return False
     finally:
         connection.close()
-
-
-def _flask(release: Path, *arguments: str) -> tuple[str, ...]:
-    return (*as_service(release, f"{release}/.venv/bin/python", "-m", "flask", *arguments),)
 
 
 def _prune(machine: Machine) -> None:
@@ -177,7 +193,3 @@ def _copy(source: Path, target: Path) -> None:
         to.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, to)
         to.chmod(0o755 if file.stat().st_mode & 0o100 else 0o644)
-
-
-def _age(path: Path) -> float:
-    return path.stat().st_mtime

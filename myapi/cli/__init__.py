@@ -17,6 +17,7 @@ COMMANDS = (
     secrets.group,
     stats.command,
     backup.command,
+    backup.restore,
     wechat.group,
     doctor.command,
     db.group,  # in the place of Flask-Migrate's own

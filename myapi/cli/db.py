@@ -1,9 +1,16 @@
-"""`flask db …`: Flask-Migrate's commands, which fail in one line as ours do."""
+"""`flask db …`: Flask-Migrate's commands, which fail in one line as ours do, and `copy`."""
+
+from pathlib import Path
 
 import click
 from flask_migrate.cli import db
 
+from myapi import checks, copying
+from myapi.cli import screen
 from myapi.cli.command import Command, Group
+from myapi.copy_target import RefusedError
+from myapi.copying import CopyError
+from myapi.extensions import settings
 
 
 def _ours(command: click.Command) -> Command:
@@ -19,3 +26,39 @@ group = Group(
     help=db.help,
     commands=[_ours(command) for command in db.commands.values()],
 )
+
+
+@group.command()
+@click.option("--to", "url", metavar="URL", help="The target, as MYAPI_DATABASE_URL is written.")
+@click.option(
+    "--to-file",
+    "file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A file that holds the URL: whoever lists processes sees what --to is given.",
+)
+def copy(url: str | None, file: Path | None) -> None:
+    """Copy the whole database into another one, such as SQLite into MySQL.
+
+    Stop the service first, and whatever else writes. The target is an empty database: it is
+    migrated, filled, and in the end all rows of both are compared. Stopped in the middle, the
+    command is run again: it goes on, and puts right what has changed since. When it says that
+    both hold the same, set MYAPI_DATABASE_URL to the target and start the service.
+
+    The stored secrets stay sealed: the target needs the same MYAPI_SECRET_KEYS.
+    """
+    if (url is None) == (file is None):
+        raise click.UsageError("say one of --to URL and --to-file FILE")
+    given = url if file is None else file.read_text(encoding="utf-8", errors="replace")
+    try:
+        target = checks.database_url(str(given).strip())
+    except ValueError as error:
+        raise click.UsageError(f"the target {error}") from None
+    try:
+        tallies = copying.run(settings().database_url, target, screen.progress)
+    except (CopyError, RefusedError) as error:
+        screen.progress("")
+        raise click.ClickException(screen.safe(str(error))) from None
+    screen.progress("")
+    for name, tally in tallies.items():
+        screen.say(f"{name}: {screen.count(tally.rows, 'row')}, SHA-256 {tally.digest[:16]}")
+    screen.say("both hold the same")

@@ -55,7 +55,6 @@ class WeChatClient:
         self._concurrency = concurrency
         self._places = threading.BoundedSemaphore(concurrency)
         self._pace = 0.0
-        self._mine = threading.local()
         self._on_call = on_call or (lambda outcome, seconds: None)
         self._transport = Transport(
             f"{base_url.rstrip('/')}/sns/jscode2session",
@@ -69,7 +68,7 @@ class WeChatClient:
     def code_to_session(self, code: str) -> Login:
         """Exchange a code from wx.login, which works once. Raises a WeChatError.
 
-        Takes a place for as long as it lasts, unless this thread holds one already.
+        Takes a place for as long as it lasts.
         Source: code2Session, GET /sns/jscode2session.
         """
         with self.slot():
@@ -86,21 +85,14 @@ class WeChatClient:
     def slot(self) -> Iterator[None]:
         """Hold one of the `concurrency` places, or raise TooManyWaiting: at once on slow days.
 
-        For a caller that goes on waiting after the call: the calls that its thread makes inside,
-        and further slots, take no second place. No call lasts longer than its time, so a place
-        is free again when its holder leaves, and not later.
+        No call lasts longer than its time, so a place is free again when its holder leaves.
         """
-        if getattr(self._mine, "held", False):
-            yield
-            return
         if not self._take_place():
             self._on_call(TooManyWaiting.name, 0.0)
             raise TooManyWaiting(f"all {self._concurrency} places are taken")
-        self._mine.held = True
         try:
             yield
         finally:
-            self._mine.held = False
             self._places.release()
 
     def close(self) -> None:

@@ -1,15 +1,19 @@
-"""What `flask backup PATH` does."""
+"""What `flask backup PATH` and `flask restore PATH` do."""
 
+import gzip
+import json
 import os
-import shlex
+import re
 import sqlite3
 import stat
 import subprocess
 import sys
 import threading
 from contextlib import closing
+from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import make_url
 
 
 def rows(file):
@@ -119,25 +123,140 @@ class TestSqlite:
 
 @pytest.mark.parametrize("database_url", ["mariadb"], indirect=True)
 class TestMysql:
-    def test_it_names_the_tool_which_makes_a_whole_dump(
-        self, run, sign_in, mariadb, tmp_path, monkeypatch
-    ):
-        sign_in("alice")
-        result = run("backup", str(tmp_path / "dump.sql"), code=1)
-        assert mariadb.password not in result.output
-        said = result.stderr.strip().partition(" run: ")[2]
-        assert "--single-transaction" in said
-        monkeypatch.setenv("MYSQL_PWD", mariadb.password)
-        said = said.replace("mysqldump", "mariadb-dump").replace(" --password ", " ")
-        subprocess.run(["sh", "-c", said], check=True, timeout=60)
-        dump = tmp_path / "dump.sql"
-        assert "INSERT INTO `users`" in dump.read_text(encoding="utf-8", errors="replace")
-        assert stat.S_IMODE(dump.stat().st_mode) == 0o600
+    def test_the_dump_has_every_row_and_no_other_reader(self, run, sign_in, tmp_path):
+        for name in ("alice", "bob"):
+            sign_in(name)
+        result = run("backup", str(tmp_path / "dump.sql"))
+        text = (tmp_path / "dump.sql").read_text(encoding="utf-8", errors="replace")
+        assert result.stdout.startswith(f"{tmp_path}/dump.sql: ")
+        assert "INSERT INTO `users`" in text
+        assert text.count("INSERT INTO `alembic_version`") == 1
+        assert stat.S_IMODE((tmp_path / "dump.sql").stat().st_mode) == 0o600
 
-    def test_a_url_without_a_user_is_well(self, make_app, run):
-        app = make_app(database_url="mysql+pymysql://db.example/the name")
-        said = run("backup", "it's.sql", via=app.test_cli_runner(), code=1).stderr
-        words = shlex.split(said.partition("(umask 077; ")[2].strip().removesuffix(")"))
-        assert words[:3] == ["mysqldump", "--host=db.example", "--port=3306"]
-        assert words[-2:] == ["--result-file=it's.sql", "the name"]
-        assert not any(word.startswith("--user") for word in words)
+    def test_it_is_compressed_where_its_name_says_so(self, run, sign_in, tmp_path):
+        sign_in("alice")
+        run("backup", str(tmp_path / "dump.sql.gz"))
+        assert b"-- Dump completed" in gzip.decompress((tmp_path / "dump.sql.gz").read_bytes())
+
+    def test_no_argument_of_the_tool_holds_the_password(self, run, mariadb, tmp_path, monkeypatch):
+        started = []
+        popen = subprocess.Popen
+        monkeypatch.setattr(
+            subprocess,
+            "Popen",
+            lambda command, **kw: started.append(command) or popen(command, **kw),
+        )
+        run("backup", str(tmp_path / "dump.sql"))
+        (command,) = started
+        assert not any(mariadb.password in word for word in command)
+        assert not Path(command[1].partition("=")[2]).exists()  # the file that did hold it
+
+    @pytest.mark.parametrize("password", ["plain", "#'\"\\n;`", " a b ", 'a\\"', '"'])
+    def test_any_password_reaches_the_tool(
+        self, make_app, run, mariadb, database_url, tmp_path, password
+    ):
+        quoted = password.replace("\\", "\\\\").replace("'", "\\'")
+        mariadb.execute(f"CREATE OR REPLACE USER odd@'%' IDENTIFIED BY '{quoted}'")
+        mariadb.execute("GRANT ALL ON myapi.* TO odd@'%'")
+        url = make_url(database_url).set(username="odd", password=password)
+        app = make_app(database_url=url.render_as_string(hide_password=False))
+        run("backup", str(tmp_path / "dump.sql"), via=app.test_cli_runner())
+        assert (tmp_path / "dump.sql").stat().st_size > 1000
+
+    def test_a_tool_that_fails_leaves_no_file(self, run, tmp_path, monkeypatch):
+        (tmp_path / "mariadb-dump").write_text(
+            "#!/bin/sh\necho half; echo 'no way in' >&2; exit 2\n"
+        )
+        (tmp_path / "mariadb-dump").chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        said = run("backup", str(tmp_path / "dump.sql"), code=1).stderr
+        assert said == "Error: the dump failed: no way in\n"
+        assert not (tmp_path / "dump.sql").exists()
+
+    def test_it_names_the_package_where_the_tool_is_missing(self, run, tmp_path, monkeypatch):
+        monkeypatch.setenv("PATH", str(tmp_path))
+        said = run("backup", str(tmp_path / "dump.sql"), code=1).stderr
+        assert "mysqldump not found: apt install mariadb-client" in said
+
+
+class TestRestore:
+    @pytest.fixture
+    def copy(self, run, sign_in, database_url, tmp_path):
+        """A copy with alice in it, who has gone since; bob came."""
+        file = tmp_path / ("copy.db" if "sqlite" in database_url else "copy.sql.gz")
+        alice = sign_in("alice")
+        run("backup", str(file))
+        run("users", "erase", alice.user["id"], "--yes")
+        sign_in("bob")
+        return file
+
+    def users(self, run):
+        return [
+            item["openid"] for item in json.loads(run("users", "list", "--json").stdout)["items"]
+        ]
+
+    def test_what_was_there_then_is_there_again_and_nothing_else(self, run, sign_in, copy):
+        before = self.users(run)
+        assert run("restore", str(copy), "--yes").stdout.startswith(f"{copy} is restored; ")
+        assert len(self.users(run)) == 1
+        assert self.users(run) != before
+
+    def test_no_session_comes_back(self, run, sign_in, client, database_url, tmp_path):
+        alice = sign_in("alice")
+        file = tmp_path / ("copy.db" if "sqlite" in database_url else "copy.sql")
+        run("backup", str(file))
+        assert alice.post("/api/auth/logout").status_code == 200
+        assert run("restore", str(file), "--yes").stdout.endswith("; 1 session ended\n")
+        assert alice.get("/api/me").status_code == 401
+
+    def test_it_asks_before_it_does_anything(self, run, copy):
+        before = self.users(run)
+        run("restore", str(copy), code=1, input="n\n")
+        assert self.users(run) == before
+
+    @pytest.mark.parametrize("damage", ["other", "cut", "newer", "empty"])
+    def test_a_file_that_is_no_whole_copy_changes_nothing(self, run, copy, damage, tmp_path):
+        bad = tmp_path / f"bad{''.join(copy.suffixes)}"
+        _DAMAGE[damage](copy, bad)
+        before = self.users(run)
+        said = run("restore", str(bad), "--yes", code=1).stderr
+        assert re.search("no backup|damaged|not whole|cannot be read|does not know", said), said
+        assert self.users(run) == before
+
+    def test_an_empty_database_takes_it_too(self, run, copy, make_app, mariadb_or_none, tmp_path):
+        if mariadb_or_none:
+            url = mariadb_or_none.create_database("elsewhere")
+        else:
+            url = f"sqlite:///{tmp_path}/elsewhere.db"
+        runner = make_app(database_url=url).test_cli_runner()
+        run("restore", str(copy), "--yes", via=runner)
+        assert len(json.loads(run("users", "list", "--json", via=runner).stdout)["items"]) == 1
+
+    def test_a_database_newer_than_the_code_is_left_alone(self, run, copy, execute):
+        execute("UPDATE alembic_version SET version_num = '9999'")
+        said = run("restore", str(copy), "--yes", code=1).stderr
+        assert said.startswith("Error: the database is at revision 9999, which this code does not")
+        execute("UPDATE alembic_version SET version_num = '0001'")
+
+
+@pytest.fixture
+def mariadb_or_none(request, database_url):
+    return None if "sqlite" in database_url else request.getfixturevalue("mariadb")
+
+
+def _newer(copy, bad):
+    if copy.suffix == ".db":
+        bad.write_bytes(copy.read_bytes())
+        with closing(sqlite3.connect(bad)) as db:
+            db.execute("UPDATE alembic_version SET version_num = '9999'")
+            db.commit()
+    else:
+        bad.write_bytes(gzip.decompress(copy.read_bytes()).replace(b"'0001'", b"'9999'"))
+
+
+_DAMAGE = {
+    "other": lambda _copy, bad: bad.write_text("something else"),
+    "cut": lambda copy, bad: bad.write_bytes(copy.read_bytes()[: copy.stat().st_size // 2]),
+    "newer": _newer,
+    "empty": lambda _copy, bad: bad.touch(),
+}

@@ -27,7 +27,7 @@ CHALLENGES = 'pebble-challtestsrv -defaultIPv4 127.0.0.1 -defaultIPv6 "" -http01
 -tlsalpn01 "" -dns01 127.0.0.1:8053 -management 127.0.0.1:8055'
 SETTINGS = {
     "MYAPI_WECHAT_APPID": "wx0123456789abcdef",
-    "MYAPI_WECHAT_SECRET": "a-secret-of-the-test",
+    "MYAPI_WECHAT_SECRET": "5f2d8c1b9e7a4f60a3c2d1e0b9f8a7c6",
     "MYAPI_WECHAT_BASE_URL": SANDBOX,
     "REQUESTS_CA_BUNDLE": "/pebble/cert.pem",
 }

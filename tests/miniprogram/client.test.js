@@ -397,6 +397,16 @@ test('the phone is believed by its errno, whatever its language', async () => {
 
 // ---- the rest ----
 
+test('twenty thousand requests are sent in order, and soon', async () => {
+  const { time, phone, api } = world({ token: 'dead', latency: () => 1 })
+  const begun = Date.now()
+  await outcomes(time, many(20000, i => api.get(`/api/x/${i}`)))
+  const taken = phone.sent.filter(call => call.outcome === 200 && call.path !== '/api/auth/login')
+  assert.deepEqual(taken.map(call => call.path), many(20000, i => `/api/x/${i}`))
+  assert.ok(Date.now() - begun < 20000) // it is a second or two; squared it would be minutes
+})
+
+
 test('a public request needs no login and carries no token', async () => {
   const { time, phone, api } = world({ token: 'live' })
   await outcomes(time, [api.get('/api/hello', undefined, { auth: false })])

@@ -114,7 +114,12 @@ class Phone {
     const body = method === 'GET' || data === undefined ? '' : JSON.stringify(data)
     if (method === 'GET') for (const [k, v] of Object.entries(data || {})) call.url.searchParams.set(k, v)
     const { request } = call.url.protocol === 'https:' ? https : http
-    const headers = { 'Accept-Language': 'zh-CN', ...header, 'Content-Length': Buffer.byteLength(body) }
+    const headers = {
+      'content-type': 'application/json', // wx.request says so unless told otherwise
+      'accept-language': 'zh-CN',
+      ...lower(header),
+      'content-length': Buffer.byteLength(body),
+    }
     const agent = this._agents[call.url.protocol]
     call.real = request(call.url, { ...this.options, agent, method, headers }, response => {
       const parts = []
@@ -143,6 +148,7 @@ class Phone {
     setTimeout(() => {
       if (!this._end(call)) return
       call.status = response.statusCode
+      call.sentByThen = this.sent.length
       call.options.success(result)
     }, this.hold(call, result))
   }
@@ -167,6 +173,9 @@ class Phone {
     return true
   }
 }
+
+const lower = header =>
+  Object.fromEntries(Object.entries(header || {}).map(([name, value]) => [name.toLowerCase(), value]))
 
 function parsed(text) {
   try {

@@ -41,8 +41,9 @@ async function figures(baseUrl) {
     const call = simple(phone.wx, baseUrl)
     const { asked, answered, failed } = await storm(name === 'myapi' ? () => api.me() : () => call('GET', '/api/me'))
     const exchanges = phone.exchanges.length
+    const opened = phone.exchanges.filter(call => call.status === 200).length
     const ms = Date.now() - begun
-    told[name] = { asked, answered, failed, logins: phone.logins, exchanges, requests: phone.sent.length, most: phone.most, ms }
+    told[name] = { asked, answered, failed, logins: phone.logins, exchanges, opened, requests: phone.sent.length, most: phone.most, ms }
     phone.close()
   }
   return told

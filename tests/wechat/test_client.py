@@ -196,11 +196,6 @@ class TestPlaces:
         thread.join()
         return raised
 
-    def test_call_inside_a_slot_takes_no_second_place(self, narrow):
-        with narrow.slot(), narrow.slot():
-            assert narrow.code_to_session("alice")
-            assert narrow.code_to_session("alice")
-
     def test_no_place_is_refused_at_once(self, narrow):
         with narrow.slot():
             (error,) = self.elsewhere(lambda: narrow.code_to_session("alice"))
