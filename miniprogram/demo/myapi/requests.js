@@ -298,4 +298,4 @@ function dataOf(answer) {
   return { data: body.code === 0 && 'data' in body ? body.data : body }
 }
 
-module.exports = { Requests, CONTROL }
+module.exports = { Requests }
