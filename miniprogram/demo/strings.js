@@ -14,7 +14,8 @@ const common = {
   login: '登录',
   loggingIn: '登录中…',
   gate: '登录后可查看',
-  gateEn: 'Log in to see this. It is silent: one wx.login, no password.',
+  gateEn: 'Log in to see this: no password is needed.',
+  request: '请求编号',
   noName: '未设置昵称',
   copied: '已复制',
 }
@@ -117,7 +118,6 @@ const trouble = {
   emptyEn: 'Errors of all pages are listed here.',
   symptom: '手机上的现象',
   todo: '怎么办',
-  request: '请求编号',
   copy: '复制诊断命令',
   cases: [
     { id: 'path', zh: '路径写错', en: 'wrong path' },

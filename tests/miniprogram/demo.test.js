@@ -22,7 +22,8 @@ const exists = file => fs.existsSync(path.join(DEMO, file))
 
 /** All files of the demo whose name ends so, without the copy of the client. */
 function files(end, folder = '.') {
-  return fs.readdirSync(path.join(DEMO, folder), { withFileTypes: true }).flatMap(entry => {
+  const entries = fs.readdirSync(path.join(DEMO, folder), { withFileTypes: true })
+  return entries.flatMap(entry => {
     const file = path.posix.join(folder, entry.name)
     if (file === 'myapi') return []
     if (entry.isDirectory()) return files(end, file)
@@ -106,6 +107,15 @@ test('it requires nothing outside its root, and fetches nothing but its API', ()
   }
 })
 
+test('it is written in what old phones understand: nothing newer than ES2018', () => {
+  const ts = tools('typescript')
+  const told = (source, target) =>
+    ts.transpileModule(source, { compilerOptions: { target, module: 'CommonJS' } }).outputText
+  const newer = source => told(source, 'ES2018') !== told(source, 'ESNext')
+  assert.ok(newer('a?.b ?? c'))
+  for (const file of files('.js')) assert.ok(!newer(read(file)), file)
+})
+
 test('a class of a component or a page is the class of no other', () => {
   const owner = new Map()
   for (const file of files('.wxss')) {
@@ -141,12 +151,11 @@ function contrast(one, other) {
 test('texts have the contrast of WCAG AA, light and dark', () => {
   assert.equal(contrast('#000000', '#ffffff'), 21)
   const pairs = [
-    ...['text', 'muted'].flatMap(text => ['background', 'card', 'field'].map(ground => [text, ground])),
+    ...['text', 'muted'].flatMap(text => ['background', 'card', 'field', 'line'].map(ground => [text, ground])),
     ...['accent', 'danger'].map(text => [text, 'card']),
-    ['muted', 'line'],
     ['on-accent', 'accent'],
     ['accent', 'accent-soft'],
-    ['danger', 'danger-soft'],
+    ...['text', 'muted', 'danger'].map(text => [text, 'danger-soft']),
   ]
   const { light, dark } = json('theme.json')
   for (const [name, palette] of Object.entries(palettes())) {

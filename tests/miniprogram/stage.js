@@ -115,9 +115,12 @@ function refusal(status, code, error) {
 
 /** The demo on one phone: its modules are loaded anew, as when WeChat starts the app. */
 class App {
-  /** @param {{ kept?: Map<string, any>, wx?: object, server?: Server }} [options] */
-  constructor({ kept = new Map(), wx = {}, server = new Server() } = {}) {
-    Object.assign(this, { kept, server })
+  /**
+   * `wx` replaces functions of the phone; `phone`, one of phone.js, brings real HTTP.
+   * @param {{ kept?: Map<string, any>, wx?: object, server?: Server, phone?: any }} [options]
+   */
+  constructor({ kept = new Map(), wx = {}, server = new Server(), phone = null } = {}) {
+    Object.assign(this, { kept, server, phone })
     this.logins = 0
     this.asked = [] // what wx.showModal and its kin were given, by name
     this.answer = true // to wx.showModal
@@ -162,7 +165,7 @@ class App {
       if (options && options.success) options.success({ confirm: this.answer })
     }
     return {
-      request: options => this._request(options),
+      request: options => (this.phone ? this._really(options) : this._request(options)),
       login: ({ success }) => {
         this.logins += 1
         setImmediate(success, { code: 'the code is a mock one' })
@@ -177,6 +180,16 @@ class App {
       setClipboardData: ask('setClipboardData'),
       stopPullDownRefresh: ask('stopPullDownRefresh'),
     }
+  }
+
+  _really(options) {
+    this.running += 1
+    const over = then => result => {
+      this.running -= 1
+      then(result)
+    }
+    const { success, fail } = options
+    return this.phone.wx.request({ ...options, success: over(success), fail: over(fail) })
   }
 
   _request({ method, url, data: body, header, timeout, success, fail }) {
@@ -210,7 +223,7 @@ class Page {
   /** Wait until nothing is on its way. */
   async settle() {
     for (let quiet = 0; quiet < 10; quiet += 1) {
-      await new Promise(setImmediate)
+      await new Promise(resolve => setTimeout(resolve, this.app.phone ? 5 : 0))
       if (this.app.running) quiet = 0
     }
   }
