@@ -35,12 +35,10 @@ const themes = JSON.parse(read('theme.json'))
 /** The states of the demo that are worth a picture. @type {Record<string, () => Promise<any>>} */
 const STATES = {
   async 'signed-out'() {
-    return new App().open('home')
+    return atRest(await new App().open('home'))
   },
   async home() {
-    const page = await (await new App().signIn()).open('home')
-    page.component.setData({ 'hello.latency': '18 ms' })
-    return page
+    return atRest(await (await new App().signIn()).open('home'))
   },
   async profile() {
     const page = await (await new App().signIn()).open('profile')
@@ -80,6 +78,12 @@ const STATES = {
     return page
   },
 }
+/** What differs each time must not, or each run would make another picture. */
+function atRest(page) {
+  page.component.setData({ 'hello.latency': '18 ms' })
+  return page
+}
+
 const PAGE_OF = { 'signed-out': 'home' }
 
 // ---- from the rendered page to a web page ----

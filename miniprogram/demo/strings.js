@@ -150,8 +150,10 @@ const doing = {
   refused: '试验：服务未启动',
 }
 
-/** What to do, by the name of the error; for the developer who sees the demo. */
-/** @type {{ [error: string]: string }} */
+/**
+ * What to do, by the name of the error; for the developer who sees the demo.
+ * @type {{ [error: string]: string }}
+ */
 const advice = {
   invalid_request: '对照 /docs 检查字段名、类型与长度。',
   login_code_invalid: 'code 只能用一次、5 分钟内有效：每次登录都重新调用 wx.login。',
@@ -160,11 +162,14 @@ const advice = {
   token_invalid: '确认令牌来自这台服务器、密钥未被移除；模块会自动重新登录。',
   session_ended: '无需处理：模块会自动重新登录并重发请求。',
   user_banned: '运行 flask users unban 解除封禁。',
+  wechat_blocked_user: '由微信判定，服务器无法解除；请用户联系微信。',
   development_only: '本机访问请用 127.0.0.1；手机调试在服务器设置 MYAPI_DEV_LAN=1。',
   https_required: '把服务器地址改为 https:// 开头。',
   not_found: '检查路径；所有接口都列在服务器的 /docs。',
   method_not_allowed: '检查请求方法，/docs 中有说明。',
   session_key_missing: '调用 login({ fresh: true }) 后再试。',
+  payload_too_large: '减小请求体；上限见 MYAPI_MAX_BODY_BYTES 与 Nginx 的 client_max_body_size。',
+  unsupported_media_type: '请求体须为 JSON，不要改写 Content-Type。',
   rate_limited: '稍等再试；限额见 MYAPI_RATE_LIMIT_*。',
   internal_error: '用请求编号在服务器日志中查找原因。',
   wechat_misconfigured: '检查服务器的 AppID 与 AppSecret。',
@@ -178,6 +183,10 @@ const advice = {
   domain_not_listed: '在小程序后台登记该 https 域名；工具内可勾选“不校验合法域名”。',
   bad_url: '检查服务器地址：https:// 加域名，不含空格。',
   tls: '检查证书：完整证书链、域名一致、未过期。',
+  too_many_redirects: '检查 Nginx 的跳转规则；服务器地址直接写 https://。',
+  too_many_tasks: '减少同时进行的请求。',
+  request_failed: '更新微信后重试；检查请求参数。',
+  login_blocked: '由微信拦截，请稍后再试或更换设备。',
   bad_answer: '地址后面可能不是 myapi：检查 Nginx 与服务器地址。',
   no_encrypted_data: '用户未授权，或该 AppID 没有此权限：改用沙盒数据。',
 }

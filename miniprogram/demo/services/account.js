@@ -48,8 +48,9 @@ function become(yes) {
 
 /** @returns {Promise<User>} */
 async function login() {
-  const user = await api().login()
-  become(true)
+  const mine = api()
+  const user = await mine.login()
+  if (mine === client) become(true) // the server may have been changed meanwhile
   return user
 }
 
@@ -62,8 +63,9 @@ function logout() {
 
 /** @returns {Promise<void>} */
 async function erase() {
-  await api().erase()
-  become(false)
+  const mine = api()
+  await mine.erase()
+  if (mine === client) become(false)
 }
 
 module.exports = {

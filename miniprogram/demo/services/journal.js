@@ -14,6 +14,7 @@ const KEPT = 20
  * @property {string} zh
  * @property {string} en
  * @property {string[]} facts status, code and errno
+ * @property {string} line all of it in one
  * @property {string} requestId
  * @property {string} symptom
  * @property {string} command finds the cause on the server
@@ -31,6 +32,7 @@ let count = 0
  */
 function note(what, error) {
   const { symptom } = error
+  const facts = factsOf(error)
   const entry = {
     id: (count += 1),
     at: clock(new Date()),
@@ -38,7 +40,8 @@ function note(what, error) {
     error: error.error,
     zh: error.zh,
     en: error.en,
-    facts: factsOf(error),
+    facts,
+    line: [error.error, ...facts].join(' · '),
     requestId: error.requestId,
     symptom: symptom ? symptom.zh : '',
     command: symptom ? `flask doctor --explain '${symptom.en}'` : '',

@@ -40,6 +40,8 @@ definePage({
   },
   actions: {
     onNickname(event) {
+      // the keyboard's own nickname may come with blur alone
+      if (event.detail.value === this.data.nickname) return
       const shown = draft(event.detail.value, this.data.avatar)
       this.setData({ ...shown, dirty: true, saved: false })
     },
