@@ -227,6 +227,7 @@ for (const name of CLOSED) {
     await page.show()
     has(page, '登录后可查看')
     lacks(page, '小明', '203.0.113.7')
+    assert.doesNotMatch(JSON.stringify(page.data), /小明|203\.0\.113\.7/) // nor for the next user
   })
 
   test(`${name}: a login that fails says why`, async () => {
@@ -322,6 +323,17 @@ test('home: signing out holds here even if the server cannot be told', async () 
   has(page, '未登录', '服务器内部错误')
 })
 
+test('home: signing out shows at once, before the server has answered', async () => {
+  const app = await signedIn()
+  const page = await app.open('home')
+  app.server.held.add('POST /api/auth/logout')
+  await page.tap('[data-act=logout]')
+  has(page, '未登录')
+  lacks(page, '小明')
+  app.release()
+  await page.settle()
+})
+
 test('home: two taps on 登录 are one login', async () => {
   const app = new App()
   const page = await app.open('home')
@@ -365,6 +377,14 @@ test('profile: who I am, and a form that saves what is right', async () => {
   lacks(page, '已保存')
   await page.tap('[data-act=save]')
   assert.equal(app.server.user.avatar_url, null)
+})
+
+test('profile: two taps on 保存 save once', async () => {
+  const app = await signedIn()
+  const page = await app.open('profile')
+  await page.write('[data-field=nickname]', '新名字')
+  await Promise.all([page.tap('[data-act=save]'), page.tap('[data-act=save]')])
+  assert.equal(count(app.server.calls, 'PUT /api/me'), 1)
 })
 
 for (const [field, wrong, said] of [
@@ -617,6 +637,19 @@ test('a login that ends after the server was changed belongs to the former one',
   account.connect('https://api.example.com')
   await login
   assert.equal(account.signedIn(), false)
+})
+
+test('an answer that comes after the server was changed is asked anew there', async () => {
+  const app = await signedIn()
+  const other = 'https://api.example.com'
+  app.kept.set(`demo:signedIn:${other}`, true)
+  const page = await app.open('profile', { show: false })
+  page.component.instance.onShow()
+  app.module('services/account').connect(other)
+  app.server.user = { ...app.server.user, nickname: '那边的人' }
+  await page.settle()
+  has(page, '那边的人')
+  lacks(page, '小明')
 })
 
 test('the stage is strict: what is not there cannot be tapped', async () => {
