@@ -47,7 +47,7 @@ const profile = {
   nickname: '昵称',
   nicknamePlaceholder: '最多 32 个字',
   avatar: '头像地址',
-  avatarPlaceholder: 'https://…',
+  avatarPlaceholder: 'https://example.com/a.png',
   save: '保存',
   saving: '保存中…',
   saved: '已保存',

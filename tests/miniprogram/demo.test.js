@@ -291,6 +291,17 @@ test('a restart of the app keeps who is signed in, and where', async () => {
   assert.equal(again.logins, 0)
 })
 
+test('a phone whose storage is full can be used nevertheless', async () => {
+  const full = () => {
+    throw new Error('setStorageSync:fail exceed storage max size')
+  }
+  const page = await new App({ wx: { setStorageSync: full } }).open('home')
+  await page.tap('[data-act=login]')
+  has(page, '已登录', '小明')
+  await page.tap('[data-act=logout]')
+  has(page, '未登录')
+})
+
 // ---- home ----
 
 test('home: hello, its latency, and nobody signed in', async () => {

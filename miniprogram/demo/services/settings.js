@@ -3,26 +3,41 @@
 const DEFAULT_URL = 'http://127.0.0.1:8000'
 const URL_KEY = 'demo:baseUrl'
 
-/** @returns {string} */
-function baseUrl() {
-  return wx.getStorageSync(URL_KEY) || DEFAULT_URL
+/** A phone whose storage is full or broken forgets at the next start, and no sooner. */
+const kept = new Map()
+
+/** @param {string} key @returns {any} */
+function read(key) {
+  if (kept.has(key)) return kept.get(key)
+  try {
+    return wx.getStorageSync(key)
+  } catch (_) {
+    return ''
+  }
 }
 
-/** @param {string} url */
-function keepBaseUrl(url) {
-  wx.setStorageSync(URL_KEY, url)
+/** @param {string} key @param {any} value */
+function keep(key, value) {
+  kept.set(key, value)
+  try {
+    wx.setStorageSync(key, value)
+  } catch (_) {
+    // it stays in memory
+  }
 }
+
+/** @returns {string} */
+const baseUrl = () => read(URL_KEY) || DEFAULT_URL
+
+/** @param {string} url */
+const keepBaseUrl = url => keep(URL_KEY, url)
 
 const signedInKey = () => `demo:signedIn:${baseUrl()}`
 
 /** @returns {boolean} */
-function signedIn() {
-  return wx.getStorageSync(signedInKey()) === true
-}
+const signedIn = () => read(signedInKey()) === true
 
 /** @param {boolean} yes */
-function keepSignedIn(yes) {
-  wx.setStorageSync(signedInKey(), yes)
-}
+const keepSignedIn = yes => keep(signedInKey(), yes)
 
 module.exports = { baseUrl, keepBaseUrl, signedIn, keepSignedIn }

@@ -12,8 +12,8 @@ function shownOf(row) {
     current: row.current,
     name: device(row.user_agent),
     ip: row.ip,
-    seen: moment(row.last_seen_at) || texts.never,
-    opened: moment(row.created_at),
+    seen: row.last_seen_at ? `${texts.seen} ${moment(row.last_seen_at)}` : texts.never,
+    opened: `${texts.opened} ${moment(row.created_at)}`,
   }
 }
 
