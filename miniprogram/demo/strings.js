@@ -100,7 +100,7 @@ const encrypted = {
   userInfo: '微信用户信息',
   working: '解密中…',
   why: '用于演示服务器端解密',
-  sourceHint: '沙盒仅在开发模式可用；手机号需要正式的 AppID。session_key 从不离开服务器。',
+  sourceHint: '沙盒仅限开发模式下本机访问；手机号需要正式的 AppID。session_key 从不离开服务器。',
   plain: '解密结果',
   plainEn: 'What the server gave back',
   empty: '还没有解密结果',
