@@ -434,8 +434,12 @@ def test_no_registry_is_named_and_every_tool_is_pinned():
     package = json.loads((folder / "package.json").read_text())
     assert "dependencies" not in package
     assert all(re.fullmatch(r"[\d.]+", version) for version in package["devDependencies"].values())
-    for file in ("package.json", "package-lock.json", ".npmrc"):
+    for file in ("package.json", ".npmrc"):
         assert not re.search(r"https?:|registry\.", (folder / file).read_text())
+    lock = json.loads((folder / "package-lock.json").read_text())
+    for tool in lock["packages"].values():
+        tool.pop("funding", None)  # whom to support: npm writes it, and asks nothing of it
+        assert not re.search(r"https?:|registry\.", json.dumps(tool))
 
 
 # ---- what the documents say ----

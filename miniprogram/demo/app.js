@@ -1,0 +1,3 @@
+/** The pages share what stands in services/; the app itself holds nothing. */
+
+App({})

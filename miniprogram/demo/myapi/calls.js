@@ -1,0 +1,51 @@
+/**
+ * What this client calls by itself; `tests/test_miniprogram.py` compares it with the server's
+ * OpenAPI description: method, path, whether a token is needed, the fields in and out.
+ */
+
+/** @typedef {{ method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string, auth: boolean,
+ *   takes: string[], gives: string[] }} Route */
+
+/** @type {Route} */
+const LOGIN = {
+  method: 'POST',
+  path: '/api/auth/login',
+  auth: false,
+  takes: ['code'],
+  gives: ['token', 'user'],
+}
+
+/** @type {Route} */
+const LOGOUT = { method: 'POST', path: '/api/auth/logout', auth: true, takes: [], gives: [] }
+
+/** @type {Route} */
+const SESSIONS = {
+  method: 'GET',
+  path: '/api/auth/sessions',
+  auth: true,
+  takes: [],
+  gives: ['sessions'],
+}
+
+/** @type {Route} */
+const ME = {
+  method: 'GET',
+  path: '/api/me',
+  auth: true,
+  takes: [],
+  gives: ['id', 'nickname', 'avatar_url', 'created_at'],
+}
+
+/** @type {Route} */
+const ERASE = { method: 'DELETE', path: '/api/me', auth: true, takes: [], gives: [] }
+
+/** @type {Route} */
+const DECRYPT = {
+  method: 'POST',
+  path: '/api/me/decrypt',
+  auth: true,
+  takes: ['encryptedData', 'iv', 'rawData', 'signature'],
+  gives: [],
+}
+
+module.exports = { LOGIN, LOGOUT, SESSIONS, ME, ERASE, DECRYPT }

@@ -1,0 +1,264 @@
+/**
+ * What an app calls: `createClient` joins the parts of this folder.
+ */
+
+const { DECRYPT, ERASE, LOGIN, LOGOUT, ME, SESSIONS } = require('./calls')
+const { ApiError } = require('./errors')
+const { Foreground, TIMERS } = require('./platform')
+const { CONTROL, OPEN, SESSION } = require('./queue')
+const { Requests } = require('./requests')
+const { Session } = require('./session')
+const { Storage } = require('./storage')
+const { loginCode } = require('./transport')
+
+/** @typedef {import('./session').User} User */
+
+/**
+ * @typedef {object} Options of one request
+ * @property {boolean} [auth] false: send no token and need no login
+ * @property {boolean} [idempotent] whether it may be sent again when nobody knows whether it
+ *   arrived; without it, true for all but POST
+ * @property {number} [timeout] ms
+ * @property {{ [name: string]: string }} [header]
+ */
+
+/**
+ * @typedef {object} Settings
+ * @property {string} baseUrl such as https://api.example.com
+ * @property {import('./platform').Platform} [platform] wx, unless told
+ * @property {number} [timeout] ms for one sending of a request
+ * @property {import('./platform').Timers} [timers] for tests
+ */
+
+/** @typedef {{ id: string, created_at: string, last_seen_at: string | null, ip: string,
+ *   user_agent: string, current: boolean }} SessionRow */
+
+/** The phone runs no more at once. */
+const WIDTH = 10
+const TIMEOUT = 15000
+const CODE_TIMEOUT = 10000
+/** https://name or http://name, with a port or a path, and nothing that could hide another host. */
+const BASE_URL = /^https?:\/\/[\w.-]+(:\d+)?(\/[\w.\-/]*)?$/
+
+class Client {
+  /** @param {Settings} settings */
+  constructor({ baseUrl, platform = wx, timeout = TIMEOUT, timers = TIMERS }) {
+    if (!BASE_URL.test(baseUrl)) throw new TypeError('baseUrl must look like https://api.example.com')
+    const base = baseUrl.replace(/\/+$/, '')
+    const share = timers.random()
+    const foreground = new Foreground(platform)
+    /** @private */
+    this._requests = new Requests({
+      baseUrl: base,
+      platform,
+      timers,
+      timeout,
+      width: WIDTH,
+      share,
+      foreground,
+    })
+    /** @private */
+    this._session = new Session({
+      storage: new Storage(platform, base),
+      timers,
+      foreground,
+      share,
+      code: () => loginCode(platform, timers, CODE_TIMEOUT),
+      exchange: (code, unwanted) => this._exchange(code, unwanted),
+      end: token => this._logOut(token).catch(() => {}),
+      onToken: () => this._requests.tokenChanged(),
+      onLeft: () => this._requests.left(),
+      onFailed: error => this._requests.loginFailed(error),
+    })
+    this._requests.attach(this._session)
+    /** @private @type {Promise<User> | null} */
+    this._asking = null
+    /** @private @type {Promise<null> | null} */
+    this._erasing = null
+  }
+
+  /**
+   * @param {string} path such as /api/me
+   * @param {any} [data] becomes the query
+   * @param {Options} [options]
+   * @returns {Promise<any>} `data` of the answer
+   */
+  get(path, data, options) {
+    return this._make('GET', path, data, options)
+  }
+
+  /**
+   * @param {string} path
+   * @param {any} [data]
+   * @param {Options} [options]
+   * @returns {Promise<any>}
+   */
+  post(path, data, options) {
+    return this._make('POST', path, data, options)
+  }
+
+  /**
+   * @param {string} path
+   * @param {any} [data]
+   * @param {Options} [options]
+   * @returns {Promise<any>}
+   */
+  put(path, data, options) {
+    return this._make('PUT', path, data, options)
+  }
+
+  /**
+   * @param {string} path
+   * @param {any} [data]
+   * @param {Options} [options]
+   * @returns {Promise<any>}
+   */
+  delete(path, data, options) {
+    return this._make('DELETE', path, data, options)
+  }
+
+  /**
+   * Make sure that the user is signed in, and tell who it is. No app needs to call it: the
+   * first request that needs a login does it.
+   * @param {{ fresh?: boolean }} [options] fresh: call wx.login in any case, which also brings
+   *   the server a new session_key
+   * @returns {Promise<User>}
+   */
+  login({ fresh = false } = {}) {
+    if (fresh || !this._session.token) return this._session.signIn()
+    if (!this._asking) {
+      const over = () => {
+        this._asking = null
+      }
+      this._asking = this.me()
+      this._asking.then(over, over)
+    }
+    return this._asking
+  }
+
+  /**
+   * End this session, here at once. A failure means that the server may not know yet.
+   * @returns {Promise<null>}
+   */
+  logout() {
+    return this._session.leave(token => (token ? this._logOut(token) : Promise.resolve(null)), {
+      orStay: false,
+    })
+  }
+
+  /**
+   * Erase the account for good. It needs a session and never logs in: signed out, it fails.
+   * When it fails, nothing is known to be erased, and the user is signed in as before.
+   * @returns {Promise<null>}
+   */
+  erase() {
+    if (this._erasing) {
+      this._session.drop()
+      return this._erasing
+    }
+    const over = () => {
+      this._erasing = null
+    }
+    this._erasing = this._session.leave(token => this._erase(token), { orStay: true })
+    this._erasing.then(over, over)
+    return this._erasing
+  }
+
+  /** @returns {Promise<User>} */
+  me() {
+    return this._make(ME.method, ME.path)
+  }
+
+  /** @returns {Promise<SessionRow[]>} the devices on which the user is logged in */
+  sessions() {
+    return this._make(SESSIONS.method, SESSIONS.path).then(data => data.sessions)
+  }
+
+  /**
+   * Have the server decrypt what WeChat encrypted, such as what a button gives in `e.detail`.
+   * @param {{ encryptedData?: string, iv?: string, rawData?: string, signature?: string }} detail
+   * @returns {Promise<any>} the plain object
+   */
+  decrypt(detail) {
+    if (!detail || !detail.encryptedData || !detail.iv) {
+      return Promise.reject(new ApiError('no_encrypted_data'))
+    }
+    const { encryptedData, iv, rawData, signature } = detail
+    const signed = rawData !== undefined && signature !== undefined
+    const data = signed ? { encryptedData, iv, rawData, signature } : { encryptedData, iv }
+    return this._make(DECRYPT.method, DECRYPT.path, data)
+  }
+
+  /**
+   * @private
+   * @param {'GET' | 'POST' | 'PUT' | 'DELETE'} method
+   * @param {string} path
+   * @param {any} [data]
+   * @param {Options} [options]
+   * @returns {Promise<any>}
+   */
+  _make(method, path, data, { auth = true, idempotent, timeout, header } = {}) {
+    // without the slash, a path could turn the address into one of another host
+    if (typeof path !== 'string' || path[0] !== '/') return Promise.reject(new ApiError('bad_url'))
+    const lane = auth ? SESSION : OPEN
+    return this._requests.make({ lane, method, path, data, idempotent, timeout, header })
+  }
+
+  /**
+   * @private
+   * @param {string} code
+   * @param {() => boolean} unwanted
+   */
+  _exchange(code, unwanted) {
+    const { method, path } = LOGIN
+    return this._requests.make({ lane: CONTROL, method, path, data: { code }, unwanted })
+  }
+
+  /**
+   * @private
+   * @param {string} token
+   * @returns {Promise<null>}
+   */
+  _logOut(token) {
+    return this._leave(LOGOUT, token)
+  }
+
+  /**
+   * @private
+   * @param {string} token
+   * @returns {Promise<null>}
+   */
+  _erase(token) {
+    if (!token) return Promise.reject(new ApiError('signed_out'))
+    return this._leave(ERASE, token)
+  }
+
+  /**
+   * Sent again only with the very same token, so it can do nothing twice. A 401 says that the
+   * session has ended, which is what was wanted: an earlier sending has arrived.
+   * @private
+   * @param {import('./calls').Route} route
+   * @param {string} token
+   * @returns {Promise<null>}
+   */
+  _leave({ method, path }, token) {
+    return this._requests.make({ lane: CONTROL, method, path, token, idempotent: true }).then(
+      () => null,
+      error => {
+        if (error.status === 401) return null
+        throw error
+      }
+    )
+  }
+}
+
+/**
+ * Make the one client of an app.
+ * @param {Settings} settings
+ * @returns {Client}
+ */
+function createClient(settings) {
+  return new Client(settings)
+}
+
+module.exports = { Client, createClient }

@@ -1,0 +1,442 @@
+/**
+ * Every error that a call can end with, and the words for it.
+ *
+ * The first part of the table is the server's registry and the words in SYMPTOMS are the
+ * doctor's; `tests/test_miniprogram.py` compares them, so that none of them can drift.
+ */
+
+/** @typedef {{ en: string, zh: string }} Said */
+/** @typedef {{ status: number, code: number, en: string, zh: string }} Kind */
+
+/** @type {{ [name: string]: Kind }} */
+const ERRORS = {
+  // ---- what the server answers with ----
+  invalid_request: {
+    status: 400,
+    code: 40000,
+    en: 'The request is not as described.',
+    zh: '请求格式不正确。',
+  },
+  login_code_invalid: {
+    status: 400,
+    code: 40001,
+    en: 'The login code is wrong, used or too old: get a fresh one from wx.login.',
+    zh: '登录凭证无效、已使用或已过期，请重新调用 wx.login 获取。',
+  },
+  decrypt_failed: {
+    status: 400,
+    code: 40002,
+    en: 'The data cannot be decrypted.',
+    zh: '数据解密失败。',
+  },
+  token_missing: {
+    status: 401,
+    code: 40100,
+    en: 'Log in first: there is no bearer token.',
+    zh: '请先登录。',
+  },
+  token_invalid: {
+    status: 401,
+    code: 40101,
+    en: 'The token is not one of ours.',
+    zh: '登录令牌无效，请重新登录。',
+  },
+  session_ended: {
+    status: 401,
+    code: 40102,
+    en: 'The session has ended: log in again.',
+    zh: '登录已失效，请重新登录。',
+  },
+  user_banned: { status: 403, code: 40300, en: 'This account is banned.', zh: '该账号已被封禁。' },
+  wechat_blocked_user: {
+    status: 403,
+    code: 40301,
+    en: 'WeChat holds this user for high-risk and blocked the login.',
+    zh: '微信判定该用户为高风险用户，已拦截登录。',
+  },
+  development_only: {
+    status: 403,
+    code: 40302,
+    en: 'This server runs in development: it answers this machine only, without a proxy.',
+    zh: '服务运行在开发模式，仅响应本机直接访问（不经代理）。',
+  },
+  https_required: {
+    // Nginx says this one by itself.
+    status: 403,
+    code: 40303,
+    en: 'Call this API over https: plain http is not answered.',
+    zh: '请使用 https 调用本接口，不支持 http。',
+  },
+  not_found: { status: 404, code: 40400, en: 'There is nothing here.', zh: '资源不存在。' },
+  method_not_allowed: {
+    status: 405,
+    code: 40500,
+    en: 'This path has no such method.',
+    zh: '不支持该请求方法。',
+  },
+  session_key_missing: {
+    status: 409,
+    code: 40900,
+    en: 'There is no session_key to decrypt with: log in again.',
+    zh: '缺少可用的 session_key，请重新登录。',
+  },
+  payload_too_large: { status: 413, code: 41300, en: 'The body is too large.', zh: '请求体过大。' },
+  unsupported_media_type: {
+    status: 415,
+    code: 41500,
+    en: 'Send the body as application/json.',
+    zh: '请以 application/json 发送请求体。',
+  },
+  rate_limited: {
+    status: 429,
+    code: 42900,
+    en: 'Too many requests: wait a little.',
+    zh: '请求过于频繁，请稍后再试。',
+  },
+  internal_error: {
+    status: 500,
+    code: 50000,
+    en: 'Something went wrong here.',
+    zh: '服务器内部错误。',
+  },
+  wechat_misconfigured: {
+    status: 500,
+    code: 50001,
+    en: "The server's WeChat settings are wrong: its operator has to act.",
+    zh: '服务器的微信配置有误，请联系管理员。',
+  },
+  wechat_unavailable: {
+    status: 502,
+    code: 50200,
+    en: 'WeChat gives no usable answer: try again.',
+    zh: '微信服务暂不可用，请稍后再试。',
+  },
+  service_unavailable: {
+    status: 503,
+    code: 50300,
+    en: 'The service is busy or away: try again.',
+    zh: '服务暂不可用，请稍后再试。',
+  },
+  wechat_timeout: {
+    status: 504,
+    code: 50400,
+    en: 'WeChat is too slow: try again.',
+    zh: '微信响应超时，请稍后再试。',
+  },
+
+  // ---- what the phone or this client says; no answer came, so the status is 0 ----
+  signed_out: { status: 0, code: 1, en: 'You have signed out.', zh: '您已退出登录。' },
+  network: {
+    status: 0,
+    code: 2,
+    en: 'The network fails: check the connection and try again.',
+    zh: '网络异常，请检查网络后重试。',
+  },
+  timeout: {
+    status: 0,
+    code: 3,
+    en: 'No answer came in time: try again.',
+    zh: '请求超时，请稍后再试。',
+  },
+  interrupted: {
+    status: 0,
+    code: 4,
+    en: 'The request was cut off when the app went to the background: try again.',
+    zh: '小程序进入后台，请求已中断，请重试。',
+  },
+  domain_not_listed: {
+    status: 0,
+    code: 5,
+    en: "The server is not on this mini program's list of domains: tell its developer.",
+    zh: '服务器不在小程序的合法域名列表中，请联系开发者。',
+  },
+  bad_url: {
+    status: 0,
+    code: 6,
+    en: 'The address of the request is wrong: tell the developer.',
+    zh: '请求地址不正确，请联系开发者。',
+  },
+  tls: {
+    status: 0,
+    code: 7,
+    en: 'There is no safe connection to the server: try another network, or tell its operator.',
+    zh: '无法与服务器建立安全连接，请更换网络或联系管理员。',
+  },
+  too_many_redirects: {
+    status: 0,
+    code: 8,
+    en: 'The server sends the request in circles: tell its operator.',
+    zh: '服务器重定向过多，请联系管理员。',
+  },
+  too_many_tasks: {
+    status: 0,
+    code: 9,
+    en: 'Too many requests at once: try again.',
+    zh: '同时进行的请求过多，请稍后再试。',
+  },
+  request_failed: {
+    status: 0,
+    code: 10,
+    en: 'The request could not be made: try again, or update WeChat.',
+    zh: '请求未能发出，请重试或更新微信。',
+  },
+  login_blocked: {
+    status: 0,
+    code: 11,
+    en: 'WeChat blocked the login on this phone.',
+    zh: '微信拦截了本机的登录。',
+  },
+  bad_answer: {
+    status: 0,
+    code: 12,
+    en: 'The server gave an answer that cannot be understood: try again.',
+    zh: '服务器的响应无法识别，请稍后再试。',
+  },
+  no_encrypted_data: {
+    status: 0,
+    code: 13,
+    en: 'There is nothing to decrypt: the permission was not given.',
+    zh: '没有可解密的数据：未获得授权。',
+  },
+}
+
+/**
+ * The doctor's words for what a phone shows, under the doctor's own names. What stands here,
+ * given to `flask doctor --explain`, leads to the checks that find the cause.
+ * @type {{ [name: string]: Said }}
+ */
+const SYMPTOMS = {
+  domain_list: {
+    en: 'url not in domain list (errno 600002)',
+    zh: 'url not in domain list：不在以下 request 合法域名列表中（errno 600002）',
+  },
+  bad_url: {
+    en: 'request:fail invalid url (errno 600009)',
+    zh: 'request:fail URL 格式不合法（errno 600009）',
+  },
+  network: {
+    en: 'request:fail (errno 600001, 600000 or 602001; inside it errcode -1 to -4)',
+    zh: 'request:fail（errno 600001、600000 或 602001，其中 errcode 为 -1 到 -4）',
+  },
+  not_resolved: {
+    en: 'net::ERR_NAME_NOT_RESOLVED (-105) in errno 600001',
+    zh: 'errno 600001 中的 net::ERR_NAME_NOT_RESOLVED（-105）：域名解析失败',
+  },
+  refused: {
+    en: 'net::ERR_CONNECTION_REFUSED (-102) in errno 600001',
+    zh: 'errno 600001 中的 net::ERR_CONNECTION_REFUSED（-102）：连接被拒绝',
+  },
+  timeout: {
+    en: 'request:fail timeout (errno 5)',
+    zh: 'request:fail timeout 请求超时（errno 5）',
+  },
+  reset: {
+    en: 'net::ERR_CONNECTION_RESET (-101) in errno 600001',
+    zh: 'errno 600001 中的 net::ERR_CONNECTION_RESET（-101）：连接被重置',
+  },
+  ssl: { en: 'ssl hand shake error (-107)', zh: 'ssl hand shake error：TLS 握手失败（-107）' },
+  certificate: {
+    en: 'net::ERR_CERT_AUTHORITY_INVALID (-202) in errno 600001',
+    zh: 'errno 600001 中的 net::ERR_CERT_AUTHORITY_INVALID（-202）：证书不受信任',
+  },
+  certificate_name: {
+    en: 'net::ERR_CERT_COMMON_NAME_INVALID (-200) in errno 600001',
+    zh: 'errno 600001 中的 net::ERR_CERT_COMMON_NAME_INVALID（-200）：证书与域名不符',
+  },
+  certificate_date: {
+    en: 'net::ERR_CERT_DATE_INVALID (-201) in errno 600001',
+    zh: 'errno 600001 中的 net::ERR_CERT_DATE_INVALID（-201）：证书不在有效期内',
+  },
+  redirects: { en: 'too many redirects (errno 600008)', zh: '重定向过多（errno 600008）' },
+  not_found: {
+    en: 'success with statusCode 404, or HTML in res.data',
+    zh: 'success 回调里 statusCode 为 404，或 res.data 是 HTML',
+  },
+  gateway: {
+    en: 'success with statusCode 502, 503 or 504',
+    zh: 'success 回调里 statusCode 为 502、503 或 504',
+  },
+  too_large: { en: 'success with statusCode 413', zh: 'success 回调里 statusCode 为 413' },
+  login: {
+    en: 'every login fails with wechat_misconfigured (40013, 40125, 40243)',
+    zh: '所有登录都失败，返回 wechat_misconfigured（40013、40125、40243）',
+  },
+  login_slow: {
+    en: 'logins fail with wechat_unavailable or wechat_timeout',
+    zh: '登录失败，返回 wechat_unavailable 或 wechat_timeout',
+  },
+  failing: {
+    en: 'success with statusCode 500 or 503 (service_unavailable)',
+    zh: 'success 回调里 statusCode 为 500 或 503（service_unavailable）',
+  },
+  clock: {
+    en: 'decrypt_failed, or a certificate that is "not yet valid"',
+    zh: '返回 decrypt_failed，或提示证书“尚未生效”',
+  },
+}
+
+/**
+ * What the phone's errno means: the name of the error, and that of the symptom if it has one.
+ * @type {{ [errno: number]: [string, string] }}
+ */
+const ERRNOS = {
+  5: ['timeout', 'timeout'],
+  600000: ['network', 'network'],
+  600001: ['network', 'network'],
+  600002: ['domain_not_listed', 'domain_list'],
+  600003: ['interrupted', ''],
+  600004: ['request_failed', ''],
+  600005: ['request_failed', ''],
+  600006: ['request_failed', ''],
+  600007: ['too_many_tasks', ''],
+  600008: ['too_many_redirects', 'redirects'],
+  600009: ['bad_url', 'bad_url'],
+  602001: ['network', 'network'],
+  1402101: ['login_blocked', ''],
+}
+
+/**
+ * What stands inside errno 600001: the number of Chromium's network stack (Android, the tool)
+ * or of Apple's.
+ * @type {{ [number: number]: [string, string] }}
+ */
+const INSIDE = {
+  '-101': ['network', 'reset'],
+  '-102': ['network', 'refused'],
+  '-1004': ['network', 'refused'],
+  '-105': ['network', 'not_resolved'],
+  '-1003': ['network', 'not_resolved'],
+  '-118': ['timeout', 'timeout'],
+  '-1001': ['timeout', 'timeout'],
+  '-107': ['tls', 'ssl'],
+  '-1200': ['tls', 'ssl'],
+  '-202': ['tls', 'certificate'],
+  '-1202': ['tls', 'certificate'],
+  '-200': ['tls', 'certificate_name'],
+  '-201': ['tls', 'certificate_date'],
+}
+
+/** @type {{ [name: string]: string }} */
+const SYMPTOM_OF_ERROR = {
+  decrypt_failed: 'clock',
+  not_found: 'not_found',
+  payload_too_large: 'too_large',
+  internal_error: 'failing',
+  wechat_misconfigured: 'login',
+  wechat_unavailable: 'login_slow',
+  wechat_timeout: 'login_slow',
+  service_unavailable: 'failing',
+  timeout: 'timeout',
+  bad_url: 'bad_url',
+}
+
+/** @type {{ [status: number]: string }} */
+const SYMPTOM_OF_STATUS = {
+  404: 'not_found',
+  413: 'too_large',
+  500: 'failing',
+  502: 'gateway',
+  503: 'gateway',
+  504: 'gateway',
+}
+
+/**
+ * How a call failed. `error` and `code` are stable: decide by them. `en` and `zh` are for the
+ * user, `symptom` is for the developer. It holds nothing of what was sent, and never a token.
+ */
+class ApiError extends Error {
+  /**
+   * @param {string} error
+   * @param {{ status?: number, code?: number, errno?: number, requestId?: string, msg?: string,
+   *   retryAfter?: number, symptom?: string }} [told]
+   */
+  constructor(error, told = {}) {
+    const kind = ERRORS[error] || ERRORS.bad_answer
+    super(`${error}: ${told.msg || kind.en}`)
+    this.name = 'ApiError'
+    this.error = error
+    this.code = told.code || kind.code
+    /** The HTTP status; 0 when no answer came. */
+    this.status = told.status || kind.status
+    /** The number by which the phone says why no answer came; 0 when one did. */
+    this.errno = told.errno || 0
+    /** The id under which the server's log knows the request. */
+    this.requestId = told.requestId || ''
+    /** What the server said, in the language of the phone. */
+    this.msg = told.msg || ''
+    /** Seconds to wait before trying again, where the server said so. */
+    this.retryAfter = told.retryAfter || 0
+    /** One of ours is told in both languages; one that an app's server added, in its own words. */
+    this.en = ERRORS[error] ? kind.en : this.msg || kind.en
+    this.zh = ERRORS[error] ? kind.zh : this.msg || kind.zh
+    /** @type {Said | null} */
+    this.symptom = SYMPTOMS[told.symptom || SYMPTOM_OF_ERROR[error]] || null
+  }
+}
+
+/**
+ * Make the error of an answer that is not a success.
+ * @param {import('./transport').Answer} answer
+ * @returns {ApiError}
+ */
+function ofAnswer(answer) {
+  const body = isObject(answer.body) ? answer.body : {}
+  const requestId = text(body.request_id) || answer.header('X-Request-Id')
+  const retryAfter = answer.retryAfter()
+  const status = answer.status
+  if (typeof body.error !== 'string' || typeof body.code !== 'number') {
+    const symptom = SYMPTOM_OF_STATUS[status] || 'not_found'
+    return new ApiError('bad_answer', { status, requestId, retryAfter, symptom })
+  }
+  const { error, code } = body
+  return new ApiError(error, { status, code, requestId, retryAfter, msg: text(body.msg) })
+}
+
+/**
+ * Make the error of what `fail` of wx.request or wx.login was called with. errMsg is in the
+ * phone's language: it is read for the numbers in it, and where an old phone gives no errno.
+ * @param {{ errno?: number, errMsg?: string }} failure
+ * @returns {ApiError}
+ */
+function ofFailure(failure) {
+  const errMsg = text(failure && failure.errMsg)
+  const errno = Number(failure && failure.errno) || 0
+  const [error, symptom] = cause(errno, errMsg)
+  return new ApiError(error, { errno, symptom })
+}
+
+/**
+ * @param {number} errno
+ * @param {string} errMsg
+ * @returns {[string, string]}
+ */
+function cause(errno, errMsg) {
+  if (errno === 600001 || !ERRNOS[errno]) {
+    const numbers = errMsg.match(/-\d{3,4}(?!\d)/g) || []
+    const known = numbers.map(Number).filter(number => INSIDE[number])
+    if (known.length) return INSIDE[known[0]]
+  }
+  if (ERRNOS[errno]) return ERRNOS[errno]
+  if (/time ?d?-?out/i.test(errMsg)) return ERRNOS[5]
+  if (/interrupted/i.test(errMsg)) return ERRNOS[600003]
+  if (/domain list/i.test(errMsg)) return ERRNOS[600002]
+  return ERRNOS[600000]
+}
+
+/**
+ * @param {any} value
+ * @returns {value is { [name: string]: any }}
+ */
+function isObject(value) {
+  return typeof value === 'object' && value !== null
+}
+
+/**
+ * @param {any} value
+ * @returns {string}
+ */
+function text(value) {
+  return typeof value === 'string' ? value : ''
+}
+
+module.exports = { ApiError, ERRORS, ERRNOS, INSIDE, SYMPTOMS, isObject, ofAnswer, ofFailure }

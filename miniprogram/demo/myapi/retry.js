@@ -1,0 +1,34 @@
+/**
+ * When a failed request goes again: how long to wait, and when to give up.
+ */
+
+const RETRIES = 4 // so that a server which restarts within a few seconds is not noticed
+const PATIENCE = 30000 // ms after the first sending, when nothing is sent again
+const FIRST_PAUSE = 500 // ms; each one after it is twice as long
+const PASSING_STATUSES = [429, 502, 503, 504]
+const PASSING_ERRORS = ['network', 'timeout', 'too_many_tasks']
+
+/**
+ * Whether the cause may be gone in a moment.
+ * @param {import('./errors').ApiError} error
+ * @returns {boolean}
+ */
+function passing(error) {
+  return PASSING_ERRORS.indexOf(error.error) >= 0 || PASSING_STATUSES.indexOf(error.status) >= 0
+}
+
+/**
+ * How long to wait, in ms. The phones that a server lost at the same time must not all come
+ * back at the same time, so each has a `share` of its own from 0 to 1. It is one and the same
+ * for all requests of a phone: so they come back in their order.
+ * @param {import('./errors').ApiError} error
+ * @param {number} tries how often it has been tried again already
+ * @param {number} share
+ * @returns {number}
+ */
+function pause(error, tries, share) {
+  if (error.retryAfter) return error.retryAfter * 1000 * (1 + share / 4)
+  return FIRST_PAUSE * Math.pow(2, tries) * (1 - share / 2)
+}
+
+module.exports = { PATIENCE, RETRIES, passing, pause }

@@ -1,0 +1,310 @@
+/**
+ * Who is signed in: the token, and the one login that may be under way.
+ *
+ * A generation (`epoch`) lasts until the user leaves or becomes another one. What was begun in
+ * an older generation neither gets the token of a newer one nor changes anything in it.
+ */
+
+const { ApiError, isObject } = require('./errors')
+const { PATIENCE, RETRIES, passing, pause } = require('./retry')
+
+/** @typedef {{ id: string, nickname: string | null, avatar_url: string | null,
+ *   created_at: string }} User */
+
+/**
+ * What a session needs of the rest of the client.
+ * @typedef {object} Around
+ * @property {import('./storage').Storage} storage
+ * @property {import('./platform').Timers} timers
+ * @property {import('./platform').Foreground} foreground
+ * @property {number} share see `pause` in retry.js
+ * @property {() => Promise<string | ApiError>} code asks wx.login
+ * @property {(code: string, unwanted: () => boolean) => Promise<any>} exchange
+ *   gives what the server answers, or fails; one that is unwanted by then is not sent
+ * @property {(token: string) => void} end ends a session that nobody wants
+ * @property {() => void} onToken there is a token, or there is none any more
+ * @property {() => void} onLeft a generation has ended
+ * @property {(error: ApiError) => void} onFailed nobody is signed in, and a login has failed
+ */
+
+const NEW_CODES = 1 // more, after the server refused one
+const REFUSALS = 3 // of tokens in a row that were never accepted: logging in does not help
+
+class Session {
+  /** @param {Around} around */
+  constructor(around) {
+    const { token, user } = around.storage.load()
+    this.epoch = 1
+    this.token = token
+    /** Counts the logins that have ended, well or not: it tells before from after. */
+    this.logins = 0
+    this._around = around
+    this._user = user
+    /** @type {import('./storage').Kept | null} comes back if the erasure under way fails */
+    this._kept = null
+    /** @type {ApiError | null} why the last login failed */
+    this._failure = null
+    this._lastSuccess = 0
+    this._refusals = 0
+    /** @type {Attempt | null} */
+    this._attempt = null
+    /** Over when no exchange is under way. */
+    this._idle = Promise.resolve()
+    /** Over when no logout and no erasure is under way. */
+    this._leaving = Promise.resolve()
+  }
+
+  /**
+   * Log in, or join the login that is under way.
+   * @returns {Promise<User>}
+   */
+  signIn() {
+    if (!this._attempt) {
+      const attempt = new Attempt(this._around.timers)
+      this._attempt = attempt
+      this._idle = this._idle
+        .then(() => attempt.unless(this._leaving))
+        .then(() => this._run(attempt))
+    }
+    return this._attempt.result
+  }
+
+  /**
+   * End the generation at once; no login before `done` is over.
+   * @param {(token: string) => Promise<null>} leave tells the server
+   * @param {{ orStay: boolean }} how orStay: go on as before if the server could not be told
+   * @returns {Promise<null>} what `leave` gives
+   */
+  leave(leave, { orStay }) {
+    const { token, _user: user, _leaving: before } = this
+    const kept = orStay && token ? { token, user } : null
+    this._user = ''
+    this._kept = kept
+    this.drop()
+    this._forget()
+    const done = leave(token)
+    const over = done.then(
+      () => undefined,
+      () => {
+        if (kept && this._kept === kept && !this._attempt && !this.token) this._keep(token, user)
+      }
+    )
+    this._leaving = before.then(() => over)
+    return over.then(() => done)
+  }
+
+  /** End the generation: nothing that was begun in it logs in or is sent any more. */
+  drop() {
+    this.epoch += 1
+    this._refusals = 0
+    if (this._attempt) this._attempt.cancel()
+    this._attempt = null
+    this._around.onLeft()
+  }
+
+  /**
+   * Note that the server took a token.
+   * @param {string} token
+   */
+  accepted(token) {
+    if (token === this.token) this._refusals = 0
+  }
+
+  /**
+   * Note that the server refused a token. A late refusal, when another token has come, is no
+   * news.
+   * @param {string} token
+   * @param {ApiError} error
+   */
+  refused(token, error) {
+    if (token !== this.token) return
+    this._forget()
+    this._refusals += 1
+    if (this._refusals < REFUSALS) return
+    this._refusals = 0
+    this._failed(error)
+  }
+
+  /**
+   * Tell why the present state can be no help to a request that was sent at that time: a login
+   * has failed since then.
+   * @param {number} logins
+   * @returns {ApiError | null}
+   */
+  failureSince(logins) {
+    return this.token || this._attempt || this.logins === logins ? null : this._failure
+  }
+
+  /**
+   * Whether a login has succeeded since that time.
+   * @param {number} logins
+   * @returns {boolean}
+   */
+  renewedSince(logins) {
+    return this._lastSuccess > logins
+  }
+
+  /**
+   * @param {Attempt} attempt
+   * @returns {Promise<void>} over when its last exchange is; it never fails
+   */
+  async _run(attempt) {
+    let newCodes = 0
+    for (let tries = 0; !attempt.cancelled; tries += 1) {
+      const outcome = await this._exchange(attempt)
+      if (attempt.cancelled) return this._unwanted(outcome)
+      if (!(outcome instanceof ApiError)) return this._succeed(attempt, outcome)
+      if (outcome.error === 'login_code_invalid') {
+        newCodes += 1
+        if (newCodes > NEW_CODES) return this._fail(attempt, outcome)
+        continue
+      }
+      const ms = pause(outcome, tries, this._around.share)
+      if (!attempt.maySucceed(outcome, tries, ms)) return this._fail(attempt, outcome)
+      if (outcome.error === 'interrupted') await attempt.unless(this._around.foreground.back())
+      await attempt.wait(ms)
+    }
+  }
+
+  /**
+   * Ask for a code and exchange it, once. The code is never used a second time.
+   * @param {Attempt} attempt
+   * @returns {Promise<{ token: string, user: User } | ApiError>}
+   */
+  async _exchange(attempt) {
+    const code = await attempt.unless(this._around.code())
+    if (typeof code !== 'string') return code || new ApiError('signed_out')
+    try {
+      const data = await this._around.exchange(code, () => attempt.cancelled)
+      return isLogin(data) ? data : new ApiError('bad_answer')
+    } catch (error) {
+      return /** @type {ApiError} */ (error)
+    }
+  }
+
+  /**
+   * The user left meanwhile: the session that was opened nevertheless is closed again.
+   * @param {{ token: string } | ApiError} outcome
+   */
+  _unwanted(outcome) {
+    if (!(outcome instanceof ApiError)) this._around.end(outcome.token)
+  }
+
+  /**
+   * @param {Attempt} attempt
+   * @param {{ token: string, user: User }} login
+   */
+  _succeed(attempt, { token, user }) {
+    this._attempt = null
+    this._failure = null
+    this.logins += 1
+    this._lastSuccess = this.logins
+    if (this._user && this._user !== user.id) this.drop()
+    this._keep(token, user.id)
+    attempt.resolve(user)
+  }
+
+  /**
+   * @param {Attempt} attempt
+   * @param {ApiError} error
+   */
+  _fail(attempt, error) {
+    this._attempt = null
+    this._failed(error)
+    attempt.reject(error)
+  }
+
+  /** @param {ApiError} error */
+  _failed(error) {
+    this.logins += 1
+    this._failure = error
+    if (!this.token) this._around.onFailed(error)
+  }
+
+  /**
+   * @param {string} token
+   * @param {string} user
+   */
+  _keep(token, user) {
+    this.token = token
+    this._user = user
+    this._around.storage.save({ token, user })
+    this._around.onToken()
+  }
+
+  _forget() {
+    this.token = ''
+    this._around.storage.clear()
+    this._around.onToken()
+  }
+}
+
+/** One login, from the first wx.login to its end; cancelled when the user leaves meanwhile. */
+class Attempt {
+  /** @param {import('./platform').Timers} timers */
+  constructor(timers) {
+    this._timers = timers
+    this._begun = timers.now()
+    this.cancelled = false
+    /** @type {(user: User) => void} */
+    this.resolve = () => {}
+    /** @type {(error: ApiError) => void} */
+    this.reject = () => {}
+    /** @type {Promise<User>} */
+    this.result = new Promise((resolve, reject) => {
+      this.resolve = resolve
+      this.reject = reject
+    })
+    this.result.catch(() => {}) // a request that needs the login is told by another way
+    /** @type {() => void} */
+    this._wake = () => {}
+    /** @type {Promise<undefined>} */
+    this._cancelling = new Promise(resolve => {
+      this._wake = () => resolve(undefined)
+    })
+  }
+
+  cancel() {
+    this.cancelled = true
+    this.reject(new ApiError('signed_out'))
+    this._wake()
+  }
+
+  /**
+   * Wait for something, but no longer than until the cancellation.
+   * @template T
+   * @param {Promise<T>} something
+   * @returns {Promise<T | undefined>}
+   */
+  unless(something) {
+    return Promise.race([something, this._cancelling])
+  }
+
+  /** @param {number} ms */
+  wait(ms) {
+    return this.unless(new Promise(resolve => this._timers.setTimeout(() => resolve(ms), ms)))
+  }
+
+  /**
+   * @param {ApiError} error
+   * @param {number} tries
+   * @param {number} ms to wait before the next one
+   * @returns {boolean}
+   */
+  maySucceed(error, tries, ms) {
+    if (tries >= RETRIES) return false
+    if (error.error === 'interrupted') return true
+    return passing(error) && this._timers.now() + ms <= this._begun + PATIENCE
+  }
+}
+
+/**
+ * @param {any} data
+ * @returns {data is { token: string, user: User }}
+ */
+function isLogin(data) {
+  if (!isObject(data) || !isObject(data.user)) return false
+  return typeof data.token === 'string' && data.token !== '' && typeof data.user.id === 'string'
+}
+
+module.exports = { Session }

@@ -1,0 +1,43 @@
+/** What the demo keeps over restarts: the address, and whether the user is signed in there. */
+
+const DEFAULT_URL = 'http://127.0.0.1:8000'
+const URL_KEY = 'demo:baseUrl'
+
+/** A phone whose storage is full or broken forgets at the next start, and no sooner. */
+const kept = new Map()
+
+/** @param {string} key @returns {any} */
+function read(key) {
+  if (kept.has(key)) return kept.get(key)
+  try {
+    return wx.getStorageSync(key)
+  } catch (_) {
+    return ''
+  }
+}
+
+/** @param {string} key @param {any} value */
+function keep(key, value) {
+  kept.set(key, value)
+  try {
+    wx.setStorageSync(key, value)
+  } catch (_) {
+    // it stays in memory
+  }
+}
+
+/** @returns {string} */
+const baseUrl = () => read(URL_KEY) || DEFAULT_URL
+
+/** @param {string} url */
+const keepBaseUrl = url => keep(URL_KEY, url)
+
+const signedInKey = () => `demo:signedIn:${baseUrl()}`
+
+/** @returns {boolean} */
+const signedIn = () => read(signedInKey()) === true
+
+/** @param {boolean} yes */
+const keepSignedIn = yes => keep(signedInKey(), yes)
+
+module.exports = { baseUrl, keepBaseUrl, signedIn, keepSignedIn }

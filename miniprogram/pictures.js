@@ -1,0 +1,239 @@
+/**
+ * Makes docs/miniprogram/*.png, a picture of each page of the demo in light and dark, and the
+ * icons of its tabs. Needs Chromium, pngquant and a Chinese font: on Debian the packages chromium,
+ * pngquant and fonts-noto-cjk.
+ *
+ *     npm run pictures          CHROMIUM=/path/to/chromium names another one
+ *
+ * A page is rendered as in the tests, with its data of a server that is made up there. What
+ * WeChat draws itself, the bars and the looks of <button>, is drawn here after it.
+ */
+
+'use strict'
+
+const { execFileSync } = require('node:child_process')
+const fs = require('node:fs')
+const os = require('node:os')
+const path = require('node:path')
+const { pathToFileURL } = require('node:url')
+
+process.env.TZ = 'Asia/Shanghai'
+const { App, DEMO, Server, session } = require('../tests/miniprogram/stage')
+
+const CHROMIUM = process.env.CHROMIUM || 'chromium'
+const PICTURES = path.join(__dirname, '..', 'docs', 'miniprogram')
+const ICON = 81 // px, as WeChat asks for
+/** For both themes, so each needs 3 : 1 against a light bar and a dark one. */
+const ICON_COLOURS = { '': '#80868d', '-on': '#1b9a66' }
+
+const read = file => fs.readFileSync(path.join(DEMO, file), 'utf8')
+const app = JSON.parse(read('app.json'))
+const themes = JSON.parse(read('theme.json'))
+
+// ---- what is shown ----
+
+/** The states of the demo that are worth a picture. @type {Record<string, () => Promise<any>>} */
+const STATES = {
+  async 'signed-out'() {
+    return atRest(await new App().open('home'))
+  },
+  async home() {
+    return atRest(await (await new App().signIn()).open('home'))
+  },
+  async profile() {
+    const page = await (await new App().signIn()).open('profile')
+    await page.write('[data-field=nickname]', '小明同学')
+    await page.tap('[data-act=save]')
+    return page
+  },
+  async devices() {
+    const server = new Server()
+    server.sessions = [
+      session('s1', { current: true, user_agent: 'iPhone MicroMessenger/8.0.50' }),
+      session('s2', {
+        user_agent: 'wechatdevtools/1.06',
+        ip: '198.51.100.24',
+        last_seen_at: '2026-08-19T13:05:00Z',
+        created_at: '2026-08-12T02:40:00Z',
+      }),
+      session('s3', {
+        user_agent: 'Android 15; MicroMessenger/8.0.49',
+        ip: '198.51.100.180',
+        last_seen_at: null,
+        created_at: '2026-08-17T23:31:00Z',
+      }),
+    ]
+    return (await new App({ server }).signIn()).open('devices')
+  },
+  async encrypted() {
+    const page = await (await new App().signIn()).open('encrypted')
+    await page.tap('[data-act=sandbox]')
+    return page
+  },
+  async trouble() {
+    const page = await new App().open('trouble')
+    await page.tap('[data-id=token]')
+    await page.tap('[data-id=domain]')
+    page.component.setData({ entries: page.data.entries.map(e => ({ ...e, at: '16:30:05' })) })
+    return page
+  },
+}
+/** What differs each time must not, or each run would make another picture. */
+function atRest(page) {
+  page.component.setData({ 'hello.latency': '18 ms' })
+  return page
+}
+
+const PAGE_OF = { 'signed-out': 'home' }
+
+// ---- from the rendered page to a web page ----
+
+/** wxss as CSS for a screen of 375 px, for one theme. */
+function css(wxss, theme) {
+  const dark = theme === 'dark' ? 'all' : 'not all'
+  return wxss
+    .replace(/(-?[\d.]+)rpx/g, (_, number) => `${number / 2}px`)
+    .replace(/\(prefers-color-scheme: dark\)/g, dark)
+}
+
+/** The styles of the app, of a page and of all components; their classes are all different. */
+function styles(name, theme) {
+  const components = fs.readdirSync(path.join(DEMO, 'components'))
+  const ofComponents = components.map(each =>
+    read(`components/${each}/${each}.wxss`).replace(/:host/g, each)
+  )
+  return css([read('app.wxss'), read(`pages/${name}/${name}.wxss`), ...ofComponents].join('\n'), theme)
+}
+
+const escape = text =>
+  text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;')
+
+/** What `toJSON` of the simulation gives, as HTML. */
+function html(node) {
+  if (typeof node === 'string') return escape(node)
+  const attributes = {}
+  node.attrs.forEach(({ name, value }) => (attributes[name] = value))
+  const tag = node.tagName === 'main' ? 'page' : node.tagName
+  const inside = tag === 'wx-input' ? field(attributes) : node.children.map(html).join('')
+  return `<${tag} class="${escape(attributes.class || '')}">${inside}</${tag}>`
+}
+
+function field({ value, placeholder, placeholderClass }) {
+  if (value) return escape(value)
+  return `<span class="${escape(placeholderClass || '')}">${escape(placeholder || '')}</span>`
+}
+
+/** How WeChat draws its own elements, as far as the demo uses them. */
+const BUILT_IN = `
+  wx-view { display: block }
+  wx-button {
+    position: relative; display: block; box-sizing: border-box; margin: 0 auto; padding: 0 14px;
+    border-radius: 5px; overflow: hidden; background: #f8f8f8; color: #000;
+    font-size: 18px; line-height: 2.55555556; text-align: center;
+  }
+  wx-button::after {
+    content: ""; position: absolute; top: 0; left: 0; box-sizing: border-box;
+    width: 200%; height: 200%; border: 1px solid rgba(0, 0, 0, 0.2); border-radius: 10px;
+    transform: scale(0.5); transform-origin: 0 0;
+  }
+  wx-input {
+    display: flex; align-items: center; overflow: hidden; white-space: nowrap;
+  }`
+
+function frame(name, tree, theme) {
+  const colours = themes[theme]
+  const of = value => (value[0] === '@' ? colours[value.slice(1)] : value)
+  const bar = of(app.window.navigationBarBackgroundColor)
+  const ink = of(app.window.navigationBarTextStyle) === 'black' ? '#111' : '#eee'
+  const title = JSON.parse(read(`pages/${name}/${name}.json`)).navigationBarTitleText
+  const line = of(app.tabBar.borderStyle) === 'black' ? 'rgba(0,0,0,.12)' : 'rgba(255,255,255,.12)'
+  const tabs = app.tabBar.list.map(({ pagePath, text, iconPath, selectedIconPath }) => {
+    const on = pagePath === `pages/${name}/${name}`
+    const icon = pathToFileURL(path.join(DEMO, on ? selectedIconPath : iconPath))
+    const colour = of(on ? app.tabBar.selectedColor : app.tabBar.color)
+    return `<div style="color:${colour}"><img src="${icon}" alt="">${text}</div>`
+  })
+  return `<!doctype html><html lang="zh-CN"><meta charset="utf-8"><style>
+  ${BUILT_IN}
+  ${styles(name, theme)}
+  html, body { margin: 0; height: 100%; overflow: hidden }
+  body { display: flex; flex-direction: column; background: ${of(app.window.backgroundColor)};
+    font-family: "Noto Sans CJK SC", "WenQuanYi Zen Hei", sans-serif }
+  page { flex: 1; display: block; min-height: 0; overflow: hidden;
+    font-family: "Noto Sans CJK SC", "WenQuanYi Zen Hei", sans-serif }
+  .ph-top { flex: none; background: ${bar}; color: ${ink}; position: relative; height: 88px }
+  .ph-clock { position: absolute; left: 32px; top: 13px; font-size: 15px; font-weight: 600 }
+  .ph-title { position: absolute; left: 0; right: 0; top: 44px; line-height: 44px;
+    text-align: center; font-size: 17px; font-weight: 600 }
+  .ph-pill { position: absolute; right: 8px; top: 50px; box-sizing: border-box; width: 87px;
+    height: 32px; border: 0.5px solid ${line}; border-radius: 16px; display: flex;
+    align-items: center; justify-content: space-between; padding: 0 }
+  .ph-dots { width: 5px; height: 5px; margin: 0 14px; border-radius: 50%; background: ${ink};
+    box-shadow: -7px 0 0 -1px ${ink}, 7px 0 0 -1px ${ink} }
+  .ph-ring { box-sizing: border-box; width: 17px; height: 17px; margin: 0 10px; border-radius: 50%;
+    border: 2px solid ${ink}; background: radial-gradient(${ink} 3px, transparent 3.5px) }
+  .ph-tabs { flex: none; display: flex; background: ${of(app.tabBar.backgroundColor)};
+    border-top: 0.5px solid ${line}; padding: 6px 0 22px }
+  .ph-tabs div { flex: 1; text-align: center; font-size: 10px; line-height: 14px }
+  .ph-tabs img { display: block; width: 27px; height: 27px; margin: 0 auto 1px }
+  </style><body>
+  <div class="ph-top"><span class="ph-clock">16:30</span><span class="ph-title">${title}</span>
+    <span class="ph-pill"><span class="ph-dots"></span><span class="ph-ring"></span></span></div>
+  ${html(tree)}
+  <div class="ph-tabs">${tabs.join('')}</div></body></html>`
+}
+
+// ---- from a web page to a picture ----
+
+function shoot(content, file, { width, height, scale, transparent = false }) {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'myapi-picture-'))
+  try {
+    const source = path.join(folder, 'page.html')
+    fs.writeFileSync(source, content)
+    const flags = [
+      ...['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run'],
+      ...['--disable-background-networking', '--disable-component-update', '--disable-sync'],
+      ...['--hide-scrollbars', '--allow-file-access-from-files'],
+      `--user-data-dir=${path.join(folder, 'profile')}`,
+      `--force-device-scale-factor=${scale}`,
+      `--window-size=${width},${height}`,
+      `--screenshot=${file}`,
+      ...(transparent ? ['--default-background-color=00000000'] : []),
+      String(pathToFileURL(source)),
+    ]
+    execFileSync(CHROMIUM, flags, { stdio: 'pipe', timeout: 60000 })
+    execFileSync('pngquant', ['--force', '--skip-if-larger', '--strip', '--output', file, '--', file])
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+function drawIcons() {
+  const sources = path.join(__dirname, 'icons')
+  for (const source of fs.readdirSync(sources)) {
+    const svg = fs.readFileSync(path.join(sources, source), 'utf8')
+    for (const [suffix, colour] of Object.entries(ICON_COLOURS)) {
+      const style = `margin:0;color:${colour}`
+      const content = `<body style="${style}">${svg.replace('<svg', `<svg width="${ICON}" height="${ICON}" style="display:block"`)}`
+      const file = path.join(DEMO, 'icons', `${path.basename(source, '.svg')}${suffix}.png`)
+      shoot(content, file, { width: ICON, height: ICON, scale: 1, transparent: true })
+    }
+  }
+}
+
+async function drawPages(wanted) {
+  fs.mkdirSync(PICTURES, { recursive: true })
+  for (const [state, make] of Object.entries(STATES)) {
+    if (wanted.length && !wanted.includes(state)) continue
+    const { tree } = await make()
+    for (const theme of ['light', 'dark']) {
+      const file = path.join(PICTURES, `${state}-${theme}.png`)
+      shoot(frame(PAGE_OF[state] || state, tree, theme), file, { width: 375, height: 812, scale: 2 })
+      console.log(path.relative(process.cwd(), file), fs.statSync(file).size)
+    }
+  }
+}
+
+const wanted = process.argv.slice(2)
+if (!wanted.length || wanted.includes('icons')) drawIcons()
+drawPages(wanted.filter(each => each !== 'icons'))

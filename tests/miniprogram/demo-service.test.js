@@ -1,0 +1,71 @@
+/**
+ * The demo against the real service in development, as `make run` starts it, with its sandbox.
+ * tests/test_miniprogram_demo.py starts it.
+ */
+
+'use strict'
+
+const assert = require('node:assert/strict')
+const { test } = require('node:test')
+
+const { Phone } = require('./phone')
+const { App } = require('./stage')
+
+const URL = process.env.MYAPI_TEST_URL
+const skip = URL ? false : 'tests/test_miniprogram_demo.py runs this one'
+
+/** A phone on which the developer tool logs in; two of them are two devices of one user. */
+function device() {
+  const phone = new Phone({ person: 'developer' })
+  const app = new App({ phone, kept: new Map([['demo:baseUrl', URL]]) })
+  return { phone, app }
+}
+
+const has = (page, ...texts) => texts.forEach(text => assert.ok(page.text.includes(text), `${text} in ${page.text}`))
+
+test('every page does with the real service what it says', { skip, timeout: 60000 }, async () => {
+  const other = device()
+  await (await other.app.open('home')).tap('[data-act=login]')
+  const { phone, app } = device()
+  try {
+    const home = await app.open('home')
+    has(home, 'Hello from Aliyun Lighthouse!', '未登录')
+    await home.tap('[data-act=login]')
+    has(home, '已登录', home.data.user.id)
+
+    const profile = await app.open('profile')
+    await profile.write('[data-field=nickname]', '小明😀')
+    await profile.write('[data-field=avatar]', 'https://example.com/a.png')
+    await profile.tap('[data-act=save]')
+    has(profile, '已保存', '小明😀')
+
+    const encrypted = await app.open('encrypted')
+    await encrypted.tap('[data-act=sandbox]')
+    has(encrypted, '13800138000', 'watermark.appid')
+
+    const devices = await app.open('devices')
+    assert.equal(devices.data.devices.length, 2)
+    await devices.tap('[data-act=end]')
+    has(devices, '没有其他设备登录')
+
+    const trouble = await app.open('trouble')
+    for (const id of ['path', 'body', 'token', 'refused']) await trouble.tap(`[data-id=${id}]`)
+    const errors = trouble.data.entries.map(entry => entry.error)
+    assert.deepEqual(errors, ['network', 'token_invalid', 'invalid_request', 'not_found'])
+    assert.ok(trouble.data.entries[3].requestId)
+    await devices.show()
+    assert.equal(devices.data.devices.length, 1) // the forged token opened no session
+
+    await profile.tap('[data-act=erase]')
+    has(profile, '登录后可查看')
+    await home.show()
+    has(home, '未登录')
+    await home.tap('[data-act=login]')
+    has(home, '已登录', '未设置昵称') // another account
+    await home.tap('[data-act=logout]')
+    has(home, '未登录')
+  } finally {
+    phone.close()
+    other.phone.close()
+  }
+})

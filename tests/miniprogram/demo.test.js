@@ -1,0 +1,669 @@
+/**
+ * The demo: what its pages show and do, on a stand-in for the phone with the real client in
+ * between; and that it is what the developer tools open.
+ */
+
+'use strict'
+
+const assert = require('node:assert/strict')
+const fs = require('node:fs')
+const path = require('node:path')
+const { test } = require('node:test')
+
+const { App, BASE, DEMO, Server, refusal, session, tools } = require('./stage')
+
+const CLIENT = path.join(DEMO, '..', 'myapi')
+const NAMES = ['home', 'profile', 'devices', 'encrypted', 'trouble']
+const CLOSED = ['profile', 'devices', 'encrypted'] // need a login
+
+const read = file => fs.readFileSync(path.join(DEMO, file), 'utf8')
+const json = file => JSON.parse(read(file))
+const exists = file => fs.existsSync(path.join(DEMO, file))
+
+/** All files of the demo whose name ends so, without the copy of the client. */
+function files(end, folder = '.') {
+  const entries = fs.readdirSync(path.join(DEMO, folder), { withFileTypes: true })
+  return entries.flatMap(entry => {
+    const file = path.posix.join(folder, entry.name)
+    if (file === 'myapi') return []
+    if (entry.isDirectory()) return files(end, file)
+    return file.endsWith(end) ? [file] : []
+  })
+}
+
+const signedIn = async options => new App(options).signIn()
+const three = () => {
+  const server = new Server()
+  server.sessions = [session('s2'), session('s1', { current: true }), session('s3')]
+  return server
+}
+const dialogues = app => app.asked.filter(({ name }) => name === 'showModal')
+const count = (list, wanted) => list.filter(each => each === wanted).length
+const has = (page, ...texts) => texts.forEach(text => assert.ok(page.text.includes(text), `${text} in ${page.text}`))
+const lacks = (page, ...texts) => texts.forEach(text => assert.ok(!page.text.includes(text), `${text} in ${page.text}`))
+
+// ---- it opens as it is ----
+
+test('the client in the demo is the client', () => {
+  const names = fs.readdirSync(CLIENT).sort()
+  assert.deepEqual(fs.readdirSync(path.join(DEMO, 'myapi')).sort(), names)
+  for (const name of names) {
+    const same = fs.readFileSync(path.join(CLIENT, name)).equals(fs.readFileSync(path.join(DEMO, 'myapi', name)))
+    assert.ok(same, `miniprogram/demo/myapi/${name} is another one: run npm run copy in miniprogram/`)
+  }
+})
+
+test('the developer tools find all that the settings name', () => {
+  const app = json('app.json')
+  const project = json('project.config.json')
+  assert.equal(project.miniprogramRoot, './')
+  assert.equal(project.appid, 'touristappid')
+  assert.equal(project.setting.urlCheck, false) // http://127.0.0.1 is on no list
+  assert.ok(app.darkmode && exists(app.themeLocation) && exists(app.sitemapLocation))
+  assert.deepEqual(app.tabBar.list.map(tab => tab.pagePath), app.pages)
+  for (const { iconPath, selectedIconPath } of app.tabBar.list) {
+    for (const icon of [iconPath, selectedIconPath]) {
+      const png = fs.readFileSync(path.join(DEMO, icon))
+      assert.deepEqual([png.readUInt32BE(16), png.readUInt32BE(20)], [81, 81])
+      assert.ok(png.length < 40 * 1024) // WeChat's limit
+    }
+  }
+  for (const page of app.pages) {
+    for (const end of ['js', 'json', 'wxml', 'wxss']) assert.ok(exists(`${page}.${end}`), page)
+    for (const component of Object.values(json(`${page}.json`).usingComponents)) {
+      assert.ok(exists(`${component}.js`) && json(`${component}.json`).component, component)
+    }
+  }
+})
+
+test('light and dark name the same variables, and no variable is missing', () => {
+  const { light, dark } = json('theme.json')
+  assert.deepEqual(Object.keys(light), Object.keys(dark))
+  for (const [, name] of read('app.json').matchAll(/"@(\w+)"/g)) assert.ok(name in light, name)
+  const { light: ofLight, dark: ofDark } = palettes()
+  assert.deepEqual(Object.keys(ofLight), Object.keys(ofDark))
+  for (const file of files('.wxss')) {
+    for (const [, name] of read(file).matchAll(/var\(--([\w-]+)\)/g)) assert.ok(name in ofLight, `${file}: ${name}`)
+  }
+  assert.deepEqual([light.background, light.accent], [ofLight.background, ofLight.accent])
+  assert.deepEqual([dark.background, dark.accent], [ofDark.background, ofDark.accent])
+})
+
+test("WeChat's compiler takes every template and style", () => {
+  const compiler = tools('miniprogram-compiler')
+  assert.match(compiler.wxmlToJs(DEMO), /pages\/trouble\/trouble\.wxml/)
+  assert.ok(compiler.wxssToJs(DEMO))
+})
+
+test('it requires nothing outside its root, and fetches nothing but its API', () => {
+  for (const file of files('.js')) {
+    for (const [, name] of read(file).matchAll(/require\('([^']+)'\)/g)) {
+      const target = path.join(path.dirname(file), name)
+      assert.ok(name[0] === '.' && !target.startsWith('..') && exists(`${target}.js`), `${file}: ${name}`)
+    }
+  }
+  for (const file of [...files('.wxml'), ...files('.wxss')]) {
+    assert.doesNotMatch(read(file), /url\(|src="https?:|@font-face/, file)
+  }
+})
+
+test('it is written in what old phones understand: nothing newer than ES2018', () => {
+  const ts = tools('typescript')
+  const told = (source, target) =>
+    ts.transpileModule(source, { compilerOptions: { target, module: 'CommonJS' } }).outputText
+  const newer = source => told(source, 'ES2018') !== told(source, 'ESNext')
+  assert.ok(newer('a?.b ?? c'))
+  for (const file of files('.js')) assert.ok(!newer(read(file)), file)
+})
+
+test('a class of a component or a page is the class of no other', () => {
+  const owner = new Map()
+  for (const file of files('.wxss')) {
+    // at the beginning of a selector; what follows in it is a state
+    for (const [, name] of read(file).matchAll(/^\.([\w-]+)/gm)) {
+      assert.ok([undefined, file].includes(owner.get(name)), `${name}: ${owner.get(name)} and ${file}`)
+      owner.set(name, file)
+    }
+  }
+})
+
+// ---- it can be read and touched ----
+
+function palettes() {
+  const [light, dark] = read('app.wxss').split('@media (prefers-color-scheme: dark)')
+  const of = text => Object.fromEntries([...text.matchAll(/--([\w-]+): (#[0-9a-f]{6})/g)].map(found => found.slice(1)))
+  return { light: of(light), dark: of(dark) }
+}
+
+/** The contrast of WCAG 2.1. */
+function contrast(one, other) {
+  const luminance = colour => {
+    const [r, g, b] = [1, 3, 5].map(at => {
+      const part = parseInt(colour.slice(at, at + 2), 16) / 255
+      return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4
+    })
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b
+  }
+  const [dim, bright] = [luminance(one), luminance(other)].sort((a, b) => a - b)
+  return (bright + 0.05) / (dim + 0.05)
+}
+
+test('texts have the contrast of WCAG AA, light and dark', () => {
+  assert.equal(contrast('#000000', '#ffffff'), 21)
+  const pairs = [
+    ...['text', 'muted'].flatMap(text => ['background', 'card', 'field', 'line'].map(ground => [text, ground])),
+    ...['accent', 'danger'].map(text => [text, 'card']),
+    ['on-accent', 'accent'],
+    ['accent', 'accent-soft'],
+    ...['text', 'muted', 'danger'].map(text => [text, 'danger-soft']),
+  ]
+  const { light, dark } = json('theme.json')
+  for (const [name, palette] of Object.entries(palettes())) {
+    for (const [text, ground] of pairs) {
+      const found = contrast(palette[text], palette[ground])
+      assert.ok(found >= 4.5, `${name}: ${text} on ${ground} is ${found.toFixed(2)}`)
+    }
+  }
+  for (const { tab, accent, bar } of [light, dark]) {
+    assert.ok(contrast(tab, bar) >= 4.5 && contrast(accent, bar) >= 4.5)
+  }
+})
+
+test('whatever can be tapped is at least 44 px high', () => {
+  const heights = {}
+  for (const file of files('.wxss')) {
+    for (const [, name, body] of read(file).matchAll(/^\.([\w-]+) \{([^}]*)\}/gm)) {
+      const found = body.match(/(?:^|\s)(?:min-)?height: (\d+)rpx/)
+      if (found) heights[name] = Number(found[1]) / 2
+    }
+  }
+  for (const file of files('.wxml')) {
+    for (const [tag, classes] of [...read(file).matchAll(/<[^>]*\sclass="([\w-]+)[^>]*>/g)]) {
+      if (!/bind:(tap|input|getphonenumber)/.test(tag)) continue
+      assert.ok(heights[classes] >= 44, `${file}: ${classes} is ${heights[classes]} px high`)
+    }
+  }
+})
+
+test('every text is in strings.js, and there is advice for every error that can come', () => {
+  for (const file of [...files('.wxml'), ...files('.js')].filter(file => file !== 'strings.js')) {
+    const code = read(file).replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')
+    assert.doesNotMatch(code, /[\u4e00-\u9fff]/, file)
+  }
+  const { advice, doing, trouble } = new App().module('strings')
+  const { ERRORS } = require('../../miniprogram/myapi/index')
+  assert.deepEqual(Object.keys(advice).sort(), Object.keys(ERRORS).sort())
+  for (const { id } of trouble.cases) assert.ok(doing[id], id)
+})
+
+// ---- all pages ----
+
+for (const name of NAMES) {
+  test(`${name}: its title is Chinese, and so is what it shows`, async () => {
+    const page = await (await signedIn()).open(name)
+    assert.match(json(`pages/${name}/${name}.json`).navigationBarTitleText, /[\u4e00-\u9fff]/)
+    assert.match(page.text, /[\u4e00-\u9fff]{4}/)
+    assert.doesNotMatch(page.text, /undefined|null|NaN|\[object/)
+  })
+}
+
+for (const name of CLOSED) {
+  test(`${name}: signed out, it asks for nothing until 登录 is tapped`, async () => {
+    const app = new App()
+    const page = await app.open(name)
+    has(page, '登录后可查看')
+    assert.deepEqual([app.server.calls, app.logins], [[], 0])
+    await page.tap('gate wx-button')
+    lacks(page, '登录后可查看')
+    assert.equal(app.logins, 1)
+  })
+
+  test(`${name}: after signing out elsewhere it shows nothing of the user any more`, async () => {
+    const app = await signedIn()
+    const page = await app.open(name)
+    lacks(page, '登录后可查看')
+    const home = await app.open('home')
+    await home.tap('[data-act=logout]')
+    await page.show()
+    has(page, '登录后可查看')
+    lacks(page, '小明', '203.0.113.7')
+    assert.doesNotMatch(JSON.stringify(page.data), /小明|203\.0\.113\.7/) // nor for the next user
+  })
+
+  test(`${name}: a login that fails says why`, async () => {
+    const app = new App()
+    app.server.wrong['POST /api/auth/login'] = refusal(403, 40300, 'user_banned')
+    const page = await app.open(name)
+    await page.tap('gate wx-button')
+    has(page, '该账号已被封禁', 'user_banned', '登录后可查看')
+  })
+}
+
+for (const [name, call] of [['home', 'GET /api/hello'], ['profile', 'GET /api/me'], ['devices', 'GET /api/auth/sessions']]) {
+  test(`${name}: while it waits it shows that it does`, async () => {
+    const app = await signedIn()
+    app.server.held.add(call)
+    const page = await app.open(name, { show: false })
+    page.component.instance.onShow()
+    assert.ok(page.all('[class~=main--bone]').length > 0)
+    app.release()
+    await page.settle()
+    assert.equal(page.all('[class~=main--bone]').length, 0)
+  })
+
+  test(`${name}: an error is shown with its facts, and 重试 mends it`, async () => {
+    const app = await signedIn()
+    app.server.wrong[call] = refusal(500, 50000, 'internal_error')
+    const page = await app.open(name)
+    has(page, '服务器内部错误', 'Something went wrong here', 'internal_error', 'HTTP 500', 'code 50000')
+    app.server.wrong = {}
+    await page.tap('notice wx-button')
+    lacks(page, 'internal_error')
+    assert.equal(page.all('[class~=main--bone]').length, 0)
+  })
+}
+
+test('no page logs in by itself after signing out, however often it is shown', async () => {
+  const app = await signedIn()
+  const pages = []
+  for (const name of NAMES) pages.push(await app.open(name))
+  await pages[0].tap('[data-act=logout]')
+  const before = [app.logins, count(app.server.calls, 'POST /api/auth/login')]
+  for (const page of [...pages, ...pages]) await page.show()
+  assert.deepEqual([app.logins, count(app.server.calls, 'POST /api/auth/login')], before)
+})
+
+test('pulling down asks again, and ends the animation', async () => {
+  const app = await signedIn()
+  const page = await app.open('devices')
+  app.server.sessions = three().sessions
+  page.component.instance.onPullDownRefresh()
+  await page.settle()
+  assert.equal(page.data.devices.length, 3)
+  assert.equal(app.asked[0].name, 'stopPullDownRefresh')
+})
+
+test('a restart of the app keeps who is signed in, and where', async () => {
+  const app = await signedIn()
+  const again = new App({ kept: app.kept, server: app.server })
+  const page = await again.open('home')
+  has(page, '已登录', '小明')
+  assert.equal(again.logins, 0)
+})
+
+test('a phone whose storage is full can be used nevertheless', async () => {
+  const full = () => {
+    throw new Error('setStorageSync:fail exceed storage max size')
+  }
+  const page = await new App({ wx: { setStorageSync: full } }).open('home')
+  await page.tap('[data-act=login]')
+  has(page, '已登录', '小明')
+  await page.tap('[data-act=logout]')
+  has(page, '未登录')
+})
+
+// ---- home ----
+
+test('home: hello, its latency, and nobody signed in', async () => {
+  const app = new App()
+  const page = await app.open('home')
+  has(page, '未登录', 'Signed out', 'Hello from Aliyun Lighthouse!', ' ms', '登录')
+  lacks(page, '已登录')
+  assert.deepEqual([app.server.calls, app.logins], [['GET /api/hello'], 0])
+  await page.tap('[data-act=hello]')
+  assert.equal(count(app.server.calls, 'GET /api/hello'), 2)
+})
+
+test('home: 登录 logs in once and says who it is; 退出登录 ends the session', async () => {
+  const app = new App()
+  const page = await app.open('home')
+  await page.tap('[data-act=login]')
+  has(page, '已登录', 'Signed in', '小明', 'u_7Kq2mZ4xWc')
+  assert.equal(app.logins, 1)
+  await page.tap('[data-act=logout]')
+  has(page, '未登录')
+  lacks(page, '小明', 'u_7Kq2mZ4xWc')
+  assert.equal(app.server.calls.at(-1), 'POST /api/auth/logout')
+})
+
+test('home: signing out holds here even if the server cannot be told', async () => {
+  const app = await signedIn()
+  const page = await app.open('home')
+  app.server.wrong['POST /api/auth/logout'] = refusal(500, 50000, 'internal_error')
+  await page.tap('[data-act=logout]')
+  has(page, '未登录', '服务器内部错误')
+})
+
+test('home: signing out shows at once, before the server has answered', async () => {
+  const app = await signedIn()
+  const page = await app.open('home')
+  app.server.held.add('POST /api/auth/logout')
+  await page.tap('[data-act=logout]')
+  has(page, '未登录')
+  lacks(page, '小明')
+  app.release()
+  await page.settle()
+})
+
+test('home: two taps on 登录 are one login', async () => {
+  const app = new App()
+  const page = await app.open('home')
+  await Promise.all([page.tap('[data-act=login]'), page.tap('[data-act=login]')])
+  assert.equal(app.logins, 1)
+})
+
+test('home: another address is asked at once, and kept; a wrong one is refused', async () => {
+  const app = await signedIn()
+  const page = await app.open('home')
+  assert.equal(page.data.baseUrl, BASE)
+  await page.write('wx-input', 'api.example.com')
+  await page.tap('[data-act=address]')
+  has(page, '地址应形如', '已登录')
+  await page.write('wx-input', ' https://api.example.com ')
+  lacks(page, '地址应形如')
+  await page.tap('[data-act=address]')
+  has(page, '已保存', '未登录') // there, nobody is signed in
+  assert.equal(app.kept.get('demo:baseUrl'), 'https://api.example.com')
+  await page.write('wx-input', BASE)
+  await page.tap('[data-act=address]')
+  has(page, '已登录')
+})
+
+// ---- profile ----
+
+test('profile: who I am, and a form that saves what is right', async () => {
+  const app = await signedIn()
+  const page = await app.open('profile')
+  has(page, '小明', 'u_7Kq2mZ4xWc', '2 / 32', '个人资料')
+  await page.tap('[data-act=save]') // nothing has changed
+  await page.write('[data-field=nickname]', '小明同学😀')
+  has(page, '5 / 32')
+  await page.write('[data-field=avatar]', 'https://example.com/a.png')
+  await page.tap('[data-act=save]')
+  has(page, '已保存', '小明同学😀')
+  assert.equal(count(app.server.calls, 'PUT /api/me'), 1)
+  assert.deepEqual(app.server.bodies.at(-1), { nickname: '小明同学😀', avatar_url: 'https://example.com/a.png' })
+  assert.equal(page.all('wx-image').length, 1)
+  await page.write('[data-field=avatar]', '')
+  lacks(page, '已保存')
+  await page.tap('[data-act=save]')
+  assert.equal(app.server.user.avatar_url, null)
+})
+
+test('profile: two taps on 保存 save once', async () => {
+  const app = await signedIn()
+  const page = await app.open('profile')
+  await page.write('[data-field=nickname]', '新名字')
+  await Promise.all([page.tap('[data-act=save]'), page.tap('[data-act=save]')])
+  assert.equal(count(app.server.calls, 'PUT /api/me'), 1)
+})
+
+for (const [field, wrong, said] of [
+  ['nickname', '字'.repeat(33), '昵称最多 32 个字'],
+  ['nickname', 'a\u0007b', '昵称最多 32 个字'],
+  ['avatar', 'http://example.com/a.png', '头像地址须以 https:// 开头'],
+  ['avatar', 'https://example.com/a b', '头像地址须以 https:// 开头'],
+  ['avatar', `https://example.com/${'a'.repeat(512)}`, '头像地址须以 https:// 开头'],
+]) {
+  test(`profile: a wrong ${field} is told and not sent: ${JSON.stringify(wrong).slice(0, 30)}`, async () => {
+    const app = await signedIn()
+    const page = await app.open('profile')
+    await page.write(`[data-field=${field}]`, wrong)
+    has(page, said)
+    await page.tap('[data-act=save]')
+    assert.equal(count(app.server.calls, 'PUT /api/me'), 0)
+  })
+}
+
+test('profile: what is being written outlasts a look at another page, and a failed save', async () => {
+  const app = await signedIn()
+  const page = await app.open('profile')
+  await page.write('[data-field=nickname]', '新名字')
+  await page.show()
+  assert.equal(page.data.nickname, '新名字')
+  app.server.wrong['PUT /api/me'] = refusal(400, 40000, 'invalid_request')
+  await page.tap('[data-act=save]')
+  has(page, '请求格式不正确')
+  lacks(page, '已保存')
+  assert.equal(page.data.nickname, '新名字')
+})
+
+test('profile: the account is erased after a confirmation alone', async () => {
+  const app = await signedIn()
+  const page = await app.open('profile')
+  app.answer = false
+  await page.tap('[data-act=erase]')
+  assert.equal(dialogues(app).length, 1)
+  assert.equal(dialogues(app)[0].title, '确定注销账号？')
+  assert.equal(count(app.server.calls, 'DELETE /api/me'), 0)
+  app.answer = true
+  await page.tap('[data-act=erase]')
+  assert.equal(count(app.server.calls, 'DELETE /api/me'), 1)
+  has(page, '登录后可查看')
+  assert.equal(app.logins, 1)
+})
+
+test('profile: an erasure that failed leaves the user signed in', async () => {
+  const app = await signedIn()
+  const page = await app.open('profile')
+  app.server.wrong['DELETE /api/me'] = refusal(500, 50000, 'internal_error')
+  await page.tap('[data-act=erase]')
+  has(page, '服务器内部错误', '小明')
+})
+
+// ---- devices ----
+
+test('devices: this one first and marked, without a button to sign it out', async () => {
+  const page = await (await signedIn({ server: three() })).open('devices')
+  assert.deepEqual(page.data.devices.map(each => each.id), ['s1', 's2', 's3'])
+  assert.equal(page.all('[class~=main--device-badge]').length, 1)
+  assert.equal(page.all('[data-act=end]').length, 2)
+  has(page, '微信开发者工具', '本机', '203.0.113.7', '退出其他所有设备')
+})
+
+test('devices: 退出 ends that one at once', async () => {
+  const app = await signedIn({ server: three() })
+  const page = await app.open('devices')
+  await page.tap('[data-id=s3]')
+  assert.ok(app.server.calls.includes('DELETE /api/auth/sessions/s3'))
+  assert.deepEqual(page.data.devices.map(each => each.id), ['s1', 's2'])
+})
+
+test('devices: all others end after a confirmation alone', async () => {
+  const app = await signedIn({ server: three() })
+  const page = await app.open('devices')
+  app.answer = false
+  await page.tap('[data-act=others]')
+  assert.equal(count(app.server.calls, 'DELETE /api/auth/sessions'), 0)
+  app.answer = true
+  await page.tap('[data-act=others]')
+  assert.equal(count(app.server.calls, 'DELETE /api/auth/sessions'), 1)
+  assert.deepEqual(page.data.devices.map(each => each.id), ['s1'])
+  has(page, '没有其他设备登录')
+})
+
+test('devices: alone, it says so', async () => {
+  const page = await (await signedIn()).open('devices')
+  has(page, '没有其他设备登录', 'Nobody else is signed in as you.')
+  assert.equal(page.all('[data-act=others]').length, 0)
+})
+
+test('devices: what cannot be ended is told, and the list stays', async () => {
+  const app = await signedIn({ server: three() })
+  const page = await app.open('devices')
+  app.server.wrong['DELETE /api/auth/sessions/s2'] = refusal(404, 40400, 'not_found')
+  await page.tap('[data-id=s2]')
+  has(page, '资源不存在')
+  assert.equal(page.data.devices.length, 3)
+  assert.equal(page.data.ending, '')
+})
+
+test('devices: a device is named by its user agent, in the time of the phone', () => {
+  const { device, moment } = new App().module('shared/format')
+  const named = {
+    'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0) MicroMessenger/8.0.50': 'iPhone',
+    'Mozilla/5.0 (Linux; Android 15) MicroMessenger/8.0.49': 'Android',
+    'Mozilla/5.0 (iPhone) wechatdevtools/1.06': '微信开发者工具',
+    'python-requests/2.32': '未知设备',
+    '': '未知设备',
+  }
+  for (const [userAgent, name] of Object.entries(named)) assert.equal(device(userAgent), name)
+  assert.equal(device(null), '未知设备')
+  assert.match(moment('2026-08-01T12:00:00Z'), /^2026-08-0[12] \d\d:00$/)
+  assert.equal(moment(null), '')
+})
+
+// ---- encrypted data ----
+
+const DETAIL = { encryptedData: 'c2VjcmV0', iv: 'aXY=' }
+
+test('encrypted: the sandbox encrypts, the server decrypts', async () => {
+  const app = await signedIn()
+  const page = await app.open('encrypted')
+  has(page, '还没有解密结果', '如何解密')
+  await page.tap('[data-act=sandbox]')
+  has(page, 'phoneNumber', '13800138000', 'watermark.appid')
+  lacks(page, '还没有解密结果')
+  assert.deepEqual(app.server.calls.slice(-2), ['POST /sandbox/encrypt', 'POST /api/me/decrypt'])
+  assert.deepEqual(app.server.bodies.at(-1), DETAIL)
+  assert.equal(app.server.bodies.at(-2).openid, 'developer')
+})
+
+test('encrypted: what the button of WeChat gives is decrypted', async () => {
+  const app = await signedIn()
+  const page = await app.open('encrypted')
+  await page.tap('[data-act=phone]', 'getphonenumber', { ...DETAIL, errMsg: 'getPhoneNumber:ok' })
+  has(page, '13800138000')
+  assert.deepEqual(app.server.bodies.at(-1), DETAIL)
+})
+
+test('encrypted: what wx.getUserProfile gives is decrypted, signature and all', async () => {
+  const signed = { ...DETAIL, rawData: '{}', signature: 'ab' }
+  const app = await signedIn({ wx: { getUserProfile: ({ success }) => success({ ...signed, userInfo: {} }) } })
+  const page = await app.open('encrypted')
+  await page.tap('[data-act=userInfo]')
+  has(page, '13800138000')
+  assert.deepEqual(app.server.bodies.at(-1), signed)
+})
+
+test('encrypted: a permission that was not given is told, and nothing is sent', async () => {
+  const app = await signedIn({ wx: { getUserProfile: ({ fail }) => fail({ errMsg: 'getUserProfile:fail' }) } })
+  const page = await app.open('encrypted')
+  const before = app.server.calls.length
+  await page.tap('[data-act=phone]', 'getphonenumber', { errMsg: 'getPhoneNumber:fail no permission' })
+  has(page, '没有可解密的数据', 'no_encrypted_data')
+  await page.tap('[data-act=userInfo]')
+  has(page, '没有可解密的数据')
+  assert.equal(app.server.calls.length, before)
+})
+
+test('encrypted: without a sandbox, as in production, it says so', async () => {
+  const app = await signedIn()
+  app.server.wrong['POST /sandbox/encrypt'] = refusal(404, 40400, 'not_found')
+  const page = await app.open('encrypted')
+  await page.tap('[data-act=sandbox]')
+  has(page, '资源不存在', 'not_found')
+})
+
+// ---- what went wrong ----
+
+test('trouble: nothing has gone wrong yet', async () => {
+  const page = await new App().open('trouble')
+  has(page, '还没有出错', '试一试', '路径写错')
+  assert.equal(page.all('[data-act=clear]').length, 0)
+})
+
+const PROVOKED = {
+  path: ['not_found', 'HTTP 404', 'code 40400', '资源不存在', '5f0c9a7e41d2'],
+  body: ['invalid_request', 'HTTP 400', 'code 40000', '请求格式不正确'],
+  token: ['token_invalid', 'HTTP 401', 'code 40101', '登录令牌无效'],
+  domain: ['domain_not_listed', 'errno 600002', '合法域名列表'],
+  timeout: ['timeout', 'errno 5', '请求超时'],
+  refused: ['network', 'errno 600001', 'ERR_CONNECTION_REFUSED'],
+}
+
+for (const [id, texts] of Object.entries(PROVOKED)) {
+  test(`trouble: ${id} is provoked once, told in both languages, and touches nobody's session`, async () => {
+    const app = await signedIn()
+    app.server.wrong['POST /api/auth/login'] = refusal(400, 40000, 'invalid_request')
+    const kept = JSON.stringify([...app.kept])
+    const page = await app.open('trouble')
+    const before = app.server.calls.length
+    await page.tap(`[data-id=${id}]`)
+    has(page, ...texts, '怎么办')
+    const { ERRORS } = require('../../miniprogram/myapi/index')
+    has(page, ERRORS[texts[0]].en)
+    assert.ok(app.server.calls.length <= before + 1)
+    assert.equal(JSON.stringify([...app.kept]), kept)
+    assert.equal(app.logins, 1)
+  })
+}
+
+test('trouble: errors of all pages are there, the newest first, twenty at most; 清空 clears them', async () => {
+  const app = await signedIn()
+  app.server.wrong['GET /api/me'] = refusal(500, 50000, 'internal_error')
+  await app.open('profile')
+  const page = await app.open('trouble')
+  has(page, '加载页面', 'internal_error', '5f0c9a7e41d2')
+  for (let i = 0; i < 21; i += 1) await page.tap('[data-id=path]')
+  assert.equal(page.data.entries.length, 20)
+  assert.ok(page.data.entries.every(entry => entry.error === 'not_found'))
+  await page.tap('[data-act=clear]')
+  has(page, '还没有出错')
+})
+
+test('trouble: the command for the doctor can be copied', async () => {
+  const app = new App()
+  const page = await app.open('trouble')
+  await page.tap('[data-id=domain]')
+  await page.tap('[data-act=copy]')
+  const copied = app.asked.find(({ name }) => name === 'setClipboardData')
+  assert.equal(copied.data, "flask doctor --explain 'url not in domain list (errno 600002)'")
+  assert.ok(app.asked.some(({ name }) => name === 'showToast'))
+})
+
+test('what no error of the client is, is a bug and not hidden', async () => {
+  const app = await signedIn()
+  const { run } = app.module('shared/page')
+  const shown = []
+  const page = { data: { busy: '' }, setData: patch => shown.push(patch) }
+  await assert.rejects(run(page, 'load', async () => assert.fail('a bug')), /a bug/)
+  assert.equal(shown.at(-1).busy, '')
+})
+
+test('an answer that comes after the user has left is not shown', async () => {
+  const app = await signedIn()
+  const page = await app.open('profile', { show: false })
+  page.component.instance.onShow()
+  await app.module('services/account').logout()
+  await page.settle()
+  has(page, '登录后可查看')
+  lacks(page, '小明')
+})
+
+test('a login that ends after the server was changed belongs to the former one', async () => {
+  const app = new App()
+  const account = app.module('services/account')
+  const login = account.login()
+  account.connect('https://api.example.com')
+  await login
+  assert.equal(account.signedIn(), false)
+})
+
+test('an answer that comes after the server was changed is asked anew there', async () => {
+  const app = await signedIn()
+  const other = 'https://api.example.com'
+  app.kept.set(`demo:signedIn:${other}`, true)
+  const page = await app.open('profile', { show: false })
+  page.component.instance.onShow()
+  app.module('services/account').connect(other)
+  app.server.user = { ...app.server.user, nickname: '那边的人' }
+  await page.settle()
+  has(page, '那边的人')
+  lacks(page, '小明')
+})
+
+test('the stage is strict: what is not there cannot be tapped', async () => {
+  const page = await new App().open('home')
+  await assert.rejects(page.tap('[data-act=logout]'), /0 of/)
+})

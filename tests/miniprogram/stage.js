@@ -1,0 +1,263 @@
+/**
+ * The demo on a stage: its pages rendered by miniprogram-simulate (with WeChat's own compiler of
+ * wxml) in jsdom, on a stand-in for the phone. The client in between is the real one.
+ *
+ * There is no App() in the simulation and no window: the demo's app.js holds nothing, and what
+ * WeChat draws itself (navigation bar, tabs, dialogues) is only asked for, through `wx`.
+ */
+
+'use strict'
+
+const { createRequire } = require('node:module')
+const path = require('node:path')
+
+const DEMO = path.join(__dirname, '..', '..', 'miniprogram', 'demo')
+const BASE = 'http://127.0.0.1:8000'
+const tools = createRequire(path.join(DEMO, '..', 'package.json'))
+
+const { JSDOM } = tools('jsdom')
+const { window } = new JSDOM('<!doctype html>')
+global.window = window
+for (const name of ['document', 'Node', 'Element', 'Event', 'CustomEvent']) global[name] = window[name]
+const simulate = tools('miniprogram-simulate')
+const exparser = tools('miniprogram-exparser')
+
+/** The server, as far as the demo asks it. */
+class Server {
+  constructor() {
+    this.user = {
+      id: 'u_7Kq2mZ4xWc',
+      nickname: '小明',
+      avatar_url: null,
+      created_at: '2026-08-01T04:00:00Z',
+    }
+    this.sessions = [session('s1', { current: true })]
+    this.tokens = new Set()
+    this.calls = [] // such as 'GET /api/me', in their order
+    this.bodies = [] // what came with them
+    this.wrong = {} // 'GET /api/me' → what is answered instead; see `refusal` and `failure`
+    this.held = new Set() // calls that get no answer
+  }
+
+  /** What is said to a call: an answer, a failure, or null for none at all. */
+  say(method, url, body, authorization = '') {
+    const { origin, pathname } = new URL(url)
+    const call = `${method} ${pathname}`
+    this.calls.push(call)
+    this.bodies.push(body)
+    if (origin.includes('not-listed')) return failure(600002, 'url not in domain list')
+    if (origin.endsWith(':59999')) return failure(600001, 'errcode:-102 net::ERR_CONNECTION_REFUSED')
+    if (this.held.has(call)) return null
+    if (this.wrong[call]) return this.wrong[call]
+    if (call === 'GET /api/hello') {
+      return reply({ code: 0, msg: 'Hello from Aliyun Lighthouse!', time: '2026-08-20T08:30:00Z' })
+    }
+    if (call === 'POST /api/auth/login') return this._login()
+    if (call === 'POST /sandbox/encrypt') return reply({ encryptedData: 'c2VjcmV0', iv: 'aXY=' })
+    if (!ROUTES[call] && !pathname.startsWith('/api/auth/sessions/')) return refusal(404, 40400, 'not_found')
+    if (!this.tokens.has(authorization.replace('Bearer ', ''))) {
+      return refusal(401, 40101, 'token_invalid')
+    }
+    return this._data(call, body)
+  }
+
+  _login() {
+    const token = `t${this.tokens.size + 1}`
+    this.tokens.add(token)
+    return data({ token, expires_at: '2026-09-01T00:00:00Z', user: this.user })
+  }
+
+  _data(call, body) {
+    if (call === 'PUT /api/me') this.user = { ...this.user, ...body }
+    if (call === 'DELETE /api/auth/sessions') this.sessions = this.sessions.filter(each => each.current)
+    const one = call.match(/^DELETE \/api\/auth\/sessions\/(.+)$/)
+    if (one) this.sessions = this.sessions.filter(each => each.id !== one[1])
+    if (call === 'POST /api/auth/logout' || call === 'DELETE /api/me') this.tokens.clear()
+    return data(ROUTES[call] ? ROUTES[call](this) : null)
+  }
+}
+
+/** What is given for each route that needs a session. */
+const ROUTES = {
+  'GET /api/me': server => server.user,
+  'PUT /api/me': server => server.user,
+  'DELETE /api/me': () => null,
+  'POST /api/auth/logout': () => null,
+  'GET /api/auth/sessions': server => ({ sessions: server.sessions }),
+  'DELETE /api/auth/sessions': () => null,
+  'POST /api/me/decrypt': () => ({
+    phoneNumber: '13800138000',
+    purePhoneNumber: '13800138000',
+    countryCode: '86',
+    watermark: { appid: 'wx4f4bc4dec97d474b', timestamp: 1787214600 },
+  }),
+}
+
+function session(id, more = {}) {
+  return {
+    id,
+    created_at: '2026-08-18T01:12:00Z',
+    last_seen_at: '2026-08-20T08:30:00Z',
+    ip: '203.0.113.7',
+    user_agent: 'Mozilla/5.0 wechatdevtools/1.06 MicroMessenger/8.0.5',
+    current: false,
+    ...more,
+  }
+}
+
+const reply = (body, statusCode = 200) => ({ statusCode, data: body, header: {} })
+const data = body => reply({ code: 0, msg: 'ok', data: body })
+const failure = (errno, errMsg) => ({ errno, errMsg: `request:fail ${errMsg}` })
+
+function refusal(status, code, error) {
+  return reply({ code, error, msg: error, request_id: '5f0c9a7e41d2' }, status)
+}
+
+/** The demo on one phone: its modules are loaded anew, as when WeChat starts the app. */
+class App {
+  /**
+   * `wx` replaces functions of the phone; `phone`, one of phone.js, brings real HTTP.
+   * @param {{ kept?: Map<string, any>, wx?: object, server?: Server, phone?: any }} [options]
+   */
+  constructor({ kept = new Map(), wx = {}, server = new Server(), phone = null } = {}) {
+    Object.assign(this, { kept, server, phone })
+    this.logins = 0
+    this.asked = [] // what wx.showModal and its kin were given, by name
+    this.answer = true // to wx.showModal
+    this.running = 0
+    this._waiting = []
+    Object.assign(global.wx, this._wx(), wx)
+    for (const file of Object.keys(require.cache)) {
+      if (file.startsWith(DEMO + path.sep)) delete require.cache[file]
+    }
+  }
+
+  /** Open a page; `show: false` leaves out what it does when it is shown. */
+  async open(name, { show = true } = {}) {
+    const file = path.join(DEMO, 'pages', name, name)
+    const component = simulate.render(simulate.load(file, { rootPath: DEMO, compiler: 'official' }))
+    component.attach(window.document.createElement('div'))
+    const page = new Page(this, component)
+    if (show) await page.show()
+    return page
+  }
+
+  /** A module of the demo, as the pages see it. */
+  module(name) {
+    return require(path.join(DEMO, name))
+  }
+
+  /** Log in before any page is opened. */
+  async signIn() {
+    await this.module('services/account').login()
+    return this
+  }
+
+  /** Fail the calls that the server held. */
+  release() {
+    this.server.held.clear()
+    this._waiting.splice(0).forEach(fail => fail(failure(600004, 'released')))
+  }
+
+  _wx() {
+    const ask = name => options => {
+      this.asked.push({ name, ...options })
+      if (options && options.success) options.success({ confirm: this.answer })
+    }
+    return {
+      request: options => (this.phone ? this._really(options) : this._request(options)),
+      login: ({ success }) => {
+        this.logins += 1
+        setImmediate(success, { code: 'the code is a mock one' })
+      },
+      getStorageSync: key => (this.kept.has(key) ? this.kept.get(key) : ''),
+      setStorageSync: (key, value) => this.kept.set(key, value),
+      removeStorageSync: key => this.kept.delete(key),
+      onAppShow: () => {},
+      onAppHide: () => {},
+      showModal: ask('showModal'),
+      showToast: ask('showToast'),
+      setClipboardData: ask('setClipboardData'),
+      stopPullDownRefresh: ask('stopPullDownRefresh'),
+    }
+  }
+
+  _really(options) {
+    this.running += 1
+    const over = then => result => {
+      this.running -= 1
+      then(result)
+    }
+    const { success, fail } = options
+    return this.phone.wx.request({ ...options, success: over(success), fail: over(fail) })
+  }
+
+  _request({ method, url, data: body, header, timeout, success, fail }) {
+    const late = timeout === 1 ? failure(5, 'timeout') : null
+    const said = late || this.server.say(method, url, body, header.Authorization)
+    if (!said) {
+      this._waiting.push(fail)
+      return { abort: () => {} }
+    }
+    this.running += 1
+    setImmediate(() => {
+      this.running -= 1
+      if (said.errMsg) fail(said)
+      else success(said)
+    })
+    return { abort: () => {} }
+  }
+}
+
+/** A page as its user sees and touches it. */
+class Page {
+  constructor(app, component) {
+    Object.assign(this, { app, component })
+  }
+
+  async show() {
+    this.component.instance.onShow()
+    await this.settle()
+  }
+
+  /** Wait until nothing is on its way. */
+  async settle() {
+    for (let quiet = 0; quiet < 10; quiet += 1) {
+      await new Promise(resolve => setTimeout(resolve, this.app.phone ? 5 : 0))
+      if (this.app.running) quiet = 0
+    }
+  }
+
+  /** What can be read on it. */
+  get text() {
+    return this.component.dom.textContent
+  }
+
+  get data() {
+    return this.component.instance.data
+  }
+
+  get tree() {
+    return this.component.toJSON()
+  }
+
+  /** Elements of the rendered page, those inside components too, by a selector of CSS. */
+  all(selector) {
+    return [...this.component.dom.querySelectorAll(selector)]
+  }
+
+  /** Tap what the selector finds, which must be one thing. */
+  async tap(selector, type = 'tap', detail = {}) {
+    const found = this.all(selector)
+    if (found.length !== 1) throw new Error(`${found.length} of ${selector} on the page`)
+    const how = { bubbles: true, composed: true, capturePhase: true }
+    exparser.triggerEvent(found[0].__wxElement, type, detail, how)
+    await this.settle()
+  }
+
+  async write(selector, value) {
+    await this.tap(selector, 'input', { value })
+  }
+}
+
+module.exports = { App, BASE, DEMO, Server, refusal, session, tools }
