@@ -11,7 +11,7 @@ TSC = miniprogram/node_modules/typescript
 PIP = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 
 .PHONY: help run test install-test lint types format coverage bench bench-full lock clean \
-	miniprogram-tools peer bench-tools venv runtime tools
+	pictures miniprogram-tools peer bench-tools venv runtime tools
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -30,6 +30,9 @@ test: tools  ## run the tests, as in: make test ARGS='-k login'
 install-test: tools  ## install on Debian and Ubuntu in containers (root; minutes; fetches packages)
 	@$(BIN)/python -m tests.install.container || true
 	MYAPI_INSTALL_TEST=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/install $(ARGS)
+
+pictures: miniprogram-tools  ## draw the demo's pages anew (needs chromium, pngquant, a Chinese font)
+	cd miniprogram && npm run pictures
 
 lint: tools types  ## check style, types and import contracts
 	$(BIN)/ruff check .
