@@ -38,7 +38,8 @@ def bare(server):
 
 def step(line):
     """Return an announcement without what differs from run to run."""
-    return re.sub(r"\d{8}T\d{6}Z-[0-9a-f]{8}", "RELEASE", line.strip())
+    release = re.sub(r"\d{8}T\d{6}Z-[0-9a-f]{8}", "RELEASE", line.strip())
+    return re.sub(r"\d{8}T\d{6}Z", "TIME", release)
 
 
 def wait_for(server, sign):
