@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, insert, select, update
 
 from myapi import audit, sessions, users
 from myapi.clock import now
@@ -62,19 +62,18 @@ def _start(
     user = users.sign_in(tx, login, exchanged_at)
     sessions.make_room(tx, user.id)
     token = tokens().new()
-    session = Session(
-        public_id=secrets.token_hex(12),
-        user_id=user.id,
-        token_digest=token.digest,
-        code_digest=code_digest,
-        ip=ip,
-        user_agent=user_agent,
-        created_at=exchanged_at,
-    )
-    tx.add(session)
-    tx.flush()
-    audit.note(tx, "login", user=user.public_id, session=session.public_id)
-    return Opened(token.text, sessions.expires_at(session.created_at), user)
+    session = {
+        "public_id": secrets.token_hex(12),
+        "user_id": user.id,
+        "token_digest": token.digest,
+        "code_digest": code_digest,
+        "ip": ip,
+        "user_agent": user_agent,
+        "created_at": exchanged_at,
+    }
+    tx.execute(insert(Session).values(session))
+    audit.note(tx, "login", user=user.public_id, session=session["public_id"])
+    return Opened(token.text, sessions.expires_at(exchanged_at), user)
 
 
 def _wait_for_resent(digests: list[bytes]) -> Opened | None:

@@ -21,9 +21,12 @@ from myapi.wechat import Login, crypto
 def sign_in(tx: Transaction, login: Login, exchanged_at: datetime) -> User:
     """Return the user of a WeChat login, made at the first one; its row stays locked.
 
-    Raises `user_banned`. The session_key is kept if no newer one is there.
+    Raises `user_banned`. The session_key is kept if no newer one is there. A change to the user
+    that is returned is written only where it was there before.
     """
-    user = _locked(tx, login) or _created(tx, login, exchanged_at)
+    user = _locked(tx, login)
+    if user is None:
+        return _created(tx, login, exchanged_at)
     if user.banned_at is not None:
         raise ApiError("user_banned", reason=f"login of user {user.public_id}")
     if user.session_key_at is None or user.session_key_at <= exchanged_at:
@@ -170,16 +173,21 @@ def _created(tx: Transaction, login: Login, moment: datetime) -> User:
         "public_id": secrets.token_hex(12),
         "appid": _appid(),
         "openid": login.openid,
+        "unionid": login.unionid,
+        "session_key": keyring().seal(login.session_key),
+        "session_key_at": moment,
         "created_at": moment,
     }
     tx.execute(_insert_or_lock(tx, values))
     if bans.stands(tx, _appid(), login.openid):
         raise ApiError("user_banned", reason="login of an erased user")
+    ours = tx.scalar(select(User.id).where(User.public_id == values["public_id"]))
+    if ours is not None:
+        audit.note(tx, "signup", user=values["public_id"])
+        return User(id=ours, **values)
     user = _locked(tx, login)
     if user is None:
-        raise AssertionError("the row was inserted or found a moment ago")
-    if user.public_id == values["public_id"]:
-        audit.note(tx, "signup", user=user.public_id)
+        raise AssertionError("the row was found a moment ago")
     return user
 
 

@@ -343,7 +343,8 @@ class Server(Container):
         files, packages = bare
         assert sorted(self.packages() ^ packages) == []
         left = unlike(files, self.everything())
-        assert [line for line in left if not (but and line.startswith(but))] == []
+        wrong = [line for line in left if not (but and line.startswith(but))]
+        assert not wrong, "\n".join(wrong)
 
 
 def unlike(before: dict[str, str], after: dict[str, str]) -> list[str]:
