@@ -338,7 +338,9 @@ class Server(Container):
         # The doctor fails here, and rightly: this server has no public address.
         assert re.findall(r"myapi\S*", failed) in ([], ["myapi-doctor.service"]), failed
 
-    def is_as_it_was(self, bare: tuple[dict[str, str], set[str]], but: str = "") -> None:
+    def is_as_it_was(
+        self, bare: tuple[dict[str, str], set[str]], but: str | tuple[str, ...] = ()
+    ) -> None:
         """Assert that files and packages are those of `bare`, but for files that begin so."""
         files, packages = bare
         assert sorted(self.packages() ^ packages) == []
