@@ -55,7 +55,7 @@ def app(make_app):
         rate_limit_login=OFTEN,
         rate_limit_login_failed=OFTEN,
         rate_limit_user=OFTEN,
-        max_body_bytes=2**18,
+        max_body_bytes=2**22,  # or a made-up body is refused for its size alone
     )
     return api.app.app
 

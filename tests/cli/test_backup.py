@@ -225,7 +225,7 @@ class TestRestore:
 
     def test_an_empty_database_takes_it_too(self, run, copy, make_app, mariadb_or_none, tmp_path):
         if mariadb_or_none:
-            url = mariadb_or_none.create_database("elsewhere")
+            url = mariadb_or_none.create_database("restored")
         else:
             url = f"sqlite:///{tmp_path}/elsewhere.db"
         runner = make_app(database_url=url).test_cli_runner()
