@@ -8,10 +8,9 @@ import logging
 import secrets
 
 from sqlalchemy import delete, exists, select
-from sqlalchemy.dialects import mysql, sqlite
 
 from myapi.clock import now
-from myapi.database import Transaction, changed
+from myapi.database import Transaction, changed, insert_or_lock
 from myapi.extensions import keyring
 from myapi.keyring import keyed_digest
 from myapi.models import BannedOpenid, DataKey
@@ -63,10 +62,7 @@ def _new_key(tx: Transaction) -> str:
         tx.merge(DataKey(**values))
         tx.flush()
         return key
-    if tx.get_bind().dialect.name == "sqlite":
-        tx.execute(sqlite.insert(DataKey).values(values).on_conflict_do_nothing())
-    else:
-        tx.execute(mysql.insert(DataKey).values(values).on_duplicate_key_update(name=KEY_NAME))
+    insert_or_lock(tx, DataKey, values)
     return _key(tx) or key
 
 

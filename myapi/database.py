@@ -11,10 +11,11 @@ from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar, cast
 import sqlalchemy.exc
 from flask import current_app
 from sqlalchemy import Connection, CursorResult, Delete, Update, orm
+from sqlalchemy.dialects import mysql, sqlite
 
 from myapi import audit
 from myapi.engines import LOCK_WAIT, READER, WRITER, Patience
-from myapi.extensions import db
+from myapi.extensions import Base, db
 from myapi.pulse import Pulse
 
 P = ParamSpec("P")
@@ -84,6 +85,15 @@ def changed(tx: Transaction, statement: Update | Delete) -> int:
     """Execute, and return how many rows that changed; objects in memory are not touched."""
     result = tx.execute(statement.execution_options(synchronize_session=False))
     return cast("CursorResult[Any]", result).rowcount
+
+
+def insert_or_lock(tx: Transaction, model: type[Base], values: dict[str, Any]) -> None:
+    """Insert; where the row is there, take its lock (a failed INSERT's shared one deadlocks)."""
+    if tx.get_bind().dialect.name == "sqlite":
+        tx.execute(sqlite.insert(model).values(values).on_conflict_do_nothing())
+    else:  # MySQL does nothing only by setting something to what it is
+        same = model.__table__.primary_key.columns[0]  # type: ignore[attr-defined]
+        tx.execute(mysql.insert(model).values(values).on_duplicate_key_update({same.name: same}))
 
 
 def _lost_a_deadlock(error: sqlalchemy.exc.OperationalError) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy import ColumnElement, and_, insert, or_, select, update
 
 from myapi import audit, sessions, users
 from myapi.clock import now
@@ -97,27 +97,17 @@ def _wait_for_resent(digests: list[bytes]) -> Opened | None:
 
 
 def _take_over(digests: list[bytes]) -> Opened | None:
-    unused = (
-        Session.code_digest.in_(digests),
-        Session.created_at > now() - RESEND_WINDOW,
-        Session.last_seen_at.is_(None),
-        Session.ended_at.is_(None),
-    )
-    banned_since = (
-        Session.code_digest.in_(digests),
-        Session.created_at > now() - RESEND_WINDOW,
-        User.banned_at.is_not(None),
-    )
+    fresh = (Session.code_digest.in_(digests), Session.created_at > now() - RESEND_WINDOW)
+    unused = (Session.last_seen_at.is_(None), Session.ended_at.is_(None))
+    banned = User.banned_at.is_not(None)
+    asked = select(Session.id, banned.label("banned")).join_from(Session, User)
     with reading() as connection:
-        found = connection.execute(select(Session.id).where(*unused)).scalar()
-        if (
-            found is None
-            and connection.execute(
-                select(User.id).join_from(Session, User).where(*banned_since)
-            ).first()
-        ):
-            raise ApiError("user_banned", reason="resent login")
-    return None if found is None else _replace_token(found, unused)
+        found = connection.execute(asked.where(*fresh, or_(and_(*unused), banned))).first()
+    if found is None:
+        return None
+    if found.banned:
+        raise ApiError("user_banned", reason="resent login")
+    return _replace_token(found.id, (*fresh, *unused))
 
 
 @transaction

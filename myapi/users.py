@@ -6,12 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, or_, select, update
-from sqlalchemy.dialects import mysql, sqlite
-from sqlalchemy.sql.dml import Insert
 
 from myapi import audit, bans
 from myapi.clock import iso, now
-from myapi.database import Transaction, changed, reading, transaction
+from myapi.database import Transaction, changed, insert_or_lock, reading, transaction
 from myapi.errors import ApiError
 from myapi.extensions import keyring, settings
 from myapi.models import Session, User
@@ -178,7 +176,7 @@ def _created(tx: Transaction, login: Login, moment: datetime) -> User:
         "session_key_at": moment,
         "created_at": moment,
     }
-    tx.execute(_insert_or_lock(tx, values))
+    insert_or_lock(tx, User, values)
     if bans.stands(tx, _appid(), login.openid):
         raise ApiError("user_banned", reason="login of an erased user")
     ours = tx.scalar(select(User.id).where(User.public_id == values["public_id"]))
@@ -189,13 +187,6 @@ def _created(tx: Transaction, login: Login, moment: datetime) -> User:
     if user is None:
         raise AssertionError("the row was found a moment ago")
     return user
-
-
-def _insert_or_lock(tx: Transaction, values: dict[str, Any]) -> Insert:
-    """Insert; where the row is there, take its lock (a failed INSERT's shared one deadlocks)."""
-    if tx.get_bind().dialect.name == "sqlite":
-        return sqlite.insert(User).values(values).on_conflict_do_nothing()
-    return mysql.insert(User).values(values).on_duplicate_key_update(appid=values["appid"])
 
 
 def _by_id(tx: Transaction, user_id: int) -> User:
