@@ -6,11 +6,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 import sqlalchemy.exc
 from flask import current_app
-from sqlalchemy import Connection, CursorResult, Delete, Update, orm
+from sqlalchemy import Connection, Delete, Insert, Update
 from sqlalchemy.dialects import mysql, sqlite
 
 from myapi import audit
@@ -20,7 +20,7 @@ from myapi.pulse import Pulse
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Transaction: TypeAlias = orm.Session  # SQLAlchemy calls it a session, which here is a login
+Transaction: TypeAlias = Connection  # that will commit, or roll back, at the end of a block
 
 LOST_DEADLOCK = {1205, 1213}  # MySQL: lock wait timeout, deadlock (Galera's certification too)
 ATTEMPTS = 5
@@ -39,18 +39,20 @@ def reading() -> Iterator[Connection]:
 def writing(wait: float | None = None) -> Iterator[Transaction]:
     """Run the block in one write transaction; `wait` bounds the wait for SQLite's lock (s).
 
-    Objects stay readable after the commit, and what `audit.note` was told is logged then.
+    What `audit.note` was told is logged after the commit.
     """
     patience: Patience = current_app.extensions["patience"]
     # Who waits for SQLite's lock holds a place in the pool, so not all threads can.
     with (
         pulse(WRITER) if wait is None else pulse(WRITER).within(wait),
-        db.engine.connect() as connection,
-        Transaction(connection, expire_on_commit=False) as tx,
+        db.engine.connect() as tx,
     ):
-        if connection.dialect.name == "sqlite":
-            with _our_turn(wait or patience.busy) as left, tx.begin():
-                tx.connection(execution_options={"busy_timeout": left})
+        audit.begin(tx)
+        if tx.dialect.name == "sqlite":
+            with (
+                _our_turn(wait or patience.busy) as left,
+                tx.execution_options(busy_timeout=left).begin(),
+            ):
                 yield tx
         else:
             with tx.begin():
@@ -81,19 +83,25 @@ def transaction(use_case: Callable[Concatenate[Transaction, P], T]) -> Callable[
     return run
 
 
-def changed(tx: Transaction, statement: Update | Delete) -> int:
-    """Execute, and return how many rows that changed; objects in memory are not touched."""
-    result = tx.execute(statement.execution_options(synchronize_session=False))
-    return cast("CursorResult[Any]", result).rowcount
+def changed(
+    tx: Transaction, statement: Update | Delete, values: dict[str, Any] | None = None
+) -> int:
+    """Execute, and return how many rows that changed."""
+    return tx.execute(statement, values).rowcount
 
 
 def insert_or_lock(tx: Transaction, model: type[Base], values: dict[str, Any]) -> None:
     """Insert; where the row is there, take its lock (a failed INSERT's shared one deadlocks)."""
-    if tx.get_bind().dialect.name == "sqlite":
-        tx.execute(sqlite.insert(model).values(values).on_conflict_do_nothing())
-    else:  # MySQL does nothing only by setting something to what it is
-        same = model.__table__.primary_key.columns[0]  # type: ignore[attr-defined]
-        tx.execute(mysql.insert(model).values(values).on_duplicate_key_update({same.name: same}))
+    tx.execute(_insert_or_lock(tx.dialect.name, model), values)
+
+
+@functools.cache
+def _insert_or_lock(dialect: str, model: type[Base]) -> Insert:
+    if dialect == "sqlite":
+        return sqlite.insert(model).on_conflict_do_nothing()
+    # MySQL does nothing only by setting something to what it is.
+    same = model.__table__.primary_key.columns[0]  # type: ignore[attr-defined]
+    return mysql.insert(model).on_duplicate_key_update({same.name: same})
 
 
 def _lost_a_deadlock(error: sqlalchemy.exc.OperationalError) -> bool:
