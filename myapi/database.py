@@ -10,8 +10,8 @@ from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 import sqlalchemy.exc
 from flask import current_app
-from sqlalchemy import Connection, Delete, Insert, Update
-from sqlalchemy.dialects import mysql, sqlite
+from sqlalchemy import Connection, Delete, Insert, Update, insert
+from sqlalchemy.dialects import mysql
 
 from myapi import audit
 from myapi.engines import LOCK_WAIT, READER, WRITER, Patience
@@ -51,7 +51,7 @@ def writing(wait: float | None = None) -> Iterator[Transaction]:
         if tx.dialect.name == "sqlite":
             with (
                 _our_turn(wait or patience.busy) as left,
-                tx.execution_options(busy_timeout=left).begin(),
+                tx.execution_options(lock_wait=left).begin(),
             ):
                 yield tx
         else:
@@ -98,7 +98,7 @@ def insert_or_lock(tx: Transaction, model: type[Base], values: dict[str, Any]) -
 @functools.cache
 def _insert_or_lock(dialect: str, model: type[Base]) -> Insert:
     if dialect == "sqlite":
-        return sqlite.insert(model).on_conflict_do_nothing()
+        return insert(model).prefix_with("OR IGNORE")  # ON CONFLICT is compiled with each call
     # MySQL does nothing only by setting something to what it is.
     same = model.__table__.primary_key.columns[0]  # type: ignore[attr-defined]
     return mysql.insert(model).on_duplicate_key_update({same.name: same})
