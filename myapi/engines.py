@@ -20,6 +20,7 @@ from sqlalchemy.engine import make_url
 
 from myapi import extensions
 from myapi.extensions import db, migrate
+from myapi.group_commit import GroupCommit
 from myapi.pulse import Pulse
 from myapi.settings import ROOT
 
@@ -58,6 +59,7 @@ def init_app(app: Flask, patience: Patience) -> None:
     app.extensions["pulse"] = {each: Pulse(places, patience.place) for each in (READER, WRITER)}
     db.init_app(app)
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
+    app.extensions["group_commit"] = GroupCommit(db.engine)
     for engine in db.engines.values():
         _prepare(engine, patience, writes=engine is db.engine)
 

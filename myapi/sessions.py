@@ -22,7 +22,7 @@ from sqlalchemy import (
 
 from myapi import audit
 from myapi.clock import now
-from myapi.database import Transaction, changed, reading, transaction, writing
+from myapi.database import Transaction, changed, reading, transaction, write
 from myapi.errors import ApiError, is_outage
 from myapi.extensions import settings, tokens
 from myapi.models import Session, User, UtcDateTime
@@ -260,8 +260,10 @@ def _touch(session_id: int, moment: datetime, *, first: bool) -> None:
     if not first and time.monotonic() < _Touch.not_before:
         return
     try:
-        with writing(FIRST_TOUCH_WAIT if first else TOUCH_WAIT) as tx:
-            tx.execute(_TOUCH, {"session_id": session_id, "moment": moment})
+        write(
+            lambda tx: changed(tx, _TOUCH, {"session_id": session_id, "moment": moment}),
+            wait=FIRST_TOUCH_WAIT if first else TOUCH_WAIT,
+        )
     except sqlalchemy.exc.SQLAlchemyError as error:
         if not is_outage(error):
             raise
