@@ -129,10 +129,11 @@ runtime: venv
 tools: venv
 	$(call install,requirements-dev.txt)
 
+# With the system's own Python, since that is what `deploy/myapi up` serves with.
 bench-tools: tools peer
-	@cmp -s benchmarks/requirements.txt .venv-bench/installed || { \
-		echo 'installing benchmarks/requirements.txt'; \
-		$(BIN)/python -m venv .venv-bench \
+	@cat requirements.txt benchmarks/requirements.txt | cmp -s - .venv-bench/installed || { \
+		echo 'installing benchmarks/requirements.txt'; rm -rf .venv-bench; \
+		{ /usr/bin/python3 -m venv .venv-bench || $(BIN)/python -m venv .venv-bench; } \
 		&& .venv-bench/bin/python -m pip install -qq --disable-pip-version-check \
-			-r benchmarks/requirements.txt \
-		&& cp benchmarks/requirements.txt .venv-bench/installed; }
+			-r requirements.txt -r benchmarks/requirements.txt \
+		&& cat requirements.txt benchmarks/requirements.txt >.venv-bench/installed; }

@@ -9,7 +9,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -17,7 +16,7 @@ from typing import Any
 
 from benchmarks.bench import Bench, Case, Figures, Variants, settle
 from benchmarks.load import Measured, ask, collect, probe, start_wrk, wrk
-from benchmarks.stacks import Stack
+from benchmarks.stacks import PYTHON, Stack
 from myapi.settings import ROOT
 
 CLIENTS = 32
@@ -203,7 +202,7 @@ def restarted(bench: Bench, stack: Stack) -> Figures:
 
 def in_process(bench: Bench, _name: str) -> Figures:
     """CPU of one call at the WSGI interface, from benchmarks.in_process."""
-    run = [sys.executable, "-m", "benchmarks.in_process"]
+    run = [PYTHON, "-m", "benchmarks.in_process"]
     printed = subprocess.run(run, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     found = dict(re.findall(r"^(.+?) {2,}([\d.]+) +[\d.]+$", printed, re.MULTILINE))
     return {name: float(micros) for name, micros in found.items()}

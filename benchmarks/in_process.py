@@ -19,12 +19,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import flask_migrate
 from flask import Flask
 from sqlalchemy import insert
 from werkzeug.test import EnvironBuilder
 
-from myapi import create_app
+from myapi import create_app, migrator
 from myapi.clock import now
 from myapi.database import write
 from myapi.extensions import tokens
@@ -88,7 +87,7 @@ def _app(url: str, folder: Path, count: int) -> tuple[Flask, list[str]]:
     )
     _log_to_nowhere()
     with app.app_context():
-        flask_migrate.upgrade()
+        migrator.upgrade()
         return app, _fill(count)
 
 

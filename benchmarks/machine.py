@@ -6,10 +6,10 @@ import os
 import platform
 import re
 import shutil
-import sqlite3
 import subprocess
 from pathlib import Path
 
+from benchmarks import stacks
 from benchmarks.stacks import PEER, nginx_version
 from myapi.settings import ROOT
 
@@ -30,9 +30,11 @@ def versions() -> dict[str, str]:
     """Return name and version of everything that took part."""
     peer = json.loads((PEER / "package.json").read_text())["dependencies"]
     return {
-        "Python": platform.python_version(),
+        "Python": _said(stacks.PYTHON, "-c", "import platform; print(platform.python_version())"),
         **{name: importlib.metadata.version(name) for name in PYTHON},
-        "SQLite (myapi)": sqlite3.sqlite_version,
+        "SQLite (myapi)": _said(
+            stacks.PYTHON, "-c", "import sqlite3; print(sqlite3.sqlite_version)"
+        ),
         "Node": _said("node", "--version").lstrip("v"),
         **peer,
         "SQLite (peer)": _said("node", "-p", _SQLITE, cwd=PEER),

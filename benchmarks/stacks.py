@@ -25,6 +25,9 @@ from tests.servers import HOST, Nginx, Server, ServerError, free_port
 PEER = Path(__file__).parent / "peer"
 NODE = 20
 WORKERS = 2
+# The system's Python, with which a deployed service runs; distributions build it to be fast.
+SERVED = ROOT / ".venv-bench" / "bin" / "python"
+PYTHON = str(SERVED) if SERVED.exists() else sys.executable
 # A static answer of Nginx, as part of the floor.
 STATIC = """\
     location = /static { return 200 '{"code":0,"msg":"ok"}\\n'; }
@@ -77,7 +80,7 @@ class App(Server):
 class MyAPI(App):
     """myapi in production, as deployed; only logins have no limit unless one is given."""
 
-    programs = (sys.executable,)
+    programs = (PYTHON,)
     package = "python3"
 
     def __init__(
@@ -102,10 +105,11 @@ class MyAPI(App):
 
     def environment(self) -> Mapping[str, str]:
         given = {"bind": f"unix:{self.socket}", **self._settings}
-        return myapi_environment(self.data.database, **given) | {"HOME": str(self.folder)}
+        kept = {"HOME": str(self.folder), **_of_the_unit()}
+        return myapi_environment(self.data.database, **given) | kept
 
     def command(self) -> list[str]:
-        return [sys.executable, "-m", "gunicorn", *self._arguments, self._app]
+        return [PYTHON, "-m", "gunicorn", *self._arguments, self._app]
 
 
 class Peer(App):
@@ -197,6 +201,12 @@ class Front(Nginx):
         rendered = rendered.replace("    location / {\n        proxy", STATIC, 1)
         self._config = rendered if self._tls else _without_tls(rendered)
         super().prepare()
+
+
+def _of_the_unit() -> dict[str, str]:
+    """Return what the deployment's unit sets for the service beside its settings."""
+    unit = (ROOT / "deploy" / "systemd" / "serving.conf").read_text()
+    return dict(re.findall(r"^Environment=(\w+)=(\S+)$", unit, re.MULTILINE))
 
 
 def _without_tls(rendered: str) -> str:

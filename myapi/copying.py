@@ -13,16 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy.exc
-from alembic import command
 from flask import current_app
 from sqlalchemy import delete, insert
 from sqlalchemy.engine import URL, make_url
 
-from myapi import copy_target, engines, schema_version
+from myapi import copy_target, engines, migrator, schema_version
 from myapi.copy_target import RefusedError
-from myapi.extensions import migrate
 from myapi.pages import Database, Key, Page, Shape, Tally, differing
-from myapi.settings import ROOT
 
 Tell = Callable[[str], None]
 
@@ -53,7 +50,9 @@ def run(source_url: str, target_url: str, tell: Tell) -> dict[str, Tally]:
             raise RefusedError("the target is the database itself")
         shapes = _shapes(source)
         name, revision = _name(source.engine.url), schema_version.newest()
-        ours = copy_target.prepare(target, name, shapes, revision, lambda: _migrate(target))
+        ours = copy_target.prepare(
+            target, name, shapes, revision, lambda: migrator.upgrade(target.engine)
+        )
         _must_be_alike(shapes, target.reflect())
         if not ours:
             return _as_it_is(source, target, shapes, tell)
@@ -115,12 +114,6 @@ def _shapes(source: Database) -> list[Shape]:
     if without:
         raise RefusedError(f"cannot copy a table without a primary key: {', '.join(without)}")
     return shapes
-
-
-def _migrate(target: Database) -> None:
-    config = migrate.get_config(str(ROOT / "migrations"))
-    config.attributes["engine"] = target.engine
-    command.upgrade(config, "head")
 
 
 def _must_be_alike(shapes: list[Shape], there: list[Shape]) -> None:

@@ -19,16 +19,16 @@ from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, even
 from sqlalchemy.engine import make_url
 
 from myapi import extensions
-from myapi.extensions import db, migrate
+from myapi.extensions import db
 from myapi.group_commit import GroupCommit
 from myapi.pulse import Pulse
-from myapi.settings import ROOT
 
 READER, WRITER = "reader", "writer"
 AUTOCOMMIT = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
 LOCK_WAIT = 1  # s for a row's lock on MySQL
 LOCK_POLL = 0.001  # s between two tries for SQLite's
 PASSING = re.compile("locked|full")  # SQLite's words for what says nothing against a connection
+CACHE = 400  # KiB of SQLite's pages for each connection; the system keeps them all once
 PING_AFTER = 1.0  # seconds idle; under load no connection pays a round trip for it
 
 
@@ -58,7 +58,6 @@ def init_app(app: Flask, patience: Patience) -> None:
     app.extensions["patience"] = patience
     app.extensions["pulse"] = {each: Pulse(places, patience.place) for each in (READER, WRITER)}
     db.init_app(app)
-    migrate.init_app(app, db, directory=str(ROOT / "migrations"))
     app.extensions["group_commit"] = GroupCommit(db.engine)
     for engine in db.engines.values():
         _prepare(engine, patience, writes=engine is db.engine)
@@ -133,6 +132,7 @@ def _set_manners(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA cache_size = -{CACHE}")
 
 
 def _wait_ourselves(connection: sqlite3.Connection, _record: object) -> None:

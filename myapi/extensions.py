@@ -8,7 +8,6 @@ import threading
 
 from flask import Flask, current_app
 from flask_limiter import Limiter
-from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import DeclarativeBase
 
@@ -25,7 +24,6 @@ class Base(DeclarativeBase):
 
 
 db = SQLAlchemy(model_class=Base)
-migrate = Migrate(render_as_batch=True)
 limiter = Limiter(key_func=lambda: "")  # every limit names its own key
 
 

@@ -5,8 +5,6 @@ import ipaddress
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
-import redis.backoff
-import redis.retry
 from flask import Flask, Response, after_this_request, current_app, request
 
 from myapi import counters  # noqa: F401 (limits finds it by its scheme)
@@ -96,6 +94,9 @@ def _leave_other_routes_alone(app: Flask) -> None:
 
 def _redis_options() -> dict[str, object]:
     """Have a Redis that is gone cost little: limits go on in memory, and it is tried again."""
+    import redis.backoff
+    import redis.retry
+
     return {
         "socket_connect_timeout": REDIS_PATIENCE,
         "socket_timeout": REDIS_PATIENCE,

@@ -1,16 +1,19 @@
 """Whether the database's schema is one that this code can run on."""
 
+import ast
 import functools
 import logging
+import re
 
 import sqlalchemy.exc
-from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from myapi.database import reading
 from myapi.settings import ROOT
 
 log = logging.getLogger(__name__)
+
+CHAIN = re.compile(r"^(revision|down_revision) = (.+)$", re.MULTILINE)
 
 
 def is_current() -> bool:
@@ -45,6 +48,17 @@ def is_known(revision: str) -> bool:
 
 @functools.cache
 def _revisions() -> tuple[str, ...]:
-    """Return the revisions that this code knows, the newest first."""
-    scripts = ScriptDirectory(str(ROOT / "migrations"))
-    return tuple(script.revision for script in scripts.walk_revisions())
+    """Return the revisions that this code knows, the newest first.
+
+    Each file names the one before it. Alembic would tell, at 6 MB in every process.
+    """
+    after: dict[str | None, str] = {}
+    for file in (ROOT / "migrations" / "versions").glob("*.py"):
+        said = {name: ast.literal_eval(value) for name, value in CHAIN.findall(file.read_text())}
+        after[said["down_revision"]] = said["revision"]
+    chain: list[str] = []
+    found = after.get(None)
+    while found:
+        chain.insert(0, found)
+        found = after.get(found)
+    return tuple(chain)

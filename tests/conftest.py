@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import flask_migrate
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient, FlaskCliRunner
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
-from myapi import create_app
+from myapi import create_app, migrator
 from myapi.database import Transaction, write
 from myapi.extensions import Base, db
 from myapi.settings import Settings
@@ -202,5 +201,5 @@ def execute(app: Flask) -> Callable[..., Any]:
 def _migrate(url: str, instance: Path) -> None:
     app = create_app(Settings(secret_keys=(KEY,), database_url=url, instance_path=instance))
     with app.app_context():
-        flask_migrate.upgrade()
+        migrator.upgrade()
     close(app)

@@ -27,12 +27,11 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import flask_migrate
 import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from myapi import create_app
+from myapi import create_app, migrator
 from myapi.extensions import db
 from myapi.settings import ROOT, Settings, variable, variables
 from myapi.wechat.sandbox import SandboxServer
@@ -288,7 +287,7 @@ def migrate(url: str, instance: Path) -> str:
     """Bring a database to the newest revision; return its URL."""
     app = create_app(Settings(secret_keys=(KEY,), database_url=url, instance_path=instance))
     with app.app_context():
-        flask_migrate.upgrade()
+        migrator.upgrade()
         for engine in db.engines.values():
             engine.dispose()
     return url

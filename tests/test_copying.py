@@ -5,13 +5,12 @@ from datetime import datetime, timezone
 import pytest
 from sqlalchemy import delete, insert, select
 
-from myapi import copying
+from myapi import copying, migrator
 from myapi.extensions import db
 from myapi.models import User
 
 pytest.importorskip("hypothesis", reason="hypothesis needs Python 3.11")
 
-import flask_migrate
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -56,7 +55,7 @@ def target(request, tmp_path):
 def other(make_app, target):
     app = make_app(database_url=target)
     with app.app_context():
-        flask_migrate.upgrade()
+        migrator.upgrade()
     return app
 
 

@@ -1,6 +1,9 @@
 """Migrations run up and down, and make what the models say."""
 
+import os
 import shutil
+import subprocess
+import sys
 
 import flask_migrate
 import pytest
@@ -9,6 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
+from myapi import migrator, schema_version
 from myapi.extensions import Base, db
 from myapi.settings import ROOT
 from tests.servers import MariaDB
@@ -32,20 +36,20 @@ def tables(app):
 
 def test_up_down_and_up_again(app):
     with app.app_context():
-        flask_migrate.upgrade()
+        migrator.upgrade()
     assert tables(app) == {*Base.metadata.tables, "alembic_version"}
     with app.app_context():
         flask_migrate.downgrade(revision="base")
     assert tables(app) == {"alembic_version"}
     with app.app_context():
-        flask_migrate.upgrade()
-        flask_migrate.upgrade()
+        migrator.upgrade()
+        migrator.upgrade()
     assert tables(app) == {*Base.metadata.tables, "alembic_version"}
 
 
 def test_models_and_migrations_say_the_same(app):
     with app.app_context():
-        flask_migrate.upgrade()
+        migrator.upgrade()
         with db.engine.connect() as connection:
             context = MigrationContext.configure(connection, opts={"compare_type": True})
             assert compare_metadata(context, Base.metadata) == []
@@ -55,13 +59,41 @@ def test_there_is_one_head():
     assert len(ScriptDirectory(str(ROOT / "migrations")).get_heads()) == 1
 
 
+def test_the_service_reads_the_same_chain_as_alembic(monkeypatch, tmp_path):
+    versions = tmp_path / "migrations" / "versions"
+    shutil.copytree(ROOT / "migrations", tmp_path / "migrations")
+    for name, before in (("b7", "0001"), ("a3", "b7")):
+        (versions / f"{name}_next.py").write_text(
+            f"revision = {name!r}\ndown_revision = {before!r}\n"
+        )
+    monkeypatch.setattr(schema_version, "ROOT", tmp_path)
+    script = ScriptDirectory(str(tmp_path / "migrations"))
+    told = [revision.revision for revision in script.walk_revisions()]
+    assert list(schema_version._revisions.__wrapped__()) == told == ["a3", "b7", "0001"]
+
+
+def test_a_process_that_serves_loads_neither_alembic_nor_commands():
+    code = "import sys, wsgi; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**os.environ, "MYAPI_SECRET_KEYS": "k" * 32},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    assert "flask_sqlalchemy" in loaded
+    for module in ("alembic", "redis", "myapi.doctor", "myapi.cli.users"):
+        assert module not in loaded
+
+
 def test_readyz_waits_for_the_migrations(app, client):
     assert client.get("/readyz").status_code == 503
     assert client.get("/api/hello").status_code == 200
     login = client.post("/api/auth/login", json={"code": "alice"})
     assert (login.status_code, login.get_json()["error"]) == (503, "service_unavailable")
     with app.app_context():
-        flask_migrate.upgrade()
+        migrator.upgrade()
     assert client.get("/readyz").status_code == 200
 
 
@@ -84,7 +116,7 @@ def test_a_table_that_sqlite_makes_anew_keeps_what_refers_to_it(app, client, sig
     shutil.copytree(ROOT / "migrations", folder)
     (folder / "versions" / "made_anew.py").write_text(TABLE_MADE_ANEW)
     with app.app_context():
-        flask_migrate.upgrade()
+        migrator.upgrade()
     phone = sign_in("alice")
     with app.app_context():
         flask_migrate.upgrade(directory=str(folder))

@@ -1,33 +1,47 @@
-"""The door for operators: one command group a file."""
+"""The door for operators: one command group a file, loaded when it is called for."""
 
+import importlib
 import logging
 
 import click
 from flask import Flask
-from flask.cli import FlaskGroup
+from flask.cli import AppGroup, FlaskGroup
 
-from myapi.cli import backup, db, doctor, screen, secrets, sessions, stats, users, wechat
 from myapi.cli.command import SETTINGS_ERROR
 from myapi.engines import COMMAND, WEB, Patience
 from myapi.settings import INSTANCE, SettingsError
 
-COMMANDS = (
-    users.group,
-    sessions.group,
-    secrets.group,
-    stats.command,
-    backup.command,
-    backup.restore,
-    wechat.group,
-    doctor.command,
-    db.group,  # in the place of Flask-Migrate's own
-)
+#: By name: the module below this one, and what the command is called there.
+COMMANDS = {
+    "users": ("users", "group"),
+    "sessions": ("sessions", "group"),
+    "secrets": ("secrets", "group"),
+    "stats": ("stats", "command"),
+    "backup": ("backup", "command"),
+    "restore": ("backup", "restore"),
+    "wechat": ("wechat", "group"),
+    "doctor": ("doctor", "command"),
+    "db": ("db", "group"),  # in the place of Flask-Migrate's own
+}
 SERVING = {"run"}
 
 
+class Commands(AppGroup):
+    """Our commands, beside those that others add; a process that serves loads none of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *COMMANDS})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return super().get_command(ctx, cmd_name)
+        module, name = COMMANDS[cmd_name]
+        command: click.Command = getattr(importlib.import_module(f"myapi.cli.{module}"), name)
+        return command
+
+
 def init_app(app: Flask) -> None:
-    for command in COMMANDS:
-        app.cli.add_command(command)
+    app.cli = Commands(app.name)
     if patience() is COMMAND:
         _log_what_a_command_does_not_say()
 
@@ -55,6 +69,8 @@ def patience() -> Patience:
 
 def _log_what_a_command_does_not_say() -> None:
     """Leave stderr to warnings; at a terminal, who bans a user need not read that it was done."""
+    from myapi.cli import screen
+
     logging.getLogger("myapi").setLevel(logging.WARNING)
     said = logging.ERROR if screen.at_terminal() else logging.NOTSET
     logging.getLogger("myapi.audit").setLevel(said)

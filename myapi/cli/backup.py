@@ -6,11 +6,10 @@ from contextlib import closing
 from pathlib import Path
 
 import click
-import flask_migrate
 from sqlalchemy import inspect, text
 from sqlalchemy.engine import URL, make_url
 
-from myapi import schema_version, sessions
+from myapi import migrator, schema_version, sessions
 from myapi.cli import dump, files, screen
 from myapi.cli.command import Command
 from myapi.cli.options import ask
@@ -69,7 +68,7 @@ def restore(path: Path, check: bool, yes: bool) -> None:
         _drop_tables()
         dump.load(url, path)
     if schema_version.is_known(revision):
-        flask_migrate.upgrade()
+        migrator.upgrade()
     ended = sessions.revoke_all()
     screen.progress("")
     screen.say(f"{path} is restored; {screen.count(ended, 'session')} ended")

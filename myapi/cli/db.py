@@ -1,11 +1,13 @@
 """`flask db …`: Flask-Migrate's commands, which fail in one line as ours do, and `copy`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
+from flask import current_app
 from flask_migrate.cli import db
 
-from myapi import checks, copying
+from myapi import checks, copying, migrator
 from myapi.cli import screen
 from myapi.cli.command import Command, Group
 from myapi.copy_target import RefusedError
@@ -14,9 +16,11 @@ from myapi.extensions import settings
 
 
 def _ours(command: click.Command) -> Command:
-    return Command(
-        command.name, callback=command.callback, params=command.params, help=command.help
-    )
+    def run(**options: Any) -> Any:  # noqa: ANN401
+        migrator.init_app(current_app._get_current_object())  # type: ignore[attr-defined]
+        return command.callback and command.callback(**options)
+
+    return Command(command.name, callback=run, params=command.params, help=command.help)
 
 
 group = Group(

@@ -42,7 +42,7 @@ def test_help_needs_neither_settings_nor_a_database(flask, args, settings):
 
 def test_help_names_every_command_though_the_settings_are_wrong(flask):
     listed = flask("--help", **WRONG).stdout.partition("Commands:")[2]
-    assert all(f"\n  {command.name} " in listed for command in COMMANDS)
+    assert all(f"\n  {name} " in listed for name in COMMANDS)
 
 
 def test_a_bare_command_helps_though_the_settings_are_wrong(flask):
