@@ -27,7 +27,8 @@ run: runtime  ## set up, migrate the database and serve on MYAPI_BIND
 test: tools  ## run the tests, as in: make test ARGS='-k login'
 	$(BIN)/pytest -n auto $(ARGS)
 
-faults: tools  ## break what the service needs while it is used, 3 minutes; a table at the end
+faults: tools  ## break what the service needs while it is used, minutes; a table at the end
+	@$(BIN)/python -m tests.faults.machine || true
 	$(BIN)/pytest tests/faults --faults-long $(ARGS)
 
 install-test: tools  ## install on Debian and Ubuntu in containers (root; minutes; fetches packages)

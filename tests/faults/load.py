@@ -30,7 +30,7 @@ from __future__ import annotations
 import http.client
 import time
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import closing
 from typing import Any
 
@@ -38,7 +38,7 @@ from myapi.errors import REGISTRY
 from myapi.settings import Settings
 from tests.faults.ledger import State
 from tests.faults.line import WELL, Connect, Line
-from tests.faults.people import HELLO, LOGIN, ME, ROUTES, Call, People
+from tests.faults.people import BAN, HELLO, LOGIN, ME, ROUTES, Call, People
 from tests.servers import HOST
 from tests.service import KEY, Service, wait_for
 
@@ -61,7 +61,8 @@ class Load:
         visitors: int = 4,  # threads of people who log in, look around and leave
         slowly: float = 1,  # by which factor these pause for longer, so that more can wait at once
         connect: Connect | None = None,  # opens a connection, where not straight to the service
-        database_url: str = "",  # where the tests know the database by another name
+        database_url: str | Callable[[], str] = "",  # by which the tests know it; asked at the end
+        operator: bool = True,  # who bans; needs the database from the beginning
     ) -> None:
         self.fault = fault
         self.recovery: float | None = None
@@ -71,14 +72,16 @@ class Load:
         self._database_url = database_url or str(service.settings["database_url"])
         self._people = People(
             self._connect,
-            self._database_url,
+            str(self._database_url),
             service.folder,
             residents=residents,
             visitors=visitors,
             slowly=slowly,
+            operator=operator,
         )
         wechat = float(service.settings.get("wechat_timeout", Settings.wechat_timeout))
         self._bounds = dict.fromkeys(ROUTES, WITHIN) | {LOGIN: max(WITHIN, wechat + BESIDES_WECHAT)}
+        self._routes = [route for route in ROUTES if operator or route != BAN]
         self._started = self._ended = 0.0
 
     # ---- for scenarios ----
@@ -172,7 +175,9 @@ class Load:
         if self._people.broken:
             raise self._people.broken[0]
         calls = [call for call in self.calls if call.started > since]
-        last = [[c.outcome for c in calls if c.route == route][-IN_A_ROW:] for route in ROUTES]
+        last = [
+            [c.outcome for c in calls if c.route == route][-IN_A_ROW:] for route in self._routes
+        ]
         return all(outcomes == [WELL] * IN_A_ROW for outcomes in last)
 
     def _look_up(self) -> None:
@@ -187,4 +192,5 @@ class Load:
                 answer = line.ask(LOGIN, {"code": f"{login.name}.again"})
                 if answer.outcome != State.BANNED.answer:
                     ledger.lose(login, f"told at a login: {answer}")
-        ledger.compare(self._database_url, KEY)
+        url = self._database_url
+        ledger.compare(url() if callable(url) else url, KEY)

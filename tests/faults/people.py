@@ -62,6 +62,7 @@ class People:
         residents: int,
         visitors: int,
         slowly: float,
+        operator: bool,
     ) -> None:
         self.calls: list[Call] = []
         self.ledger = Ledger()
@@ -74,8 +75,11 @@ class People:
         self._to_ban: queue.SimpleQueue[list[Login]] = queue.SimpleQueue()
         self._enough = threading.Event()
         self._slowly = {"reside": slowly, "visit": slowly}
-        roles = [self._probe, self._operate, *[self._reside] * residents]
-        roles += [self._visit] * visitors
+        self._ways = [self._stay, self._log_out, self._erase]
+        roles = [self._probe, *[self._reside] * residents, *[self._visit] * visitors]
+        if operator:
+            self._ways.append(self._misbehave)
+            roles.append(self._operate)
         self._threads = [threading.Thread(target=self._play, args=(role,)) for role in roles]
 
     def start(self) -> None:
@@ -118,8 +122,7 @@ class People:
                 self._pause("reside")
 
     def _visit(self, line: Line) -> None:
-        """Be one person after another: log in, look around, and part in one of four ways."""
-        ways = (self._stay, self._log_out, self._erase, self._misbehave)
+        """Be one person after another: log in, look around, and part in one of several ways."""
         for number in itertools.count(next(self._visitors)):  # not all in the same way at once
             phone = self._log_in(line, f"visitor{next(self._numbers)}")
             self._pause("visit")
@@ -128,7 +131,7 @@ class People:
             for route in (ME, SESSIONS):
                 self._read(line, route, phone)
                 self._pause("visit")
-            ways[number % len(ways)](line, phone)
+            self._ways[number % len(self._ways)](line, phone)
 
     def _stay(self, line: Line, phone: Login) -> None:
         """Close the mini program: the login lives on."""
