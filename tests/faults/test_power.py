@@ -5,7 +5,6 @@ import http.client
 import pytest
 
 from tests.faults.line import NO_ANSWER
-from tests.faults.load import RECOVERY
 from tests.faults.machine import Machine
 from tests.requirements import need
 from tests.servers import HOST
@@ -28,6 +27,6 @@ def test_the_power_is_cut(migrated_sqlite, wechat, load):
             machine.start()
             phones.are_well_again()
     assert phones.lost == []
-    assert set(phones.refused) <= {"service_unavailable"}  # the processor is an emulated one
     assert set(phones.failed) == {NO_ANSWER}
-    assert phones.recovery < RECOVERY
+    # No time is asserted: the processor is an emulated one, so the first calls can be slow.
+    assert set(phones.refused) <= {"service_unavailable"}
