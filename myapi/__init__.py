@@ -1,6 +1,8 @@
 """The backend of a WeChat mini program: login, sessions and users on one's own server."""
 
 import logging
+from collections.abc import Callable
+from typing import Any
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -22,6 +24,12 @@ from myapi.settings import Settings, SettingsError, unknown_variables
 log = logging.getLogger(__name__)
 
 
+class App(Flask):
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Take no function here for a coroutine: Flask would look anew with each call."""
+        return func
+
+
 def create_app(settings: Settings | None = None) -> Flask:
     """Wire an app from `settings`, by default from the environment; raises `SettingsError`.
 
@@ -33,7 +41,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     except SettingsError as error:
         return cli.app_without_settings(error)
 
-    app = Flask(__name__, static_folder=None, instance_path=str(settings.instance_path))
+    app = App(__name__, static_folder=None, instance_path=str(settings.instance_path))
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False  # a wrong path is a 404, not a redirect in HTML

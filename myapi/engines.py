@@ -58,6 +58,7 @@ def init_app(app: Flask, patience: Patience) -> None:
     app.extensions["patience"] = patience
     app.extensions["pulse"] = {each: Pulse(places, patience.place) for each in (READER, WRITER)}
     db.init_app(app)
+    app.teardown_appcontext_funcs.remove(db._teardown_session)  # of the ORM, which nobody uses
     app.extensions["group_commit"] = GroupCommit(db.engine)
     for engine in db.engines.values():
         _prepare(engine, patience, writes=engine is db.engine)
