@@ -344,6 +344,14 @@ def test_the_default_server_answers_nobody(front):
         front.connect("other.example.com", context)
 
 
+@pytest.mark.parametrize("host", ["other.example.com", "203.0.113.1"])
+def test_our_name_in_tls_and_another_in_http_is_answered_by_nobody(front, host):
+    """A page of Nginx's own, welcome and all, would be the answer otherwise."""
+    with front.connect() as connection:
+        connection.sendall(f"GET / HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())
+        assert connection.recv(1) == b""
+
+
 @pytest.mark.parametrize(
     ("version", "welcome"),
     [
