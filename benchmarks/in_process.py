@@ -26,7 +26,7 @@ from werkzeug.test import EnvironBuilder
 
 from myapi import create_app
 from myapi.clock import now
-from myapi.database import writing
+from myapi.database import write
 from myapi.extensions import tokens
 from myapi.models import Session, User
 from myapi.settings import Settings
@@ -119,9 +119,8 @@ def _fill(count: int) -> list[str]:
         }
         for n, token in enumerate(made)
     ]
-    with writing() as tx:
-        tx.execute(insert(User), users)
-        tx.execute(insert(Session), sessions)
+    write(lambda tx: tx.execute(insert(User), users))
+    write(lambda tx: tx.execute(insert(Session), sessions))
     return [token.text for token in made]
 
 

@@ -3,16 +3,29 @@
 import logging
 from typing import Any
 
-from sqlalchemy.orm import Session as Transaction
+from sqlalchemy import Connection as Transaction
 
 log = logging.getLogger(__name__)
+
+Notes = list[tuple[int, str, dict[str, Any]]]
+
+
+def begin(tx: Transaction) -> None:
+    """Have nothing told yet; what a former transaction on this connection did not say is gone."""
+    tx.info["audit"] = []
 
 
 def note(tx: Transaction, event: str, *, level: int = logging.INFO, **fields: Any) -> None:  # noqa: ANN401
     """Have `event` logged after the commit of `tx`; rolled back, it never happened."""
-    tx.info.setdefault("audit", []).append((level, event, fields))
+    told(tx).append((level, event, fields))
 
 
-def publish(tx: Transaction) -> None:
-    for level, event, fields in tx.info.pop("audit", []):
+def told(tx: Transaction) -> Notes:
+    """Return what was noted since `begin`."""
+    notes: Notes = tx.info["audit"]
+    return notes
+
+
+def publish(notes: Notes) -> None:
+    for level, event, fields in notes:
         log.log(level, event, extra={"event": event, **fields})

@@ -7,7 +7,7 @@ database's own, sealed under the secret keys: so a rotation of these leaves ever
 import logging
 import secrets
 
-from sqlalchemy import delete, exists, select
+from sqlalchemy import bindparam, delete, exists, select, update
 
 from myapi.clock import now
 from myapi.database import Transaction, changed, insert_or_lock
@@ -22,7 +22,7 @@ KEY_NAME = "banned-openids"
 
 def keep(tx: Transaction, appid: str, openid: str) -> None:
     digest = _digest(_key(tx) or _new_key(tx), appid, openid)
-    tx.merge(BannedOpenid(digest=digest, created_at=now()))
+    insert_or_lock(tx, BannedOpenid, {"digest": digest, "created_at": now()})
 
 
 def stands(tx: Transaction, appid: str, openid: str) -> bool:
@@ -44,10 +44,10 @@ def lift(tx: Transaction, appid: str, openid: str) -> bool:
 
 
 def _key(tx: Transaction) -> str | None:
-    row = tx.get(DataKey, KEY_NAME)
-    if row is None:
+    sealed = tx.scalar(_SEALED, {"name": KEY_NAME})
+    if sealed is None:
         return None
-    key = keyring().unseal(row.sealed)
+    key = keyring().unseal(sealed)
     if key is None:
         # Refusing every new user for it would be the greater harm.
         log.error("the bans of erased accounts are void: no secret key opens their key")
@@ -57,13 +57,15 @@ def _key(tx: Transaction) -> str | None:
 def _new_key(tx: Transaction) -> str:
     """Make the key, unless another transaction does so at this moment: then theirs stands."""
     key = secrets.token_hex(32)
-    values = {"name": KEY_NAME, "sealed": keyring().seal(key), "created_at": now()}
-    if tx.get(DataKey, KEY_NAME) is not None:  # one that no secret key opens any more
-        tx.merge(DataKey(**values))
-        tx.flush()
+    fresh = {"sealed": keyring().seal(key), "created_at": now()}
+    if tx.scalar(_SEALED, {"name": KEY_NAME}):  # one that no secret key opens any more
+        tx.execute(update(DataKey).where(DataKey.name == KEY_NAME).values(fresh))
         return key
-    insert_or_lock(tx, DataKey, values)
+    insert_or_lock(tx, DataKey, {"name": KEY_NAME, **fresh})
     return _key(tx) or key
+
+
+_SEALED = select(DataKey.sealed).where(DataKey.name == bindparam("name"))
 
 
 def _digest(key: str, appid: str, openid: str) -> bytes:

@@ -141,6 +141,17 @@ def origins(text: str) -> tuple[str, ...]:
     return found
 
 
+def is_in_the_open(url: str) -> bool:
+    """Whether a URL of MySQL or Redis leads to another machine without verified TLS."""
+    if url.startswith("redis://"):
+        return not is_loopback(urlsplit(url).hostname or "localhost")
+    if not url.startswith("mysql"):
+        return False
+    parts = make_url(url)
+    safe = "ssl_ca" in parts.query or "unix_socket" in parts.query
+    return not safe and not is_loopback(parts.host or "localhost")
+
+
 def is_loopback(host: str) -> bool:
     if host == "localhost":
         return True

@@ -2,30 +2,28 @@
 
 import functools
 import random
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar, cast
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 import sqlalchemy.exc
 from flask import current_app
-from sqlalchemy import Connection, CursorResult, Delete, Update, orm
-from sqlalchemy.dialects import mysql, sqlite
+from sqlalchemy import Connection, Delete, Insert, Update, insert
+from sqlalchemy.dialects import mysql
 
 from myapi import audit
 from myapi.engines import LOCK_WAIT, READER, WRITER, Patience
 from myapi.extensions import Base, db
+from myapi.group_commit import GroupCommit
 from myapi.pulse import Pulse
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Transaction: TypeAlias = orm.Session  # SQLAlchemy calls it a session, which here is a login
+Transaction: TypeAlias = Connection  # that will commit, or roll back, at the end of a block
 
 LOST_DEADLOCK = {1205, 1213}  # MySQL: lock wait timeout, deadlock (Galera's certification too)
 ATTEMPTS = 5
-
-_turn = threading.Lock()
 
 
 @contextmanager
@@ -35,87 +33,83 @@ def reading() -> Iterator[Connection]:
         yield connection
 
 
-@contextmanager
-def writing(wait: float | None = None) -> Iterator[Transaction]:
-    """Run the block in one write transaction; `wait` bounds the wait for SQLite's lock (s).
+def write(work: Callable[[Transaction], T], wait: float | None = None) -> T:
+    """Return what `work` returns, once it is committed; what `audit.note` was told is logged then.
 
-    Objects stay readable after the commit, and what `audit.note` was told is logged then.
+    On SQLite that may be in a savepoint of another thread's transaction, and run by that thread.
+    It is run again when MySQL made it the loser of a deadlock, so it has no effect outside.
+    `wait` bounds the wait for other writers (s).
     """
-    patience: Patience = current_app.extensions["patience"]
+
+    def noted(tx: Transaction) -> tuple[T, audit.Notes]:
+        audit.begin(tx)
+        return work(tx), audit.told(tx)
+
     # Who waits for SQLite's lock holds a place in the pool, so not all threads can.
-    with (
-        pulse(WRITER) if wait is None else pulse(WRITER).within(wait),
-        db.engine.connect() as connection,
-        Transaction(connection, expire_on_commit=False) as tx,
-    ):
-        if connection.dialect.name == "sqlite":
-            with _our_turn(wait or patience.busy) as left, tx.begin():
-                tx.connection(execution_options={"busy_timeout": left})
-                yield tx
+    with pulse(WRITER) if wait is None else pulse(WRITER).within(wait):
+        if db.engine.dialect.name == "sqlite":
+            group: GroupCommit = current_app.extensions["group_commit"]
+            result, notes = group.run(noted, wait or _patience().busy)
         else:
-            with tx.begin():
-                yield tx
-        audit.publish(tx)
+            result, notes = _until_it_wins(noted)
+    audit.publish(notes)
+    return result
 
 
 def transaction(use_case: Callable[Concatenate[Transaction, P], T]) -> Callable[P, T]:
-    """Give a use-case the write transaction it owns, as its first argument.
-
-    It is run again when MySQL made it the loser of a deadlock, so it has no effect outside.
-    """
+    """Give a use-case the write transaction it owns, as its first argument: see `write`."""
 
     @functools.wraps(use_case)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
-        give_up = time.monotonic() + current_app.extensions["patience"].busy - LOCK_WAIT / 2
-        for attempt in range(1, ATTEMPTS + 1):
-            try:
-                with writing() as tx:
-                    return use_case(tx, *args, **kwargs)
-            except sqlalchemy.exc.OperationalError as error:
-                late = attempt == ATTEMPTS or time.monotonic() > give_up
-                if late or not _lost_a_deadlock(error):
-                    raise
-                time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 (no secret)
-        raise AssertionError("unreachable")
+        return write(lambda tx: use_case(tx, *args, **kwargs))
 
     return run
 
 
-def changed(tx: Transaction, statement: Update | Delete) -> int:
-    """Execute, and return how many rows that changed; objects in memory are not touched."""
-    result = tx.execute(statement.execution_options(synchronize_session=False))
-    return cast("CursorResult[Any]", result).rowcount
+def changed(
+    tx: Transaction, statement: Update | Delete, values: dict[str, Any] | None = None
+) -> int:
+    """Execute, and return how many rows that changed."""
+    return tx.execute(statement, values).rowcount
 
 
 def insert_or_lock(tx: Transaction, model: type[Base], values: dict[str, Any]) -> None:
     """Insert; where the row is there, take its lock (a failed INSERT's shared one deadlocks)."""
-    if tx.get_bind().dialect.name == "sqlite":
-        tx.execute(sqlite.insert(model).values(values).on_conflict_do_nothing())
-    else:  # MySQL does nothing only by setting something to what it is
-        same = model.__table__.primary_key.columns[0]  # type: ignore[attr-defined]
-        tx.execute(mysql.insert(model).values(values).on_duplicate_key_update({same.name: same}))
+    tx.execute(_insert_or_lock(tx.dialect.name, model), values)
+
+
+@functools.cache
+def _insert_or_lock(dialect: str, model: type[Base]) -> Insert:
+    if dialect == "sqlite":
+        return insert(model).prefix_with("OR IGNORE")  # ON CONFLICT is compiled with each call
+    # MySQL does nothing only by setting something to what it is.
+    same = model.__table__.primary_key.columns[0]  # type: ignore[attr-defined]
+    return mysql.insert(model).on_duplicate_key_update({same.name: same})
+
+
+def _until_it_wins(work: Callable[[Transaction], T]) -> T:
+    give_up = time.monotonic() + _patience().busy - LOCK_WAIT / 2
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with db.engine.begin() as tx:
+                return work(tx)
+        except sqlalchemy.exc.OperationalError as error:
+            late = attempt == ATTEMPTS or time.monotonic() > give_up
+            if late or not _lost_a_deadlock(error):
+                raise
+            time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 (no secret)
+    raise AssertionError("unreachable")
 
 
 def _lost_a_deadlock(error: sqlalchemy.exc.OperationalError) -> bool:
     return bool(error.orig and error.orig.args and error.orig.args[0] in LOST_DEADLOCK)
 
 
-def pulse(which: str) -> Pulse:
-    found: Pulse = current_app.extensions["pulse"][which]
+def _patience() -> Patience:
+    found: Patience = current_app.extensions["patience"]
     return found
 
 
-@contextmanager
-def _our_turn(wait: float) -> Iterator[float]:
-    """Queue the writers of this process, and yield the seconds left to wait for other ones.
-
-    SQLite has one writer at a time and no queue: those who wait sleep and try again, which
-    under load costs some of them seconds.
-    """
-    deadline = time.monotonic() + wait
-    if not _turn.acquire(timeout=wait):
-        raise sqlalchemy.exc.TimeoutError("other writers of this process hold SQLite")
-    try:
-        yield max(0.0, deadline - time.monotonic())
-    finally:
-        _turn.release()
+def pulse(which: str) -> Pulse:
+    found: Pulse = current_app.extensions["pulse"][which]
+    return found

@@ -20,12 +20,14 @@ from sqlalchemy.engine import make_url
 
 from myapi import extensions
 from myapi.extensions import db, migrate
+from myapi.group_commit import GroupCommit
 from myapi.pulse import Pulse
 from myapi.settings import ROOT
 
 READER, WRITER = "reader", "writer"
 AUTOCOMMIT = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
 LOCK_WAIT = 1  # s for a row's lock on MySQL
+LOCK_POLL = 0.001  # s between two tries for SQLite's
 PASSING = re.compile("locked|full")  # SQLite's words for what says nothing against a connection
 PING_AFTER = 1.0  # seconds idle; under load no connection pays a round trip for it
 
@@ -57,8 +59,9 @@ def init_app(app: Flask, patience: Patience) -> None:
     app.extensions["pulse"] = {each: Pulse(places, patience.place) for each in (READER, WRITER)}
     db.init_app(app)
     migrate.init_app(app, db, directory=str(ROOT / "migrations"))
+    app.extensions["group_commit"] = GroupCommit(db.engine)
     for engine in db.engines.values():
-        _prepare(engine, writes=engine is db.engine)
+        _prepare(engine, patience, writes=engine is db.engine)
 
 
 def apart(url: str) -> Engine:
@@ -97,13 +100,14 @@ def _engine_options(url: str, places: int, patience: Patience) -> dict[str, Any]
     }
 
 
-def _prepare(engine: Engine, *, writes: bool) -> None:
+def _prepare(engine: Engine, patience: Patience, *, writes: bool) -> None:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "do_connect", _make_private)
         event.listen(engine, "connect", _set_pragmas)
         event.listen(engine, "handle_error", _reopen)
         if writes:
-            event.listen(engine, "begin", _begin_immediate)
+            event.listen(engine, "connect", _wait_ourselves)
+            event.listen(engine, "begin", functools.partial(_begin_immediate, patience))
     else:
         event.listen(engine, "checkin", _note_idle)
         event.listen(engine, "checkout", functools.partial(_ping_if_idle, engine))
@@ -131,6 +135,10 @@ def _set_manners(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute("PRAGMA foreign_keys = ON")
 
 
+def _wait_ourselves(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute("PRAGMA busy_timeout = 0")
+
+
 def _reopen(context: ExceptionContext) -> None:
     """Have a file that failed opened anew: what is open now may be read-only for good."""
     error = context.original_exception
@@ -139,11 +147,24 @@ def _reopen(context: ExceptionContext) -> None:
         context.is_disconnect = True
 
 
-def _begin_immediate(connection: Connection) -> None:
-    wait = connection.get_execution_options().get("busy_timeout")
-    if wait is not None:
-        connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(wait * 1000)}")
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+def _begin_immediate(patience: Patience, connection: Connection) -> None:
+    """Begin to write; whoever else does so has an execution option's seconds to end, if it is set.
+
+    SQLite's own wait sleeps longer each time, up to 0.1 s, while the lock comes and goes in
+    milliseconds: under load the writers of two processes would mostly sleep.
+    """
+    deadline = time.monotonic() + connection.get_execution_options().get("lock_wait", patience.busy)
+    driver: Any = connection.connection.driver_connection
+    while time.monotonic() < deadline:
+        try:
+            driver.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            if "locked" not in str(error):
+                break
+            time.sleep(LOCK_POLL)
+        else:
+            return
+    connection.exec_driver_sql("BEGIN IMMEDIATE")  # what fails now fails with SQLAlchemy's error
 
 
 def _note_idle(_connection: object, record: Any) -> None:  # noqa: ANN401

@@ -9,6 +9,7 @@ import redis.backoff
 import redis.retry
 from flask import Flask, Response, after_this_request, current_app, request
 
+from myapi import counters  # noqa: F401 (limits finds it by its scheme)
 from myapi.extensions import limiter, settings
 from myapi.guards import caller
 
@@ -21,7 +22,7 @@ FAILED = {*range(400, 500)} - {429}  # a refusal by a limit is no failed login
 def init_app(app: Flask) -> None:
     url = settings().rate_limit_storage_url
     app.config.update(
-        RATELIMIT_STORAGE_URI=url,
+        RATELIMIT_STORAGE_URI=url.replace("memory:", "counters:"),
         RATELIMIT_STORAGE_OPTIONS=_redis_options() if url.startswith("redis") else {},
         RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=url.startswith("redis"),
         RATELIMIT_HEADERS_ENABLED=False,  # they would send Retry-After with a 200 as well

@@ -15,6 +15,7 @@ from myapi.database import Transaction, changed, reading, transaction
 from myapi.errors import ApiError
 from myapi.extensions import keyring, tokens, wechat
 from myapi.models import Session, User
+from myapi.users import Account
 from myapi.wechat import CodeUsed, Login
 
 RESEND_WINDOW = timedelta(seconds=30)  # how old a login may be that a resent one takes over
@@ -30,7 +31,7 @@ class Opened(NamedTuple):
 
     token: str
     expires_at: datetime
-    user: User
+    user: Account
 
 
 def open_session(code: str, ip: str, user_agent: str) -> Opened:
@@ -71,9 +72,12 @@ def _start(
         "user_agent": user_agent,
         "created_at": exchanged_at,
     }
-    tx.execute(insert(Session).values(session))
+    tx.execute(_OPEN, session)
     audit.note(tx, "login", user=user.public_id, session=session["public_id"])
     return Opened(token.text, sessions.expires_at(exchanged_at), user)
+
+
+_OPEN = insert(Session)
 
 
 def _wait_for_resent(digests: list[bytes]) -> Opened | None:
@@ -118,8 +122,11 @@ def _replace_token(
     take = update(Session).where(Session.id == session_id, *unused)
     if not changed(tx, take.values(token_digest=token.digest)):
         return None
-    session, user = tx.execute(
-        select(Session, User).join_from(Session, User).where(Session.id == session_id)
+    session = tx.execute(
+        select(Session.public_id, Session.created_at).where(Session.id == session_id)
     ).one()
+    user = users.of_session(tx, session_id)
+    if user is None:
+        raise AssertionError("its session is locked, and so is there")
     audit.note(tx, "login_resent", user=user.public_id, session=session.public_id)
     return Opened(token.text, sessions.expires_at(session.created_at), user)

@@ -21,7 +21,10 @@ SECRETS = re.compile(
 TOKEN = re.compile(r"[\w-]{32}\.[\w-]{43}")  # one of ours, as in a path: see tokens
 HINT = re.compile(r"secret|code|session_key|token|passw|bearer|://|\.[\w-]{43}", re.IGNORECASE)
 BEARER = re.compile(r"(bearer\s+)\S+", re.IGNORECASE)
-USERINFO = re.compile(r"(://[^\s:/@]*:)[^\s@]+@")
+# Up to the next `://`, or a long text full of them would be read anew from each.
+USERINFO = re.compile(r"(://[^\s:/@]*:)(?:(?!://)[^\s@])+@")
+BREAKS = re.compile(r"\r\n?|[\n\v\f\x1c-\x1e\x85\u2028\u2029]")
+CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f]")
 
 
 def init_app(settings: Settings) -> None:
@@ -76,7 +79,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """A line to read while developing."""
+    """A line to read while developing; what follows a line break is indented, so begins none."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields = " ".join(f"{k}={v}" for k, v in _fields(record).items() if v not in {None, ""})
@@ -84,7 +87,8 @@ class TextFormatter(logging.Formatter):
         text = f"{_time(record)[11:23]} {record.levelname:<7} {message}  {fields}"
         if record.exc_info:
             text += "\n" + mask(self.formatException(record.exc_info))
-        return text
+        text = BREAKS.sub("\n    ", text)
+        return CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def mask(text: str) -> str:

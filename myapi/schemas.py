@@ -7,13 +7,14 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar
 import msgspec
 from flask import request
 from msgspec import UNSET, Meta, Struct, UnsetType
+from sqlalchemy import Row
 from werkzeug.exceptions import HTTPException
 
 from myapi.clock import iso
 from myapi.errors import ApiError
 from myapi.login import Opened
-from myapi.models import Session, User
 from myapi.sessions import Identity
+from myapi.users import Account
 from myapi.wechat.sandbox.faults import FAULTS
 
 S = TypeVar("S", bound=Struct)
@@ -173,7 +174,7 @@ class UserOut(Struct):
     created_at: Timestamp
 
     @classmethod
-    def of(cls, user: User) -> "UserOut":
+    def of(cls, user: Account) -> "UserOut":
         return cls(user.public_id, user.nickname, user.avatar_url, iso(user.created_at))
 
     @classmethod
@@ -206,7 +207,7 @@ class SessionOut(Struct):
     current: Annotated[bool, Meta(description="Whether it is the session that asks.")]
 
     @classmethod
-    def of(cls, session: Session, caller: Identity) -> "SessionOut":
+    def of(cls, session: Row[Any], caller: Identity) -> "SessionOut":
         seen: datetime | None = session.last_seen_at
         return cls(
             session.public_id,

@@ -7,11 +7,22 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import sqlalchemy.exc
-from sqlalchemy import ColumnElement, bindparam, case, delete, exists, func, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Integer,
+    Row,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    select,
+    update,
+)
 
 from myapi import audit
 from myapi.clock import now
-from myapi.database import Transaction, changed, reading, transaction, writing
+from myapi.database import Transaction, changed, reading, transaction, write
 from myapi.errors import ApiError, is_outage
 from myapi.extensions import settings, tokens
 from myapi.models import Session, User, UtcDateTime
@@ -122,15 +133,15 @@ _FIND = Prepared(
 )
 
 
-def of_user(user_id: int) -> Sequence[Session]:
-    """List the live sessions of a user, the one used last first."""
+def of_user(user_id: int) -> Sequence[Row[Any]]:
+    """List the live sessions of a user (rows of the table), the one used last first."""
     statement = (
         select(Session)
         .where(Session.user_id == user_id, is_live(Lifetime.at(now())))
         .order_by(LAST_USE.desc(), Session.id.desc())
     )
-    with reading() as connection, Transaction(connection) as reader:
-        return reader.scalars(statement).all()
+    with reading() as connection:
+        return connection.execute(statement).all()
 
 
 def make_room(tx: Transaction, user_id: int) -> None:
@@ -138,15 +149,25 @@ def make_room(tx: Transaction, user_id: int) -> None:
 
     The user's row is locked by now, so two logins at once count one after the other.
     """
-    surplus = tx.scalars(
-        select(Session.id)
-        .where(Session.user_id == user_id, is_live(Lifetime.at(now())))
-        .order_by(LAST_USE.desc(), Session.id.desc())
-        .offset(settings().sessions_per_user - 1)
-        .limit(ALL)
-    ).all()
+    born_after, used_after = Lifetime.at(now())
+    values = {
+        "user_id": user_id,
+        "born_after": born_after,
+        "used_after": used_after,
+        "kept": settings().sessions_per_user - 1,
+    }
+    surplus = tx.scalars(_SURPLUS, values).all()
     if surplus:
         _end(tx, Session.id.in_(surplus))
+
+
+_SURPLUS = (
+    select(Session.id)
+    .where(Session.user_id == bindparam("user_id"), is_live(_LIFETIME))
+    .order_by(LAST_USE.desc(), Session.id.desc())
+    .offset(bindparam("kept", type_=Integer))
+    .limit(ALL)
+)
 
 
 @transaction
@@ -238,16 +259,26 @@ def _touch(session_id: int, moment: datetime, *, first: bool) -> None:
     """Note a last use: at the first one and then hourly. A failure fails no request."""
     if not first and time.monotonic() < _Touch.not_before:
         return
-    # GREATEST in one statement: of two uses at once the later time stays.
-    latest = case((Session.last_seen_at > moment, Session.last_seen_at), else_=moment)
     try:
-        with writing(FIRST_TOUCH_WAIT if first else TOUCH_WAIT) as tx:
-            changed(
-                tx,
-                update(Session).where(Session.id == session_id).values(last_seen_at=latest),
-            )
+        write(
+            lambda tx: changed(tx, _TOUCH, {"session_id": session_id, "moment": moment}),
+            wait=FIRST_TOUCH_WAIT if first else TOUCH_WAIT,
+        )
     except sqlalchemy.exc.SQLAlchemyError as error:
         if not is_outage(error):
             raise
         _Touch.not_before = time.monotonic() + TOUCH_PAUSE
         log.warning("a last use was not noted: %s", type(error).__name__)
+
+
+# GREATEST in one statement: of two uses at once the later time stays.
+_TOUCH = (
+    update(Session)
+    .where(Session.id == bindparam("session_id"))
+    .values(
+        last_seen_at=case(
+            (Session.last_seen_at > _moment("moment"), Session.last_seen_at),
+            else_=_moment("moment"),
+        )
+    )
+)

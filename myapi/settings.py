@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 INSTANCE = ROOT / "instance"
 
 SANDBOX_APPID = "wxsandbox000000000"
+_IN_THE_OPEN = "it names another machine, and whoever is on the way may read along or answer"
 
 T = TypeVar("T")
 
@@ -136,6 +137,10 @@ class Settings:
             yield "MYAPI_SECRET_KEYS: a key is long but hardly random; `flask secrets generate`"
         if self.wechat_base_url.startswith("http://"):
             yield "MYAPI_WECHAT_BASE_URL is plain http: WeChat's answers come from this machine"
+        if checks.is_in_the_open(self.database_url):
+            yield f"MYAPI_DATABASE_URL: {_IN_THE_OPEN} (TLS: ssl_ca=FILE in its query)"
+        if checks.is_in_the_open(self.rate_limit_storage_url):
+            yield f"MYAPI_RATE_LIMIT_STORAGE_URL: {_IN_THE_OPEN} (TLS: rediss://)"
         if self.dev_lan and not self.production:
             yield "MYAPI_DEV_LAN is on: whoever shares this network can call the service"
 

@@ -1,4 +1,4 @@
-"""The worker of Gunicorn: gthread, in which no client can keep a thread, or the loop, waiting.
+"""A worker of Gunicorn: gthread, in which no client can keep a thread, or the loop, waiting.
 
 gthread reads in a thread and without an end, so that as many clients as there are threads stop
 the service by sending half a request. Here a thread takes up a connection when there is something
@@ -31,12 +31,11 @@ MAX_BODY = 64 * 1024  # bytes of a body that is waited for without a thread
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,9})[ \t]*(?=\r\n|$)")
 
 
-class Worker(ThreadWorker):  # type: ignore[misc]  # Gunicorn has no types
+class PatientWorker(ThreadWorker):  # type: ignore[misc]  # Gunicorn has no types
     """gthread, patient for `PATIENCE` seconds with each request."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(*args, **kwargs)
-        # Only the main thread touches these.
         self._until: dict[TConn, float] = {}  # when our patience with a request under way ends
         self._watched: set[TConn] = set()  # those of them that no thread has
         self._next_look = self._next_warning = 0.0
@@ -150,11 +149,16 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # Gunicorn has no types
         return _DEFER
 
     def _keepalive_after(self, conn: TConn, keepalive: bool) -> bool:
-        """Close where a body that nobody wanted is malformed: its request has been answered."""
+        """Close where a body that nobody wanted is malformed: its request has been answered.
+
+        Whoever stays with the connection for the next request begins it with all our patience.
+        """
         try:
             return bool(super()._keepalive_after(conn, keepalive))
         except Exception:
             return False
+        finally:
+            self._until[conn] = time.monotonic() + PATIENCE
 
 
 class Come(enum.Enum):

@@ -3,9 +3,9 @@
 import logging
 import secrets
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import Connection, Executable, bindparam, delete, or_, select, update
 
 from myapi import audit, bans
 from myapi.clock import iso, now
@@ -16,22 +16,60 @@ from myapi.models import Session, User
 from myapi.wechat import Login, crypto
 
 
-def sign_in(tx: Transaction, login: Login, exchanged_at: datetime) -> User:
+class Account(NamedTuple):
+    """A user as the table had it; what is sealed is left out."""
+
+    id: int
+    public_id: str
+    appid: str
+    openid: str
+    unionid: str | None
+    nickname: str | None
+    avatar_url: str | None
+    session_key_at: datetime | None
+    created_at: datetime
+    banned_at: datetime | None
+
+
+_ACCOUNTS = select(*(getattr(User, name) for name in Account._fields))
+_OF_OPENID = _ACCOUNTS.where(
+    User.appid == bindparam("appid"), User.openid == bindparam("openid")
+).with_for_update()
+_OF_ID = _ACCOUNTS.where(User.id == bindparam("id")).with_for_update()
+
+
+def sign_in(tx: Transaction, login: Login, exchanged_at: datetime) -> Account:
     """Return the user of a WeChat login, made at the first one; its row stays locked.
 
-    Raises `user_banned`. The session_key is kept if no newer one is there. A change to the user
-    that is returned is written only where it was there before.
+    Raises `user_banned`. The session_key is kept if no newer one is there.
     """
-    user = _locked(tx, login)
-    if user is None:
-        return _created(tx, login, exchanged_at)
-    if user.banned_at is not None:
-        raise ApiError("user_banned", reason=f"login of user {user.public_id}")
-    if user.session_key_at is None or user.session_key_at <= exchanged_at:
-        user.session_key = keyring().seal(login.session_key)
-        user.session_key_at = exchanged_at
-    user.unionid = login.unionid or user.unionid
-    return user
+    account = _locked(tx, login)
+    if account is None:
+        made = _made(tx, login, exchanged_at)
+        account = _locked(tx, login)
+        if account is None:
+            raise AssertionError("the row was made a moment ago")
+        if account.public_id == made:
+            audit.note(tx, "signup", user=made)
+            return account
+    if account.banned_at is not None:
+        raise ApiError("user_banned", reason=f"login of user {account.public_id}")
+    if account.session_key_at is None or account.session_key_at <= exchanged_at:
+        values = {
+            "of": account.id,
+            "session_key": keyring().seal(login.session_key),
+            "session_key_at": exchanged_at,
+            "unionid": login.unionid or account.unionid,
+        }
+        tx.execute(_NEWEST_KEY, values)
+    return account
+
+
+_NEWEST_KEY = (
+    update(User)
+    .where(User.id == bindparam("of"))
+    .values({name: bindparam(name) for name in ("session_key", "session_key_at", "unionid")})
+)
 
 
 def decrypt(
@@ -56,34 +94,38 @@ def decrypt(
 
 
 @transaction
-def update_profile(tx: Transaction, user_id: int, changes: dict[str, str | None]) -> User:
+def update_profile(tx: Transaction, user_id: int, changes: dict[str, Any]) -> Account:
     """Set `nickname`, `avatar_url` or both; None clears."""
-    user = tx.get(User, user_id, with_for_update=True)
-    if user is None:  # erased since the guard looked
+    account = _first(tx, _OF_ID, id=user_id)
+    if account is None:  # erased since the guard looked
         raise ApiError("session_ended")
-    for name, value in changes.items():
-        setattr(user, name, value)
-    return user
+    if changes:
+        tx.execute(update(User).where(User.id == user_id).values(changes))
+    return account._replace(**changes)
 
 
-def find(reference: str) -> User | None:
+def of_session(tx: Transaction, session_id: int) -> Account | None:
+    """Return the user whose session it is."""
+    return _first(tx, _ACCOUNTS.join_from(Session, User).where(Session.id == session_id))
+
+
+def find(reference: str) -> Account | None:
     """Find a user by public id or exact openid (the newest, where two apps share one)."""
     if not reference.isascii():  # MySQL compares no other text with an ASCII column
         return None
-    statement = (
-        select(User)
-        .where(or_(User.public_id == reference, User.openid == reference))
-        .order_by(User.id.desc())
-    )
-    with reading() as connection, Transaction(connection) as reader:
-        return reader.scalars(statement).first()
+    statement = _ACCOUNTS.where(
+        or_(User.public_id == reference, User.openid == reference)
+    ).order_by(User.id.desc())
+    with reading() as connection:
+        return _first(connection, statement)
 
 
 @transaction
 def ban(tx: Transaction, user_id: int) -> int:
     """Ban a user and end all sessions; return how many sessions that ended."""
-    user = _by_id(tx, user_id)
-    user.banned_at = user.banned_at or now()
+    user = _known(tx, user_id)
+    if user.banned_at is None:
+        tx.execute(update(User).where(User.id == user_id).values(banned_at=now()))
     live = update(Session).where(Session.user_id == user_id, Session.ended_at.is_(None))
     ended = changed(tx, live.values(ended_at=now()))
     audit.note(tx, "ban", level=logging.WARNING, user=user.public_id)
@@ -93,8 +135,8 @@ def ban(tx: Transaction, user_id: int) -> int:
 @transaction
 def unban(tx: Transaction, user_id: int) -> None:
     """Lift a ban; the sessions that it ended stay ended."""
-    user = _by_id(tx, user_id)
-    user.banned_at = None
+    user = _known(tx, user_id)
+    tx.execute(update(User).where(User.id == user_id).values(banned_at=None))
     audit.note(tx, "unban", level=logging.WARNING, user=user.public_id)
 
 
@@ -113,7 +155,7 @@ def erase(tx: Transaction, user_id: int, *, forget_ban: bool = False) -> None:
 
     It is well if the account has gone meanwhile, for the request may have been sent twice.
     """
-    user = tx.get(User, user_id, with_for_update=True)
+    user = _first(tx, _OF_ID, id=user_id)
     if user is None:
         return
     if user.banned_at is not None and not forget_ban:
@@ -123,11 +165,11 @@ def erase(tx: Transaction, user_id: int, *, forget_ban: bool = False) -> None:
     audit.note(tx, "erase", level=logging.WARNING, user=user.public_id)
 
 
-def export(user: User) -> dict[str, Any]:
+def export(user: Account) -> dict[str, Any]:
     """Gather all that is held about a user, for that person to have. No secret is in it."""
     statement = select(Session).where(Session.user_id == user.id).order_by(Session.id)
-    with reading() as connection, Transaction(connection) as reader:
-        sessions = reader.scalars(statement).all()
+    with reading() as connection:
+        sessions = connection.execute(statement).all()
     return {
         "id": user.public_id,
         "appid": user.appid,
@@ -137,7 +179,7 @@ def export(user: User) -> dict[str, Any]:
         "avatar_url": user.avatar_url,
         "created_at": iso(user.created_at),
         "banned_at": user.banned_at and iso(user.banned_at),
-        "session_key_stored": user.session_key is not None,
+        "session_key_stored": user.session_key_at is not None,
         "sessions": [
             {
                 "id": session.public_id,
@@ -159,16 +201,15 @@ def _session_key(user_id: int) -> str | None:
     return None if sealed is None else keyring().unseal(sealed)
 
 
-def _locked(tx: Transaction, login: Login) -> User | None:
-    return tx.scalars(
-        select(User).where(User.appid == _appid(), User.openid == login.openid).with_for_update()
-    ).one_or_none()
+def _locked(tx: Transaction, login: Login) -> Account | None:
+    return _first(tx, _OF_OPENID, appid=_appid(), openid=login.openid)
 
 
-def _created(tx: Transaction, login: Login, moment: datetime) -> User:
-    """Make the user, unless another login did so at the same moment."""
+def _made(tx: Transaction, login: Login, moment: datetime) -> str:
+    """Make the user, unless another login does so at this moment; return the id meant for it."""
+    public_id = secrets.token_hex(12)
     values = {
-        "public_id": secrets.token_hex(12),
+        "public_id": public_id,
         "appid": _appid(),
         "openid": login.openid,
         "unionid": login.unionid,
@@ -179,21 +220,19 @@ def _created(tx: Transaction, login: Login, moment: datetime) -> User:
     insert_or_lock(tx, User, values)
     if bans.stands(tx, _appid(), login.openid):
         raise ApiError("user_banned", reason="login of an erased user")
-    ours = tx.scalar(select(User.id).where(User.public_id == values["public_id"]))
-    if ours is not None:
-        audit.note(tx, "signup", user=values["public_id"])
-        return User(id=ours, **values)
-    user = _locked(tx, login)
-    if user is None:
-        raise AssertionError("the row was found a moment ago")
-    return user
+    return public_id
 
 
-def _by_id(tx: Transaction, user_id: int) -> User:
-    user = tx.get(User, user_id, with_for_update=True)
-    if user is None:
+def _known(tx: Transaction, user_id: int) -> Account:
+    account = _first(tx, _OF_ID, id=user_id)
+    if account is None:
         raise ApiError("not_found")
-    return user
+    return account
+
+
+def _first(connection: Connection, statement: Executable, **values: object) -> Account | None:
+    row = connection.execute(statement, values).first()
+    return None if row is None else Account._make(row)
 
 
 def _appid() -> str:

@@ -18,7 +18,7 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from myapi import create_app
-from myapi.database import writing
+from myapi.database import Transaction, write
 from myapi.extensions import Base, db
 from myapi.settings import Settings
 from myapi.tokens import Token, Tokens
@@ -189,9 +189,12 @@ def execute(app: Flask) -> Callable[..., Any]:
     """Run SQL on the test's database, committed at once: `execute("UPDATE …", name=value)`."""
 
     def execute(sql: str, **values: Any) -> Any:
-        with app.app_context(), writing() as tx:
+        def work(tx: Transaction) -> Any:
             result = tx.execute(text(sql), values)
             return result.all() if result.returns_rows else result.rowcount
+
+        with app.app_context():
+            return write(work)
 
     return execute
 

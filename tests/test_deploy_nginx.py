@@ -7,6 +7,7 @@ import re
 import shutil
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import threading
@@ -62,6 +63,24 @@ def is_error(response, status, name, code):
     return True
 
 
+NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+
+def has_the_headers_of_all(answer, *, plain=False):
+    hsts = None if plain else ["max-age=63072000"]
+    assert answer.headers.get_all("Strict-Transport-Security") == hsts
+    assert answer.headers.get_all("Content-Security-Policy") == [NOTHING]
+    assert answer.headers.get_all("Referrer-Policy") == ["no-referrer"]
+    assert answer.headers.get_all("X-Content-Type-Options") == ["nosniff"]
+    assert answer.headers.get_all("Cache-Control") == ["no-store"]
+    assert len(answer.headers.get_all("X-Request-Id")) == 1
+    assert answer.getheader("Server") == "nginx"  # without its version
+    charset = "" if answer.status == 301 else "; charset=utf-8"  # Nginx gives a redirect none
+    kinds = ("application/json", f"text/html{charset}", f"text/plain{charset}")
+    assert answer.getheader("Content-Type") in kinds
+    return True
+
+
 # ---- the API through it ----
 
 
@@ -69,13 +88,23 @@ def test_the_api_answers_over_https_with_the_headers_of_a_safe_site(front):
     answer = front.call("GET", "/api/hello")
     assert answer.status == 200
     assert json.loads(answer.body)["code"] == 0
-    assert answer.getheader("Strict-Transport-Security") == "max-age=63072000"
-    assert answer.getheader("Content-Security-Policy") == (
-        "default-src 'none'; frame-ancestors 'none'"
-    )
-    for name in ("Cache-Control", "X-Content-Type-Options", "X-Request-Id", "Referrer-Policy"):
-        assert len(answer.headers.get_all(name)) == 1, name
-    assert answer.getheader("Server") == "nginx"  # without its version
+    assert has_the_headers_of_all(answer)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/me"),
+        ("GET", "/api/nothing"),
+        ("DELETE", "/api/hello"),
+        ("TRACE", "/api/hello"),
+        ("GET", "/.env"),
+        ("GET", "/.well-known/acme-challenge/none"),
+        ("GET", "/%zz"),
+    ],
+)
+def test_an_answer_that_is_none_of_success_has_them_too(front, method, path):
+    assert has_the_headers_of_all(front.call(method, path))
 
 
 def test_an_error_of_the_api_passes_as_it_is(front):
@@ -159,6 +188,7 @@ class Backend:
     def __init__(self, path, body, delay=0.0):
         self.connections = 0
         self.requests = 0
+        self.heads = []  # header lines in lower case
         self._body = body
         self._delay = delay
         self._path = str(path)
@@ -188,6 +218,7 @@ class Backend:
             while lines.readline():
                 length = 0
                 while (line := lines.readline().lower()) != b"\r\n":
+                    self.heads.append(line)
                     if line.startswith(b"content-length:"):
                         length = int(line.partition(b":")[2])
                 lines.read(length)
@@ -222,6 +253,33 @@ def test_a_body_over_the_limit_is_413(front):
 )
 def test_what_is_nobodys_business_is_404(front, path):
     assert is_error(front.call("GET", path), 404, "not_found", 40400)
+
+
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "TRACK", "PROPFIND", "X", "A" * 30])
+def test_a_method_that_no_route_can_have_is_405(front, method):
+    assert is_error(front.call(method, "/api/hello"), 405, "method_not_allowed", 40500)
+
+
+HEAD = f"POST /api/auth/login HTTP/1.1\r\nHost: {DOMAIN}\r\nConnection: close\r\n".encode()
+CHUNKS = b"2\r\n{}\r\n0\r\n\r\n"
+LENGTHS = {
+    "length and chunks": b"Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n" + CHUNKS,
+    "two lengths": b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+    "a length that is none": b"Content-Length: +2\r\n\r\n{}",
+    "chunks by another name": b"Transfer-Encoding: xchunked\r\n\r\n" + CHUNKS,
+}
+
+
+@pytest.mark.parametrize("rest", LENGTHS.values(), ids=LENGTHS)
+def test_a_body_whose_end_is_in_doubt_reaches_nobody(front, gunicorn, rest):
+    seen = len(gunicorn.events("request"))
+    with front.connect() as connection:
+        connection.sendall(HEAD + rest)
+        response = http.client.HTTPResponse(connection)
+        response.begin()
+        response.read()
+    assert response.status in {400, 501}
+    assert len(gunicorn.events("request")) == seen
 
 
 def test_a_long_path_is_414(front):
@@ -315,10 +373,13 @@ def test_it_says_what_the_api_would_say():
 # ---- port 80 ----
 
 
-@pytest.mark.parametrize("path", ["/api", "/api/hello", "/api/auth/login?code=1"])
+@pytest.mark.parametrize(
+    "path", ["/api", "/api/hello", "/api/auth/login?code=1", "/healthz", "/readyz"]
+)
 def test_plain_http_to_the_api_is_refused_and_not_redirected(front, path):
     answer = front.plain("POST", path)
     assert is_error(answer, 403, "https_required", 40303)
+    assert has_the_headers_of_all(answer, plain=True)
     assert "https" in json.loads(answer.body)["msg"]
 
 
@@ -326,12 +387,17 @@ def test_plain_http_to_the_api_is_refused_and_not_redirected(front, path):
 def test_the_rest_of_port_80_is_redirected(front, path):
     answer = front.plain("GET", path)
     assert (answer.status, answer.getheader("Location")) == (301, f"https://{DOMAIN}{path}")
+    assert has_the_headers_of_all(answer, plain=True)
 
 
 def test_the_authoritys_challenge_is_served_on_port_80(front):
     (front.webroot / "token").write_text("proof")
     answer = front.plain("GET", "/.well-known/acme-challenge/token")
     assert (answer.status, answer.body) == (200, b"proof")
+    assert has_the_headers_of_all(answer, plain=True)
+    missing = front.plain("GET", "/.well-known/acme-challenge/none")
+    assert missing.status == 404
+    assert has_the_headers_of_all(missing, plain=True)
 
 
 def test_before_there_is_a_certificate_port_80_works_alone(tmp_path):
@@ -352,14 +418,8 @@ def test_the_default_server_answers_nobody(front):
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
         front.connect("other.example.com", context)
-
-
-@pytest.mark.parametrize("host", ["other.example.com", "203.0.113.1"])
-def test_our_name_in_tls_and_another_in_http_is_answered_by_nobody(front, host):
-    """A page of Nginx's own, welcome and all, would be the answer otherwise."""
-    with front.connect() as connection:
-        connection.sendall(f"GET / HTTP/1.0\r\nHost: {host}\r\n\r\n".encode())
-        assert connection.recv(1) == b""
+    with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
+        front.call("GET", "/api/hello", Host="other.example.com")  # our name in the handshake alone
 
 
 @pytest.mark.parametrize(
@@ -408,6 +468,64 @@ def test_http_2_is_spoken(front):
     context = ssl.create_default_context(cafile=str(front.authority))
     with front.connect(context=context, protocols=["h2", "http/1.1"]) as connection:
         assert connection.selected_alpn_protocol() == "h2"
+
+
+def literal(name, value):
+    """Write a header field of HPACK (RFC 7541, 6.2.2), neither indexed nor compressed."""
+    return b"\x00" + b"".join(bytes([len(text)]) + text for text in (name, value))
+
+
+def frame(kind, flags, stream, payload):
+    head = struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream)
+    return head + payload
+
+
+def h2(front, *fields, method=b"GET", path=b"/api/hello"):
+    """Send one request without a body over HTTP/2; return the first frame that answers it."""
+    pseudo = [(b":method", method), (b":path", path), (b":scheme", b"https")]
+    pseudo.append((b":authority", DOMAIN.encode()))
+    block = b"".join(literal(*field) for field in (*pseudo, *fields))
+    context = ssl.create_default_context(cafile=str(front.authority))
+    with front.connect(context=context, protocols=["h2"]) as connection:
+        request = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(4, 0, 0, b"") + frame(1, 5, 1, block)
+        connection.sendall(request)
+        with connection.makefile("rb") as answer:
+            while head := answer.read(9):
+                payload = answer.read(int.from_bytes(head[:3], "big"))
+                if int.from_bytes(head[5:9], "big") == 1:
+                    return head[3], payload
+    raise AssertionError("no answer")
+
+
+HEADERS, RST_STREAM = 1, 3
+STATUS = {200: b"\x88", 400: b"\x8c"}  # of HPACK's static table
+
+
+@pytest.mark.parametrize("value", [b"a\r\nb: c", b"a\nb", b"a\rb", b"a\0b"])
+def test_no_line_break_comes_in_by_a_header_of_http_2(front, gunicorn, value):
+    assert h2(front)[1].startswith(STATUS[200])
+    seen = len(gunicorn.events("request"))
+    assert h2(front, (b"x-a", value))[0] == RST_STREAM
+    assert len(gunicorn.events("request")) == seen
+
+
+def test_a_length_that_http_2_does_not_bear_out_is_an_invalid_request(front):
+    kind, payload = h2(front, (b"content-length", b"9"), method=b"POST", path=b"/api/auth/login")
+    assert kind == HEADERS
+    assert payload.startswith(STATUS[400])
+
+
+@pytest.mark.parametrize(
+    "field", [(b"transfer-encoding", b"chunked"), (b"connection", b"x-a"), (b"upgrade", b"h2c")]
+)
+def test_a_header_of_the_connection_goes_no_further_than_nginx(tmp_path, field):
+    need(Nginx)
+    backend = Backend(tmp_path / "http.sock", b'{"code": 0}')
+    with backend, Front(tmp_path / "http.sock") as front:
+        kind, payload = h2(front, field)
+    assert kind == HEADERS
+    assert payload[:1] in STATUS.values()
+    assert not any(line.startswith(field[0] + b":") for line in backend.heads)
 
 
 # ---- restarts ----

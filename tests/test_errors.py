@@ -89,6 +89,16 @@ def test_a_bug_is_a_500_whose_trace_goes_to_the_log_alone(
     assert "inner workings" in caplog.text
 
 
+def test_a_bug_in_debug_mode_is_told_no_more(app, client, sign_in, monkeypatch):
+    phone = sign_in("alice")
+    monkeypatch.setattr(app, "debug", True)
+    monkeypatch.setattr(app, "testing", False)
+    monkeypatch.setattr(sessions, "of_user", None)
+    response = phone.get("/api/auth/sessions")
+    assert (response.status_code, response.get_json()["error"]) == (500, "internal_error")
+    assert "NoneType" not in response.text
+
+
 def test_a_wrong_query_is_a_500_and_an_outage_a_503(app, client, sign_in, monkeypatch):
     phone = sign_in("alice")
     for error, status in [

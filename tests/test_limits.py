@@ -181,6 +181,7 @@ def test_redis_as_a_black_hole_costs_little(serve):
             rate_limit_storage_url=f"redis://{HOST}:{hole.port}/0",
         )
         counts_on_without_redis(service, limit=5)
+        assert "falling back to in-memory" in service.log()
 
 
 def _keys(server):

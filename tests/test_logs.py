@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 
 import pytest
 
@@ -28,6 +29,23 @@ def test_what_json_cannot_hold_is_shown_and_not_raised():
 def test_a_line_break_in_a_message_makes_no_second_line():
     text = JsonFormatter().format(record("a\nb %s", '"c"\r\n{"level":"x"}'))
     assert len(text.splitlines()) == 1
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\x0b", "\x85", "\u2028"])
+def test_in_text_too_nothing_looks_like_a_line_of_its_own(end):
+    forged = f"x{end}12:00:00.000 ERROR   forged"
+    try:
+        raise ValueError(forged)
+    except ValueError as error:
+        made = record(forged, user=forged, exc_info=(type(error), error, error.__traceback__))
+    first, *rest = TextFormatter().format(made).splitlines()
+    assert "INFO" in first
+    assert sum("ERROR   forged" in line for line in rest) == 3
+    assert all(line.startswith("    ") for line in rest)
+
+
+def test_in_text_nothing_steers_the_terminal():
+    assert TextFormatter().format(record("\x1b[2J\x07")).count("\\x") == 2
 
 
 def test_a_text_line_leaves_out_what_is_empty():
@@ -66,6 +84,14 @@ def test_a_trace_is_there_and_masked(formatter):
 def test_what_stands_where_a_secret_would_is_masked(text):
     assert "S3CRET" not in mask(text)
     assert "***" in mask(text)
+
+
+@pytest.mark.parametrize("piece", ["://a:", "secret", 'secret=\\"', "bearer ", "a" * 31 + ".", "-"])
+def test_a_long_text_is_masked_soon(piece):
+    text = piece * (65536 // len(piece)) + "token"
+    started = time.process_time()
+    mask(text)
+    assert time.process_time() - started < 1
 
 
 @pytest.mark.parametrize(

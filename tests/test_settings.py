@@ -209,6 +209,24 @@ def test_what_is_allowed_but_doubtful_is_warned_of(tmp_path):
     assert "network" in "\n".join(read(tmp_path, MYAPI_DEV_LAN="on").warnings())
 
 
+@pytest.mark.parametrize(
+    ("name", "url", "warned"),
+    [
+        ("DATABASE_URL", "mysql+pymysql://u:p@db.example.com/d", True),
+        ("DATABASE_URL", "mysql+pymysql://u:p@10.0.0.5/d?charset=utf8mb4", True),
+        ("DATABASE_URL", "mysql+pymysql://u:p@db.example.com/d?ssl_ca=/etc/ssl/db.pem", False),
+        ("DATABASE_URL", "mysql+pymysql://u:p@127.0.0.1/d", False),
+        ("DATABASE_URL", "mysql+pymysql://u:p@localhost/d?unix_socket=/run/mysqld.sock", False),
+        ("RATE_LIMIT_STORAGE_URL", "redis://:p@10.0.0.6:6379/0", True),
+        ("RATE_LIMIT_STORAGE_URL", "rediss://:p@10.0.0.6:6379/0", False),
+        ("RATE_LIMIT_STORAGE_URL", "redis://[::1]:6379/0", False),
+    ],
+)
+def test_a_connection_to_another_machine_without_tls_is_warned_of(tmp_path, name, url, warned):
+    told = [line for line in read(tmp_path, **{f"MYAPI_{name}": url}).warnings() if "TLS" in line]
+    assert [line.partition(":")[0] for line in told] == [f"MYAPI_{name}"] * warned
+
+
 def test_a_slip_in_a_name_is_told_with_what_was_meant(tmp_path):
     (sentence,) = unknown_variables({"MYAPI_SECRET_KEY": "x", "OTHER": "y"}, tmp_path)
     assert "did you mean MYAPI_SECRET_KEYS?" in sentence

@@ -1,6 +1,9 @@
 """Bearer tokens."""
 
+import hashlib
+
 import pytest
+from itsdangerous import Signer
 
 from myapi.tokens import TokenInvalidError, Tokens
 
@@ -50,3 +53,29 @@ def test_a_changed_last_character_finds_the_same_session_or_none():
 def test_what_is_no_token_is_invalid(text):
     with pytest.raises(TokenInvalidError):
         Tokens([OLD]).read(text)
+
+
+@pytest.mark.parametrize(
+    ("changed", "valid"),
+    [
+        ({}, True),
+        ({"salt": "myapi.another-purpose"}, False),
+        ({"digest_method": hashlib.sha1}, False),
+        ({"digest_method": hashlib.sha512}, False),
+        ({"key_derivation": "none"}, False),
+        ({"key_derivation": "django-concat"}, False),
+    ],
+    ids=str,
+)
+def test_one_purpose_and_one_algorithm_are_taken_and_no_other(changed, valid):
+    ours = {
+        "salt": "myapi.session-token",
+        "key_derivation": "hmac",
+        "digest_method": hashlib.sha256,
+    }
+    token = Signer([OLD], **{**ours, **changed}).sign("s" * 32).decode()
+    if valid:
+        assert Tokens([OLD]).read(token)
+    else:
+        with pytest.raises(TokenInvalidError):
+            Tokens([OLD]).read(token)

@@ -10,7 +10,7 @@ import click
 
 from myapi import users
 from myapi.clock import now
-from myapi.models import User
+from myapi.users import Account
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -96,7 +96,7 @@ def as_json(text: str = "Print JSON.") -> Callable[[F], F]:
 yes = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 
 
-def user_of(reference: str) -> User:
+def user_of(reference: str) -> Account:
     """Find the user that an argument names; where there is none, end the command."""
     user = users.find(reference)
     if user is None:

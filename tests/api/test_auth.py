@@ -1,6 +1,7 @@
 """Log in, log out, and the list of one's own sessions."""
 
 import re
+import time
 
 import pytest
 
@@ -115,6 +116,14 @@ def test_login_refuses_what_is_no_code(client, execute, body):
 @pytest.mark.parametrize("code", ["a", "a" * 256, "a b", "~!{}"])
 def test_login_takes_any_printable_ascii_up_to_256(client, code):
     assert client.post("/api/auth/login", json={"code": code}).status_code == 200
+
+
+def test_a_code_is_measured_before_it_is_matched(client):
+    """Its pattern alone would take a minute for one of 60 KB."""
+    started = time.process_time()
+    response = client.post("/api/auth/login", json={"code": "a" * 60_000 + "\0"})
+    assert response.get_json()["error"] == "invalid_request"
+    assert time.process_time() - started < 1
 
 
 def test_login_ignores_fields_it_does_not_know(client):

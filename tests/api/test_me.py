@@ -25,6 +25,14 @@ def test_profile_is_cleared_by_null(sign_in):
     assert phone.put("/api/me", {"nickname": None}).get_json()["data"]["nickname"] is None
 
 
+def test_profile_takes_no_other_field(sign_in, execute):
+    phone, other = sign_in("alice"), sign_in("bob")
+    before = execute("SELECT * FROM users ORDER BY id")
+    for name in ("id", "public_id", "openid", "unionid", "appid", "created_at", "banned_at"):
+        assert phone.put("/api/me", {name: other.user["id"]}).status_code == 200
+    assert execute("SELECT * FROM users ORDER BY id") == before
+
+
 def test_profile_outlives_the_session(sign_in):
     sign_in("alice").put("/api/me", {"nickname": "Alice"})
     assert sign_in("alice").user["nickname"] == "Alice"

@@ -104,12 +104,15 @@ def test_login_over_https_keeps_the_connection(trusted, tls_server, make_client)
     assert (server.connections, len(server.requests)) == (1, 3)
 
 
-def test_certificate_of_nobody_we_know_is_refused(tls_server, make_client):
+def test_certificate_of_nobody_we_know_is_refused_and_logged(tls_server, make_client, caplog):
     server = tls_server(answer)
     with pytest.raises(wechat.Unavailable) as caught:
         make_client(server.url).code_to_session("c")
     assert caught.value.detail == "SSLCertVerificationError"
     assert server.requests == []
+    (record,) = [record for record in caplog.records if record.name == "myapi.wechat"]
+    assert record.event == "wechat_failed"
+    assert "SSLCertVerificationError" in record.getMessage()
 
 
 def test_certificate_for_another_name_is_refused(trusted, tls_server, make_client):

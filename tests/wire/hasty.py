@@ -4,4 +4,4 @@ from myapi import slow_clients
 
 slow_clients.PATIENCE = 1.0
 
-Worker = slow_clients.Worker
+Worker = slow_clients.PatientWorker

@@ -1,0 +1,128 @@
+"""One transaction for all who wait to write to SQLite: its lock and its sync are paid once.
+
+SQLite has one writer at a time, and each commit waits for the disk. So whoever finds nobody
+writing leads: it runs what the others have brought meanwhile in its own transaction, each in a
+savepoint, and tells each its outcome after the commit. MySQL does the same by itself.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import sqlalchemy.exc
+from sqlalchemy import Connection, Engine
+
+FOREVER = -1  # as the standard library has it
+
+T = TypeVar("T")
+Work = Callable[[Connection], Any]
+
+
+class Job:
+    """What one thread wants written, and what came of it."""
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self.result: Any = None
+        self.error: Exception | None = None
+        self.done = False
+        self._turn = threading.Lock()
+        self._turn.acquire()
+
+    def run(self, tx: Connection, *, alone: bool) -> None:
+        """Do the work. What it raises fails it alone, but for an error of the database."""
+        self.error = None
+        if alone:
+            self.result = self.work(tx)
+            return
+        try:
+            with tx.begin_nested():
+                self.result = self.work(tx)
+        except sqlalchemy.exc.SQLAlchemyError:
+            raise
+        except Exception as error:
+            self.error = error
+
+    def wait(self, seconds: float) -> bool:
+        """Wait to be done or to lead; False when the time is up before."""
+        return self._turn.acquire(timeout=seconds)
+
+    def wake(self) -> None:
+        self._turn.release()
+
+    def outcome(self) -> Any:  # noqa: ANN401 (what the work returned)
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+
+class GroupCommit:
+    """Runs work in transactions on one engine; threads share it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._guard = threading.Lock()
+        self._waiting: deque[Job] = deque()
+        self._led = False
+
+    def run(self, work: Callable[[Connection], T], wait: float) -> T:
+        """Return what `work` returns once it is committed, or raise what it or the commit raises.
+
+        `wait` bounds the wait for other writers, in seconds; SQLAlchemy's TimeoutError tells of it.
+        """
+        job, deadline = Job(work), time.monotonic() + wait
+        with self._guard:
+            self._waiting.append(job)
+            leads, self._led = not self._led, True
+        if not leads:
+            self._await(job, wait)
+        if not job.done:
+            self._lead(max(0.0, deadline - time.monotonic()))
+        result: T = job.outcome()
+        return result
+
+    def _await(self, job: Job, wait: float) -> None:
+        if job.wait(wait):
+            return
+        with self._guard:
+            if job.wait(0):
+                return
+            if job in self._waiting:
+                self._waiting.remove(job)
+                raise sqlalchemy.exc.TimeoutError("other writers of this process hold SQLite")
+        job.wait(FOREVER)  # it is being written, which is bounded; what comes of it has to be known
+
+    def _lead(self, wait: float) -> None:
+        with self._guard:
+            jobs = list(self._waiting)
+            self._waiting.clear()
+        try:
+            self._write(jobs, wait)
+        finally:
+            with self._guard:
+                self._led = bool(self._waiting)
+                if self._led:
+                    self._waiting[0].wake()  # to lead
+            for job in jobs:
+                job.done = True
+                job.wake()
+
+    def _write(self, jobs: list[Job], wait: float) -> None:
+        worked = False
+        try:
+            with (
+                self._engine.connect() as tx,
+                tx.execution_options(lock_wait=wait).begin(),  # see engines
+            ):
+                for job in jobs:
+                    job.run(tx, alone=len(jobs) == 1)
+                worked = True
+        except Exception as error:
+            if len(jobs) == 1 or worked:  # or a commit that failed: it is not tried twice
+                for job in jobs:
+                    job.error = error
+                return
+            for job in jobs:  # so that one which breaks the transaction breaks its own alone
+                self._write([job], 0.0)

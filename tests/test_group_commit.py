@@ -1,0 +1,157 @@
+"""Writers to SQLite share transactions, and none of them notices but by being quicker."""
+
+import sqlite3
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import sqlalchemy.exc
+from sqlalchemy import create_engine, event, text
+
+from myapi.group_commit import GroupCommit
+
+BUSY = 5.0  # s
+
+
+class File:
+    """A table of numbers; it counts its transactions, and can be made slow to begin."""
+
+    def __init__(self, path):
+        self.path, self.begun, self.may_begin = path, 0, threading.Event()
+        self.may_begin.set()
+        self.engine = create_engine(f"sqlite:///{path}")
+        event.listen(self.engine, "connect", self._connect)
+        event.listen(self.engine, "begin", self._begin)
+        self.group = GroupCommit(self.engine)
+        self.group.run(lambda tx: tx.execute(text("CREATE TABLE numbers (n UNIQUE)")), BUSY)
+        self.begun = 0
+
+    def _connect(self, connection, _record):
+        connection.isolation_level = None
+
+    def _begin(self, connection):
+        self.may_begin.wait(BUSY)
+        self.begun += 1
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    def put(self, n, then=lambda: None):
+        def work(tx):
+            tx.execute(text("INSERT INTO numbers VALUES (:n)"), {"n": n})
+            then()
+            return n
+
+        return self.group.run(work, BUSY)
+
+    def together(self, works):
+        """Run works in threads, all but the first of which wait while that one begins."""
+        self.may_begin.clear()
+        with ThreadPoolExecutor(len(works)) as pool:
+            running = []
+            for count, work in enumerate(works):
+                running.append(pool.submit(work))
+                self._until(
+                    lambda count=count: self.group._led and len(self.group._waiting) >= count
+                )
+            self.may_begin.set()
+            return [each.exception() or each.result() for each in running]
+
+    def _until(self, holds):
+        deadline = time.monotonic() + BUSY
+        while not holds():
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+
+    def numbers(self):
+        with sqlite3.connect(self.path) as seen:
+            return {n for (n,) in seen.execute("SELECT n FROM numbers")}
+
+
+@pytest.fixture
+def file(tmp_path):
+    file = File(tmp_path / "numbers.db")
+    yield file
+    file.engine.dispose()
+
+
+def refuse():
+    raise ValueError("as a ban would be")
+
+
+def test_those_who_wait_are_committed_together(file):
+    works = [lambda n=n: file.put(n) for n in range(8)]
+    assert file.together(works) == list(range(8)), "each gets what its own work returned"
+    assert file.numbers() == set(range(8))
+    assert file.begun == 2, "the first alone, the seven who came meanwhile in one"
+
+
+def test_what_is_refused_is_undone_and_nothing_else(file):
+    found = file.together(
+        [
+            lambda: file.put(1),
+            lambda: file.put(2),
+            lambda: file.put(3, then=refuse),
+            lambda: file.put(4),
+        ]
+    )
+    assert [type(each) for each in found] == [int, int, ValueError, int]
+    assert file.numbers() == {1, 2, 4}
+
+
+def test_alone_what_is_refused_is_undone(file):
+    with pytest.raises(ValueError, match="as a ban"):
+        file.put(1, then=refuse)
+    assert file.numbers() == set()
+
+
+def test_an_error_of_the_database_is_that_of_the_work_that_made_it(file):
+    file.put(7)
+    found = file.together([lambda n=n: file.put(n) for n in (1, 2, 7, 4)])
+    assert [type(each) for each in found] == [int, int, sqlalchemy.exc.IntegrityError, int]
+    assert file.numbers() == {1, 2, 4, 7}
+
+
+def test_a_commit_that_fails_fails_all_of_its_work_and_is_not_tried_again(file):
+    tried = []
+
+    def fail(_connection):
+        if file.begun == 2:
+            tried.append(1)
+            raise sqlalchemy.exc.OperationalError("COMMIT", None, Exception("disk I/O error"))
+
+    event.listen(file.engine, "commit", fail)
+    found = file.together([lambda n=n: file.put(n) for n in range(4)])
+    kinds = [int] + [sqlalchemy.exc.OperationalError] * 3
+    assert [type(each) for each in found] == kinds
+    assert (file.numbers(), tried) == ({0}, [1])
+
+
+def test_who_waits_too_long_is_refused_and_writes_nothing(file):
+    file.may_begin.clear()
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(file.put, 1)
+        file._until(lambda: file.group._led)
+        started = time.monotonic()
+        with pytest.raises(sqlalchemy.exc.TimeoutError):
+            file.group.run(lambda tx: tx.execute(text("INSERT INTO numbers VALUES (2)")), 0.05)
+        assert time.monotonic() - started < 1
+        file.may_begin.set()
+        assert first.result() == 1
+    assert file.put(3) == 3, "nobody is waited for who has gone"
+    assert file.numbers() == {1, 3}
+
+
+def test_a_storm_of_writers_loses_nothing(file):
+    def phone(first):
+        for n in range(first, first + 25):
+            if n % 5:
+                file.put(n)
+            else:
+                with pytest.raises(ValueError, match="as a ban"):
+                    file.put(n, then=refuse)
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(phone, range(0, 400, 25)))
+    assert file.numbers() == {n for n in range(400) if n % 5}
+    assert not file.group._led
+    assert not file.group._waiting
