@@ -1,12 +1,13 @@
 """What is malformed: a refusal or a closed connection, soon, once, and nobody else's answer."""
 
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.service import wait_for
-from tests.wire.cases import FAMILIES, GET, HOST, Case
+from tests.wire.cases import CHUNKED, FAMILIES, GET, HOST, POST, Case
 from tests.wire.replies import PATIENCE, ask
 
 # Nginx tells 501 for a coding that it does not know, 505 for a version; so does Gunicorn.
@@ -100,6 +101,28 @@ def test_a_body_ends_where_it_says_and_the_next_request_begins_there(place):
     hello = b"GET /api/hello HTTP/1.1\r\n" + HOST + b"\r\n\r\n"
     reply = ask(place.connect, Case("bodies", (whole + hello + chunked + hello) * 3))
     assert reply.statuses == (400, 200) * 6
+
+
+def test_it_is_all_the_same_where_the_network_cuts(place):
+    """Each half of a packet comes by itself, as with a phone that is far away."""
+    body = b'{"code": 1}'
+    length = POST + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    expects = length.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n", 1)
+    chunked = CHUNKED + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    packet = GET + b"\r\n" + length + chunked + expects + GET + b"\r\n"
+    with ThreadPoolExecutor(16) as threads:
+        cuts = range(1, len(packet), 3)
+        replies = list(threads.map(lambda at: ask_in_two(place.connect, packet, at), cuts))
+    assert {reply.statuses for reply in replies} == {(401, 400, 400, 400, 401)}
+    assert all(are_of_one_request(answer) for reply in replies for answer in reply.answers)
+
+
+def ask_in_two(connect, packet, at):
+    """Send what is before `at`, and the rest when a thread has long put the connection back."""
+    connection = connect()
+    connection.sendall(packet[:at])
+    time.sleep(0.05)
+    return ask(lambda: connection, Case("the rest", packet[at:]))
 
 
 # ---- whose token counts ----
