@@ -31,7 +31,7 @@ KINDS = {
     "wait for 100 and drip": Kind(
         POST + b"Content-Length: 1000\r\nExpect: 100-continue\r\n\r\n", b"x"
     ),
-    "drip an answer": Kind(HELLO * 20, b"", 1),
+    "drip an answer": Kind(HELLO * 5, b"", 1),
     "do not close": Kind(b"NONE OF HTTP\r\n\r\n"),
 }
 
