@@ -1,8 +1,10 @@
 """How Gunicorn serves the app. Every number that an operator may turn is a MYAPI_ setting."""
 
 import atexit
+import contextlib
 import gc
 import os
+import resource
 import shutil
 import sys
 import tempfile
@@ -35,9 +37,17 @@ except SettingsError as error:
 
 bind = settings.bind
 workers = settings.workers
-worker_class = "gthread"
+worker_class = "myapi.slow_clients.PatientWorker"  # gthread that waits for no client
 threads = settings.threads
 backlog = 2048
+worker_connections = 2048  # for each worker; a slow client is one of them, and holds no thread
+
+# They need file descriptors, of which a shell allows 1024 unless it is asked.
+_soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+_wanted = 4096 if _hard == resource.RLIM_INFINITY else min(4096, _hard)
+if _soft != resource.RLIM_INFINITY and _soft < _wanted:
+    with contextlib.suppress(OSError, ValueError):  # where it is not allowed, fewer have to do
+        resource.setrlimit(resource.RLIMIT_NOFILE, (_wanted, _hard))
 
 timeout = 30  # s without a sign of life from a worker
 graceful_timeout = 30  # s for the requests under way, at a stop or a reload
@@ -46,6 +56,7 @@ keepalive = 75  # s; longer than Nginx keeps an idle connection, so it is never 
 http_parser = "python"
 limit_request_line = 4094
 limit_request_fields = 50
+forwarder_headers = ""  # none that a client could name its path with, nor get a 500
 control_socket_disable = True  # it would open a socket in the home folder
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
 

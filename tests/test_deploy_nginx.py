@@ -124,6 +124,16 @@ def test_the_request_id_is_ours_and_the_same_in_both_logs(front, gunicorn):
     assert "secret" not in (front.folder / "access.log").read_text()
 
 
+def test_a_line_of_the_log_is_json_whatever_is_sent(front):
+    with front.connect() as connection:
+        connection.sendall(
+            b"GET /a\xff/b HTTP/1.1\r\nHost: api.example.com\r\nUser-Agent: \xe4 x\r\n\r\n"
+        )
+        assert connection.recv(12) == b"HTTP/1.1 400"  # Gunicorn's word
+    line = front.logged()[-1]
+    assert (line["path"], line["user_agent"]) == ("/a", "")
+
+
 def test_no_token_is_in_the_log(front):
     front.call("GET", "/api/me", Authorization="Bearer the-token-of-alice")
     front.logged()
