@@ -4,7 +4,6 @@ import time
 
 import pytest
 
-from tests.faults.line import WELL
 from tests.faults.load import WITHIN
 from tests.faults.people import LOGIN
 from tests.faults.wechat import WeChat
@@ -33,7 +32,7 @@ def test_wechat_is_stopped_and_started(on_sqlite, wechat, load):
         wechat.start()
         phones.are_well_again()
     phones.kept_the_promise(refused={"wechat_unavailable"})
-    only_logins_were_refused(phones)
+    phones.only_refused(LOGIN)
 
 
 def test_wechat_becomes_a_black_hole(on_sqlite, wechat, load):
@@ -48,7 +47,7 @@ def test_wechat_becomes_a_black_hole(on_sqlite, wechat, load):
         wechat.thaw()
         phones.are_well_again()
     phones.kept_the_promise(refused={"wechat_timeout", "service_unavailable"})
-    only_logins_were_refused(phones)
+    phones.only_refused(LOGIN)
 
 
 @pytest.mark.parametrize(
@@ -73,18 +72,18 @@ def test_wechat_answers_later_than_it_is_waited_for(on_sqlite, wechat, load, kin
         phones.are_well_again()
     phones.kept_the_promise(refused={"wechat_timeout", "service_unavailable"})
     assert phones.refused["wechat_timeout"] >= 4, "as many as a worker lets wait"
-    only_logins_were_refused(phones)
+    phones.only_refused(LOGIN)
 
 
 @pytest.mark.faults_long
 def test_wechat_is_slow_and_within_its_time(on_sqlite, wechat, load):
-    """Its five seconds are no fault then; but those who come while all places are taken are refused."""
+    """Five seconds are no fault then; but who comes while all places are taken is refused."""
     with load(on_sqlite(wechat_timeout=7), "WeChat slow, and waited for", **CROWD) as phones:
         with wechat.answering("slow"):
             phones.go_on(7)
         phones.are_well_again()
     phones.kept_the_promise(refused={"service_unavailable"})
-    only_logins_were_refused(phones)
+    phones.only_refused(LOGIN)
 
 
 def test_wechat_lies(on_sqlite, wechat, load):
@@ -107,7 +106,7 @@ def test_wechat_lies(on_sqlite, wechat, load):
         phones.are_well_again()
     phones.kept_the_promise(refused={"wechat_unavailable"})
     assert phones.refused["wechat_unavailable"] >= len(LIES)
-    only_logins_were_refused(phones)
+    phones.only_refused(LOGIN)
 
 
 class Guests:
@@ -132,7 +131,3 @@ class Guests:
 
 def in_time(answer):
     return answer.ok and answer.elapsed.total_seconds() < WITHIN
-
-
-def only_logins_were_refused(phones):
-    assert {call.route for call in phones.calls if call.outcome != WELL} == {LOGIN}
