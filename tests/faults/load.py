@@ -61,6 +61,7 @@ class Load:
         residents: int = 2,  # threads of people who log in once, and read
         visitors: int = 4,  # threads of people who log in, look around and leave
         slowly: float = 1,  # by which factor these pause for longer, so that more can wait at once
+        fresh: bool = True,  # whether the probe opens a connection for each call
         connect: Connect | None = None,  # opens a connection, where not straight to the service
         database_url: str | Callable[[], str] = "",  # by which the tests know it; asked at the end
         operator: bool = True,  # who bans; needs the database from the beginning
@@ -78,6 +79,7 @@ class Load:
             residents=residents,
             visitors=visitors,
             slowly=slowly,
+            fresh=fresh,
             operator=operator,
         )
         wechat = float(service.settings.get("wechat_timeout", Settings.wechat_timeout))

@@ -63,6 +63,7 @@ class People:
         residents: int,
         visitors: int,
         slowly: float,
+        fresh: bool,
         operator: bool,
     ) -> None:
         self.calls: list[Call] = []
@@ -75,6 +76,7 @@ class People:
         self._visitors = itertools.count()
         self._to_ban: queue.SimpleQueue[list[Login]] = queue.SimpleQueue()
         self._enough = threading.Event()
+        self._fresh = fresh
         self._slowly = {"reside": slowly, "visit": slowly}
         self._ways = [self._stay, self._log_out, self._erase]
         roles = [self._probe, *[self._reside] * residents, *[self._visit] * visitors]
@@ -105,10 +107,10 @@ class People:
 
     def _probe(self, _line: Line) -> None:
         """Ask for what needs nothing, over and over, of whichever process takes the connection."""
-        line = Line(self._connect, kept=False)
-        while True:
-            self._record(HELLO, lambda: line.ask(HELLO))
-            self._pause("probe")
+        with closing(Line(self._connect, kept=not self._fresh)) as line:
+            while True:
+                self._record(HELLO, lambda: line.ask(HELLO))
+                self._pause("probe")
 
     def _reside(self, line: Line) -> None:
         """Log in once, and read."""
