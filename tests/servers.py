@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 HOST = "127.0.0.1"
+LINES_TOLD = 200  # of the log of a server that fails: the cause may stand before much advice
 _SBIN = ("/usr/sbin", "/usr/local/sbin", "/sbin")  # often not on the PATH of a plain user
 
 # Lives in a session of its own and reads the id of the process group to end from us, a line
@@ -38,7 +39,7 @@ rm -rf "$1"
 
 
 class ServerError(Exception):
-    """A server that did not start; the message ends with the last lines of its log."""
+    """A server that did not start; the message ends with its log, the last 200 lines at most."""
 
 
 class Server:
@@ -187,7 +188,7 @@ class Server:
             time.sleep(0.01)
 
     def _failure(self, message: str) -> ServerError:
-        tail = "\n".join(self.log().splitlines()[-20:])
+        tail = "\n".join(self.log().splitlines()[-LINES_TOLD:])
         return ServerError(f"{message}; its log ends with:\n{tail}")
 
     def _signal(self, number: int) -> None:
@@ -243,6 +244,7 @@ class MariaDB(Server):
     def prepare(self) -> None:
         options = self._defaults() | self._options
         lines = "".join(f"{name} = {value}\n" for name, value in options.items())
+        (self.folder / "tmp").mkdir()
         (self.folder / "my.cnf").write_text(f"[mariadbd]\n{lines}")
         (self.folder / "init.sql").write_text(
             f"CREATE USER IF NOT EXISTS '{self.user}'@'%' IDENTIFIED BY '{self.password}';\n"
@@ -286,6 +288,7 @@ class MariaDB(Server):
         as_root = {"user": "root"} if os.geteuid() == 0 else {}
         return as_root | {
             "datadir": f"{self.folder}/data",
+            "tmpdir": f"{self.folder}/tmp",  # where it starts, a server deletes others' tables
             "socket": f"{self.folder}/socket",
             "pid_file": f"{self.folder}/pid",
             "bind_address": HOST,
