@@ -27,6 +27,7 @@ from tests.requirements import need, pytest_sessionfinish, pytest_terminal_summa
 from tests.servers import MariaDB
 from tests.service import serve
 
+pytest_plugins = ["tests.faults.report"]
 __all__ = ["pytest_sessionfinish", "pytest_terminal_summary", "serve"]
 
 KEY = "a key of the tests alone, 0123456789"

@@ -1,0 +1,68 @@
+"""What a scenario may ask for: services that may be hurt, and the load on them."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pymysql
+import pytest
+
+from tests.faults.load import Load
+from tests.faults.report import PROPERTY
+from tests.requirements import need
+from tests.servers import HOST, MariaDB
+from tests.service import Service, migrate
+
+UNLIMITED = {"rate_limit_login": "1000000", "rate_limit_login_failed": "1000000"}
+TWO_WORKERS = {"workers": 2, "threads": 8, **UNLIMITED}
+
+
+@pytest.fixture
+def load(request: pytest.FixtureRequest) -> Any:
+    """Put a service under load, and its row into the table; see `load.py`."""
+
+    @contextmanager
+    def load(service: Service, fault: str, **options: Any) -> Iterator[Load]:
+        phones = Load(service, fault, **options)
+        try:
+            with phones:
+                yield phones
+        finally:
+            request.node.user_properties.append((PROPERTY, phones.row()))
+
+    return load
+
+
+@pytest.fixture
+def on_sqlite(serve: Callable[..., Service]) -> Callable[..., Service]:
+    """Start a service of two workers on SQLite."""
+    return lambda **options: serve(**{**TWO_WORKERS, **options})
+
+
+@pytest.fixture
+def on_mariadb(serve: Callable[..., Service], mariadb_url: str) -> Callable[..., Service]:
+    """Start a service of two workers on `server`."""
+    return lambda **options: serve(**{**TWO_WORKERS, "database_url": mariadb_url, **options})
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[MariaDB]:
+    """A MariaDB that may be stopped, frozen and killed; it is as durable as in production."""
+    need(MariaDB)
+    with MariaDB() as server:
+        yield server
+
+
+@pytest.fixture
+def mariadb_url(server: MariaDB, tmp_path: Path) -> str:
+    """A migrated database of this test's own, for a user who may no more than use it."""
+    with pymysql.connect(unix_socket=f"{server.folder}/socket", user="root") as root:
+        for statement in (
+            "CREATE OR REPLACE DATABASE served CHARACTER SET utf8mb4",
+            "CREATE OR REPLACE USER plain IDENTIFIED BY 'plain-password'",
+            "GRANT ALL ON served.* TO plain",
+        ):
+            root.cursor().execute(statement)
+    where = f"plain:plain-password@{HOST}:{server.port}/served"
+    return migrate(f"mysql+pymysql://{where}?charset=utf8mb4", tmp_path)
