@@ -8,6 +8,7 @@ from typing import Any
 import pymysql
 import pytest
 
+from tests.faults.account import Account
 from tests.faults.load import Load
 from tests.faults.report import PROPERTY
 from tests.requirements import need
@@ -66,3 +67,13 @@ def mariadb_url(server: MariaDB, tmp_path: Path) -> str:
             root.cursor().execute(statement)
     where = f"plain:plain-password@{HOST}:{server.port}/served"
     return migrate(f"mysql+pymysql://{where}?charset=utf8mb4", tmp_path)
+
+
+@pytest.fixture
+def account_on(serve, wechat):
+    """Start a service, and log in to it."""
+
+    def account_on(**options):
+        return Account(serve(**options), wechat)
+
+    return account_on
