@@ -18,84 +18,13 @@ import pytest
 
 from deploy.lib import nginx
 from myapi.errors import REGISTRY
-from tests.certificates import self_signed
+from tests.front import DOMAIN, Front, OnSocket
 from tests.requirements import need
-from tests.servers import HOST, Nginx, free_port
-from tests.service import PRODUCTION, Service, wait_for
+from tests.servers import HOST, Nginx
+from tests.service import PRODUCTION, wait_for
 
-DOMAIN = "api.example.com"
 ID = re.compile("[0-9a-f]{32}")
 VERSIONS = {"1.18.0": "20.04", "1.22.1": "12", "1.24.0": "24.04", "1.26.3": "13"}
-
-
-class Front(Nginx):
-    """Nginx with the file of myapi, listening on two loopback ports, before a Unix socket."""
-
-    def __init__(self, socket_path, **site):
-        super().__init__("")
-        self.tls_port = free_port()
-        self.socket_path = str(socket_path)
-        self._site = site
-
-    def prepare(self):
-        self.webroot = self.folder / "webroot" / ".well-known" / "acme-challenge"
-        self.webroot.mkdir(parents=True)
-        self.authority = self_signed(self.folder / "tls.pem", DOMAIN)
-        self._context = ssl.create_default_context(cafile=str(self.authority))
-        given = {
-            "domain": DOMAIN,
-            "version": installed(),
-            "certificate": f"{self.folder}/tls.pem",
-            "key": f"{self.folder}/tls.pem",
-            "nobody": f"{self.folder}/tls.pem",
-            "socket": self.socket_path,
-            "webroot": f"{self.folder}/webroot",
-            "access_log": f"{self.folder}/access.log",
-            "error_log": f"{self.folder}/error.log",
-            "http": (f"{HOST}:{self.port}",),
-            "https": (f"{HOST}:{self.tls_port}",),
-        }
-        self._config = nginx.render(nginx.Site(**{**given, **self._site}))
-        super().prepare()
-
-    def connect(self, name=DOMAIN, context=None, protocols=()):
-        context = context or self._context
-        if protocols:
-            context.set_alpn_protocols(protocols)
-        plain = socket.create_connection((HOST, self.tls_port), timeout=10)
-        return context.wrap_socket(plain, server_hostname=name)
-
-    def call(self, method, path, body=None, **headers):
-        """Call over TLS and return the answer with its body read as `.body`."""
-        connection = http.client.HTTPSConnection(DOMAIN, timeout=20)
-        connection.sock = self.connect()
-        headers = {name.replace("_", "-"): value for name, value in headers.items()}
-        connection.request(method, path, body, headers)
-        return _read(connection)
-
-    def plain(self, method, path, host=DOMAIN, **headers):
-        """Call port 80."""
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=10)
-        connection.request(method, path, headers={"Host": host, **headers})
-        return _read(connection)
-
-    def logged(self):
-        time.sleep(0.05)  # a line is written after its answer
-        lines = (self.folder / "access.log").read_text().splitlines()
-        return [json.loads(line) for line in lines]
-
-
-def _read(connection):
-    response = connection.getresponse()
-    response.body = response.read()
-    connection.close()
-    return response
-
-
-def installed():
-    program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/sbin")
-    said = subprocess.run([program, "-v"], capture_output=True, text=True, check=True)
-    return nginx.version(said.stderr)
 
 
 @pytest.fixture(scope="module")
@@ -105,18 +34,6 @@ def gunicorn(migrated_sqlite, tmp_path_factory):
     file = shutil.copy(migrated_sqlite, folder)
     with OnSocket(folder / "http.sock", database_url=f"sqlite:///{file}", **PRODUCTION) as service:
         yield service
-
-
-class OnSocket(Service):
-    """The service on a Unix socket."""
-
-    def __init__(self, path, **settings):
-        super().__init__(bind=f"unix:{path}", wechat_base_url="http://127.0.0.1:9", **settings)
-        self.path = path
-
-    def ready(self):
-        with socket.socket(socket.AF_UNIX) as probe:
-            return probe.connect_ex(str(self.path)) == 0
 
 
 @pytest.fixture(scope="module")

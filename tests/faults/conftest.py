@@ -1,5 +1,6 @@
 """What a scenario may ask for: services that may be hurt, and the load on them."""
 
+import http.client
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,11 +10,13 @@ import pymysql
 import pytest
 
 from tests.faults.account import Account
+from tests.faults.line import Connect
 from tests.faults.load import Load
 from tests.faults.report import PROPERTY
+from tests.front import DOMAIN, Front
 from tests.requirements import need
-from tests.servers import HOST, MariaDB
-from tests.service import Service, migrate
+from tests.servers import HOST, MariaDB, Nginx, Redis, free_port
+from tests.service import PRODUCTION, Service, migrate
 
 UNLIMITED = {"rate_limit_login": "1000000", "rate_limit_login_failed": "1000000"}
 TWO_WORKERS = {"workers": 2, "threads": 8, **UNLIMITED}
@@ -45,6 +48,33 @@ def on_sqlite(serve: Callable[..., Service]) -> Callable[..., Service]:
 def on_mariadb(serve: Callable[..., Service], mariadb_url: str) -> Callable[..., Service]:
     """Start a service of two workers on `server`."""
     return lambda **options: serve(**{**TWO_WORKERS, "database_url": mariadb_url, **options})
+
+
+@pytest.fixture
+def behind_nginx(
+    on_sqlite: Callable[..., Service], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Service, Connect]]:
+    """A service behind Nginx with the deployment's file, and how a phone connects to that."""
+    need(Nginx)
+    path = tmp_path_factory.mktemp("behind") / "http.sock"  # short: these have 108 characters
+    port = free_port()
+    both = f"--bind={HOST}:{port} --bind=unix:{path}"
+    service = on_sqlite(**PRODUCTION, port=port, environ={"GUNICORN_CMD_ARGS": both})
+    with Front(path, rate=10_000, login_rate=10_000) as front:
+
+        def connect() -> http.client.HTTPConnection:
+            connection = http.client.HTTPSConnection(DOMAIN)
+            connection.sock = front.connect()
+            return connection
+
+        yield service, connect
+
+
+@pytest.fixture
+def redis_server() -> Iterator[Redis]:
+    need(Redis)
+    with Redis() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

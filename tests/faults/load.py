@@ -64,10 +64,12 @@ class Load:
     ) -> None:
         self.fault = fault
         self.recovery: float | None = None
-        self._straight = lambda: http.client.HTTPConnection(HOST, service.port, timeout=GIVE_UP)
+        self._connect = connect or (
+            lambda: http.client.HTTPConnection(HOST, service.port, timeout=GIVE_UP)
+        )
         self._database_url = database_url or str(service.settings["database_url"])
         self._people = People(
-            connect or self._straight,
+            self._connect,
             self._database_url,
             service.folder,
             residents=residents,
@@ -174,7 +176,7 @@ class Load:
     def _look_up(self) -> None:
         """Ask the service about every token and every ban, and then its database."""
         ledger = self._people.ledger
-        with closing(Line(self._straight)) as line:
+        with closing(Line(self._connect)) as line:
             for login in ledger.logins:
                 answer = line.ask(ME, token=login.token)
                 if ledger.hear(login, answer.outcome) != WELL:

@@ -1,7 +1,8 @@
 """MariaDB on its bad days: 503 and soon, reads where they can, well again by itself."""
 
+import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pymysql
 import pytest
@@ -10,7 +11,98 @@ from myapi.engines import PING_AFTER
 from tests.faults.account import are_503, are_well, is_well_again, slowest_hello_beside
 from tests.faults.load import WITHIN
 from tests.servers import HOST
-from tests.service import at_once, is_error, wait_for
+from tests.service import is_error, wait_for
+
+# ---- under load ----
+
+
+def test_mariadb_is_stopped_and_started(on_mariadb, server, load):
+    """Whoever needs it is told so at once; afterwards nobody has to restart anything."""
+    with load(on_mariadb(), "MariaDB stopped for 2 s") as phones:
+        server.stop()
+        phones.go_on(2)
+        server.start()
+        phones.are_well_again()
+    phones.kept_the_promise(refused={"service_unavailable"})
+
+
+def test_mariadb_is_killed_and_started(on_mariadb, server, load):
+    """What it had acknowledged is there again when it has recovered."""
+    with load(on_mariadb(), "MariaDB killed (-9) and started") as phones:
+        server.kill()
+        server.start()
+        phones.are_well_again()
+    phones.kept_the_promise(refused={"service_unavailable"})
+
+
+def test_mariadb_is_frozen_and_thawed(on_mariadb, server, load):
+    """It holds its connections and says nothing, as on a machine that swaps or a dead network."""
+    with load(on_mariadb(), "MariaDB frozen for 4 s") as phones:
+        server.freeze()
+        phones.go_on(4)
+        server.thaw()
+        phones.are_well_again()
+    phones.kept_the_promise(refused={"service_unavailable"})
+
+
+def test_mariadbs_connections_are_cut(on_mariadb, server, load):
+    """All of them, eight times in two seconds, as by a proxy or a failover."""
+    with load(on_mariadb(), "MariaDB's connections cut 8 times") as phones:
+        for _ in range(8):
+            cut_connections(server)
+            phones.go_on(0.25)
+        phones.are_well_again()
+    phones.kept_the_promise(refused={"service_unavailable"})
+
+
+def test_another_client_makes_deadlocks(on_mariadb, server, load):
+    """It locks sessions and then users, where an erasure does the reverse: one has to give way."""
+    with load(on_mariadb(), "deadlocks with another client", visitors=6) as phones:
+        with rival(server) as own_losses:
+            wait_for(lambda: deadlocks(server) - len(own_losses) >= 5, seconds=20)
+        phones.are_well_again()
+    phones.kept_the_promise()
+
+
+def cut_connections(server):
+    of_the_service = "SELECT id FROM information_schema.processlist WHERE user = 'plain'"
+    for (number,) in server.execute(of_the_service):
+        with suppress(pymysql.MySQLError):  # it may have gone by itself
+            server.execute(f"KILL {number}")
+
+
+@contextmanager
+def rival(server):
+    """Lock many rows in the wrong order again and again, and tell how often that one lost."""
+    enough, lost = threading.Event(), []
+
+    def compete():
+        with session(server) as connection, connection.cursor() as cursor:
+            while not enough.is_set():
+                cursor.execute("BEGIN")
+                try:
+                    cursor.execute("SELECT id FROM sessions FOR UPDATE")
+                    time.sleep(0.02)
+                    cursor.execute("SELECT id FROM users FOR UPDATE")
+                except pymysql.OperationalError as error:
+                    lost.append(error)
+                cursor.execute("ROLLBACK")
+                enough.wait(0.1)
+
+    thread = threading.Thread(target=compete)
+    thread.start()
+    yield lost
+    enough.set()
+    thread.join()
+
+
+def deadlocks(server):
+    """Return how many MariaDB has resolved since its start."""
+    ((_, count),) = server.execute("SHOW GLOBAL STATUS LIKE 'Innodb_deadlocks'")
+    return int(count)
+
+
+# ---- call by call ----
 
 
 @contextmanager
@@ -63,7 +155,7 @@ def session(server, *statements):
     ) as connection:
         for statement in statements:
             connection.cursor().execute(statement)
-        yield
+        yield connection
 
 
 @pytest.mark.parametrize("away", [stopped, frozen])
@@ -86,14 +178,6 @@ def test_hello_answers_while_many_wait_for_mariadb(account_on, server, mariadb_u
     with away(server):
         assert slowest_hello_beside(account, [*account.reads, *account.writes]) < WITHIN
         are_503(account.reads[0])
-    is_well_again(account)
-
-
-def test_mariadb_is_found_again_after_a_crash(account_on, server, mariadb_url):
-    account = account_on(database_url=mariadb_url)
-    at_once(*account.reads * 4)  # so that there are several connections to lose
-    server.kill()
-    server.start()
     is_well_again(account)
 
 

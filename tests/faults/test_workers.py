@@ -16,3 +16,35 @@ def test_a_worker_is_killed(request, database, load):
         os.kill(min(service.workers()), signal.SIGKILL)
         phones.are_well_again()
     phones.kept_the_promise(failed={NO_ANSWER})
+
+
+def test_a_worker_is_killed_behind_nginx(behind_nginx, load):
+    """Nginx tells a phone whose request was in hand there to try again."""
+    service, connect = behind_nginx
+    with load(service, "a worker killed (-9), behind Nginx", connect=connect) as phones:
+        os.kill(min(service.workers()), signal.SIGKILL)
+        phones.are_well_again()
+    phones.kept_the_promise(refused={"service_unavailable"})
+
+
+def test_the_master_is_reloaded_behind_nginx(behind_nginx, load):
+    """New workers take over, and nobody notices."""
+    service, connect = behind_nginx
+    with load(
+        service, "the master reloaded (HUP) 3 times, behind Nginx", connect=connect
+    ) as phones:
+        for _ in range(3):
+            service.reload()
+            phones.go_on(0.5)
+        phones.are_well_again()
+    phones.kept_the_promise()
+
+
+def test_all_workers_are_killed_at_once(on_mariadb, load):
+    """There is nobody to answer until the master has made new ones."""
+    service = on_mariadb()
+    with load(service, "all workers killed (-9) at once") as phones:
+        for worker in service.workers():
+            os.kill(worker, signal.SIGKILL)
+        phones.are_well_again()
+    phones.kept_the_promise(failed={NO_ANSWER})
