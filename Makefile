@@ -10,7 +10,7 @@ BIN = .venv/bin
 TSC = miniprogram/node_modules/typescript
 PIP = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 
-.PHONY: help run test install-test lint types format coverage bench bench-full lock clean \
+.PHONY: help run test faults install-test lint types format coverage bench bench-full lock clean \
 	pictures miniprogram-tools peer bench-tools venv runtime tools
 
 help:  ## list these targets
@@ -26,6 +26,9 @@ run: runtime  ## set up, migrate the database and serve on MYAPI_BIND
 
 test: tools  ## run the tests, as in: make test ARGS='-k login'
 	$(BIN)/pytest -n auto $(ARGS)
+
+faults: tools  ## break what the service needs while it is used, 3 minutes; a table at the end
+	$(BIN)/pytest tests/faults --faults-long $(ARGS)
 
 install-test: tools  ## install on Debian and Ubuntu in containers (root; minutes; fetches packages)
 	@$(BIN)/python -m tests.install.container || true

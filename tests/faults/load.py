@@ -59,6 +59,7 @@ class Load:
         *,
         residents: int = 2,  # threads of people who log in once, and read
         visitors: int = 4,  # threads of people who log in, look around and leave
+        slowly: float = 1,  # by which factor these pause for longer, so that more can wait at once
         connect: Connect | None = None,  # opens a connection, where not straight to the service
         database_url: str = "",  # where the tests know the database by another name
     ) -> None:
@@ -74,6 +75,7 @@ class Load:
             service.folder,
             residents=residents,
             visitors=visitors,
+            slowly=slowly,
         )
         wechat = float(service.settings.get("wechat_timeout", Settings.wechat_timeout))
         self._bounds = dict.fromkeys(ROUTES, WITHIN) | {LOGIN: max(WITHIN, wechat + BESIDES_WECHAT)}

@@ -54,7 +54,14 @@ class People:
     """Threads that call a service until `stop()`."""
 
     def __init__(
-        self, connect: Connect, database_url: str, folder: Path, *, residents: int, visitors: int
+        self,
+        connect: Connect,
+        database_url: str,
+        folder: Path,
+        *,
+        residents: int,
+        visitors: int,
+        slowly: float,
     ) -> None:
         self.calls: list[Call] = []
         self.ledger = Ledger()
@@ -63,8 +70,10 @@ class People:
         self._database_url = database_url
         self._folder = folder
         self._numbers = itertools.count()
+        self._visitors = itertools.count()
         self._to_ban: queue.SimpleQueue[list[Login]] = queue.SimpleQueue()
         self._enough = threading.Event()
+        self._slowly = {"reside": slowly, "visit": slowly}
         roles = [self._probe, self._operate, *[self._reside] * residents]
         roles += [self._visit] * visitors
         self._threads = [threading.Thread(target=self._play, args=(role,)) for role in roles]
@@ -110,16 +119,16 @@ class People:
 
     def _visit(self, line: Line) -> None:
         """Be one person after another: log in, look around, and part in one of four ways."""
-        ways = itertools.cycle([self._stay, self._log_out, self._erase, self._misbehave])
-        for number in self._numbers:
-            phone = self._log_in(line, f"visitor{number}")
+        ways = (self._stay, self._log_out, self._erase, self._misbehave)
+        for number in itertools.count(next(self._visitors)):  # not all in the same way at once
+            phone = self._log_in(line, f"visitor{next(self._numbers)}")
             self._pause("visit")
             if phone is None:
                 continue
             for route in (ME, SESSIONS):
                 self._read(line, route, phone)
                 self._pause("visit")
-            next(ways)(line, phone)
+            ways[number % len(ways)](line, phone)
 
     def _stay(self, line: Line, phone: Login) -> None:
         """Close the mini program: the login lives on."""
@@ -197,7 +206,7 @@ class People:
         return answer
 
     def _pause(self, role: str) -> None:
-        if self._enough.wait(PAUSE[role]):
+        if self._enough.wait(PAUSE[role] * self._slowly.get(role, 1)):
             raise _OverError
 
 

@@ -37,7 +37,8 @@ def test_mariadb_is_killed_and_started(on_mariadb, server, load):
 
 def test_mariadb_is_frozen_and_thawed(on_mariadb, server, load):
     """It holds its connections and says nothing, as on a machine that swaps or a dead network."""
-    with load(on_mariadb(), "MariaDB frozen for 4 s") as phones:
+    crowd = {"residents": 16, "visitors": 16, "slowly": 4}  # more than there are threads
+    with load(on_mariadb(), "MariaDB frozen for 4 s", **crowd) as phones:
         server.freeze()
         phones.go_on(4)
         server.thaw()
