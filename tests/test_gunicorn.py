@@ -69,13 +69,6 @@ def test_a_reload_with_wrong_settings_changes_nothing(serve, tmp_path):
     assert phone.get("/api/me").status_code == 200
 
 
-def test_a_killed_worker_is_replaced(serve):
-    service = serve(workers=2)
-    for _ in range(2):
-        service.kill_worker()
-    assert {service.call("GET", "/api/hello").status_code for _ in range(20)} == {200}
-
-
 def test_nothing_is_left_behind_and_nothing_is_in_the_home_folder(serve):
     service = serve(workers=2)
     service.sign_in().get("/api/me")

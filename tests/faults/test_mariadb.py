@@ -8,8 +8,7 @@ import pymysql
 import pytest
 
 from myapi.engines import PING_AFTER
-from tests.faults.account import are_503, are_well, is_well_again, slowest_hello_beside
-from tests.faults.load import WITHIN
+from tests.faults.account import are_503, are_well, is_well_again
 from tests.servers import HOST
 from tests.service import is_error, wait_for
 
@@ -170,15 +169,6 @@ def test_mariadb_away_is_503_soon_and_well_when_it_is_back(account_on, server, m
         refused = account.service.call("GET", "/api/me", headers=forged)
         assert is_error(refused, 401, "token_invalid")
         assert account.service.call("GET", "/healthz").status_code == 200
-    is_well_again(account)
-
-
-@pytest.mark.parametrize("away", [stopped, frozen])
-def test_hello_answers_while_many_wait_for_mariadb(account_on, server, mariadb_url, away):
-    account = account_on(database_url=mariadb_url)
-    with away(server):
-        assert slowest_hello_beside(account, [*account.reads, *account.writes]) < WITHIN
-        are_503(account.reads[0])
     is_well_again(account)
 
 
