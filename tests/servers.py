@@ -16,6 +16,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -49,6 +50,8 @@ class Server:
     package: ClassVar[str]  # Debian's
     patience: ClassVar[float] = 20.0  # seconds, to start and to stop
     in_memory: ClassVar[bool] = True  # where there is room; a benchmark wants a true disk
+    host: str = HOST
+    wrapper: Sequence[str] = ()  # a command that runs the one after it
 
     @classmethod
     def available(cls) -> str | None:
@@ -71,7 +74,7 @@ class Server:
         """Fill the new folder, before the first start."""
 
     def ready(self) -> bool:
-        return _accepts(self.port)
+        return _accepts(self.host, self.port)
 
     def __enter__(self) -> Self:
         self.start()
@@ -160,7 +163,7 @@ class Server:
             raise ServerError(self.available())
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [program, *command[1:]],
+                [*self.wrapper, program, *command[1:]],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -223,7 +226,7 @@ class MariaDB(Server):
         self._options = options
 
     def url(self, database: str) -> str:
-        who = f"{self.user}:{self.password}@{HOST}:{self.port}"
+        who = f"{self.user}:{self.password}@{self.host}:{self.port}"
         return f"mysql+pymysql://{who}/{database}?charset=utf8mb4"
 
     def create_database(self, name: str) -> str:
@@ -242,10 +245,7 @@ class MariaDB(Server):
         return ["mariadbd", f"--defaults-file={self.folder}/my.cnf"]
 
     def prepare(self) -> None:
-        options = self._defaults() | self._options
-        lines = "".join(f"{name} = {value}\n" for name, value in options.items())
-        (self.folder / "tmp").mkdir()
-        (self.folder / "my.cnf").write_text(f"[mariadbd]\n{lines}")
+        self._configure()
         (self.folder / "init.sql").write_text(
             f"CREATE USER IF NOT EXISTS '{self.user}'@'%' IDENTIFIED BY '{self.password}';\n"
             f"GRANT ALL ON *.* TO '{self.user}'@'%' WITH GRANT OPTION;\n"
@@ -270,9 +270,15 @@ class MariaDB(Server):
             return False
         return True
 
+    def _configure(self) -> None:
+        options = self._defaults() | self._options
+        lines = "".join(f"{name} = {value}\n" for name, value in options.items())
+        (self.folder / "tmp").mkdir()
+        (self.folder / "my.cnf").write_text(f"[mariadbd]\n{lines}")
+
     def _connect(self, database: str | None = None) -> pymysql.Connection:
         return pymysql.connect(
-            host=HOST,
+            host=self.host,
             port=self.port,
             user=self.user,
             password=self.password,
@@ -291,7 +297,7 @@ class MariaDB(Server):
             "tmpdir": f"{self.folder}/tmp",  # where it starts, a server deletes others' tables
             "socket": f"{self.folder}/socket",
             "pid_file": f"{self.folder}/pid",
-            "bind_address": HOST,
+            "bind_address": self.host,
             "port": self.port,
             "skip_name_resolve": "ON",
             "character_set_server": "utf8mb4",
@@ -315,15 +321,16 @@ class Redis(Server):
 
     @property
     def url(self) -> str:
-        return f"redis://{HOST}:{self.port}/0"
+        return f"redis://{self.host}:{self.port}/0"
 
     def command(self) -> list[str]:
-        where = ["--bind", HOST, "--port", str(self.port), "--dir", str(self.folder)]
-        return ["redis-server", *where, "--save", "", "--appendonly", "no"]
+        where = ["--bind", self.host, "--port", str(self.port), "--dir", str(self.folder)]
+        keeps_nothing = ["--save", "", "--appendonly", "no"]
+        return ["redis-server", *where, *keeps_nothing, "--protected-mode", "no"]
 
     def ready(self) -> bool:
         try:
-            with socket.create_connection((HOST, self.port), timeout=5) as connection:
+            with socket.create_connection((self.host, self.port), timeout=5) as connection:
                 connection.sendall(b"PING\r\n")
                 return connection.recv(16).startswith(b"+PONG")
         except OSError:
@@ -415,9 +422,9 @@ def _find(program: str) -> str | None:
     return shutil.which(program) or shutil.which(program, path=os.pathsep.join(_SBIN))
 
 
-def _accepts(port: int) -> bool:
+def _accepts(host: str, port: int) -> bool:
     try:
-        with socket.create_connection((HOST, port), timeout=5):
+        with socket.create_connection((host, port), timeout=5):
             return True
     except OSError:
         return False
