@@ -40,7 +40,7 @@ class HAProxy(Server):
         super().__init__()
         self._machine = machine
         self.wrapper = machine.wrapper
-        self.port = 3306
+        self.host, self.port = "127.0.0.2", 3306  # as in the file
 
     def command(self) -> list[str]:
         return ["haproxy", "-db", "-f", str(GROWTH / "haproxy.cfg")]
@@ -123,12 +123,12 @@ def site(folder: Path) -> Iterator[Site]:
         stack.enter_context(here.entered())
         databases = [network.machine(number) for number in DATABASES]
         nodes = stack.enter_context(cluster(databases))
-        nodes[0].execute("CREATE USER myapi_check@'10.0.0.%'")
+        nodes[0].execute("CREATE USER haproxy@'10.0.0.%'")
         migrate(nodes[0].create_database("myapi"), folder)
         redis = stack.enter_context(network.machine(REDIS).put(Redis()))
-        stack.enter_context(HAProxy(here))
+        haproxy = stack.enter_context(HAProxy(here))
         who = f"{MariaDB.user}:{MariaDB.password}"
-        url = f"mysql+pymysql://{who}@{HOST}:3306/myapi?charset=utf8mb4"
+        url = f"mysql+pymysql://{who}@{haproxy.host}/myapi?charset=utf8mb4"
         sandbox = Sandbox(folder / "sandbox.db")
         stack.callback(sandbox.close)
         apps = []
