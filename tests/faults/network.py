@@ -36,11 +36,11 @@ class Namespace(Server):
 
     @classmethod
     def available(cls) -> str | None:
-        try:
-            subprocess.run(["unshare", "--net", "true"], check=True, capture_output=True)
-        except (OSError, subprocess.CalledProcessError):
-            return "no network namespaces here: be root, on Linux"
-        return super().available()
+        missing = super().available()
+        if missing is not None:
+            return missing
+        tried = subprocess.run(["unshare", "--net", "true"], check=False, capture_output=True)
+        return "no network namespaces here: be root" if tried.returncode else None
 
     def command(self) -> list[str]:
         return ["unshare", "--net", "sleep", "infinity"]

@@ -111,6 +111,21 @@ def test_a_write_that_loses_against_another_node_at_its_commit_is_made_again(sit
     assert here.execute(f"SELECT n FROM {table} WHERE id = 1", database="myapi") == [(1,)]
 
 
+def test_a_node_outside_of_its_cluster_is_an_outage_and_logs_nobody_out(site, apart):
+    node, (elsewhere, _, service) = site.nodes[2], apart
+    phone = elsewhere.sign_in("carol")
+    assert phone.get("/api/me", at=service).status_code == 200
+    with node.machine.cut_off_from(site.databases):
+        wait_for(lambda: not node.ready())
+        calls = [partial(phone.get, "/api/me", at=service), partial(service.login, "carol")]
+        calls.append(partial(service.call, "GET", "/readyz"))
+        assert [a.text for a in at_once(*calls) if not is_error(a, 503, *REFUSED)] == []
+        assert service.call("GET", "/api/hello").status_code == 200
+        assert phone.get("/api/me").status_code == 200
+    wait_for(node.ready, seconds=30)
+    assert [answer.text for answer in at_once(*calls) if answer.status_code != 200] == []
+
+
 def conflicts(site):
     """Return how often a write has lost against one of another node."""
     names = ("local_cert_failures", "local_bf_aborts")
@@ -132,11 +147,14 @@ def test_app_machines_are_killed_one_after_the_other(site, load):
 
 
 @takes_long
-def test_the_database_in_charge_is_killed(site, load):
-    node = in_charge(site)
-    with under_load(site, load, "database in charge of three killed") as phones:
+def test_an_app_machine_and_then_the_database_in_charge_are_killed(site, load):
+    node, app = in_charge(site), site.apps[0]
+    with under_load(site, load, "an app machine, then the database in charge killed") as phones:
+        app.kill()
+        phones.are_well_again()
         node.kill()
         phones.are_well_again()
+        app.start()
         node.come_back()
         phones.are_well_again()
     phones.kept_the_promise(refused=REFUSED)
