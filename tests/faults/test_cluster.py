@@ -147,6 +147,16 @@ def test_app_machines_are_killed_one_after_the_other(site, load):
 
 
 @takes_long
+def test_an_app_machine_vanishes_without_a_word(site, load):
+    machine = site.apps[0].machine
+    with under_load(site, load, "an app machine cut off from all") as phones:
+        with machine.cut_off_from(site.machines):
+            phones.are_well_again()
+        phones.are_well_again()
+    phones.kept_the_promise(refused=REFUSED)
+
+
+@takes_long
 def test_an_app_machine_and_then_the_database_in_charge_are_killed(site, load):
     node, app = in_charge(site), site.apps[0]
     with under_load(site, load, "an app machine, then the database in charge killed") as phones:
