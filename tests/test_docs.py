@@ -40,7 +40,15 @@ BLUEPRINTS = {"hello", "auth", "me", "health", "docs", "sandbox"}
 COMMANDS = ("users", "sessions", "secrets", "stats", "backup", "restore", "wechat")
 
 #: Hosts that a document may name, and what ends in them. No package registry is among them.
-HOSTS = ("127.0.0.1", "192.168.1.5", "localhost", "example.com", "weixin.qq.com", "semver.org")
+HOSTS = (
+    "127.0.0.1",
+    "127.0.0.2",
+    "192.168.1.5",
+    "localhost",
+    "example.com",
+    "weixin.qq.com",
+    "semver.org",
+)
 A_PERSONS_FOLDER = re.compile(r"(?<![\w.])/(?:root|home|Users|tmp|work)/\S|[A-Z]:\\Users")
 
 
