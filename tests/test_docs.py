@@ -117,7 +117,7 @@ def test_a_readme_names_every_command_and_no_other(readme, development):
     commands = {
         f"{name} {sub}".strip()
         for name in COMMANDS
-        for sub in getattr(development.cli.commands[name], "commands", ("",))
+        for sub in getattr(command_named(development, name), "commands", ("",))
     }
     assert commands <= named
     for command in named:

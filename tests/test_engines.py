@@ -5,7 +5,7 @@ import sqlalchemy.exc
 from sqlalchemy import text
 
 from myapi import create_app
-from myapi.database import writing
+from myapi.database import write
 from myapi.engines import NOT_IN_CHARGE
 from myapi.extensions import db
 from myapi.settings import Settings
@@ -28,10 +28,9 @@ def connection_after(error=None):
     """Let the server fail with this number, and tell which connection is used next."""
     if error is not None:
         signal = text(f"SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = {error}")
-        with pytest.raises(sqlalchemy.exc.OperationalError), writing() as tx:
-            tx.execute(signal)
-    with writing() as tx:
-        return tx.scalar(text("SELECT CONNECTION_ID()"))
+        with pytest.raises(sqlalchemy.exc.OperationalError):
+            write(lambda tx: tx.execute(signal))
+    return write(lambda tx: tx.scalar(text("SELECT CONNECTION_ID()")))
 
 
 @pytest.mark.usefixtures("on_mariadb")
