@@ -21,8 +21,9 @@ class Counters(Storage):
     def __init__(self, uri: str | None = None, **options: Any) -> None:  # noqa: ANN401
         super().__init__(uri, **options)
         self._lock = threading.Lock()
-        self._windows: dict[str, tuple[float, int]] = {}  # by key: when it ends, and the count
-        self._sweep_at = time.time() + SWEEP_EVERY
+        # By key: when it ends by the monotonic clock, which is never put right, and the count.
+        self._windows: dict[str, tuple[float, int]] = {}
+        self._sweep_at = time.monotonic() + SWEEP_EVERY
 
     @property
     def base_exceptions(self) -> type[Exception]:
@@ -30,7 +31,7 @@ class Counters(Storage):
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
         """Count `amount` more in the window of a key, which lasts `expiry` seconds; return all."""
-        moment = time.time()
+        moment = time.monotonic()
         with self._lock:
             if moment >= self._sweep_at:
                 self._sweep(moment)
@@ -42,12 +43,12 @@ class Counters(Storage):
 
     def get(self, key: str) -> int:
         end, count = self._windows.get(key, (0.0, 0))
-        return count if end > time.time() else 0
+        return count if end > time.monotonic() else 0
 
     def get_expiry(self, key: str) -> float:
         """Return when the window of a key ends, in seconds since 1970."""
         end, _ = self._windows.get(key, (0.0, 0))
-        return max(end, time.time())
+        return time.time() + max(0.0, end - time.monotonic())
 
     def clear(self, key: str) -> None:
         with self._lock:

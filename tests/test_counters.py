@@ -16,9 +16,13 @@ from myapi.counters import Counters
 def clock(monkeypatch):
     class Clock:
         now = 1_000_000.0
+        wrong_by = 0.0
+
+        def monotonic(self):
+            return self.now
 
         def time(self):
-            return self.now
+            return self.now + self.wrong_by
 
     clock = Clock()
     monkeypatch.setattr(counters, "time", clock)
@@ -43,6 +47,16 @@ def test_when_a_window_ends_is_told_for_retry_after(clock):
     store.incr("a", 60)
     assert store.get_expiry("a") == clock.now + 40
     assert store.get_expiry("unknown") == clock.now
+
+
+def test_a_window_ends_in_time_though_the_clock_is_put_right(clock):
+    limiter, limit = FixedWindowRateLimiter(Counters()), RateLimitItemPerMinute(1)
+    clock.wrong_by = 86400
+    assert [limiter.hit(limit, "a") for _ in "12"] == [True, False]
+    clock.wrong_by = 0
+    assert limiter.storage.get_expiry(limit.key_for("a")) == clock.time() + 60
+    clock.now += 60
+    assert limiter.hit(limit, "a")
 
 
 def test_keys_whose_window_has_ended_are_forgotten_and_no_other(clock):

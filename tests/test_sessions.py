@@ -212,6 +212,16 @@ def test_an_older_session_key_never_overwrites_a_newer(app, execute):
         assert app.extensions["keyring"].unseal(bytes(sealed)) == "BBBBBBBBBBBBBBBBBBBBBB=="
 
 
+def test_a_session_key_from_a_clock_that_was_ahead_does_not_stay(app, execute):
+    """It would be kept until that time has come, and nothing could be decrypted until then."""
+    with app.app_context():
+        sign_in = transaction(users.sign_in)
+        sign_in(Login("o-alice", KEY, None), now() + timedelta(days=1))
+        sign_in(Login("o-alice", "BBBBBBBBBBBBBBBBBBBBBB==", None), now())
+        sealed = execute("SELECT session_key FROM users")[0][0]
+        assert app.extensions["keyring"].unseal(bytes(sealed)) == "BBBBBBBBBBBBBBBBBBBBBB=="
+
+
 def test_session_key_and_token_are_not_in_the_database_as_they_are(sign_in, wechat, execute):
     phone = sign_in("alice")
     stored = repr(execute("SELECT * FROM users")) + repr(execute("SELECT * FROM sessions"))

@@ -14,7 +14,8 @@ log = logging.getLogger("myapi.wechat")
 
 #: Seconds to wait for a place, as a storm of logins makes many do, while WeChat is quick.
 PLACE_WAIT = 1.0
-#: Seconds that calls take on average when it no longer is, and nobody waits for a place.
+#: Seconds that calls take on average when it no longer is, or that no place is given or given
+#: back while all are taken; then nobody waits for one.
 SLOW = 0.5
 
 #: Seconds before the one retry after errcode -1, "system busy".
@@ -54,7 +55,7 @@ class WeChatClient:
         self._timeout = timeout
         self._concurrency = concurrency
         self._places = threading.BoundedSemaphore(concurrency)
-        self._pace = 0.0
+        self._pace = self._moved = 0.0
         self._on_call = on_call or (lambda outcome, seconds: None)
         self._transport = Transport(
             f"{base_url.rstrip('/')}/sns/jscode2session",
@@ -93,6 +94,7 @@ class WeChatClient:
         try:
             yield
         finally:
+            self._moved = time.monotonic()
             self._places.release()
 
     def close(self) -> None:
@@ -100,10 +102,18 @@ class WeChatClient:
         self._transport.close()
 
     def _take_place(self) -> bool:
-        """On slow days nobody waits here: those who do are missing where WeChat is not needed."""
-        if self._places.acquire(blocking=False):
-            return True
-        return self._pace < SLOW and self._places.acquire(timeout=PLACE_WAIT)
+        """On slow days nobody waits here: those who do are missing where WeChat is not needed.
+
+        How long calls take is known when the first have ended; that they last, before.
+        """
+        give_up = time.monotonic() + PLACE_WAIT
+        patience = 0.0  # for a place that is free
+        while not self._places.acquire(timeout=patience):
+            patience = min(give_up, self._moved + SLOW) - time.monotonic()
+            if self._pace >= SLOW or patience <= 0:
+                return False
+        self._moved = time.monotonic()
+        return True
 
     def _paced(self, started: float) -> float:
         """Return the seconds that a call took, which count towards how quick WeChat is."""

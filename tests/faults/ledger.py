@@ -98,10 +98,11 @@ class Ledger:
         users, sessions, complaints = _read(database_url)
         for login in self.logins:
             found = _state(sessions.get(tokens.read(login.token)))
-            if found not in login.may_be:
-                self.lose(login, f"{found.word} in the database")
             if login.may_be == {State.ERASED} and login.user in users:
                 self.lose(login, "among the users in the database")
+            if found not in login.may_be:
+                self.lose(login, f"{found.word} in the database")
+            login.may_be = {found}
         self.lost.extend(complaints)
 
     def lose(self, login: Login, seen: str) -> None:
@@ -114,15 +115,19 @@ def _read(database_url: str) -> tuple[set[str], dict[bytes, Any], list[str]]:
     """Return the ids of all users, the sessions by digest, and what a check complains of."""
     engine = sa.create_engine(database_url, poolclass=sa.NullPool)
     sqlite = engine.dialect.name == "sqlite"
-    check = "PRAGMA integrity_check" if sqlite else "CHECK TABLE users, sessions"
     with engine.connect() as connection:
-        told = connection.exec_driver_sql(check).all()
+        if sqlite:
+            told = connection.exec_driver_sql("PRAGMA integrity_check").all()
+            orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+        else:
+            told = connection.exec_driver_sql("CHECK TABLE users, sessions").all()
+            orphans = []
         users = connection.exec_driver_sql("SELECT public_id FROM users").scalars().all()
         rows = connection.exec_driver_sql(
             "SELECT token_digest, ended_at, banned_at FROM sessions"
             " JOIN users ON users.id = sessions.user_id"
         ).all()
-    complaints = [str(row) for row in told if str(row[-1]).lower() != "ok"]
+    complaints = [str(row) for row in (*told, *orphans) if str(row[-1]).lower() != "ok"]
     return set(users), {bytes(row.token_digest): row for row in rows}, complaints
 
 

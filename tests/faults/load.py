@@ -20,6 +20,7 @@ A scenario is a test that reads so:
 - `phones.kept_the_promise(refused=…, failed=…)` asserts what is promised of every fault. `refused`
   are the errors, by name, that this fault may be answered with; `failed` the other ways in which
   a request may fail, such as `NO_ANSWER`. Neither may happen unless it is named.
+- `phones.only_refused(*routes)` asserts that some calls of these routes were, and of no other.
 - `phones.calls`, `.lost`, `.refused`, `.failed`, `.recovery`, `.slowest()` tell more.
 
 `load` is a fixture of `conftest.py`; the services are there too. The load is bounded: some 90
@@ -115,6 +116,12 @@ class Load:
     def compare(self, database_url: str) -> None:
         """Hold what was acknowledged against one more database that is to have it."""
         self._people.ledger.compare(database_url, KEY)
+
+    def only_refused(self, *routes: str) -> None:
+        """Assert that the fault was felt on these routes, and on no other."""
+        felt = {call.route for call in self.calls if call.outcome != WELL}
+        assert felt, "nobody noticed, so nothing is shown"
+        assert felt <= set(routes)
 
     @property
     def calls(self) -> list[Call]:

@@ -26,6 +26,7 @@ from tests.service import KEY
 HELLO, LOGIN, BAN = "GET /api/hello", "POST /api/auth/login", "ban"
 ME, SESSIONS = "GET /api/me", "GET /api/auth/sessions"
 LOGOUT, ERASE = "POST /api/auth/logout", "DELETE /api/me"
+WRITES = (LOGIN, LOGOUT, ERASE, BAN)
 ROUTES = (HELLO, LOGIN, ME, SESSIONS, LOGOUT, ERASE, BAN)
 
 NUMBERS = itertools.count()  # of people and codes; one service may see several loads

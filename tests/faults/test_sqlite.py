@@ -7,6 +7,23 @@ from contextlib import closing, contextmanager
 
 from tests.faults.account import are_503, are_well, file_of, is_well_again, slowest_hello_beside
 from tests.faults.load import WITHIN
+from tests.faults.people import WRITES
+
+# ---- under load ----
+
+
+def test_another_program_locks_the_file(on_sqlite, load):
+    """For longer than anybody waits for it. Who reads does not notice."""
+    service = on_sqlite()
+    with load(service, "SQLite locked by another program for 4 s", visitors=8) as phones:
+        with locked(service):
+            phones.go_on(4)
+        phones.are_well_again()
+    phones.kept_the_promise(refused={"service_unavailable"})
+    phones.only_refused(*WRITES)
+
+
+# ---- call by call ----
 
 
 @contextmanager

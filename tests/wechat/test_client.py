@@ -1,6 +1,7 @@
 """Exchanging a code: what is asked, what comes out, and who may ask at the same time."""
 
 import threading
+import time
 
 import pytest
 
@@ -202,6 +203,32 @@ class TestPlaces:
             assert type(error) is wechat.TooManyWaiting
             (error,) = self.elsewhere(narrow.slot().__enter__)
             assert error.name == "service_unavailable"
+
+    def test_nobody_waits_while_all_places_stand_still(self, narrow, monkeypatch):
+        """Though no call has ended yet, from which it could be known that WeChat is slow."""
+        monkeypatch.setattr("myapi.wechat.client.PLACE_WAIT", 60)
+        with narrow.slot():
+            for _ in range(2):  # the first is there as the place is taken, the other comes later
+                started = time.monotonic()
+                (error,) = self.elsewhere(narrow.slot().__enter__)
+                assert type(error) is wechat.TooManyWaiting
+                assert time.monotonic() - started < 10
+
+    def test_who_waits_gets_a_place_while_they_are_given_back(self, make_client, server):
+        server.latency = 0.05
+        client = make_client(server.url, concurrency=1)
+        names = [f"user{number}" for number in range(8)]
+        failed = []
+
+        def login(name):
+            failed.extend(self.elsewhere(lambda: client.code_to_session(name)))
+
+        threads = [threading.Thread(target=login, args=[name]) for name in names]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failed == []
 
     def test_place_is_free_again_after_every_ending(self, narrow, sandbox):
         for fault in ("busy", "closed", "http_500"):
