@@ -29,6 +29,7 @@ LOCK_WAIT = 1  # s for a row's lock on MySQL
 LOCK_POLL = 0.001  # s between two tries for SQLite's
 PASSING = re.compile("locked|full")  # SQLite's words for what says nothing against a connection
 CACHE = 400  # KiB of SQLite's pages for each connection; the system keeps them all once
+NOT_IN_CHARGE = {1047, 1290, 1836}  # MySQL: outside of its cluster; read-only, as after a failover
 PING_AFTER = 1.0  # seconds idle; under load no connection pays a round trip for it
 
 
@@ -109,6 +110,8 @@ def _prepare(engine: Engine, patience: Patience, *, writes: bool) -> None:
             event.listen(engine, "connect", _wait_ourselves)
             event.listen(engine, "begin", functools.partial(_begin_immediate, patience))
     else:
+        event.listen(engine, "connect", _see_all_of_a_cluster)
+        event.listen(engine, "handle_error", _leave)
         event.listen(engine, "checkin", _note_idle)
         event.listen(engine, "checkout", functools.partial(_ping_if_idle, engine))
 
@@ -166,6 +169,23 @@ def _begin_immediate(patience: Patience, connection: Connection) -> None:
         else:
             return
     connection.exec_driver_sql("BEGIN IMMEDIATE")  # what fails now fails with SQLAlchemy's error
+
+
+def _see_all_of_a_cluster(connection: Any, _record: object) -> None:  # noqa: ANN401
+    """On Galera, have a read wait for what was committed on another node before it.
+
+    Asked once for each connection: a server without clusters does not know the variable.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW VARIABLES LIKE 'wsrep_on'")
+        if (cursor.fetchone() or ("", "OFF"))[1] == "ON":
+            cursor.execute("SET SESSION wsrep_sync_wait = 1")
+
+
+def _leave(context: ExceptionContext) -> None:
+    """Connect anew where this server says it is not in charge: another one may be by now."""
+    if NOT_IN_CHARGE.intersection(context.original_exception.args[:1]):
+        context.is_disconnect = True
 
 
 def _note_idle(_connection: object, record: Any) -> None:  # noqa: ANN401

@@ -27,6 +27,7 @@ class Job:
         self.work = work
         self.result: Any = None
         self.error: Exception | None = None
+        self.committed = False
         self.done = False
         self._turn = threading.Lock()
         self._turn.acquire()
@@ -55,6 +56,8 @@ class Job:
     def outcome(self) -> Any:  # noqa: ANN401 (what the work returned)
         if self.error is not None:
             raise self.error
+        if not self.committed:
+            raise sqlalchemy.exc.TimeoutError("the thread that wrote was ended")
         return self.result
 
 
@@ -79,7 +82,7 @@ class GroupCommit:
         if not leads:
             self._await(job, wait)
         if not job.done:
-            self._lead(max(0.0, deadline - time.monotonic()))
+            self._lead(deadline)
         result: T = job.outcome()
         return result
 
@@ -94,12 +97,12 @@ class GroupCommit:
                 raise sqlalchemy.exc.TimeoutError("other writers of this process hold SQLite")
         job.wait(FOREVER)  # it is being written, which is bounded; what comes of it has to be known
 
-    def _lead(self, wait: float) -> None:
+    def _lead(self, deadline: float) -> None:
         with self._guard:
             jobs = list(self._waiting)
             self._waiting.clear()
         try:
-            self._write(jobs, wait)
+            self._write(jobs, deadline)
         finally:
             with self._guard:
                 self._led = bool(self._waiting)
@@ -109,20 +112,28 @@ class GroupCommit:
                 job.done = True
                 job.wake()
 
-    def _write(self, jobs: list[Job], wait: float) -> None:
-        worked = False
+    def _write(self, jobs: list[Job], deadline: float) -> None:
+        began = worked = False
         try:
             with (
                 self._engine.connect() as tx,
-                tx.execution_options(lock_wait=wait).begin(),  # see engines
+                tx.execution_options(lock_wait=_left(deadline)).begin(),  # see engines
             ):
+                began = True
                 for job in jobs:
                     job.run(tx, alone=len(jobs) == 1)
                 worked = True
         except Exception as error:
-            if len(jobs) == 1 or worked:  # or a commit that failed: it is not tried twice
+            if began and not worked and len(jobs) > 1:
+                for job in jobs:  # what breaks the transaction is to break its own alone
+                    self._write([job], deadline)
+            else:  # a commit that failed is not tried twice
                 for job in jobs:
                     job.error = error
-                return
-            for job in jobs:  # so that one which breaks the transaction breaks its own alone
-                self._write([job], 0.0)
+        else:
+            for job in jobs:
+                job.committed = True
+
+
+def _left(deadline: float) -> float:
+    return max(0.0, deadline - time.monotonic())

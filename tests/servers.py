@@ -16,6 +16,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 HOST = "127.0.0.1"
+LINES_TOLD = 200  # of the log of a server that fails: the cause may stand before much advice
 _SBIN = ("/usr/sbin", "/usr/local/sbin", "/sbin")  # often not on the PATH of a plain user
 
 # Lives in a session of its own and reads the id of the process group to end from us, a line
@@ -38,7 +40,7 @@ rm -rf "$1"
 
 
 class ServerError(Exception):
-    """A server that did not start; the message ends with the last lines of its log."""
+    """A server that did not start; the message ends with its log, the last 200 lines at most."""
 
 
 class Server:
@@ -48,6 +50,8 @@ class Server:
     package: ClassVar[str]  # Debian's
     patience: ClassVar[float] = 20.0  # seconds, to start and to stop
     in_memory: ClassVar[bool] = True  # where there is room; a benchmark wants a true disk
+    host: str = HOST
+    wrapper: Sequence[str] = ()  # a command that runs the one after it
 
     @classmethod
     def available(cls) -> str | None:
@@ -70,7 +74,7 @@ class Server:
         """Fill the new folder, before the first start."""
 
     def ready(self) -> bool:
-        return _accepts(self.port)
+        return _accepts(self.host, self.port)
 
     def __enter__(self) -> Self:
         self.start()
@@ -159,7 +163,7 @@ class Server:
             raise ServerError(self.available())
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [program, *command[1:]],
+                [*self.wrapper, program, *command[1:]],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -187,7 +191,7 @@ class Server:
             time.sleep(0.01)
 
     def _failure(self, message: str) -> ServerError:
-        tail = "\n".join(self.log().splitlines()[-20:])
+        tail = "\n".join(self.log().splitlines()[-LINES_TOLD:])
         return ServerError(f"{message}; its log ends with:\n{tail}")
 
     def _signal(self, number: int) -> None:
@@ -222,7 +226,7 @@ class MariaDB(Server):
         self._options = options
 
     def url(self, database: str) -> str:
-        who = f"{self.user}:{self.password}@{HOST}:{self.port}"
+        who = f"{self.user}:{self.password}@{self.host}:{self.port}"
         return f"mysql+pymysql://{who}/{database}?charset=utf8mb4"
 
     def create_database(self, name: str) -> str:
@@ -241,9 +245,7 @@ class MariaDB(Server):
         return ["mariadbd", f"--defaults-file={self.folder}/my.cnf"]
 
     def prepare(self) -> None:
-        options = self._defaults() | self._options
-        lines = "".join(f"{name} = {value}\n" for name, value in options.items())
-        (self.folder / "my.cnf").write_text(f"[mariadbd]\n{lines}")
+        self._configure()
         (self.folder / "init.sql").write_text(
             f"CREATE USER IF NOT EXISTS '{self.user}'@'%' IDENTIFIED BY '{self.password}';\n"
             f"GRANT ALL ON *.* TO '{self.user}'@'%' WITH GRANT OPTION;\n"
@@ -268,9 +270,15 @@ class MariaDB(Server):
             return False
         return True
 
+    def _configure(self) -> None:
+        options = self._defaults() | self._options
+        lines = "".join(f"{name} = {value}\n" for name, value in options.items())
+        (self.folder / "tmp").mkdir()
+        (self.folder / "my.cnf").write_text(f"[mariadbd]\n{lines}")
+
     def _connect(self, database: str | None = None) -> pymysql.Connection:
         return pymysql.connect(
-            host=HOST,
+            host=self.host,
             port=self.port,
             user=self.user,
             password=self.password,
@@ -286,9 +294,10 @@ class MariaDB(Server):
         as_root = {"user": "root"} if os.geteuid() == 0 else {}
         return as_root | {
             "datadir": f"{self.folder}/data",
+            "tmpdir": f"{self.folder}/tmp",  # where it starts, a server deletes others' tables
             "socket": f"{self.folder}/socket",
             "pid_file": f"{self.folder}/pid",
-            "bind_address": HOST,
+            "bind_address": self.host,
             "port": self.port,
             "skip_name_resolve": "ON",
             "character_set_server": "utf8mb4",
@@ -312,15 +321,16 @@ class Redis(Server):
 
     @property
     def url(self) -> str:
-        return f"redis://{HOST}:{self.port}/0"
+        return f"redis://{self.host}:{self.port}/0"
 
     def command(self) -> list[str]:
-        where = ["--bind", HOST, "--port", str(self.port), "--dir", str(self.folder)]
-        return ["redis-server", *where, "--save", "", "--appendonly", "no"]
+        where = ["--bind", self.host, "--port", str(self.port), "--dir", str(self.folder)]
+        keeps_nothing = ["--save", "", "--appendonly", "no"]
+        return ["redis-server", *where, *keeps_nothing, "--protected-mode", "no"]
 
     def ready(self) -> bool:
         try:
-            with socket.create_connection((HOST, self.port), timeout=5) as connection:
+            with socket.create_connection((self.host, self.port), timeout=5) as connection:
                 connection.sendall(b"PING\r\n")
                 return connection.recv(16).startswith(b"+PONG")
         except OSError:
@@ -412,9 +422,9 @@ def _find(program: str) -> str | None:
     return shutil.which(program) or shutil.which(program, path=os.pathsep.join(_SBIN))
 
 
-def _accepts(port: int) -> bool:
+def _accepts(host: str, port: int) -> bool:
     try:
-        with socket.create_connection((HOST, port), timeout=5):
+        with socket.create_connection((host, port), timeout=5):
             return True
     except OSError:
         return False

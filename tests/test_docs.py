@@ -40,7 +40,15 @@ BLUEPRINTS = {"hello", "auth", "me", "health", "docs", "sandbox"}
 COMMANDS = ("users", "sessions", "secrets", "stats", "backup", "restore", "wechat")
 
 #: Hosts that a document may name, and what ends in them. No package registry is among them.
-HOSTS = ("127.0.0.1", "192.168.1.5", "localhost", "example.com", "weixin.qq.com", "semver.org")
+HOSTS = (
+    "127.0.0.1",
+    "127.0.0.2",
+    "192.168.1.5",
+    "localhost",
+    "example.com",
+    "weixin.qq.com",
+    "semver.org",
+)
 A_PERSONS_FOLDER = re.compile(r"(?<![\w.])/(?:root|home|Users|tmp|work)/\S|[A-Z]:\\Users")
 
 
@@ -109,7 +117,7 @@ def test_a_readme_names_every_command_and_no_other(readme, development):
     commands = {
         f"{name} {sub}".strip()
         for name in COMMANDS
-        for sub in getattr(development.cli.commands[name], "commands", ("",))
+        for sub in getattr(command_named(development, name), "commands", ("",))
     }
     assert commands <= named
     for command in named:

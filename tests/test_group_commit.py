@@ -155,3 +155,17 @@ def test_a_storm_of_writers_loses_nothing(file):
     assert file.numbers() == {n for n in range(400) if n % 5}
     assert not file.group._led
     assert not file.group._waiting
+
+
+def test_a_thread_that_is_ended_takes_nobody_for_written(file):
+    def end():
+        raise SystemExit
+
+    def ended():
+        with pytest.raises(SystemExit):
+            file.put(2, then=end)
+
+    found = file.together([lambda: file.put(1), ended, lambda: file.put(3)])
+    assert [type(each) for each in found] == [int, type(None), sqlalchemy.exc.TimeoutError]
+    assert file.numbers() == {1}
+    assert file.put(4) == 4, "and the next one leads"

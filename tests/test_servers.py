@@ -43,6 +43,19 @@ def test_mariadb_keeps_what_was_committed_over_a_crash() -> None:
         assert ("shop",) in server.execute("SHOW DATABASES")
 
 
+def test_two_mariadbs_share_no_temporary_folder() -> None:
+    need(MariaDB)
+    with MariaDB() as server:
+        (folder,) = server.execute("SELECT @@tmpdir")[0]
+        assert Path(folder).parent == server.folder
+
+
+def test_the_cause_is_told_though_advice_follows() -> None:
+    need(MariaDB)
+    with pytest.raises(ServerError, match="unknown variable 'no_such_option=1'"):
+        MariaDB(no_such_option=1).start()
+
+
 def test_redis_answers_and_forgets_all_when_it_stops() -> None:
     need(Redis)
     with Redis() as server, redis.Redis.from_url(server.url, socket_timeout=5) as client:

@@ -15,7 +15,8 @@ A scenario is a test that reads so:
   `fault` is the first column of the table at the end of the run. Options: those of `Load`.
 - `phones.go_on(seconds)` lets the load run on under the fault.
 - `phones.are_well_again()` belongs to the moment in which what was away is back. It waits until
-  every route is well, and takes the seconds from there to the last answer that was not.
+  every route is well, and takes the seconds from there to the last answer that was not; of
+  several such moments in a scenario the longest counts.
 - `phones.kept_the_promise(refused=…, failed=…)` asserts what is promised of every fault. `refused`
   are the errors, by name, that this fault may be answered with; `failed` the other ways in which
   a request may fail, such as `NO_ANSWER`. Neither may happen unless it is named.
@@ -99,7 +100,7 @@ class Load:
         back = time.monotonic()
         wait_for(lambda: self._is_well(since=back), seconds=20)
         bad = [call.ended for call in self.calls if call.ended > back and call.outcome != WELL]
-        self.recovery = max(bad, default=back) - back
+        self.recovery = max(self.recovery or 0.0, max(bad, default=back) - back)
 
     def kept_the_promise(
         self, *, refused: Collection[str] = (), failed: Collection[str] = ()
@@ -113,6 +114,10 @@ class Load:
             assert call.seconds <= self._bounds[call.route] + self._usual, call
         assert self.recovery is not None, "nobody told the moment in which all was back"
         assert self.recovery < RECOVERY
+
+    def compare(self, database_url: str) -> None:
+        """Hold what was acknowledged against one more database that is to have it."""
+        self._people.ledger.compare(database_url, KEY)
 
     def only_refused(self, *routes: str) -> None:
         """Assert that the fault was felt on these routes, and on no other."""
@@ -205,4 +210,4 @@ class Load:
                 if answer.outcome != State.BANNED.answer:
                     ledger.lose(login, f"told at a login: {answer}")
         url = self._database_url
-        ledger.compare(url() if callable(url) else url, KEY)
+        self.compare(url() if callable(url) else url)

@@ -29,6 +29,7 @@ LOGOUT, ERASE = "POST /api/auth/logout", "DELETE /api/me"
 WRITES = (LOGIN, LOGOUT, ERASE, BAN)
 ROUTES = (HELLO, LOGIN, ME, SESSIONS, LOGOUT, ERASE, BAN)
 
+NUMBERS = itertools.count()  # of people and codes; one service may see several loads
 TRIES = 3  # of a logout, an erasure or a ban, whose answer does not come
 PAUSE = {"probe": 0.05, "reside": 0.1, "visit": 0.08, "operate": 0.1}  # s after each call
 
@@ -72,7 +73,7 @@ class People:
         self._connect = connect
         self._database_url = database_url
         self._folder = folder
-        self._numbers = itertools.count()
+        self._numbers = NUMBERS
         self._visitors = itertools.count()
         self._to_ban: queue.SimpleQueue[list[Login]] = queue.SimpleQueue()
         self._enough = threading.Event()
@@ -162,7 +163,7 @@ class People:
 
     def _operate(self, line: Line) -> None:
         """Ban who misbehaves, by the use-case of the command, in a process of its own."""
-        with _operators_app(self._database_url, self._folder) as app:
+        with operators_app(self._database_url, self._folder) as app:
             while True:
                 self._pause("operate")
                 try:
@@ -217,7 +218,7 @@ class People:
 
 
 @contextmanager
-def _operators_app(database_url: str, folder: Path) -> Iterator[Flask]:
+def operators_app(database_url: str, folder: Path) -> Iterator[Flask]:
     app = create_app(Settings(secret_keys=(KEY,), database_url=database_url, instance_path=folder))
     try:
         yield app
