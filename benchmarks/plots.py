@@ -154,11 +154,12 @@ def _pair(
         panel.annotate(
             f"{ratio.median:.2f} ×",
             (place, top),
-            xytext=(0, 5),
+            xytext=(8, 5),
             textcoords="offset points",
-            ha="center",
+            ha="left",  # beside what a target says, should it be at this height
             weight="bold",
             zorder=5,
+            bbox={"facecolor": "white", "alpha": 0.85, "linewidth": 0, "pad": 0.8},
         )
     panel.margins(y=0.15)
 
