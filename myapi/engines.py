@@ -22,6 +22,7 @@ from myapi import extensions
 from myapi.extensions import db
 from myapi.group_commit import GroupCommit
 from myapi.pulse import Pulse
+from myapi.settings import Settings
 
 READER, WRITER = "reader", "writer"
 AUTOCOMMIT = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
@@ -48,9 +49,7 @@ COMMAND = Patience(place=10, busy=60, connect=10, read=3600)
 
 def init_app(app: Flask, patience: Patience) -> None:
     settings = extensions.settings()
-    # As many may read, and as many write, at once. It leaves a third of the threads for other
-    # calls; more than ten would wait for the interpreter, and MySQL for their connecting.
-    places = max(2, min(10, settings.threads // 3))
+    places = places_of(settings)
     options = _engine_options(settings.database_url, places, patience)
     reader = options | AUTOCOMMIT
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
@@ -63,6 +62,15 @@ def init_app(app: Flask, patience: Patience) -> None:
     app.extensions["group_commit"] = GroupCommit(db.engine)
     for engine in db.engines.values():
         _prepare(engine, patience, writes=engine is db.engine)
+
+
+def places_of(settings: Settings) -> int:
+    """Tell how many threads of a process may read at once, and how many may write.
+
+    It leaves a third of the threads for other calls; more than ten would wait for the
+    interpreter, and MySQL for their connecting.
+    """
+    return max(2, min(10, settings.threads // 3))
 
 
 def apart(url: str) -> Engine:

@@ -22,6 +22,7 @@ from myapi.cli import screen
 from myapi.cli.command import SETTINGS_ERROR, Command
 from myapi.database import reading
 from myapi.doctor import Check, Finding, Said, Server, Visit, as_is, check, fail, joined, ok, skip
+from myapi.engines import places_of
 from myapi.extensions import db, settings
 from myapi.logs import mask
 from myapi.settings import ROOT, SettingsError, unknown_variables, variables
@@ -322,8 +323,7 @@ def pool(visit: Visit) -> Finding:
             allowed = int(connection.execute(text("SELECT @@max_connections")).scalar() or 0)
     except sqlalchemy.exc.SQLAlchemyError as error:
         return skip(as_is(_driver_says(error)))
-    size = max(2, settings().threads // 3)
-    most = settings().workers * len(db.engines) * size
+    most = settings().workers * len(db.engines) * places_of(settings())
     said = Said(
         f"this host opens up to {most}, MySQL allows {allowed}",
         f"本机最多打开 {most} 个连接，MySQL 允许 {allowed} 个",

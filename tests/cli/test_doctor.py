@@ -108,7 +108,7 @@ def test_more_connections_than_mysql_allows(make_app, mariadb, migrated_mariadb)
     with app.app_context():
         found = cli_doctor.pool(Visit(None))
     assert found.status == "fail"
-    assert re.fullmatch(r"this host opens up to 1344, MySQL allows \d+", found.evidence.en)
+    assert re.fullmatch(r"this host opens up to 640, MySQL allows \d+", found.evidence.en)
 
 
 @pytest.mark.parametrize("settings", [{}, {"wechat_appid": APPID, "wechat_secret": APPSECRET}])
