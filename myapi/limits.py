@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from flask import Flask, Response, after_this_request, current_app, request
+from limits.strategies import FixedWindowRateLimiter
 
-from myapi import counters  # noqa: F401 (limits finds it by its scheme)
+from myapi.counters import Counters
 from myapi.extensions import limiter, settings
 from myapi.guards import caller
 
@@ -20,7 +21,7 @@ FAILED = {*range(400, 500)} - {429}  # a refusal by a limit is no failed login
 def init_app(app: Flask) -> None:
     url = settings().rate_limit_storage_url
     app.config.update(
-        RATELIMIT_STORAGE_URI=url.replace("memory:", "counters:"),
+        RATELIMIT_STORAGE_URI="counters://" if url == "memory://" else url,
         RATELIMIT_STORAGE_OPTIONS=_redis_options() if url.startswith("redis") else {},
         RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=url.startswith("redis"),
         RATELIMIT_HEADERS_ENABLED=False,  # they would send Retry-After with a 200 as well
@@ -28,6 +29,8 @@ def init_app(app: Flask) -> None:
         RATELIMIT_KEY_PREFIX="myapi",
     )
     limiter.init_app(app)
+    if url.startswith("redis"):  # while it is away too; the library's own has its flaws
+        limiter._fallback_limiter = FixedWindowRateLimiter(Counters())
     _leave_other_routes_alone(app)
 
 

@@ -10,6 +10,7 @@ from limits.strategies import FixedWindowRateLimiter
 
 from myapi import counters
 from myapi.counters import Counters
+from myapi.extensions import limiter
 
 
 @pytest.fixture
@@ -92,3 +93,9 @@ def test_limits_finds_it_by_its_scheme():
 
 def test_the_app_counts_with_it(app):
     assert isinstance(app.extensions["limiter"].copy().pop().storage, Counters)
+
+
+def test_the_app_counts_with_it_while_redis_is_away(make_app):
+    app = make_app(rate_limit_storage_url="redis://:memory:@127.0.0.1:1/0")
+    assert app.config["RATELIMIT_STORAGE_URI"] == "redis://:memory:@127.0.0.1:1/0"
+    assert isinstance(limiter._fallback_limiter.storage, Counters)
