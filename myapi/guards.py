@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 from flask import Flask, Request, current_app, request
 
-from myapi import peers, sessions
+from myapi import identity, peers
 from myapi.errors import ApiError
 from myapi.extensions import settings
-from myapi.sessions import Identity
+from myapi.identity import Identity
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -69,7 +69,7 @@ def _admit() -> None:
 
 
 def _admit_session() -> None:
-    request.environ["myapi.caller"] = sessions.find(_bearer_token())
+    request.environ["myapi.caller"] = identity.find(_bearer_token())
 
 
 def _admit_neighbour() -> None:

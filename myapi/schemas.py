@@ -12,8 +12,8 @@ from werkzeug.exceptions import HTTPException
 
 from myapi.clock import iso
 from myapi.errors import ApiError
+from myapi.identity import Identity
 from myapi.login import Opened
-from myapi.sessions import Identity
 from myapi.users import Account
 from myapi.wechat.sandbox.faults import FAULTS
 

@@ -1,18 +1,15 @@
-"""Find, list, end and purge sessions. Each use-case owns its transaction."""
+"""List, end and purge sessions. Each use-case owns its transaction."""
 
 import logging
-import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-import sqlalchemy.exc
 from sqlalchemy import (
     ColumnElement,
     Integer,
     Row,
     bindparam,
-    case,
     delete,
     exists,
     func,
@@ -22,33 +19,15 @@ from sqlalchemy import (
 
 from myapi import audit
 from myapi.clock import now
-from myapi.database import Transaction, changed, reading, transaction, write
-from myapi.errors import ApiError, is_outage
-from myapi.extensions import settings, tokens
+from myapi.database import Transaction, changed, reading, transaction
+from myapi.errors import ApiError
+from myapi.extensions import settings
 from myapi.models import Session, User, UtcDateTime
-from myapi.prepared import Prepared
-from myapi.tokens import TokenInvalidError
 
 log = logging.getLogger(__name__)
 
-TOUCH_EVERY = timedelta(hours=1)
-FIRST_TOUCH_WAIT = 1.0  # s: what is not noted is open to whoever has the code, see login
-TOUCH_WAIT = 0.1  # s: noting a later use is not worth a delay
-TOUCH_PAUSE = 10.0  # s without another try at a later one after one failed
 PURGE_BATCH = 1000
 ALL = 2**31  # MySQL knows no OFFSET without a LIMIT
-
-
-class Identity(NamedTuple):
-    """Who calls: what the guard's one query found."""
-
-    session_id: int
-    session: str
-    user_id: int
-    user: str
-    nickname: str | None
-    avatar_url: str | None
-    created_at: datetime
 
 
 class Lifetime(NamedTuple):
@@ -77,60 +56,11 @@ def is_live(lifetime: Lifetime) -> ColumnElement[bool]:
     )
 
 
-def find(token: str) -> Identity:
-    """Return who holds a token, or raise `ApiError`.
-
-    This runs with every call: the signature first, so that a forged token costs no query, then
-    one prepared statement in autocommit. The connection goes back before this returns.
-    """
-    try:
-        digest = tokens().read(token)
-    except TokenInvalidError:
-        raise ApiError("token_invalid") from None
-    moment = now()
-    lifetime = Lifetime.at(moment)
-    row = _FIND.first(
-        {
-            "digest": digest,
-            "born_after": lifetime.born_after,
-            "used_after": lifetime.used_after,
-            "touched_after": moment - TOUCH_EVERY,
-        }
-    )
-    if row is None:
-        raise ApiError("session_ended")
-    found, (banned, live, used, fresh) = Identity(*row[:-4]), row[-4:]
-    if banned:
-        raise ApiError("user_banned", reason=f"user {found.user}")
-    if not live:
-        raise ApiError("session_ended")
-    if not fresh:
-        _touch(found.session_id, moment, first=not used)
-    return found
-
-
-def _moment(name: str) -> Any:  # noqa: ANN401 (stands where a time does)
+def bound_moment(name: str) -> Any:  # noqa: ANN401 (stands where a time does)
     return bindparam(name, type_=UtcDateTime)
 
 
-_LIFETIME = Lifetime(_moment("born_after"), _moment("used_after"))
-_FIND = Prepared(
-    select(
-        Session.id.label("session_id"),
-        Session.public_id.label("session"),
-        User.id.label("user_id"),
-        User.public_id.label("user"),
-        User.nickname,
-        User.avatar_url,
-        User.created_at,
-        User.banned_at.is_not(None).label("banned"),
-        is_live(_LIFETIME).label("live"),
-        Session.last_seen_at.is_not(None).label("used"),
-        func.coalesce(Session.last_seen_at > _moment("touched_after"), False).label("fresh"),
-    )
-    .join_from(Session, User)
-    .where(Session.token_digest == bindparam("digest"))
-)
+LIFETIME = Lifetime(bound_moment("born_after"), bound_moment("used_after"))
 
 
 def of_user(user_id: int) -> Sequence[Row[Any]]:
@@ -163,7 +93,7 @@ def make_room(tx: Transaction, user_id: int) -> None:
 
 _SURPLUS = (
     select(Session.id)
-    .where(Session.user_id == bindparam("user_id"), is_live(_LIFETIME))
+    .where(Session.user_id == bindparam("user_id"), is_live(LIFETIME))
     .order_by(LAST_USE.desc(), Session.id.desc())
     .offset(bindparam("kept", type_=Integer))
     .limit(ALL)
@@ -171,10 +101,10 @@ _SURPLUS = (
 
 
 @transaction
-def log_out(tx: Transaction, caller: Identity) -> None:
+def log_out(tx: Transaction, session_id: int, public_id: str) -> None:
     """End the caller's own session; well if that has happened meanwhile."""
-    _end(tx, Session.id == caller.session_id)
-    audit.note(tx, "logout", ended=caller.session)
+    _end(tx, Session.id == session_id)
+    audit.note(tx, "logout", ended=public_id)
 
 
 @transaction
@@ -247,38 +177,3 @@ def expires_at(created_at: datetime) -> datetime:
 def _end(tx: Transaction, *which: ColumnElement[bool]) -> int:
     live = update(Session).where(Session.ended_at.is_(None), *which)
     return changed(tx, live.values(ended_at=now()))
-
-
-class _Touch:
-    """When noting a last use may be tried again, after it failed in this process."""
-
-    not_before = 0.0
-
-
-def _touch(session_id: int, moment: datetime, *, first: bool) -> None:
-    """Note a last use: at the first one and then hourly. A failure fails no request."""
-    if not first and time.monotonic() < _Touch.not_before:
-        return
-    try:
-        write(
-            lambda tx: changed(tx, _TOUCH, {"session_id": session_id, "moment": moment}),
-            wait=FIRST_TOUCH_WAIT if first else TOUCH_WAIT,
-        )
-    except sqlalchemy.exc.SQLAlchemyError as error:
-        if not is_outage(error):
-            raise
-        _Touch.not_before = time.monotonic() + TOUCH_PAUSE
-        log.warning("a last use was not noted: %s", type(error).__name__)
-
-
-# GREATEST in one statement: of two uses at once the later time stays.
-_TOUCH = (
-    update(Session)
-    .where(Session.id == bindparam("session_id"))
-    .values(
-        last_seen_at=case(
-            (Session.last_seen_at > _moment("moment"), Session.last_seen_at),
-            else_=_moment("moment"),
-        )
-    )
-)

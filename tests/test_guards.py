@@ -2,7 +2,7 @@
 
 import pytest
 
-from myapi import sessions
+from myapi import identity
 
 OPEN = {
     ("GET", "/api/hello"),
@@ -72,7 +72,7 @@ def test_a_token_that_is_not_ours_is_token_invalid(client, token):
 
 def test_a_forged_token_costs_no_query(app, client, sign_in, monkeypatch):
     phone = sign_in("alice")
-    monkeypatch.setattr(sessions, "_FIND", None)
+    monkeypatch.setattr(identity, "_FIND", None)
     body, _, signature = phone.token.partition(".")
     forged = f"{body}.{'A' * len(signature)}"
     response = client.get("/api/me", headers={"Authorization": f"Bearer {forged}"})

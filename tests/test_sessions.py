@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from myapi import login, sessions, users
+from myapi import identity, login, sessions, users
 from myapi.clock import now
 from myapi.database import transaction
 from myapi.wechat import Login
@@ -69,7 +69,7 @@ def test_a_first_use_is_noted_even_where_later_ones_are_not_for_a_while(
     sign_in, execute, monkeypatch
 ):
     """An unused session is open to whoever has its code; a later use is nothing but a date."""
-    monkeypatch.setattr(sessions._Touch, "not_before", time.monotonic() + 60)
+    monkeypatch.setattr(identity._Touch, "not_before", time.monotonic() + 60)
     phone = sign_in("alice")
     phone.get("/api/me")
     assert execute("SELECT last_seen_at FROM sessions") != [(None,)]

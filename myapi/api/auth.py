@@ -39,7 +39,7 @@ def login(body: LoginRequest) -> LoginOut:
 @contract()
 def logout() -> None:
     """End this session, at once and everywhere."""
-    sessions.log_out(caller())
+    sessions.log_out(caller().session_id, caller().session)
 
 
 @bp.get("/sessions")

@@ -21,7 +21,7 @@ from typing import Any
 import sqlalchemy.exc
 from flask import Flask
 
-from myapi import create_app, login, sessions, users
+from myapi import create_app, identity, login, sessions, users
 from myapi.settings import Settings
 from myapi.wechat import Login as OfWeChat
 from tests.faults.ledger import Ledger, Login, State
@@ -100,7 +100,8 @@ def _live(app: Flask, diary: int, who: str) -> None:
 
 def _change(way: State, opened: Any) -> None:
     if way is State.ENDED:
-        sessions.log_out(sessions.find(opened.token))
+        found = identity.find(opened.token)
+        sessions.log_out(found.session_id, found.session)
     elif way is State.BANNED:
         users.ban(opened.user.id)
     else:
