@@ -37,7 +37,7 @@ except SettingsError as error:
 
 bind = settings.bind
 workers = settings.workers
-worker_class = "myapi.slow_clients.PatientWorker"  # gthread that waits for no client
+worker_class = "myapi.worker.Worker"
 threads = settings.threads
 backlog = 2048
 worker_connections = 2048  # for each worker; a slow client is one of them, and holds no thread

@@ -12,7 +12,7 @@ from flask import current_app
 from sqlalchemy import Connection, Delete, Insert, Update, insert
 from sqlalchemy.dialects import mysql
 
-from myapi import audit
+from myapi import audit, waits
 from myapi.engines import LOCK_WAIT, READER, WRITER, Patience
 from myapi.extensions import Base, db
 from myapi.group_commit import GroupCommit
@@ -45,6 +45,7 @@ def write(work: Callable[[Transaction], T], wait: float | None = None) -> T:
         audit.begin(tx)
         return work(tx), audit.told(tx)
 
+    waits.announce()
     # Who waits for SQLite's lock holds a place in the pool, so not all threads can.
     with pulse(WRITER) if wait is None else pulse(WRITER).within(wait):
         if db.engine.dialect.name == "sqlite":

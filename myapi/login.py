@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, and_, insert, or_, select, update
 
-from myapi import audit, sessions, users
+from myapi import audit, sessions, users, waits
 from myapi.clock import now
 from myapi.database import Transaction, changed, reading, transaction
 from myapi.errors import ApiError
@@ -41,6 +41,7 @@ def open_session(code: str, ip: str, user_agent: str) -> Opened:
     Raises `ApiError` for a ban and `WeChatError` for all that WeChat says or fails to say.
     """
     digests = keyring().code_digests(code)
+    waits.announce()
     try:
         login = wechat().code_to_session(code)
     except CodeUsed:

@@ -1,7 +1,6 @@
 """The worker with little patience, for tests that wait for its end."""
 
-from myapi import slow_clients
+from myapi.worker import Worker as Worker
+from myapi.worker import loop
 
-slow_clients.PATIENCE = 1.0
-
-Worker = slow_clients.PatientWorker
+loop.PATIENCE = 1.0

@@ -1,0 +1,112 @@
+"""A request and its answer."""
+
+import errno
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from gunicorn.http.errors import LimitRequestHeaders, NoMoreData
+
+from myapi.worker.answer import Answer
+from myapi.worker.connection import Come, Connection, come
+from myapi.worker.turns import Turns
+from myapi.worker.unusual import Unusual
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+    from myapi.worker.loop import Loop
+
+GONE = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.EBADF})
+
+
+class Exchange:
+    """Answers what has come over a connection, and gives the connection back to the loop."""
+
+    def __init__(self, worker: Any, loop: "Loop", turns: Turns) -> None:  # noqa: ANN401
+        self._worker, self._loop, self._turns = worker, loop, turns
+        # A quarter of the threads may wait for the rest of a request.
+        self._readers = threading.Semaphore(max(1, worker.cfg.threads // 4))
+        self._want_reader: deque[Connection] = deque()
+
+    def answer(self, connection: Connection) -> None:
+        """Answer the request that is held, if it is whole; otherwise the loop waits for more."""
+        request = connection.reader.read(connection.held)
+        if request is not None:
+            connection.held = connection.held[request.size :]
+            self._exchange(connection, request.environ, request.closes)
+            return
+        try:
+            what = Come.WHOLE if connection.ended else come(connection.held)
+        except LimitRequestHeaders as error:
+            self._refuse(connection, error)
+            return
+        if what is Come.OPEN and not self._readers.acquire(blocking=False):
+            self._want_reader.append(connection)
+            what = Come.PART
+        if what is Come.PART:
+            self._loop.wait_for_more(connection)
+        else:
+            self._answer_unusual(connection, what)
+
+    def _answer_unusual(self, connection: Connection, what: Come) -> None:
+        self._turns.pass_on()  # it may read on
+        request = None
+        try:
+            request = Unusual(self._worker.cfg, connection)
+            environ = request.environ()
+        except (NoMoreData, StopIteration):
+            self._loop.part(connection)
+        except OSError as error:
+            self._lose(connection, error)
+        except Exception as error:
+            self._refuse(connection, error, request and request.request)
+        else:
+            self._exchange(connection, environ, request.closes, request.finish)
+        finally:
+            if what is Come.OPEN:
+                self._readers.release()
+                with suppress(IndexError):
+                    self._loop.look_again_at(self._want_reader.popleft())
+
+    def _exchange(
+        self,
+        connection: Connection,
+        environ: "WSGIEnvironment",
+        asks_to_close: bool,
+        finish: Callable[[], bool] | None = None,
+    ) -> None:
+        """Have the app answer, send that, and `finish` with what nobody has read of the request."""
+        self._worker.count()
+        try:
+            answer = Answer(self._worker.wsgi, environ)
+            closes = asks_to_close or not self._worker.alive or connection.ended
+            data = answer.data(closes=closes)
+        except Exception as error:
+            self._refuse(connection, error)
+            return
+        try:
+            if rest := connection.send(data):
+                self._turns.pass_on()
+                connection.send_all(rest)
+        except OSError as error:
+            self._lose(connection, error)
+            return
+        if closes or (finish and not finish()):
+            # Who has asked for that has sent its last byte.
+            part = self._loop.close if asks_to_close and not finish else self._loop.part
+            part(connection)
+        else:
+            self._loop.take_back(connection)
+
+    def _refuse(self, connection: Connection, error: Exception, request: Any = None) -> None:  # noqa: ANN401
+        """Say what is wrong in Gunicorn's words, and part."""
+        self._worker.handle_error(request, connection.sock, connection.client, error)
+        self._loop.part(connection)
+
+    def _lose(self, connection: Connection, error: OSError) -> None:
+        if error.errno not in GONE:
+            self._worker.log.error("a connection failed: %s", error)
+        self._loop.close(connection)

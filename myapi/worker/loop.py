@@ -1,0 +1,218 @@
+"""The connections of a worker: taken, given to who answers, sent away when they are too slow."""
+
+import errno
+import os
+import selectors
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from myapi.worker.connection import Connection
+from myapi.worker.exchange import Exchange
+from myapi.worker.plain import Reader
+from myapi.worker.turns import Turns
+
+PATIENCE = 10.0  # s for a request to become whole, and again to be answered; Nginx waits as long
+LINGER = 2.0  # s for a client to read a last answer and to close; for a next request at a stop
+
+
+class Loop:
+    """Who has the turn runs this; a thread that has lost it gives its connection back."""
+
+    def __init__(self, worker: Any, turns: Turns) -> None:  # noqa: ANN401
+        self._worker, self._turns = worker, turns
+        self._exchange = Exchange(worker, self, turns)
+        self._poller = selectors.DefaultSelector()
+        self._connections: set[Connection] = set()
+        self._ready: deque[Connection] = deque()
+        self._lock = threading.Lock()  # for who gives a connection back, and who mutes one
+        self._readers: dict[str, Reader] = {}
+        self._accepting = self._ending = False
+        self._next_look = self._next_warning = 0.0
+
+    @property
+    def has_clients(self) -> bool:
+        return bool(self._connections)
+
+    def open(self) -> None:
+        self._poller.register(self._worker.PIPE[0], selectors.EVENT_READ, self._empty_pipe)
+
+    def wake(self) -> None:
+        """Have who waits for connections look about; a signal does so too."""
+        with suppress(OSError):  # the pipe is full, so it does anyway
+            os.write(self._worker.PIPE[1], b".")
+
+    def run_once(self) -> None:
+        """Have what is there answered, as far as the turn lasts; then see what comes."""
+        for _ in range(len(self._ready)):
+            self._take_up(self._ready.popleft())
+            if not self._turns.is_mine:
+                return
+        self._turns.put_down()
+        self._accept_or_not()
+        self._look_after_all()
+        wait = 0.0 if self._ready else 1.0 if self._worker.alive else 0.05
+        for key, _ in self._poller.select(wait):
+            if isinstance(key.data, Connection):
+                self._ready.append(key.data)
+            else:
+                key.data()
+
+    # ---- they come ----
+
+    def _accept_or_not(self) -> None:
+        wanted = self._worker.alive and len(self._connections) < self._worker.cfg.worker_connections
+        if wanted == self._accepting:
+            return
+        self._accepting = wanted
+        for listener in self._worker.sockets:
+            if wanted:
+                listener.setblocking(False)
+                self._poller.register(listener, selectors.EVENT_READ, self._acceptor(listener))
+            else:
+                self._poller.unregister(listener)
+
+    def _acceptor(self, listener: Any) -> Callable[[], None]:  # noqa: ANN401
+        return lambda: self._accept(listener)
+
+    def _accept(self, listener: Any) -> None:  # noqa: ANN401
+        try:
+            sock, client = listener.accept()
+        except OSError as error:
+            if error.errno in {errno.EMFILE, errno.ENFILE}:
+                self._wait_for_descriptors(error)
+            elif error.errno not in {errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK}:
+                raise
+            return
+        server = listener.getsockname()
+        connection = Connection(sock, client, server, self._reader(client, server))
+        connection.allow(PATIENCE)
+        self._connections.add(connection)
+        self._poller.register(sock, selectors.EVENT_READ, connection)
+
+    def _reader(self, client: Any, server: Any) -> Reader:  # noqa: ANN401
+        if isinstance(client, tuple):
+            return Reader(self._worker.cfg, client, server)
+        if server not in self._readers:  # the clients of a Unix socket have no addresses
+            self._readers[server] = Reader(self._worker.cfg, client, server)
+        return self._readers[server]
+
+    def _wait_for_descriptors(self, error: OSError) -> None:
+        """Go on where there are no more of them: some will be given back."""
+        if time.monotonic() > self._next_warning:
+            self._worker.log.warning("no connection can be taken just now: %s", error)
+            self._next_warning = time.monotonic() + PATIENCE
+        time.sleep(0.1)  # or the loop would ask again at once
+
+    def _empty_pipe(self) -> None:
+        with suppress(OSError):
+            os.read(self._worker.PIPE[0], 4096)
+
+    # ---- something has come over one ----
+
+    def _take_up(self, connection: Connection) -> None:
+        if connection.closed:
+            return
+        if connection.busy:
+            self._mute(connection)
+        elif connection.parting:
+            self._drain(connection)
+        elif connection.again or connection.receive():
+            connection.again = False
+            if connection.idle:
+                connection.idle = False
+                connection.allow(PATIENCE)
+            if connection.ended and not connection.held:
+                self.close(connection)
+                return
+            connection.busy = True
+            self._turns.take_in_hand()
+            self._exchange.answer(connection)
+
+    def _mute(self, connection: Connection) -> None:
+        """Do not listen while a thread has it: the poller would tell without end."""
+        with self._lock:
+            if connection.busy and not connection.muted:
+                self._poller.unregister(connection.sock)
+                connection.muted = True
+
+    def _drain(self, connection: Connection) -> None:
+        connection.held = b""
+        if connection.receive() and connection.ended:
+            self.close(connection)
+
+    # ---- one is given back, by any thread ----
+
+    def take_back(self, connection: Connection) -> None:
+        """Wait for the next request."""
+        connection.idle = True
+        connection.allow(self._worker.cfg.keepalive if self._worker.alive else LINGER)
+        self._listen(connection, again=bool(connection.held))
+
+    def wait_for_more(self, connection: Connection) -> None:
+        """Wait for the rest of a request, with the patience that is left."""
+        self._listen(connection)
+
+    def look_again_at(self, connection: Connection) -> None:
+        """Have what is held looked at, though nothing new may come."""
+        self._listen(connection, again=True)
+
+    def part(self, connection: Connection) -> None:
+        """Close once the client has: if it still sends, a reset would take its last answer away."""
+        connection.parting = True
+        connection.allow(LINGER)
+        try:
+            connection.sock.setblocking(False)
+            connection.sock.shutdown(socket.SHUT_WR)
+        except OSError:  # it is gone
+            self.close(connection)
+        else:
+            self._listen(connection)
+
+    def close(self, connection: Connection) -> None:
+        with self._lock:
+            if connection.closed:
+                return
+            connection.closed = True
+            if not connection.muted:
+                self._poller.unregister(connection.sock)
+            self._connections.discard(connection)
+        connection.sock.close()
+
+    def _listen(self, connection: Connection, *, again: bool = False) -> None:
+        with self._lock:
+            connection.busy = False
+            if connection.closed:
+                return
+            if connection.muted:
+                self._poller.register(connection.sock, selectors.EVENT_READ, connection)
+                connection.muted = False
+            if again:
+                connection.again = True
+                self._ready.append(connection)
+        if again and not self._turns.is_mine:
+            self.wake()
+
+    # ---- time passes ----
+
+    def _look_after_all(self) -> None:
+        """End what takes too long; once a second, and at once when the worker is to end."""
+        now = time.monotonic()
+        ends_now = not (self._worker.alive or self._ending)
+        if now < self._next_look and not ends_now:
+            return
+        self._next_look = now + (1.0 if self._worker.alive else 0.05)
+        for connection in list(self._connections):
+            if ends_now and connection.idle:
+                connection.until = min(connection.until, now + LINGER)
+            if connection.until > now:
+                continue
+            if connection.busy:
+                connection.cut(entirely=connection.until + PATIENCE < now)
+            else:
+                self.close(connection)
+        self._ending = not self._worker.alive
