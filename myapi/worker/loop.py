@@ -25,6 +25,7 @@ class Loop:
 
     def __init__(self, worker: Any, turns: Turns) -> None:  # noqa: ANN401
         self._worker, self._turns = worker, turns
+        self._most, self._keepalive = worker.cfg.worker_connections, worker.cfg.keepalive
         self._exchange = Exchange(worker, self, turns)
         self._poller = selectors.DefaultSelector()
         self._connections: set[Connection] = set()
@@ -65,7 +66,7 @@ class Loop:
     # ---- they come ----
 
     def _accept_or_not(self) -> None:
-        wanted = self._worker.alive and len(self._connections) < self._worker.cfg.worker_connections
+        wanted = self._worker.alive and len(self._connections) < self._most
         if wanted == self._accepting:
             return
         self._accepting = wanted
@@ -150,7 +151,7 @@ class Loop:
     def take_back(self, connection: Connection) -> None:
         """Wait for the next request."""
         connection.idle = True
-        connection.allow(self._worker.cfg.keepalive if self._worker.alive else LINGER)
+        connection.allow(self._keepalive if self._worker.alive else LINGER)
         self._listen(connection, again=bool(connection.held))
 
     def wait_for_more(self, connection: Connection) -> None:

@@ -15,7 +15,7 @@ from gunicorn.http.message import HeaderPolicy
 from gunicorn.http.wsgi import base_environ
 
 _HEAD = re.compile(
-    r"(GET|POST|PUT|DELETE|HEAD|OPTIONS) ((/(?!/)[\w.~/-]*)(?:\?([\w.~%=&+-]*))?) HTTP/1\.1\r\n"
+    r"(GET|POST|PUT|DELETE|HEAD|OPTIONS) ((/[\w.~/-]*)(?:\?([\w.~%=&+-]*))?) HTTP/1\.1\r\n"
     r"((?:[A-Za-z0-9-]+: ?[!-~](?:[ -~]*[!-~])?\r\n)+)\r\n",
     re.ASCII,
 )
@@ -37,7 +37,11 @@ class Reader:
     """Reads what comes over connections between one listener and one address."""
 
     def __init__(self, config: Config, client: Any, server: Any) -> None:  # noqa: ANN401
-        self._config = config
+        # Gunicorn looks each up among all its settings.
+        self._most_fields, self._longest_line = (
+            config.limit_request_fields,
+            config.limit_request_line,
+        )
         self._server = None if isinstance(server, str) else (server[0], str(server[1]))
         self._base = {
             **base_environ(config),
@@ -65,8 +69,7 @@ class Reader:
         method, uri, path, query, lines = head.groups()
         fields = lines.split("\r\n")
         fields.pop()
-        limit = self._config
-        if len(fields) > limit.limit_request_fields or head.start(5) > limit.limit_request_line:
+        if len(fields) > self._most_fields or head.start(5) > self._longest_line:
             return None
         environ = self._base.copy()
         common = len(environ)
@@ -76,8 +79,7 @@ class Reader:
         if len(environ) != common + len(fields) or not _UNUSUAL.isdisjoint(environ):
             return None
         length = environ.get("CONTENT_LENGTH", "0")
-        closing = environ.get("HTTP_CONNECTION", "keep-alive").lower()
-        if not _LENGTH.fullmatch(length) or closing not in {"keep-alive", "close"}:
+        if not _LENGTH.fullmatch(length):
             return None
         size = end + int(length)
         if len(held) < size or not self._name_server(environ):
@@ -87,7 +89,7 @@ class Reader:
         environ["PATH_INFO"] = path
         environ["QUERY_STRING"] = query or ""
         environ["wsgi.input"] = io.BytesIO(held[end:size])
-        return Plain(environ, size, closing == "close")
+        return Plain(environ, size, environ.get("HTTP_CONNECTION", "").lower() == "close")
 
     def _name_server(self, environ: dict[str, Any]) -> bool:
         """Set what the headers tell of scheme and server; False where they leave a doubt."""

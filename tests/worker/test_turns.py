@@ -1,0 +1,134 @@
+"""One thread has the turn, and never keeps it while it waits."""
+
+import threading
+import time
+
+import pytest
+
+from myapi.worker.turns import TICK, Turns
+from tests.service import wait_for
+
+SOON = 10.0  # s
+
+
+class Work:
+    """Pieces of work for the threads: callables, taken from a list; between them they rest."""
+
+    def __init__(self, most=8):
+        self.turns = Turns(self._once, most)
+        self.pieces = []
+        self.threads = []
+        self._running = 0
+        self.most_running = 0
+
+    def _once(self):
+        if not self.pieces:
+            self.turns.put_down()
+            time.sleep(TICK / 4)
+            return
+        piece = self.pieces.pop(0)
+        self.threads.append(threading.current_thread())
+        self.turns.take_in_hand()
+        self._running += 1
+        self.most_running = max(self.most_running, self._running)
+        try:
+            piece()
+        finally:
+            self._running -= 1
+
+    def done(self):
+        return not self.pieces and not self._running
+
+
+@pytest.fixture
+def begun():
+    def begin(*pieces, most=8):
+        work = Work(most)
+        work.pieces += pieces
+        work.turns.begin()
+        return work
+
+    return begin
+
+
+def test_one_thread_does_one_piece_after_the_other(begun):
+    work = begun(*[lambda: None] * 50)
+    wait_for(work.done)
+    assert work.most_running == 1
+    assert len(set(work.threads)) == 1
+
+
+def test_who_passes_the_turn_on_finishes_beside_the_others(begun):
+    go = threading.Event()
+
+    def wait():
+        work.turns.pass_on()
+        assert not work.turns.is_mine
+        assert go.wait(SOON)
+
+    work = begun()
+    work.pieces += [wait, lambda: None, go.set]
+    wait_for(work.done)
+    assert work.most_running == 2
+
+
+def test_who_has_no_turn_passes_nothing_on(begun):
+    work = begun()
+    before = work.turns._holder
+    work.turns.pass_on()
+    assert work.turns._holder is before
+
+
+def test_the_turn_is_taken_from_who_waits_without_a_word(begun):
+    go = threading.Event()
+    work = begun(lambda: go.wait(SOON), go.set)
+    work.turns.watch(SOON)
+    wait_for(work.done)
+    assert go.is_set()
+    assert len(set(work.threads)) == 2
+
+
+def test_who_gets_on_keeps_the_turn(begun):
+    work = begun(*[lambda: time.sleep(TICK / 4)] * 60)
+    work.turns.watch(SOON)
+    wait_for(work.done)
+    assert len(set(work.threads)) <= 2  # on a busy machine one of them may look stuck
+
+
+def test_a_watch_ends_when_nothing_happens(begun):
+    begun().turns.watch(0.01)
+
+
+def test_a_watch_that_waits_for_work_can_be_ended(begun):
+    work = begun()
+    threading.Timer(0.05, work.turns.stir).start()
+    started = time.monotonic()
+    work.turns.watch(SOON)
+    assert time.monotonic() - started < SOON / 2
+
+
+def test_where_all_threads_wait_the_first_that_is_done_goes_on(begun):
+    go = [threading.Event(), threading.Event()]
+
+    def wait(event):
+        work.turns.pass_on()
+        assert event.wait(SOON)
+
+    work = begun(most=2)
+    work.pieces += [lambda: wait(go[0]), lambda: wait(go[1]), lambda: None]
+    wait_for(lambda: work.turns._holder is None)
+    assert len(work.pieces) == 1
+    go[1].set()
+    wait_for(lambda: not work.pieces)
+    assert work.threads[2] is work.threads[1]
+    go[0].set()
+    wait_for(work.done)
+
+
+def test_work_that_fails_is_told_and_the_next_is_done(begun, caplog):
+    def fail():
+        raise ZeroDivisionError
+
+    work = begun(fail, lambda: None)
+    wait_for(work.done)
+    assert "the worker's loop failed" in caplog.text
