@@ -45,14 +45,17 @@ def write(work: Callable[[Transaction], T], wait: float | None = None) -> T:
         audit.begin(tx)
         return work(tx), audit.told(tx)
 
-    waits.announce()
-    # Who waits for SQLite's lock holds a place in the pool, so not all threads can.
-    with pulse(WRITER) if wait is None else pulse(WRITER).within(wait):
-        if db.engine.dialect.name == "sqlite":
-            group: GroupCommit = current_app.extensions["group_commit"]
-            result, notes = group.run(noted, wait or _patience().busy)
-        else:
-            result, notes = _until_it_wins(noted)
+    try:
+        # Who waits for SQLite's lock holds a place in the pool, so not all threads can.
+        with pulse(WRITER) if wait is None else pulse(WRITER).within(wait):
+            if db.engine.dialect.name == "sqlite":
+                group: GroupCommit = current_app.extensions["group_commit"]
+                result, notes = group.run(noted, wait or _patience().busy)
+            else:
+                waits.pass_on()
+                result, notes = _until_it_wins(noted)
+    finally:
+        waits.come_back()
     audit.publish(notes)
     return result
 

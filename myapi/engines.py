@@ -18,7 +18,7 @@ from flask import Flask
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
 from sqlalchemy.engine import make_url
 
-from myapi import extensions
+from myapi import extensions, waits
 from myapi.extensions import db
 from myapi.group_commit import GroupCommit
 from myapi.pulse import Pulse
@@ -173,6 +173,7 @@ def _begin_immediate(patience: Patience, connection: Connection) -> None:
         except sqlite3.Error as error:
             if "locked" not in str(error):
                 break
+            waits.pass_on()
             time.sleep(LOCK_POLL)
         else:
             return

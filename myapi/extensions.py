@@ -11,7 +11,7 @@ from flask_limiter import Limiter
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import DeclarativeBase
 
-from myapi import metrics
+from myapi import metrics, waits
 from myapi.development import sandbox_url
 from myapi.keyring import Keyring
 from myapi.settings import Settings
@@ -68,4 +68,5 @@ def _wechat_client(settings: Settings) -> WeChatClient:
         timeout=settings.wechat_timeout,
         concurrency=settings.wechat_concurrency,
         on_call=metrics.note_wechat_call,
+        waiting=waits.waiting,
     )

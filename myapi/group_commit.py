@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 import sqlalchemy.exc
 from sqlalchemy import Connection, Engine
 
+from myapi import waits
+
 FOREVER = -1  # as the standard library has it
 
 T = TypeVar("T")
@@ -87,6 +89,7 @@ class GroupCommit:
         return result
 
     def _await(self, job: Job, wait: float) -> None:
+        waits.pass_on()
         if job.wait(wait):
             return
         with self._guard:
@@ -115,14 +118,15 @@ class GroupCommit:
     def _write(self, jobs: list[Job], deadline: float) -> None:
         began = worked = False
         try:
-            with (
-                self._engine.connect() as tx,
-                tx.execution_options(lock_wait=_left(deadline)).begin(),  # see engines
-            ):
-                began = True
-                for job in jobs:
-                    job.run(tx, alone=len(jobs) == 1)
-                worked = True
+            with self._engine.connect() as tx:
+                tx.execution_options(lock_wait=_left(deadline))  # see engines
+                with tx.begin() as begun:
+                    began = True
+                    for job in jobs:
+                        job.run(tx, alone=len(jobs) == 1)
+                    worked = True
+                    waits.pass_on()  # to wait for the disk
+                    begun.commit()
         except Exception as error:
             if began and not worked and len(jobs) > 1:
                 for job in jobs:  # what breaks the transaction is to break its own alone

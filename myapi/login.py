@@ -41,7 +41,6 @@ def open_session(code: str, ip: str, user_agent: str) -> Opened:
     Raises `ApiError` for a ban and `WeChatError` for all that WeChat says or fails to say.
     """
     digests = keyring().code_digests(code)
-    waits.announce()
     try:
         login = wechat().code_to_session(code)
     except CodeUsed:
@@ -95,7 +94,8 @@ def _wait_for_resent(digests: list[bytes]) -> Opened | None:
         while True:
             if (opened := _take_over(digests)) or time.monotonic() >= deadline:
                 return opened
-            time.sleep(RESEND_POLL)
+            with waits.waiting():
+                time.sleep(RESEND_POLL)
     finally:
         if patient:
             _resent.release()

@@ -8,6 +8,8 @@ from types import TracebackType
 
 import sqlalchemy.exc
 
+from myapi import waits
+
 SILENCE = 1.0  # s in which somebody waits, and nobody gets an answer
 
 
@@ -73,6 +75,7 @@ class Pulse:
             left = deadline - time.monotonic()
             if left <= 0:
                 raise sqlalchemy.exc.TimeoutError("too many wait for the database")
+            waits.pass_on()
             self._changed.wait(min(left, SILENCE))
 
     def _is_silent(self) -> bool:

@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from .errors import ADVICE, Misconfigured, TooManyWaiting, WeChatError
 from .replies import Login, read_login
@@ -40,12 +40,14 @@ class WeChatClient:
         concurrency: int = 8,
         proxies: Mapping[str, str] | None = None,
         on_call: Callable[[str, float], None] | None = None,
+        waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         """Prepare to call; no connection is opened yet.
 
         `timeout` is the bound in seconds on a whole call, its retry included, and `concurrency`
         how many callers may wait at once. `proxies` is a mapping of scheme to URL; none is taken
         from the environment. `on_call` hears of each call: "ok" or the error's name, and seconds.
+        `waiting` is entered around each wait, so that others can go on meanwhile.
         Raises ValueError for a bound or a URL that makes no sense.
         """
         if timeout <= 0 or concurrency < 1:
@@ -56,11 +58,13 @@ class WeChatClient:
         self._concurrency = concurrency
         self._places = threading.BoundedSemaphore(concurrency)
         self._pace = self._moved = 0.0
+        self._waiting = waiting
         self._on_call = on_call or (lambda outcome, seconds: None)
         self._transport = Transport(
             f"{base_url.rstrip('/')}/sns/jscode2session",
             connections=concurrency,
             proxies=proxies,
+            waiting=waiting,
         )
 
     def __repr__(self) -> str:
@@ -88,9 +92,10 @@ class WeChatClient:
 
         No call lasts longer than its time, so a place is free again when its holder leaves.
         """
-        if not self._take_place():
+        if not self._places.acquire(blocking=False) and not self._wait_for_place():
             self._on_call(TooManyWaiting.name, 0.0)
             raise TooManyWaiting(f"all {self._concurrency} places are taken")
+        self._moved = time.monotonic()
         try:
             yield
         finally:
@@ -101,19 +106,20 @@ class WeChatClient:
         """Close the connections that are kept. A later call opens new ones."""
         self._transport.close()
 
-    def _take_place(self) -> bool:
+    def _wait_for_place(self) -> bool:
         """On slow days nobody waits here: those who do are missing where WeChat is not needed.
 
         How long calls take is known when the first have ended; that they last, before.
         """
         give_up = time.monotonic() + PLACE_WAIT
-        patience = 0.0  # for a place that is free
-        while not self._places.acquire(timeout=patience):
-            patience = min(give_up, self._moved + SLOW) - time.monotonic()
-            if self._pace >= SLOW or patience <= 0:
-                return False
-        self._moved = time.monotonic()
-        return True
+        with self._waiting():
+            while self._pace < SLOW:
+                patience = min(give_up, self._moved + SLOW) - time.monotonic()
+                if patience <= 0:
+                    break
+                if self._places.acquire(timeout=patience):
+                    return True
+        return False
 
     def _paced(self, started: float) -> float:
         """Return the seconds that a call took, which count towards how quick WeChat is."""
@@ -127,7 +133,8 @@ class WeChatClient:
         except WeChatError as error:
             if error.errcode != -1 or deadline - time.monotonic() <= RETRY_PAUSE:
                 raise
-        time.sleep(RETRY_PAUSE)
+        with self._waiting():
+            time.sleep(RETRY_PAUSE)
         return self._exchange_once(code, deadline)
 
     def _exchange_once(self, code: str, deadline: float) -> Login:

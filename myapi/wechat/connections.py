@@ -51,8 +51,9 @@ class BoundedConnection(HTTPConnection):
 
     def _new_conn(self) -> socket.socket:
         call = current_call()
-        addresses = _resolver.addresses(self._dns_host.strip("[]"), self.port, call.remaining())
-        return _connect_to_first(addresses, self.socket_options or (), call)
+        with call.waiting():
+            addresses = _resolver.addresses(self._dns_host.strip("[]"), self.port, call.remaining())
+            return _connect_to_first(addresses, self.socket_options or (), call)
 
 
 class BoundedTLSConnection(BoundedConnection, HTTPSConnection):

@@ -9,8 +9,8 @@ is left behind by one.
 import socket
 import ssl
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -21,10 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Call:
-    """One call: when it ends (`time.monotonic()` seconds), and the query that it carries."""
+    """One call: when it ends (`time.monotonic()` seconds), and the query that it carries.
+
+    `waiting` is entered around each wait for the other side.
+    """
 
     deadline: float
     query: str = field(repr=False)
+    waiting: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def remaining(self) -> float:
         """Tell the seconds left, above 0. Raises TimeoutError when there are none."""
@@ -59,11 +63,13 @@ class BoundedSocket(socket.socket):
         self, buffer: "WriteableBuffer", nbytes: int | None = None, flags: int = 0
     ) -> int:
         self._bound()
-        return super().recv_into(buffer, nbytes or 0, flags)
+        with current_call().waiting():
+            return super().recv_into(buffer, nbytes or 0, flags)
 
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
         self._bound()
-        return super().recv(buflen, flags)
+        with current_call().waiting():
+            return super().recv(buflen, flags)
 
     def send(self, data: "ReadableBuffer", flags: int = 0) -> int:
         self._bound()
@@ -82,4 +88,5 @@ class BoundedTLSSocket(BoundedSocket, ssl.SSLSocket):
 
     def do_handshake(self, block: bool = False) -> None:
         self._bound()
-        super().do_handshake(block)
+        with current_call().waiting():
+            super().do_handshake(block)

@@ -4,7 +4,8 @@ import os
 import ssl
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from urllib.parse import urlencode
 
 import requests
@@ -31,11 +32,19 @@ class Transport:
     another's.
     """
 
-    def __init__(self, url: str, *, connections: int, proxies: Mapping[str, str] | None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        connections: int,
+        proxies: Mapping[str, str] | None,
+        waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         """Open nothing yet. `connections` is how many are kept."""
         # Without the query the request never changes, and threads can share it.
         self._request = requests.Request("GET", url, headers=_HEADERS).prepare()
         self._connections = connections
+        self._waiting = waiting
         self._proxies = dict(proxies or {})
         self._lock = threading.Lock()
         self._adapter: _Adapter | None = None
@@ -47,7 +56,7 @@ class Transport:
         `deadline` (`time.monotonic()` seconds) holds for the name, the connection, TLS, the
         headers and the body together.
         """
-        call = Call(deadline, urlencode(query, errors="replace"))
+        call = Call(deadline, urlencode(query, errors="replace"), self._waiting)
         before = sys.exc_info()[1]
         failure: WeChatError
         try:

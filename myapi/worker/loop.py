@@ -23,10 +23,9 @@ LINGER = 2.0  # s for a client to read a last answer and to close; for a next re
 class Loop:
     """Who has the turn runs this; a thread that has lost it gives its connection back."""
 
-    def __init__(self, worker: Any, turns: Turns) -> None:  # noqa: ANN401
-        self._worker, self._turns = worker, turns
+    def __init__(self, worker: Any) -> None:  # noqa: ANN401
+        self._worker = worker
         self._most, self._keepalive = worker.cfg.worker_connections, worker.cfg.keepalive
-        self._exchange = Exchange(worker, self, turns)
         self._poller = selectors.DefaultSelector()
         self._connections: set[Connection] = set()
         self._ready: deque[Connection] = deque()
@@ -39,7 +38,9 @@ class Loop:
     def has_clients(self) -> bool:
         return bool(self._connections)
 
-    def open(self) -> None:
+    def open(self, turns: Turns) -> None:
+        self._turns = turns
+        self._exchange = Exchange(self._worker, self, turns)
         self._poller.register(self._worker.PIPE[0], selectors.EVENT_READ, self._empty_pipe)
 
     def wake(self) -> None:
@@ -56,12 +57,17 @@ class Loop:
         self._turns.put_down()
         self._accept_or_not()
         self._look_after_all()
-        wait = 0.0 if self._ready else 1.0 if self._worker.alive else 0.05
-        for key, _ in self._poller.select(wait):
+        for key, _ in self._poller.select(self._patience()):
             if isinstance(key.data, Connection):
                 self._ready.append(key.data)
             else:
                 key.data()
+
+    def _patience(self) -> float:
+        """Tell the seconds to wait for something to come."""
+        if self._ready or self._turns.is_wanted:
+            return 0.0
+        return 1.0 if self._worker.alive else 0.05
 
     # ---- they come ----
 

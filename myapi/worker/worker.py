@@ -16,13 +16,13 @@ class Worker(base.Worker):  # type: ignore[misc]  # Gunicorn has no types
     alive: bool
 
     def init_process(self) -> None:
-        self._turns = Turns(lambda: self._loop.run_once(), self.cfg.threads)
-        self._loop = Loop(self, self._turns)
+        self._loop = Loop(self)
+        self._turns = Turns(self._loop.run_once, self._loop.wake, self.cfg.threads)
         super().init_process()
 
     def run(self) -> None:
-        waits.tell(self._turns.pass_on)
-        self._loop.open()
+        waits.serve_by(self._turns)
+        self._loop.open(self._turns)
         self._turns.begin()
         while self.alive:
             self._be_there(1.0)

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from myapi.worker.turns import TICK, Turns
+from myapi.worker.turns import GUESTS, TICK, Turns
 from tests.service import wait_for
 
 SOON = 10.0  # s
@@ -15,7 +15,7 @@ class Work:
     """Pieces of work for the threads: callables, taken from a list; between them they rest."""
 
     def __init__(self, most=8):
-        self.turns = Turns(self._once, most)
+        self.turns = Turns(self._once, lambda: None, most)
         self.pieces = []
         self.threads = []
         self._running = 0
@@ -70,6 +70,67 @@ def test_who_passes_the_turn_on_finishes_beside_the_others(begun):
     work.pieces += [wait, lambda: None, go.set]
     wait_for(work.done)
     assert work.most_running == 2
+
+
+def test_who_comes_back_goes_on_alone_where_it_was(begun):
+    go, order = threading.Event(), []
+
+    def wait():
+        order.append("begins")
+        work.turns.pass_on()
+        assert go.wait(SOON)
+        work.turns.come_back()
+        assert work.turns.is_mine
+        order.append("goes on")
+
+    def other():
+        go.set()
+        time.sleep(0.05)  # in which who waited would go on, if it could
+        order.append("other")
+
+    work = begun()
+    work.pieces += [wait, other, lambda: None]
+    wait_for(work.done)
+    assert order == ["begins", "other", "goes on"]
+
+
+def test_many_that_come_back_do_not_keep_new_work_waiting(begun):
+    go, order = threading.Event(), []
+
+    def wait():
+        work.turns.pass_on()
+        assert go.wait(SOON)
+        work.turns.come_back()
+        order.append("back")
+        work.turns.pass_on()  # and once more, so that no work ends in between
+        work.turns.come_back()
+        order.append("back")
+
+    def release():
+        go.set()
+        time.sleep(0.1)
+        work.pieces.append(lambda: order.append("new"))
+
+    work = begun(most=40)
+    work.pieces += [wait] * 30 + [release]
+    wait_for(lambda: len(order) == 61)
+    assert order.index("new") <= 2 * GUESTS
+
+
+def test_who_comes_back_to_a_turn_that_nobody_has_takes_it(begun):
+    def wait():
+        work.turns.pass_on()
+        work.turns.come_back()
+        assert work.turns.is_mine
+
+    work = begun(most=1)
+    work.pieces += [wait, lambda: None]
+    wait_for(work.done)
+    assert len(set(work.threads)) == 1
+
+
+def test_a_thread_of_somebody_else_comes_back_at_once(begun):
+    begun().turns.come_back()
 
 
 def test_who_has_no_turn_passes_nothing_on(begun):
