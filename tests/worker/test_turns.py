@@ -1,5 +1,6 @@
 """One thread has the turn, and never keeps it while it waits."""
 
+import random
 import threading
 import time
 
@@ -193,3 +194,30 @@ def test_work_that_fails_is_told_and_the_next_is_done(begun, caplog):
     work = begun(fail, lambda: None)
     wait_for(work.done)
     assert "the worker's loop failed" in caplog.text
+
+
+@pytest.mark.parametrize("watched", [False, True])
+def test_however_they_wait_one_has_the_turn_and_all_is_done(begun, watched):
+    chance, done, inside = random.Random(7), [], []
+
+    def piece():
+        for _ in range(chance.randrange(4)):
+            if watched and chance.random() < 0.2:
+                time.sleep(2.5 * TICK)  # without a word
+            work.turns.pass_on()
+            time.sleep(chance.random() * TICK / 5)
+            work.turns.come_back()
+            inside.append(threading.current_thread())
+            if not watched:  # or the turn may be taken just here
+                assert inside == [threading.current_thread()]
+                time.sleep(0)  # who else believed to have it would come in
+            inside.pop()
+        done.append(1)
+
+    work = begun(most=12)
+    work.pieces += [piece] * 400
+    give_up = time.monotonic() + 30
+    while len(done) < 400 and time.monotonic() < give_up:
+        work.turns.watch(0.1) if watched else time.sleep(0.01)
+    wait_for(work.done)
+    assert len(done) == 400
