@@ -17,6 +17,7 @@ from myapi.worker.plain import Reader
 from myapi.worker.turns import Turns
 
 PATIENCE = 10.0  # s for a request to become whole, and again to be answered; Nginx waits as long
+AT_ONCE = 8  # connections to take, and requests that came behind others to answer, before a look
 LINGER = 2.0  # s for a client to read a last answer and to close; for a next request at a stop
 
 
@@ -29,6 +30,7 @@ class Loop:
         self._poller = selectors.DefaultSelector()
         self._connections: set[Connection] = set()
         self._ready: deque[Connection] = deque()
+        self._again: deque[Connection] = deque()  # those that hold more than was answered
         self._lock = threading.Lock()  # for who gives a connection back, and who mutes one
         self._readers: dict[str, Reader] = {}
         self._accepting = self._ending = False
@@ -50,10 +52,11 @@ class Loop:
 
     def run_once(self) -> None:
         """Have what is there answered, as far as the turn lasts; then see what comes."""
-        for _ in range(len(self._ready)):
-            self._take_up(self._ready.popleft())
-            if not self._turns.is_mine:
-                return
+        for waiting, most in ((self._ready, len(self._ready)), (self._again, AT_ONCE)):
+            for _ in range(min(most, len(waiting))):
+                self._take_up(waiting.popleft())
+                if not self._turns.is_mine:
+                    return
         self._turns.put_down()
         self._accept_or_not()
         self._look_after_all()
@@ -65,7 +68,7 @@ class Loop:
 
     def _patience(self) -> float:
         """Tell the seconds to wait for something to come."""
-        if self._ready or self._turns.is_wanted:
+        if self._again or self._turns.is_wanted:
             return 0.0
         return 1.0 if self._worker.alive else 0.05
 
@@ -88,14 +91,16 @@ class Loop:
 
     def _accept(self, listener: Any) -> None:  # noqa: ANN401
         try:
-            sock, client = listener.accept()
+            for _ in range(AT_ONCE):
+                sock, client = listener.accept()
+                self._welcome(sock, client, listener.getsockname())
         except OSError as error:
             if error.errno in {errno.EMFILE, errno.ENFILE}:
                 self._wait_for_descriptors(error)
             elif error.errno not in {errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK}:
                 raise
-            return
-        server = listener.getsockname()
+
+    def _welcome(self, sock: socket.socket, client: Any, server: Any) -> None:  # noqa: ANN401
         connection = Connection(sock, client, server, self._reader(client, server))
         connection.allow(PATIENCE)
         self._connections.add(connection)
@@ -143,7 +148,7 @@ class Loop:
     def _mute(self, connection: Connection) -> None:
         """Do not listen while a thread has it: the poller would tell without end."""
         with self._lock:
-            if connection.busy and not connection.muted:
+            if connection.busy and not (connection.muted or connection.closed):
                 self._poller.unregister(connection.sock)
                 connection.muted = True
 
@@ -200,7 +205,7 @@ class Loop:
                 connection.muted = False
             if again:
                 connection.again = True
-                self._ready.append(connection)
+                self._again.append(connection)
         if again and not self._turns.is_mine:
             self.wake()
 

@@ -3,10 +3,13 @@
 import pytest
 from gunicorn.config import Config
 from gunicorn.http import RequestParser, wsgi
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 from myapi.worker.plain import Reader
+
+pytest.importorskip("hypothesis", reason="hypothesis needs Python 3.11")
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 UNIX, TCP = ("", "/run/myapi.sock"), (("192.0.2.1", 4711), ("127.0.0.1", 8000))
 OBJECTS = {"wsgi.input", "wsgi.errors", "wsgi.file_wrapper", "wsgi.early_hints", "gunicorn.socket"}
