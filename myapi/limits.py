@@ -49,8 +49,13 @@ def network() -> str:
 
     Never empty, which would mean no limit.
     """
+    return _network_of(request.remote_addr or "")
+
+
+@functools.lru_cache(maxsize=256)  # each login asks twice
+def _network_of(address: str) -> str:
     try:
-        ip = ipaddress.ip_address(request.remote_addr or "")
+        ip = ipaddress.ip_address(address)
     except ValueError:
         return "local"
     if isinstance(ip, ipaddress.IPv6Address):
