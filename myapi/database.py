@@ -96,15 +96,18 @@ def _until_it_wins(work: Callable[[Transaction], T]) -> T:
             with db.engine.begin() as tx:
                 return work(tx)
         except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.IntegrityError) as error:
-            late = attempt == ATTEMPTS or time.monotonic() > give_up
-            if late or not _lost(error):
+            if attempt == ATTEMPTS or not (number := _lost(error)):
                 raise
+            if time.monotonic() > give_up:
+                raise sqlalchemy.exc.TimeoutError(f"other writers won ({number})") from error
             time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 (no secret)
     raise AssertionError("unreachable")
 
 
-def _lost(error: sqlalchemy.exc.DBAPIError) -> bool:
-    return bool(error.orig and error.orig.args and error.orig.args[0] in LOST)
+def _lost(error: sqlalchemy.exc.DBAPIError) -> int | None:
+    """Return MySQL's number of an error where it may be gone when the work is run again."""
+    number = next(iter(error.orig.args), None) if error.orig else None
+    return number if number in LOST else None
 
 
 def _patience() -> Patience:
