@@ -4,12 +4,14 @@
 
 Each figure is the median over rounds, in microseconds of this process's CPU; the cases take
 turns in every round, so that the machine's drift meets all of them. What a request logs is
-formatted and written as in production, to /dev/null.
+formatted and written as in production, to /dev/null. WeChat is another process, and each login
+that of a new user.
 """
 
 import argparse
 import contextlib
 import io
+import json
 import logging
 import statistics
 import tempfile
@@ -23,6 +25,7 @@ from flask import Flask
 from sqlalchemy import insert
 from werkzeug.test import EnvironBuilder
 
+from benchmarks.wechat import WeChat
 from myapi import create_app, migrator
 from myapi.clock import now
 from myapi.database import write
@@ -31,6 +34,8 @@ from myapi.models import Session, User
 from myapi.settings import Settings
 
 Call = Callable[[int], None]
+
+UNLIMITED = "1000000/minute"
 
 
 def main() -> None:
@@ -47,19 +52,22 @@ def main() -> None:
 def _cases(count: int, stack: contextlib.ExitStack, *, mariadb: bool) -> Iterator[tuple[str, Call]]:
     yield "bare Flask hello", _caller(_bare_flask(), ["/hello"])
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-    app, live = _app(f"sqlite:///{folder}/myapi.db", folder, count)
+    wechat = stack.enter_context(WeChat())
+    app, live = _app(f"sqlite:///{folder}/myapi.db", folder, count, wechat.url)
     yield "GET /api/hello", _caller(app, ["/api/hello"])
     forged = [{"HTTP_AUTHORIZATION": f"Bearer {token[:-6]}AAAAAA"} for token in live]
     yield "GET /api/me, forged token", _caller(app, ["/api/me"], forged, 401)
     alive = [{"HTTP_AUTHORIZATION": f"Bearer {token}"} for token in live]
     yield f"GET /api/me, SQLite, {count} tokens", _caller(app, ["/api/me"], alive)
+    yield "POST /api/auth/login, SQLite", _login(app)
     if mariadb:
         from tests.servers import MariaDB  # (needs the server installed)
 
         server = stack.enter_context(MariaDB())
-        app, live = _app(server.create_database("bench"), folder, count)
+        app, live = _app(server.create_database("bench"), folder, count, wechat.url)
         alive = [{"HTTP_AUTHORIZATION": f"Bearer {token}"} for token in live]
         yield f"GET /api/me, MariaDB, {count} tokens", _caller(app, ["/api/me"], alive)
+        yield "POST /api/auth/login, MariaDB", _login(app)
 
 
 def _bare_flask() -> Flask:
@@ -72,7 +80,7 @@ def _bare_flask() -> Flask:
     return app
 
 
-def _app(url: str, folder: Path, count: int) -> tuple[Flask, list[str]]:
+def _app(url: str, folder: Path, count: int, wechat: str) -> tuple[Flask, list[str]]:
     """Make a production app and `count` users, each with a live session used a minute ago."""
     app = create_app(
         Settings(
@@ -81,8 +89,11 @@ def _app(url: str, folder: Path, count: int) -> tuple[Flask, list[str]]:
             database_url=url,
             wechat_appid="wx0123456789abcdef",
             wechat_secret="unused",
+            wechat_base_url=wechat,
             instance_path=folder,
             trusted_proxies=1,
+            rate_limit_login=UNLIMITED,
+            rate_limit_login_failed=UNLIMITED,
         )
     )
     _log_to_nowhere()
@@ -133,28 +144,48 @@ def _caller(
     app: Flask, paths: list[str], environs: list[dict[str, str]] | None = None, status: int = 200
 ) -> Call:
     """Return a function that makes the n-th call, straight at the WSGI interface."""
-    base = EnvironBuilder(path=paths[0], headers={"X-Forwarded-For": "192.0.2.7"}).get_environ()
+    base = _environ(path=paths[0])
     environs = environs or [{}]
-    wanted = str(status)
-
-    def start_response(line: str, headers: object, exc_info: object = None) -> None:
-        assert line.startswith(wanted), line
 
     def call(n: int) -> None:
         environ = {**base, **environs[n % len(environs)], "wsgi.input": io.BytesIO()}
-        result = app.wsgi_app(environ, start_response)
-        b"".join(result)
-        if close := getattr(result, "close", None):
-            close()
+        _call(app, environ, str(status))
 
     return call
+
+
+def _login(app: Flask) -> Call:
+    """Return a function that makes the n-th login, that of the n-th user."""
+    base = _environ(path="/api/auth/login", method="POST", content_type="application/json")
+    base["HTTP_USER_AGENT"] = "bench"
+
+    def call(n: int) -> None:
+        body = json.dumps({"code": f"0-{n}"}).encode()
+        sent = {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+        _call(app, {**base, **sent}, "200")
+
+    return call
+
+
+def _environ(**request: Any) -> dict[str, Any]:
+    return EnvironBuilder(headers={"X-Forwarded-For": "192.0.2.7"}, **request).get_environ()
+
+
+def _call(app: Flask, environ: dict[str, Any], wanted: str) -> None:
+    def start_response(line: str, headers: object, exc_info: object = None) -> None:
+        assert line.startswith(wanted), line
+
+    result = app.wsgi_app(environ, start_response)
+    b"".join(result)
+    if close := getattr(result, "close", None):
+        close()
 
 
 def _measure(cases: dict[str, Call], rounds: int, calls: int) -> dict[str, float]:
     spent: dict[str, list[float]] = {name: [] for name in cases}
     for call in cases.values():
         for n in range(200):
-            call(n)
+            call(-1 - n)
     for turn in range(rounds):
         for name, call in cases.items():
             started = time.process_time()

@@ -14,6 +14,7 @@ from myapi.database import Transaction, changed, insert_or_lock
 from myapi.extensions import keyring
 from myapi.keyring import keyed_digest
 from myapi.models import BannedOpenid, DataKey
+from myapi.statements import Statement
 
 log = logging.getLogger(__name__)
 
@@ -44,10 +45,10 @@ def lift(tx: Transaction, appid: str, openid: str) -> bool:
 
 
 def _key(tx: Transaction) -> str | None:
-    sealed = tx.scalar(_SEALED, {"name": KEY_NAME})
-    if sealed is None:
+    found = _SEALED.first(tx, {"name": KEY_NAME})
+    if found is None:
         return None
-    key = keyring().unseal(sealed)
+    key = keyring().unseal(found[0])
     if key is None:
         # Refusing every new user for it would be the greater harm.
         log.error("the bans of erased accounts are void: no secret key opens their key")
@@ -58,14 +59,14 @@ def _new_key(tx: Transaction) -> str:
     """Make the key, unless another transaction does so at this moment: then theirs stands."""
     key = secrets.token_hex(32)
     fresh = {"sealed": keyring().seal(key), "created_at": now()}
-    if tx.scalar(_SEALED, {"name": KEY_NAME}):  # one that no secret key opens any more
+    if _SEALED.first(tx, {"name": KEY_NAME}):  # one that no secret key opens any more
         tx.execute(update(DataKey).where(DataKey.name == KEY_NAME).values(fresh))
         return key
     insert_or_lock(tx, DataKey, {"name": KEY_NAME, **fresh})
     return _key(tx) or key
 
 
-_SEALED = select(DataKey.sealed).where(DataKey.name == bindparam("name"))
+_SEALED = Statement(select(DataKey.sealed).where(DataKey.name == bindparam("name")))
 
 
 def _digest(key: str, appid: str, openid: str) -> bytes:

@@ -22,7 +22,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 Transaction: TypeAlias = Connection  # that will commit, or roll back, at the end of a block
 
-LOST_DEADLOCK = {1205, 1213}  # MySQL: lock wait timeout, deadlock (Galera's certification too)
+# MySQL: a row that another made meanwhile, lock wait timeout, deadlock (Galera's certification too)
+LOST = {1062, 1205, 1213}
 ATTEMPTS = 5
 
 
@@ -37,7 +38,8 @@ def write(work: Callable[[Transaction], T], wait: float | None = None) -> T:
     """Return what `work` returns, once it is committed; what `audit.note` was told is logged then.
 
     On SQLite that may be in a savepoint of another thread's transaction, and run by that thread.
-    It is run again when MySQL made it the loser of a deadlock, so it has no effect outside.
+    It is run again when MySQL made it the loser of a deadlock, or of a race to make the same row,
+    so it has no effect outside.
     `wait` bounds the wait for other writers (s).
     """
 
@@ -97,16 +99,19 @@ def _until_it_wins(work: Callable[[Transaction], T]) -> T:
         try:
             with db.engine.begin() as tx:
                 return work(tx)
-        except sqlalchemy.exc.OperationalError as error:
-            late = attempt == ATTEMPTS or time.monotonic() > give_up
-            if late or not _lost_a_deadlock(error):
+        except (sqlalchemy.exc.OperationalError, sqlalchemy.exc.IntegrityError) as error:
+            if attempt == ATTEMPTS or not (number := _lost(error)):
                 raise
+            if time.monotonic() > give_up:
+                raise sqlalchemy.exc.TimeoutError(f"other writers won ({number})") from error
             time.sleep(random.uniform(0, 0.01 * 2**attempt))  # noqa: S311 (no secret)
     raise AssertionError("unreachable")
 
 
-def _lost_a_deadlock(error: sqlalchemy.exc.OperationalError) -> bool:
-    return bool(error.orig and error.orig.args and error.orig.args[0] in LOST_DEADLOCK)
+def _lost(error: sqlalchemy.exc.DBAPIError) -> int | None:
+    """Return MySQL's number of an error where it may be gone when the work is run again."""
+    number = next(iter(error.orig.args), None) if error.orig else None
+    return number if number in LOST else None
 
 
 def _patience() -> Patience:

@@ -15,6 +15,7 @@ from myapi.database import Transaction, changed, reading, transaction
 from myapi.errors import ApiError
 from myapi.extensions import keyring, tokens, wechat
 from myapi.models import Session, User
+from myapi.statements import Statement
 from myapi.users import Account
 from myapi.wechat import CodeUsed, Login
 
@@ -60,8 +61,9 @@ def _start(
     ip: str,
     user_agent: str,
 ) -> Opened:
-    user = users.sign_in(tx, login, exchanged_at)
-    sessions.make_room(tx, user.id)
+    user, is_new = users.sign_in(tx, login, exchanged_at)
+    if not is_new:
+        sessions.make_room(tx, user.id)
     token = tokens().new()
     session = {
         "public_id": secrets.token_hex(12),
@@ -72,12 +74,12 @@ def _start(
         "user_agent": user_agent,
         "created_at": exchanged_at,
     }
-    tx.execute(_OPEN, session)
+    _OPEN.change(tx, session)
     audit.note(tx, "login", user=user.public_id, session=session["public_id"])
     return Opened(token.text, sessions.expires_at(exchanged_at), user)
 
 
-_OPEN = insert(Session)
+_OPEN = Statement(insert(Session))
 
 
 def _wait_for_resent(digests: list[bytes]) -> Opened | None:

@@ -232,7 +232,7 @@ def body_as(shape: type[S]) -> S:
         raise ApiError("unsupported_media_type")
     try:
         text = _body().decode("utf-8")
-        found = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        found = _STRICT.decode(text)
         if "\\u" in text:  # a lone surrogate, written \\ud800, is no character
             json.dumps(found, ensure_ascii=False).encode("utf-8")
         return msgspec.convert(found, shape)
@@ -268,6 +268,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(_name: str) -> None:
     raise ValueError("NaN and Infinity are not JSON")
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)
 
 
 def _refuse_line_break(text: object) -> None:

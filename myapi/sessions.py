@@ -23,6 +23,7 @@ from myapi.database import Transaction, changed, reading, transaction
 from myapi.errors import ApiError
 from myapi.extensions import settings
 from myapi.models import Session, User, UtcDateTime
+from myapi.statements import Statement
 
 log = logging.getLogger(__name__)
 
@@ -86,17 +87,19 @@ def make_room(tx: Transaction, user_id: int) -> None:
         "used_after": used_after,
         "kept": settings().sessions_per_user - 1,
     }
-    surplus = tx.scalars(_SURPLUS, values).all()
-    if surplus:
-        _end(tx, Session.id.in_(surplus))
+    for (session_id,) in _SURPLUS.all(tx, values):
+        _END.change(tx, {"session_id": session_id, "ended_at": now()})
 
 
-_SURPLUS = (
+_SURPLUS = Statement(
     select(Session.id)
     .where(Session.user_id == bindparam("user_id"), is_live(LIFETIME))
     .order_by(LAST_USE.desc(), Session.id.desc())
     .offset(bindparam("kept", type_=Integer))
     .limit(ALL)
+)
+_END = Statement(
+    update(Session).where(Session.id == bindparam("session_id"), Session.ended_at.is_(None))
 )
 
 

@@ -5,14 +5,15 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Executable, bindparam, delete, or_, select, update
+from sqlalchemy import Connection, Executable, bindparam, delete, insert, or_, select, update
 
 from myapi import audit, bans
 from myapi.clock import iso, now
-from myapi.database import Transaction, changed, insert_or_lock, reading, transaction
+from myapi.database import Transaction, changed, reading, transaction
 from myapi.errors import ApiError
 from myapi.extensions import keyring, settings
 from myapi.models import Session, User
+from myapi.statements import Statement
 from myapi.wechat import Login, crypto
 
 OVERTAKEN = timedelta(minutes=1)  # how much later a login may be that is written before another
@@ -34,26 +35,18 @@ class Account(NamedTuple):
 
 
 _ACCOUNTS = select(*(getattr(User, name) for name in Account._fields))
-_OF_OPENID = _ACCOUNTS.where(
-    User.appid == bindparam("appid"), User.openid == bindparam("openid")
-).with_for_update()
 _OF_ID = _ACCOUNTS.where(User.id == bindparam("id")).with_for_update()
 
 
-def sign_in(tx: Transaction, login: Login, exchanged_at: datetime) -> Account:
-    """Return the user of a WeChat login, made at the first one; its row stays locked.
+def sign_in(tx: Transaction, login: Login, exchanged_at: datetime) -> tuple[Account, bool]:
+    """Return the user of a WeChat login and whether it was made for it; its row stays locked.
 
     Raises `user_banned`. The session_key is kept if no newer one is there.
     """
-    account = _locked(tx, login)
-    if account is None:
-        made = _made(tx, login, exchanged_at)
-        account = _locked(tx, login)
-        if account is None:
-            raise AssertionError("the row was made a moment ago")
-        if account.public_id == made:
-            audit.note(tx, "signup", user=made)
-            return account
+    row = _OF_OPENID.first(tx, {"appid": _appid(), "openid": login.openid})
+    if row is None:
+        return _made(tx, login, exchanged_at), True
+    account = Account._make(row)
     if account.banned_at is not None:
         raise ApiError("user_banned", reason=f"login of user {account.public_id}")
     if not _has_newer_key(account, exchanged_at):
@@ -63,8 +56,15 @@ def sign_in(tx: Transaction, login: Login, exchanged_at: datetime) -> Account:
             "session_key_at": exchanged_at,
             "unionid": login.unionid or account.unionid,
         }
-        tx.execute(_NEWEST_KEY, values)
-    return account
+        _NEWEST_KEY.change(tx, values)
+    return account, False
+
+
+_OF_OPENID = Statement(
+    _ACCOUNTS.where(
+        User.appid == bindparam("appid"), User.openid == bindparam("openid")
+    ).with_for_update()
+)
 
 
 def _has_newer_key(account: Account, exchanged_at: datetime) -> bool:
@@ -73,11 +73,7 @@ def _has_newer_key(account: Account, exchanged_at: datetime) -> bool:
     return at is not None and exchanged_at < at < exchanged_at + OVERTAKEN
 
 
-_NEWEST_KEY = (
-    update(User)
-    .where(User.id == bindparam("of"))
-    .values({name: bindparam(name) for name in ("session_key", "session_key_at", "unionid")})
-)
+_NEWEST_KEY = Statement(update(User).where(User.id == bindparam("of")))
 
 
 def decrypt(
@@ -209,26 +205,24 @@ def _session_key(user_id: int) -> str | None:
     return None if sealed is None else keyring().unseal(sealed)
 
 
-def _locked(tx: Transaction, login: Login) -> Account | None:
-    return _first(tx, _OF_OPENID, appid=_appid(), openid=login.openid)
-
-
-def _made(tx: Transaction, login: Login, moment: datetime) -> str:
-    """Make the user, unless another login does so at this moment; return the id meant for it."""
-    public_id = secrets.token_hex(12)
-    values = {
-        "public_id": public_id,
+def _made(tx: Transaction, login: Login, moment: datetime) -> Account:
+    """Make the user; where another login does so at this moment, `write` begins anew."""
+    values: dict[str, Any] = {
+        "public_id": secrets.token_hex(12),
         "appid": _appid(),
         "openid": login.openid,
         "unionid": login.unionid,
-        "session_key": keyring().seal(login.session_key),
         "session_key_at": moment,
         "created_at": moment,
     }
-    insert_or_lock(tx, User, values)
+    made = _SIGN_UP.change(tx, {**values, "session_key": keyring().seal(login.session_key)})
     if bans.stands(tx, _appid(), login.openid):
         raise ApiError("user_banned", reason="login of an erased user")
-    return public_id
+    audit.note(tx, "signup", user=values["public_id"])
+    return Account(id=made.id, nickname=None, avatar_url=None, banned_at=None, **values)
+
+
+_SIGN_UP = Statement(insert(User))
 
 
 def _known(tx: Transaction, user_id: int) -> Account:

@@ -1,5 +1,7 @@
 """Sessions: how long they live, how many there are, and what a resent login gets."""
 
+import contextlib
+import secrets
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -107,6 +109,24 @@ def test_concurrent_logins_never_exceed_the_cap(make_app, execute):
         codes = pool.map(lambda _: _login(app, "alice").status_code, range(48))
         assert set(codes) <= {200, 503}
     assert execute("SELECT count(*) FROM sessions WHERE ended_at IS NULL") == [(3,)]
+
+
+def test_two_first_logins_that_both_find_nobody_make_one_user(app, execute, monkeypatch):
+    both, make_id = threading.Barrier(2), secrets.token_hex
+
+    def meet_then_make_id(length):  # between the look and the insert; on SQLite they never meet
+        if length == 12:  # a user's, and after it a session's
+            with contextlib.suppress(threading.BrokenBarrierError):
+                both.wait(1)
+            both.abort()
+        return make_id(length)
+
+    monkeypatch.setattr("myapi.users.secrets.token_hex", meet_then_make_id)
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(lambda _: _login(app, "alice"), range(2)))
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert len({answer.json["data"]["user"]["id"] for answer in answers}) == 1
+    assert execute("SELECT count(*) FROM users") == [(1,)]
 
 
 def test_concurrent_first_logins_of_one_openid_make_one_user(make_app, execute):

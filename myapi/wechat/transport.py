@@ -1,4 +1,9 @@
-"""One bounded GET, through connections that are kept."""
+"""One bounded GET, through connections that are kept.
+
+`requests` says what is sent where: the URL, the proxy, the pool, the roots. What it makes of every
+answer besides (cookies, headers, a response of its own) costs more than to ask, and nobody looks
+at it; so the asking itself is left to the pool.
+"""
 
 import os
 import ssl
@@ -6,12 +11,13 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 from urllib.parse import urlencode
 
 import requests
 from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3 import HTTPConnectionPool, ProxyManager
+from urllib3 import ProxyManager, Retry
 from urllib3.util.ssl_ import create_urllib3_context
 
 from .connections import POOLS
@@ -22,14 +28,14 @@ from .errors import Timeout, Unavailable, WeChatError
 REPLY_LIMIT = 64 * 1024
 
 _HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "myapi"}
+_ONCE = Retry(0, read=False)
 
 
 class Transport:
     """GETs one URL with changing queries.
 
-    It uses the adapter of `requests` and no Session: so there is no proxy or netrc from the
-    environment, no redirect that is followed, and no cookie that goes from one user's call into
-    another's.
+    There is no Session of `requests`: so no proxy or netrc from the environment, no redirect that
+    is followed, and no cookie that goes from one user's call into another's.
     """
 
     def __init__(
@@ -48,7 +54,6 @@ class Transport:
         self._proxies = dict(proxies or {})
         self._lock = threading.Lock()
         self._adapter: _Adapter | None = None
-        self._process = 0
 
     def get(self, query: Mapping[str, str], deadline: float) -> bytes:
         """Return the body of a 200 as it came over the wire. Raises Timeout or Unavailable.
@@ -79,31 +84,44 @@ class Transport:
             adapter.close()
 
     def _exchange(self, call: Call) -> tuple[int, bytes]:
-        response = self._opened().send(
-            self._request, stream=True, timeout=call.remaining(), proxies=self._proxies
+        adapter = self._opened()
+        response = adapter.pool.urlopen(
+            "GET",
+            adapter.target,
+            headers=_HEADERS,
+            retries=_ONCE,
+            redirect=False,
+            assert_same_host=False,
+            timeout=call.remaining(),
+            preload_content=False,
         )
         try:
-            return response.status_code, response.raw.read(REPLY_LIMIT + 1, decode_content=False)
+            return response.status, response.read(REPLY_LIMIT + 1, decode_content=False)
         finally:
             # One that was read to its end has gone back to the pool; any other is closed.
             response.close()
+            response.release_conn()
 
     def _opened(self) -> "_Adapter":
         """Keep one for each process: two on one connection would read each other's replies."""
         with self._lock:
-            if self._adapter is None or self._process != os.getpid():
-                self._adapter = _Adapter(self._connections)
-                self._process = os.getpid()
+            if self._adapter is None or self._adapter.process != os.getpid():
+                self._adapter = _Adapter(self._request, self._connections, self._proxies)
             return self._adapter
 
 
 class _Adapter(HTTPAdapter):
-    """Gives out bounded connections, with one TLS context for all."""
+    """Keeps bounded connections for one request of one process, with one TLS context for all."""
 
-    def __init__(self, connections: int) -> None:
+    def __init__(
+        self, request: requests.PreparedRequest, connections: int, proxies: dict[str, str]
+    ) -> None:
         self._tls = tls_context()
         super().__init__(pool_connections=1, pool_maxsize=connections)
         self.poolmanager.pool_classes_by_scheme = POOLS
+        self.process = os.getpid()
+        self.pool: Any = self.get_connection_with_tls_context(request, True, proxies)
+        self.target = self.request_url(request, proxies)
 
     def init_poolmanager(
         self, connections: int, maxsize: int, block: bool = False, **options: object
@@ -115,9 +133,6 @@ class _Adapter(HTTPAdapter):
         manager: ProxyManager = super().proxy_manager_for(proxy, **both, **options)
         manager.pool_classes_by_scheme = POOLS
         return manager
-
-    def cert_verify(self, conn: HTTPConnectionPool, url: str, verify: object, cert: object) -> None:
-        """Leaves it to the context: named here, the file would be read for each connection."""
 
 
 def tls_context() -> ssl.SSLContext:
