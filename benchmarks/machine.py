@@ -10,7 +10,8 @@ import subprocess
 from pathlib import Path
 
 from benchmarks import stacks
-from benchmarks.stacks import PEER, nginx_version
+from benchmarks.front import nginx_version
+from benchmarks.stacks import PEER
 from myapi.settings import ROOT
 
 PYTHON = ("flask", "gunicorn", "sqlalchemy", "pymysql", "itsdangerous", "flask-limiter", "msgspec")
