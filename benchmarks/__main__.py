@@ -48,7 +48,7 @@ def main() -> None:
 
 def _measure(bench: Bench, case: Case, options: argparse.Namespace, results: Results) -> None:
     """Run one case and save: what has been measured stays, whatever comes after."""
-    rounds = case.rounds or options.rounds
+    rounds = min(case.most_rounds, options.rounds)
     turns = bench.take_turns(case, rounds)
     results.cases[case.name] = {
         "title": case.title,
