@@ -8,7 +8,7 @@ In an expression stand `n`, the number of the row, `hex24(n)`, 24 digits of it, 
 """
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Protocol
@@ -74,8 +74,8 @@ def _digest(n: int, count: int) -> bytes:
 class Maria:
     """A database on a MariaDB, filled in chunks with its Sequence engine."""
 
-    def __init__(self, server: MariaDB, name: str) -> None:
-        self._server, self._name = server, name
+    def __init__(self, server: MariaDB, name: str, chunk: int = CHUNK) -> None:
+        self._server, self._name, self._chunk = server, name, chunk
         self.myapi_url = server.create_database(name)
         login = f"{server.user}:{server.password}@{HOST}:{server.port}"
         self.peer_url = f"mysql://{login}/{name}?charset=utf8mb4"
@@ -90,7 +90,8 @@ class Maria:
 
     def insert(self, table: str, columns: dict[str, str], count: int) -> None:
         values = ", ".join(_in_mariadb(value, count) for value in columns.values())
-        for first, last in _chunks(count):
+        for first in range(1, count + 1, self._chunk):
+            last = min(first + self._chunk - 1, count)
             self.run(
                 f"INSERT INTO {table} ({', '.join(columns)}) "
                 f"SELECT {values} FROM (SELECT seq AS n FROM seq_{first}_to_{last}) AS numbers"
@@ -113,8 +114,3 @@ def _in_mariadb(value: str, count: int) -> str:
     digest = f"UNHEX(CONCAT({first}, LPAD(HEX(n), 56, '0')))"
     value = value.replace(f"digest(n, {count})", digest)
     return value.replace("hex24(n)", "LPAD(LOWER(HEX(n)), 24, '0')")
-
-
-def _chunks(count: int) -> Iterator[tuple[int, int]]:
-    for first in range(1, count + 1, CHUNK):
-        yield first, min(first + CHUNK - 1, count)

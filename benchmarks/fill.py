@@ -113,6 +113,7 @@ def _fill_peer(database: Database, sessions: int) -> list[str]:
 
 def _user_columns(moment: str) -> dict[str, str]:
     return {
+        "id": "n",
         "public_id": "hex24(n)",
         "appid": f"'{APPID}'",
         "openid": "hex24(n)",
@@ -123,6 +124,7 @@ def _user_columns(moment: str) -> dict[str, str]:
 
 def _session_columns(moment: str) -> dict[str, str]:
     return {
+        "id": "n",  # left to itself, MariaDB skips ids between one statement and the next
         "ip": "'192.0.2.1'",
         "user_agent": "'bench'",
         "created_at": moment,

@@ -55,13 +55,13 @@ def sizes(results: Results) -> Iterator[str]:
     yield "## The size of the table"
     yield ""
     yield from _plot(results, "sizes", "Answers a second by sessions in the table")
-    yield "| case | sessions | answers a second | p99 ms | CPU µs |"
-    yield "|---|---|---|---|---|"
+    yield "| case | sessions | answers a second | p99 ms | CPU µs | failed |"
+    yield "|---|---|---|---|---|---|"
     for case in found:
         for variant in results.variants(case):
-            rate, p99, cpu = (results.figure(case, variant, n) for n in ("rate", "p99", "cpu"))
-            title = results.cases[case]["title"]
-            yield f"| {title} | {variant} | {spread(rate)} | {spread(p99)} | {spread(cpu)} |"
+            figures = [results.figure(case, variant, n) for n in ("rate", "p99", "cpu", "failed")]
+            cells = [results.cases[case]["title"], variant, *map(spread, figures)]
+            yield f"| {' | '.join(cells)} |"
     yield ""
 
 
@@ -177,6 +177,6 @@ def ratio(figure: Spread | None) -> str:
 
 def _number(value: float) -> str:
     """Three figures are more than a benchmark knows."""
-    if value >= 100:
+    if value >= 100 or value == 0:
         return f"{value:,.0f}".replace(",", " ")
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"

@@ -17,7 +17,7 @@ from benchmarks.wechat import WeChat
 from tests.requirements import need
 from tests.servers import MariaDB, Nginx
 
-USERS = 10
+USERS, CHUNK = 10, 4
 BANNED, ENDED = 2, 3  # places in the list of tokens
 APPS = {MYAPI: MyAPI, PEER: Peer, TUNED: partial(Peer, tuned=True)}
 LONG_AGO = {MYAPI: "'2026-01-01 00:00:00.000000'", PEER: "1767225600000", TUNED: "1767225600000"}
@@ -54,7 +54,7 @@ def started(name, wechat, request, folder):
     if request.param == "sqlite":
         database = Sqlite(folder / "it.db")
     else:
-        database = Maria(request.getfixturevalue("mariadb"), f"benchmarks_{name[:5]}")
+        database = Maria(request.getfixturevalue("mariadb"), f"benchmarks_{name[:5]}", CHUNK)
     data = fill(database, name, USERS, folder)
     banned = 1 + (BANNED + 1) % USERS  # the user of that session, see fill
     database.run(f"UPDATE users SET banned_at = {LONG_AGO[name]} WHERE id = {banned}")
@@ -66,6 +66,13 @@ def started(name, wechat, request, folder):
 def test_the_peers_and_myapi_answer_alike(stacks, call):
     mine, *theirs = (answered(stack, *CALLS[call]) for stack in stacks.values())
     assert theirs == [mine, mine]
+
+
+def test_every_token_of_a_filled_table_is_good(stacks):
+    for stack in stacks.values():
+        statuses = [answered(stack, "/api/me", place, None)[0] for place in range(USERS)]
+        refused = {place: status for place, status in enumerate(statuses) if status != 200}
+        assert refused == {BANNED: 403, ENDED: 401}
 
 
 def test_a_token_of_a_login_is_good_in_each(stacks):
