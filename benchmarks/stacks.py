@@ -1,4 +1,4 @@
-"""The two stacks, and the floor: processes on a Unix socket, with an Nginx of their own in front.
+"""The stacks, and the floor: processes on a Unix socket, with an Nginx of their own in front.
 
 with Stack("peer", Peer(data, wechat.url)) as stack:
     stack.url, stack.cpu(), stack.pss()
@@ -20,7 +20,7 @@ from benchmarks.front import Front
 from myapi.settings import ROOT
 from tests.servers import Server
 
-PEER = Path(__file__).parent / "peer"
+PEER_FOLDER = Path(__file__).parent / "peer"
 NODE = 20
 WORKERS = 2
 # The system's Python, with which a deployed service runs; distributions build it to be fast.
@@ -119,8 +119,8 @@ class Peer(App):
         said = subprocess.run(["node", "-v"], capture_output=True, text=True, check=False).stdout
         if int(said.lstrip("v").partition(".")[0] or 0) < NODE:
             return f"node {said.strip()} is too old: {NODE} or newer"
-        if not (PEER / "node_modules" / ".installed").exists():
-            return "the peer's packages are not installed: make peer"
+        if not (PEER_FOLDER / "node_modules" / ".installed").exists():
+            return "the peers' packages are not installed: make peer"
         return None
 
     def __init__(
@@ -152,7 +152,7 @@ class Peer(App):
         }
 
     def command(self) -> list[str]:
-        return ["node", str(PEER / "server.js")]
+        return ["node", str(PEER_FOLDER / "server.js")]
 
 
 def _of_the_unit() -> dict[str, str]:
