@@ -57,7 +57,7 @@ format: tools  ## rewrite what ruff can put right
 coverage: tools  ## run the tests; fail below COVERAGE per cent of lines and branches
 	$(BIN)/pytest -n auto --cov --cov-branch --cov-fail-under=$(COVERAGE) $(ARGS)
 
-bench: bench-tools  ## measure against the peer, 20 minutes; as in: make bench ARGS='--only hello'
+bench: bench-tools  ## measure against the peers, 20 minutes; as in: make bench ARGS='--only hello'
 	$(BIN)/python -m benchmarks --output $(OUT) $(ARGS)
 	$(BIN)/python -m benchmarks.report $(OUT)
 	.venv-bench/bin/python -m benchmarks.plots $(OUT)
@@ -65,9 +65,9 @@ bench: bench-tools  ## measure against the peer, 20 minutes; as in: make bench A
 bench-full: ARGS += --full
 bench-full: bench  ## the same with all logins, and tables of up to ten million sessions
 
-peer:  ## install the packages of the benchmarks' peer (Node 20 or newer, npm, a C++ compiler)
+peer:  ## install the packages of the benchmarks' peers (Node 20 or newer, npm, a C++ compiler)
 	@cd benchmarks/peer && { cmp -s package-lock.json node_modules/.installed || { \
-		echo 'installing the packages of the peer'; \
+		echo 'installing the packages of the peers'; \
 		prefix=$$(dirname "$$(dirname "$$(command -v node)")"); \
 		[ ! -e "$$prefix/include/node/node.h" ] || export npm_config_nodedir="$$prefix"; \
 		npm ci --silent && cp package-lock.json node_modules/.installed; }; }

@@ -1,4 +1,4 @@
-"""Measure myapi and its peer, and keep the figures.
+"""Measure myapi and its peers, and keep the figures.
 
 make bench                      what fits into twenty minutes, and the report
 make bench-full                 all cases, with tables of a million and of ten million sessions
@@ -48,7 +48,7 @@ def main() -> None:
 
 def _measure(bench: Bench, case: Case, options: argparse.Namespace, results: Results) -> None:
     """Run one case and save: what has been measured stays, whatever comes after."""
-    rounds = case.rounds or options.rounds
+    rounds = min(case.most_rounds, options.rounds)
     turns = bench.take_turns(case, rounds)
     results.cases[case.name] = {
         "title": case.title,
@@ -63,8 +63,9 @@ def _measure(bench: Bench, case: Case, options: argparse.Namespace, results: Res
             for name, found in turns.items()
         },
     }
-    order = [case.name for case in CASES]
-    results.told["cases"] = dict(sorted(results.cases.items(), key=lambda c: order.index(c[0])))
+    results.told["cases"] = {
+        c.name: results.cases[c.name] for c in CASES if c.name in results.cases
+    }
     results.told["machine"] = machine.machine()
     results.told["versions"] = machine.versions()
     results.save()
@@ -102,7 +103,7 @@ def _options() -> argparse.Namespace:
     add("--seconds", type=float, default=3, help="that a turn lasts, its warm-up apart")
     add("--minutes", type=float, default=20, help="in all; when late, turns last 3 s at most")
     add("--full", action="store_true", help="the long cases too")
-    add("--tls", action="store_true", help="https to Nginx, for both")
+    add("--tls", action="store_true", help="https to Nginx, for all")
     add("--set", action="append", default=[], metavar="NAME=VALUE", help="of myapi: threads=128")
     add("--output", type=Path, default=FOLDER, help="the folder of benchmarks.json")
     add("--list", action="store_true", help="the names of the cases, and nothing more")

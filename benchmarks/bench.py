@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.fill import Filled, Maria, Sqlite, fill
+from benchmarks.databases import Maria, Sqlite
+from benchmarks.fill import Filled, fill
+from benchmarks.results import MYAPI, TUNED
 from benchmarks.stacks import MyAPI, Peer, Stack
 from benchmarks.wechat import WeChat
-from tests.servers import MariaDB
+from tests.servers import DISK, MariaDB
 
 Figures = dict[str, float]
 # Makes each thing that takes turns, by name; it is entered before the first round.
@@ -31,7 +33,7 @@ class Case:
     variants: Callable[["Bench"], Variants]
     load: Callable[["Bench", Any], Figures]
     full: bool = False  # for `make bench-full` alone
-    rounds: int = 0  # other than what is asked for
+    most_rounds: int = 1000  # where fewer than are asked for tell as much
 
 
 class DiskMariaDB(MariaDB):
@@ -62,7 +64,7 @@ class Bench:
         self._mariadb: MariaDB | None = None
 
     def __enter__(self) -> "Bench":
-        self.folder = Path(tempfile.mkdtemp(prefix="myapi-bench-", dir="/var/tmp"))
+        self.folder = Path(tempfile.mkdtemp(prefix="myapi-bench-", dir=DISK))
         self._open.callback(shutil.rmtree, self.folder, ignore_errors=True)
         try:
             self.wechat = self._open.enter_context(WeChat())
@@ -79,17 +81,17 @@ class Bench:
     ) -> Stack:
         """Make a stack, not started yet, on a database that is filled with so many sessions."""
         data = self.filled(kind, engine, rows)
-        if kind == "peer":
-            app: Any = Peer(data, self.wechat.url, **options)
+        if kind == MYAPI:
+            app: Any = MyAPI(data, self.wechat.url, **{**options, **self._settings})
         else:
-            app = MyAPI(data, self.wechat.url, **{**options, **self._settings})
+            app = Peer(data, self.wechat.url, tuned=kind == TUNED, **options)
         database = self._mariadb if engine == "mariadb" else None
         return Stack(label or kind, app, tls=self._tls, database=database)
 
     def filled(self, kind: str, engine: str, rows: int) -> Filled:
         key = (kind, engine, rows)
         if key not in self._filled:
-            name = "_".join(map(str, key))
+            name = "_".join(map(str, key)).replace(" ", "_")
             if engine == "mariadb":
                 self._mariadb = self._mariadb or self._open.enter_context(DiskMariaDB())
                 database: Any = Maria(self._mariadb, name)

@@ -13,42 +13,23 @@ import hashlib
 import hmac
 import json
 import os
-import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Protocol
 
-import pymysql
-
+from benchmarks.databases import Database, Sqlite
+from benchmarks.results import MYAPI, PEER, TUNED
 from myapi.settings import ROOT
 from myapi.tokens import Tokens
-from tests.servers import HOST, MariaDB
 
 TOKENS = 10_000
 USERS = 1_000_000  # at most
-CHUNK = 500_000  # rows in one transaction on MariaDB
 APPID = "wx0123456789abcdef"
 SECRET = "a key of the benchmark alone 0123456789"
 SCHEMA = Path(__file__).parent / "peer" / "schema.sql"
-
-
-class Database(Protocol):
-    """A database of one stack, on either engine."""
-
-    myapi_url: str
-    peer_url: str
-
-    def run(self, sql: str, rows: Sequence[tuple[object, ...]] = ()) -> None:
-        """Run one statement, for each of the rows if there are any."""
-
-    def insert(self, table: str, columns: dict[str, str], count: int) -> None:
-        """Insert `count` rows, where each column is an expression in `n` from 1 on."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +44,8 @@ class Filled:
 def fill(database: Database, stack: str, sessions: int, folder: Path) -> Filled:
     """Make the tables of a stack and fill them."""
     started = time.monotonic()
-    tokens = {"myapi": _fill_myapi, "peer": _fill_peer}[stack](database, sessions)
-    live = folder / f"{stack}-{sessions}-{time.time_ns()}.tokens"
+    tokens = FILLERS[stack](database, sessions)
+    live = folder / f"{time.time_ns()}.tokens"
     forged = live.with_suffix(".forged")
     live.write_text("\n".join(tokens) + "\n")
     forged.write_text("".join(f"{token[:-6]}AAAAAA\n" for token in tokens))
@@ -132,6 +113,7 @@ def _fill_peer(database: Database, sessions: int) -> list[str]:
 
 def _user_columns(moment: str) -> dict[str, str]:
     return {
+        "id": "n",
         "public_id": "hex24(n)",
         "appid": f"'{APPID}'",
         "openid": "hex24(n)",
@@ -142,6 +124,7 @@ def _user_columns(moment: str) -> dict[str, str]:
 
 def _session_columns(moment: str) -> dict[str, str]:
     return {
+        "id": "n",  # left to itself, MariaDB skips ids between one statement and the next
         "ip": "'192.0.2.1'",
         "user_agent": "'bench'",
         "created_at": moment,
@@ -169,86 +152,4 @@ def _base64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-# ---- the two engines ----
-
-
-class Sqlite:
-    """A file on a disk, filled without a journal."""
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self.myapi_url = f"sqlite:///{file}"
-        self.peer_url = str(file)
-
-    def run(self, sql: str, rows: Sequence[tuple[object, ...]] = ()) -> None:
-        with closing(self._connect()) as connection, connection:
-            connection.executemany(sql, rows) if rows else connection.execute(sql)
-
-    def insert(self, table: str, columns: dict[str, str], count: int) -> None:
-        self.run(f"""
-            WITH RECURSIVE numbers(n) AS
-                (SELECT 1 UNION ALL SELECT n + 1 FROM numbers LIMIT {count})
-            INSERT INTO {table} ({", ".join(columns)})
-            SELECT {", ".join(columns.values())} FROM numbers
-        """)
-
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self.file, timeout=60)
-        connection.execute("PRAGMA synchronous = OFF")
-        connection.execute("PRAGMA cache_size = -500000")  # KiB
-        connection.create_function("hex24", 1, "{:024x}".format, deterministic=True)
-        connection.create_function("digest", 2, _digest, deterministic=True)
-        return connection
-
-
-def _digest(n: int, count: int) -> bytes:
-    """Make the n-th of `count` keys of 32 bytes, in order and evenly spread."""
-    return ((n - 1) * 2**32 // count).to_bytes(4, "big") + hashlib.sha224(b"%d" % n).digest()
-
-
-class Maria:
-    """A database on a MariaDB, filled in chunks with its Sequence engine."""
-
-    def __init__(self, server: MariaDB, name: str) -> None:
-        self._server, self._name = server, name
-        self.myapi_url = server.create_database(name)
-        login = f"{server.user}:{server.password}@{HOST}:{server.port}"
-        self.peer_url = f"mysql://{login}/{name}?charset=utf8mb4"
-
-    def run(self, sql: str, rows: Sequence[tuple[object, ...]] = ()) -> None:
-        with closing(self._connect()) as connection, connection.cursor() as cursor:
-            if rows:
-                cursor.executemany(sql.replace("?", "%s"), rows)
-            else:
-                cursor.execute(sql)
-            connection.commit()
-
-    def insert(self, table: str, columns: dict[str, str], count: int) -> None:
-        values = ", ".join(_in_mariadb(value, count) for value in columns.values())
-        for first, last in _chunks(count):
-            self.run(
-                f"INSERT INTO {table} ({', '.join(columns)}) "
-                f"SELECT {values} FROM (SELECT seq AS n FROM seq_{first}_to_{last}) AS numbers"
-            )
-
-    def _connect(self) -> pymysql.Connection:
-        return pymysql.connect(
-            host=HOST,
-            port=self._server.port,
-            user=self._server.user,
-            password=self._server.password,
-            database=self._name,
-            charset="utf8mb4",
-            init_command="SET SESSION unique_checks = 0, foreign_key_checks = 0",
-        )
-
-
-def _in_mariadb(value: str, count: int) -> str:
-    digest = f"UNHEX(CONCAT(LPAD(HEX((n - 1) * 4294967296 DIV {count}), 8, '0'), SHA2(n, 224)))"
-    value = value.replace(f"digest(n, {count})", digest)
-    return value.replace("hex24(n)", "LPAD(LOWER(HEX(n)), 24, '0')")
-
-
-def _chunks(count: int) -> Iterator[tuple[int, int]]:
-    for first in range(1, count + 1, CHUNK):
-        yield first, min(first + CHUNK - 1, count)
+FILLERS = {MYAPI: _fill_myapi, PEER: _fill_peer, TUNED: _fill_peer}

@@ -10,7 +10,8 @@ import subprocess
 from pathlib import Path
 
 from benchmarks import stacks
-from benchmarks.stacks import PEER, nginx_version
+from benchmarks.front import nginx_version
+from benchmarks.stacks import PEER_FOLDER
 from myapi.settings import ROOT
 
 PYTHON = ("flask", "gunicorn", "sqlalchemy", "pymysql", "itsdangerous", "flask-limiter", "msgspec")
@@ -28,7 +29,7 @@ def machine() -> dict[str, str]:
 
 def versions() -> dict[str, str]:
     """Return name and version of everything that took part."""
-    peer = json.loads((PEER / "package.json").read_text())["dependencies"]
+    peer = json.loads((PEER_FOLDER / "package.json").read_text())["dependencies"]
     return {
         "Python": _said(stacks.PYTHON, "-c", "import platform; print(platform.python_version())"),
         **{name: importlib.metadata.version(name) for name in PYTHON},
@@ -37,7 +38,7 @@ def versions() -> dict[str, str]:
         ),
         "Node": _said("node", "--version").lstrip("v"),
         **peer,
-        "SQLite (peer)": _said("node", "-p", _SQLITE, cwd=PEER),
+        "SQLite (peer)": _said("node", "-p", _SQLITE, cwd=PEER_FOLDER),
         "MariaDB": _number(_said("mariadbd", "--version")),
         "Nginx": ".".join(map(str, nginx_version())),
         "wrk": _number(_said("wrk", "-v")),

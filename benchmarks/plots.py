@@ -2,7 +2,7 @@
 
 .venv-bench/bin/python -m benchmarks.plots [FOLDER]
 
-Needs matplotlib, and of this project nothing but the results.
+Needs matplotlib, and of this project nothing but the results and the targets.
 """
 
 import sys
@@ -11,16 +11,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results import FOLDER, NAME, Results, Spread
+from benchmarks.results import FOLDER, MYAPI, NAME, PEER, TUNED, Results, Spread
+from benchmarks.targets import TO_PEERS, ToPeer
 
-KINDS = {"myapi": "#1f6f8b", "peer": "#c9a227"}
+COLOURS = {MYAPI: "#1f6f8b", PEER: "#c9a227", TUNED: "#8a5a2b"}
 TARGET = "#b3261e"
+RATIOS = "Above a peer's bar: myapi's figure over it"
+WIDTH = 0.27  # of a bar
 CALLS = {
-    "me-sqlite": ("/api/me\nSQLite", 2.0),
-    "me-mariadb": ("/api/me\nMariaDB", 1.2),
-    "forged": ("forged\ntokens", 2.0),
-    "hello": ("/api/hello", None),
-    "flood": ("refused at\nthe limit", None),
+    "me-sqlite": "/api/me\nSQLite",
+    "me-mariadb": "/api/me\nMariaDB",
+    "forged": "forged\ntokens",
+    "hello": "/api/hello",
+    "flood": "refused at\nthe limit",
 }
 SIZES = {"10k": 1e4, "1M": 1e6, "10M": 1e7}
 
@@ -61,49 +64,37 @@ def _calls(pyplot: Any, results: Results) -> Any:
         "cpu": "CPU µs a request of the app's processes (less is better)",
     }
     for panel, (name, title) in zip(panels, titles.items(), strict=True):
-        _pairs(panel, results, cases, name)
-        panel.set_xticks(range(len(cases)), [CALLS[case][0] for case in cases])
+        _groups(panel, results, cases, name)
+        panel.set_xticks(range(len(cases)), [CALLS[case] for case in cases])
         panel.set_title(title, loc="left")
-    for place, case in enumerate(cases):
-        theirs, wanted = results.figure(case, "peer", "rate"), CALLS[case][1]
-        if theirs and wanted:
-            _line(panels[0], place, wanted * theirs.median, f"target {wanted:g} ×")
-    if "me-sqlite" in cases and (theirs := results.figure("me-sqlite", "peer", "p99")):
-        _line(panels[1], cases.index("me-sqlite"), theirs.median, "target 1 ×")
-    return _finished(figure, panels[0])
+    return _finished(figure, panels[0], RATIOS)
 
 
 def _logins(pyplot: Any, results: Results) -> Any:
     cases = [case for case in results.cases if case.startswith("login-") and "ms-" in case]
     labels = [case.removeprefix("login-").replace("ms-", " ms\n") + " clients" for case in cases]
-    figure, panels = pyplot.subplots(2, 1, figsize=(8.5, 8), layout="constrained")
-    _pairs(panels[0], results, cases, "rate")
+    width = max(8.5, 1.25 * len(cases))
+    figure, panels = pyplot.subplots(2, 1, figsize=(width, 8), layout="constrained")
+    _groups(panels[0], results, cases, "rate")
     panels[0].set_title("Logins a second, answered 200 (more is better)", loc="left")
-    _pairs(panels[1], results, cases, "hello_p99", with_ratio=False)
+    _groups(panels[1], results, cases, "hello_p99")
     panels[1].set_yscale("log")
     panels[1].set_title("p99 of /api/hello meanwhile, ms (log scale; less is better)", loc="left")
     aim = "login-100ms-256"
-    if aim in cases:
-        place = cases.index(aim)
-        theirs = results.figure(aim, "peer", "rate")
-        idle = results.figure(aim, "myapi", "hello_idle_p99")
-        if theirs and idle:
-            _line(panels[0], place, theirs.median, "target 1 ×")
-            _line(panels[1], place, 2 * idle.median, "target 2 × idle")
+    if aim in cases and (idle := results.figure(aim, MYAPI, "hello_idle_p99")):
+        _aim(panels[1], cases.index(aim) - WIDTH, 2 * idle.median)
     for panel in panels:
         panel.set_xticks(range(len(cases)), labels)
-    return _finished(figure, panels[0])
+    return _finished(figure, panels[0], RATIOS)
 
 
 def _memory(pyplot: Any, results: Results) -> Any:
     figure, panel = pyplot.subplots(figsize=(6, 4), layout="constrained")
     for place, name in enumerate(("idle", "loaded")):
-        _pair(panel, results, "resources", name, place)
-        if theirs := results.figure("resources", "peer", name):
-            _line(panel, place, 0.6 * theirs.median, "target 0.6 ×")
+        _group(panel, results, "resources", name, place)
     panel.set_xticks((0, 1), ("idle", "after load"))
     panel.set_title("Memory (PSS) of all processes, MiB (less is better)", loc="left")
-    return _finished(figure, panel)
+    return _finished(figure, panel, RATIOS)
 
 
 def _sizes(pyplot: Any, results: Results) -> Any:
@@ -112,13 +103,13 @@ def _sizes(pyplot: Any, results: Results) -> Any:
         1, len(cases), figsize=(4.5 * len(cases), 4), layout="constrained", squeeze=False
     )
     for panel, case in zip(axes[0], cases, strict=True):
-        for kind, colour in KINDS.items():
+        for kind in (MYAPI, TUNED):
             found = {n: results.figure(case, f"{kind} {size}", "rate") for size, n in SIZES.items()}
-            points = [(n, spread) for n, spread in found.items() if spread]
-            _, heights, errors = _bars([spread for _, spread in points])
-            at = [n for n, _ in points]
-            panel.errorbar(at, heights, errors, color=colour, marker="o", capsize=3, label=kind)
-        if small := results.figure(case, "myapi 10k", "rate"):
+            points = {n: spread for n, spread in found.items() if spread}
+            heights, errors = _heights(list(points.values()))
+            style = {"color": COLOURS[kind], "marker": "o", "capsize": 3, "label": kind}
+            panel.errorbar(list(points), heights, errors, **style)
+        if small := results.figure(case, f"{MYAPI} 10k", "rate"):
             panel.axhline(0.9 * small.median, color=TARGET, linestyle="--", linewidth=1)
             panel.text(1e4, 0.9 * small.median, "target 0.9 × of 10k", color=TARGET, va="top")
         panel.set(xscale="log", ylim=(0, None), xlabel="sessions in the table")
@@ -130,66 +121,72 @@ def _sizes(pyplot: Any, results: Results) -> Any:
 # ---- parts of a plot ----
 
 
-def _pairs(
-    panel: Any, results: Results, cases: list[str], name: str, *, with_ratio: bool = True
-) -> None:
+def _groups(panel: Any, results: Results, cases: list[str], name: str) -> None:
     for place, case in enumerate(cases):
-        _pair(panel, results, case, name, place, with_ratio=with_ratio)
+        _group(panel, results, case, name, place)
 
 
-def _pair(
-    panel: Any, results: Results, case: str, name: str, place: int, *, with_ratio: bool = True
-) -> None:
-    """Draw the two bars of one case side by side, with their spread and, above, their ratio."""
-    top = 0.0
-    for kind, shift in zip(KINDS, (-0.2, 0.2), strict=True):
-        found = results.figure(case, kind, name)
-        if found:
-            _, heights, errors = _bars([found])
-            style = {"color": KINDS[kind], "label": kind, "ecolor": "#444", "capsize": 3}
-            panel.bar([place + shift], heights, width=0.36, yerr=errors, **style)
-            top = max(top, found.greatest)
-    ratio = results.ratio(case, name)
-    if ratio and with_ratio:
-        panel.annotate(
-            f"{ratio.median:.2f} ×",
-            (place, top),
-            xytext=(8, 5),
-            textcoords="offset points",
-            ha="left",  # beside what a target says, should it be at this height
-            weight="bold",
-            zorder=5,
-            bbox={"facecolor": "white", "alpha": 0.85, "linewidth": 0, "pad": 0.8},
-        )
+def _group(panel: Any, results: Results, case: str, name: str, place: int) -> None:
+    """Draw the bars of one case side by side, each peer's with myapi's ratio to it above."""
+    found = {k: spread for k in COLOURS if (spread := results.figure(case, k, name))}
+    first = place - WIDTH * (len(found) - 1) / 2
+    for number, (kind, spread) in enumerate(found.items()):
+        at = first + WIDTH * number
+        heights, errors = _heights([spread])
+        style = {"color": COLOURS[kind], "label": kind, "ecolor": "#444", "capsize": 3}
+        panel.bar([at], heights, width=WIDTH * 0.92, yerr=errors, **style)
+        ratio = results.ratio(case, name, to=kind)
+        if ratio and kind != MYAPI:
+            _above(panel, at, spread.greatest, f"{ratio.median:.2f}")
+    target = _target(case, name)
+    if target and PEER in found:
+        _aim(panel, first, target.wanted * found[PEER].median)
     panel.margins(y=0.15)
 
 
-def _bars(found: list[Spread]) -> tuple[int, list[float], list[list[float]]]:
-    """Return how many, the medians, and how far the spread reaches below and above them."""
+def _target(case: str, name: str) -> ToPeer | None:
+    return next((t for t in TO_PEERS if (t.case, t.figure) == (case, name)), None)
+
+
+def _heights(found: list[Spread]) -> tuple[list[float], list[list[float]]]:
+    """Return the medians, and how far the spread reaches below and above them."""
     below = [spread.median - spread.least for spread in found]
     above = [spread.greatest - spread.median for spread in found]
-    return len(found), [spread.median for spread in found], [below, above]
+    return [spread.median for spread in found], [below, above]
 
 
-def _line(panel: Any, place: float, height: float, said: str) -> None:
-    panel.hlines(height, place - 0.42, place + 0.42, colors=TARGET, linestyles="--", linewidth=1.4)
+def _above(panel: Any, at: float, height: float, said: str) -> None:
     panel.annotate(
         said,
-        (place - 0.42, height),
-        xytext=(1, -2),
+        (at, height),
+        xytext=(0, 4),
         textcoords="offset points",
-        color=TARGET,
+        ha="center",
         fontsize=8,
-        va="top",
+        weight="bold",
+        zorder=5,
         bbox={"facecolor": "white", "alpha": 0.85, "linewidth": 0, "pad": 0.8},
     )
 
 
-def _finished(figure: Any, panel: Any) -> Any:
+def _aim(panel: Any, at: float, height: float) -> None:
+    """Draw a target across myapi's bar; its number is in the table of targets."""
+    reach = WIDTH * 0.6
+    style = {
+        "colors": TARGET,
+        "linestyles": (0, (2, 1)),
+        "linewidth": 2,
+        "label": "target for myapi",
+    }
+    panel.hlines(height, at - reach, at + reach, zorder=4, **style)
+
+
+def _finished(figure: Any, panel: Any, title: str = "") -> Any:
     """Add one legend, with each name once."""
     handles, labels = panel.get_legend_handles_labels()
     once = dict(zip(labels, handles, strict=True))
-    figure.legend(once.values(), once.keys(), loc="outside upper right", ncols=2, frameon=False)
+    style = {"loc": "outside upper right", "ncols": len(once), "frameon": False, "title": title}
+    figure.legend(once.values(), once.keys(), **style)
     return figure
 
 

@@ -15,6 +15,9 @@ from typing import Any
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs"
 NAME = "benchmarks"
+# Variants that are compared; method.md says what the two peers are.
+MYAPI, PEER, TUNED = "myapi", "peer", "tuned peer"
+PEERS = (PEER, TUNED)
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class Results:
         return Spread.of(values) if values else None
 
     def ratio(
-        self, case: str, name: str, of: str = "myapi", to: str = "peer", to_name: str = ""
+        self, case: str, name: str, of: str = MYAPI, to: str = PEER, to_name: str = ""
     ) -> Spread | None:
         """Divide round by round, so that what slowed a whole round down counts for neither."""
         above, below = self.values(case, of, name), self.values(case, to, to_name or name)

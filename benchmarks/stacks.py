@@ -1,4 +1,4 @@
-"""The two stacks, and the floor: processes on a Unix socket, with an Nginx of their own in front.
+"""The stacks, and the floor: processes on a Unix socket, with an Nginx of their own in front.
 
 with Stack("peer", Peer(data, wechat.url)) as stack:
     stack.url, stack.cpu(), stack.pss()
@@ -7,7 +7,6 @@ with Stack("peer", Peer(data, wechat.url)) as stack:
 import http.client
 import os
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -17,22 +16,16 @@ from pathlib import Path
 
 from benchmarks import processes
 from benchmarks.fill import APPID, SECRET, Filled, myapi_environment
-from deploy.lib import nginx
+from benchmarks.front import Front
 from myapi.settings import ROOT
-from tests.certificates import self_signed
-from tests.servers import HOST, Nginx, Server, ServerError, free_port
+from tests.servers import Server
 
-PEER = Path(__file__).parent / "peer"
+PEER_FOLDER = Path(__file__).parent / "peer"
 NODE = 20
 WORKERS = 2
 # The system's Python, with which a deployed service runs; distributions build it to be fast.
 SERVED = ROOT / ".venv-bench" / "bin" / "python"
 PYTHON = str(SERVED) if SERVED.exists() else sys.executable
-# A static answer of Nginx, as part of the floor.
-STATIC = """\
-    location = /static { return 200 '{"code":0,"msg":"ok"}\\n'; }
-    location / {
-        proxy"""
 NO_LIMIT = 100_000_000  # logins a minute, where limits are not what is measured
 
 
@@ -113,7 +106,7 @@ class MyAPI(App):
 
 
 class Peer(App):
-    """Express with two clustered processes."""
+    """Express with two clustered processes; tuned, its key for tokens is no string."""
 
     programs = ("node", "npm")
     package = "nodejs npm"
@@ -126,8 +119,8 @@ class Peer(App):
         said = subprocess.run(["node", "-v"], capture_output=True, text=True, check=False).stdout
         if int(said.lstrip("v").partition(".")[0] or 0) < NODE:
             return f"node {said.strip()} is too old: {NODE} or newer"
-        if not (PEER / "node_modules" / ".installed").exists():
-            return "the peer's packages are not installed: make peer"
+        if not (PEER_FOLDER / "node_modules" / ".installed").exists():
+            return "the peers' packages are not installed: make peer"
         return None
 
     def __init__(
@@ -135,11 +128,11 @@ class Peer(App):
         data: Filled,
         wechat_url: str,
         *,
+        tuned: bool = False,
         login_limit: int = NO_LIMIT,
-        key_as_string: bool = False,
     ) -> None:
         super().__init__()
-        self._key_as_string = key_as_string
+        self._tuned = tuned
         self.data, self._wechat_url, self._login_limit = data, wechat_url, login_limit
 
     def environment(self) -> Mapping[str, str]:
@@ -151,7 +144,7 @@ class Peer(App):
             "PEER_WORKERS": str(WORKERS),
             "PEER_SECRET": SECRET,
             "PEER_DATABASE": self.data.database.peer_url,
-            "PEER_KEY_AS_STRING": "1" if self._key_as_string else "",
+            "PEER_TUNED": "1" if self._tuned else "",
             "PEER_WECHAT_APPID": APPID,
             "PEER_WECHAT_SECRET": "unused",
             "PEER_WECHAT_URL": self._wechat_url,
@@ -159,67 +152,13 @@ class Peer(App):
         }
 
     def command(self) -> list[str]:
-        return ["node", str(PEER / "server.js")]
-
-
-class Front(Nginx):
-    """Nginx with the deployment's own file, its rate limits raised; without TLS unless told."""
-
-    in_memory = False
-    workers = WORKERS
-    connections = 8192
-
-    def __init__(self, upstream: Path, *, tls: bool = False) -> None:
-        super().__init__("")
-        self._upstream, self._tls = upstream, tls
-
-    @property
-    def url(self) -> str:
-        return f"http{'s' if self._tls else ''}://{HOST}:{self.port}"
-
-    def prepare(self) -> None:
-        certificate = str(self_signed(self.folder / "tls.pem", HOST))
-        site = nginx.Site(
-            domain=HOST,
-            version=nginx_version(),
-            certificate=certificate,
-            key=certificate,
-            socket=str(self._upstream),
-            webroot=str(self.folder),
-            access_log=f"{self.folder}/access.log",
-            error_log=f"{self.folder}/error.log",
-            http=(f"{HOST}:{free_port()}",),
-            https=(f"{HOST}:{self.port}",),
-            default_http=False,
-            default_https=False,
-            rate=1_000_000,
-            burst=1_000_000,
-            login_rate=1_000_000,
-            login_burst=1_000_000,
-        )
-        rendered = nginx.render(site)
-        rendered = rendered.replace("    location / {\n        proxy", STATIC, 1)
-        self._config = rendered if self._tls else _without_tls(rendered)
-        super().prepare()
+        return ["node", str(PEER_FOLDER / "server.js")]
 
 
 def _of_the_unit() -> dict[str, str]:
     """Return what the deployment's unit sets for the service beside its settings."""
     unit = (ROOT / "deploy" / "systemd" / "serving.conf").read_text()
     return dict(re.findall(r"^Environment=(\w+)=(\S+)$", unit, re.MULTILINE))
-
-
-def _without_tls(rendered: str) -> str:
-    rendered = re.sub(r"^(\s*listen \S+) ssl( http2)?;", r"\1;", rendered, flags=re.MULTILINE)
-    return re.sub(r"^\s*(ssl_\w+|http2) .*;$", "", rendered, flags=re.MULTILINE)
-
-
-def nginx_version() -> tuple[int, ...]:
-    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/sbin")
-    if program is None:
-        raise ServerError(Nginx.available())
-    said = subprocess.run([program, "-v"], capture_output=True, text=True, check=True)
-    return nginx.version(said.stderr)
 
 
 class Stack:

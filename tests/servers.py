@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 HOST = "127.0.0.1"
+DISK = "/var/tmp"  # in many systems /tmp is memory
 LINES_TOLD = 200  # of the log of a server that fails: the cause may stand before much advice
 _SBIN = ("/usr/sbin", "/usr/local/sbin", "/sbin")  # often not on the PATH of a plain user
 
@@ -155,7 +156,7 @@ class Server:
         )
 
     def _parent(self) -> str | None:
-        return _memory_folder() if self.in_memory else None
+        return _memory_folder() if self.in_memory else DISK
 
     def _spawn(self, command: list[str]) -> None:
         program = _find(command[0])

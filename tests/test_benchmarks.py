@@ -1,21 +1,26 @@
-"""The peer of the benchmarks and myapi answer alike, or comparing them would say nothing."""
+"""The peers of the benchmarks and myapi answer alike, or comparing them would say nothing."""
 
+import json
 from contextlib import ExitStack
+from functools import partial
 
 import pytest
 
-from benchmarks.fill import Maria, Sqlite, fill
+from benchmarks.cases import CASES
+from benchmarks.databases import Maria, Sqlite
+from benchmarks.fill import fill
 from benchmarks.load import ask
 from benchmarks.report import main as write_report
+from benchmarks.results import MYAPI, PEER, TUNED
 from benchmarks.stacks import MyAPI, Peer, Stack
 from benchmarks.wechat import WeChat
 from tests.requirements import need
 from tests.servers import MariaDB, Nginx
 
-USERS = 10
+USERS, CHUNK = 10, 4
 BANNED, ENDED = 2, 3  # places in the list of tokens
-APPS = {"myapi": MyAPI, "peer": Peer}
-LONG_AGO = {"myapi": "'2026-01-01 00:00:00.000000'", "peer": "1767225600000"}
+APPS = {MYAPI: MyAPI, PEER: Peer, TUNED: partial(Peer, tuned=True)}
+LONG_AGO = {MYAPI: "'2026-01-01 00:00:00.000000'", PEER: "1767225600000", TUNED: "1767225600000"}
 
 CALLS = {
     "hello": ("/api/hello", None, None),
@@ -49,7 +54,7 @@ def started(name, wechat, request, folder):
     if request.param == "sqlite":
         database = Sqlite(folder / "it.db")
     else:
-        database = Maria(request.getfixturevalue("mariadb"), f"benchmarks_{name}")
+        database = Maria(request.getfixturevalue("mariadb"), f"benchmarks_{name[:5]}", CHUNK)
     data = fill(database, name, USERS, folder)
     banned = 1 + (BANNED + 1) % USERS  # the user of that session, see fill
     database.run(f"UPDATE users SET banned_at = {LONG_AGO[name]} WHERE id = {banned}")
@@ -58,12 +63,19 @@ def started(name, wechat, request, folder):
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_the_peer_and_myapi_answer_alike(stacks, call):
-    mine, theirs = (answered(stack, *CALLS[call]) for stack in stacks.values())
-    assert mine == theirs
+def test_the_peers_and_myapi_answer_alike(stacks, call):
+    mine, *theirs = (answered(stack, *CALLS[call]) for stack in stacks.values())
+    assert theirs == [mine, mine]
 
 
-def test_a_token_of_a_login_is_good_in_both(stacks):
+def test_every_token_of_a_filled_table_is_good(stacks):
+    for stack in stacks.values():
+        statuses = [answered(stack, "/api/me", place, None)[0] for place in range(USERS)]
+        refused = {place: status for place, status in enumerate(statuses) if status != 200}
+        assert refused == {BANNED: 403, ENDED: 401}
+
+
+def test_a_token_of_a_login_is_good_in_each(stacks):
     for stack in stacks.values():
         _, answer = ask(f"{stack.url}/api/auth/login", code="0-phone")
         token = {"Authorization": f"Bearer {answer['data']['token']}"}
@@ -71,10 +83,43 @@ def test_a_token_of_a_login_is_good_in_both(stacks):
         assert (status, me["data"]) == (200, answer["data"]["user"])
 
 
+def test_a_peer_takes_the_tokens_that_the_other_signed(stacks):
+    for one, other in ((PEER, TUNED), (TUNED, PEER)):
+        _, answer = ask(f"{stacks[one].url}/api/auth/login", code="0-phone")
+        token = {"Authorization": f"Bearer {answer['data']['token']}"}
+        status, refused = ask(f"{stacks[other].url}/api/me", token)
+        assert refused.get("error") != "token_invalid", status
+
+
 def test_a_report_can_be_written_before_anything_was_measured(tmp_path, monkeypatch):
-    monkeypatch.setattr("sys.argv", ["report", str(tmp_path)])
+    assert "not measured" in report(tmp_path, monkeypatch, {})
+
+
+def test_a_report_holds_myapi_against_each_peer(tmp_path, monkeypatch):
+    turns = {MYAPI: [{"rate": 300}], PEER: [{"rate": 100}], TUNED: [{"rate": 600}]}
+    written = report(tmp_path, monkeypatch, {"me-sqlite": turns})
+    assert "| ≥ 2 | 3.00 (3.00–3.00), met | 0.50 (0.50–0.50), **missed** |" in written
+    losses = written.partition("### To the peer")[2]
+    to_peer, _, to_tuned = losses.partition("### To the tuned peer")
+    assert "In no figure" in to_peer
+    assert "answers a second 300 against 600, 0.50 × in every round." in to_tuned
+
+
+def test_a_report_leaves_a_dash_where_both_peers_are_the_same(tmp_path, monkeypatch):
+    turns = {MYAPI: [{"idle": 50}], PEER: [{"idle": 100}]}
+    written = report(tmp_path, monkeypatch, {"resources": turns})
+    assert "| ≤ 0.6 | 0.50 (0.50–0.50), met | – |" in written
+
+
+def report(folder, monkeypatch, turns):
+    """Write the report on what is said to have been measured, and return it."""
+    about = {"taken": "", "revision": "", "seconds": 3, "rounds": 5}
+    titles = {case.name: case.title for case in CASES}
+    cases = {name: {"title": titles[name], "turns": each, **about} for name, each in turns.items()}
+    (folder / "benchmarks.json").write_text(json.dumps({"cases": cases}))
+    monkeypatch.setattr("sys.argv", ["report", str(folder)])
     write_report()
-    assert "not measured" in (tmp_path / "benchmarks.md").read_text()
+    return (folder / "benchmarks.md").read_text()
 
 
 def answered(stack, path, token, code):

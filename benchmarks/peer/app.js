@@ -1,4 +1,4 @@
-// The program of the common tutorial, its good version: routes, guard, limits, errors, one log line.
+// The program of the common tutorial, done well: routes, guard, limits, errors, one log line.
 import { randomBytes } from 'node:crypto';
 
 import express from 'express';

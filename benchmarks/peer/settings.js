@@ -6,11 +6,9 @@ const given = process.env;
 export const settings = Object.freeze({
   socket: given.PEER_SOCKET,
   workers: Number(given.PEER_WORKERS ?? 2),
-  // Given a string, jsonwebtoken tries at every call to read it as a public key in PEM, which
-  // costs fifty times what the signature does. Tutorials give a string; the good version a key.
-  secret: given.PEER_KEY_AS_STRING
-    ? given.PEER_SECRET
-    : createSecretKey(Buffer.from(given.PEER_SECRET ?? '')),
+  // The one line in which the two peers differ. Given a string, as tutorials do, jsonwebtoken tries
+  // at every call to read it as a private or public key (PEM) before it takes it for a secret.
+  secret: given.PEER_TUNED ? createSecretKey(Buffer.from(given.PEER_SECRET)) : given.PEER_SECRET,
   database: given.PEER_DATABASE, // a file, or mysql://…
   appid: given.PEER_WECHAT_APPID,
   wechatSecret: given.PEER_WECHAT_SECRET,

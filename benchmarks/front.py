@@ -1,0 +1,70 @@
+"""The Nginx in front of a stack: the deployment's own file, with what is not measured left out."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from deploy.lib import nginx
+from tests.certificates import self_signed
+from tests.servers import HOST, Nginx, ServerError, free_port
+
+# A static answer of Nginx, as part of the floor.
+STATIC = """\
+    location = /static { return 200 '{"code":0,"msg":"ok"}\\n'; }
+    location / {
+        proxy"""
+
+
+class Front(Nginx):
+    """Nginx with the deployment's own file, its rate limits raised; without TLS unless told."""
+
+    in_memory = False
+    workers = 2
+    connections = 8192
+
+    def __init__(self, upstream: Path, *, tls: bool = False) -> None:
+        super().__init__("")
+        self._upstream, self._tls = upstream, tls
+
+    @property
+    def url(self) -> str:
+        return f"http{'s' if self._tls else ''}://{HOST}:{self.port}"
+
+    def prepare(self) -> None:
+        certificate = str(self_signed(self.folder / "tls.pem", HOST))
+        site = nginx.Site(
+            domain=HOST,
+            version=nginx_version(),
+            certificate=certificate,
+            key=certificate,
+            socket=str(self._upstream),
+            webroot=str(self.folder),
+            access_log=f"{self.folder}/access.log",
+            error_log=f"{self.folder}/error.log",
+            http=(f"{HOST}:{free_port()}",),
+            https=(f"{HOST}:{self.port}",),
+            default_http=False,
+            default_https=False,
+            rate=1_000_000,
+            burst=1_000_000,
+            login_rate=1_000_000,
+            login_burst=1_000_000,
+        )
+        rendered = nginx.render(site)
+        rendered = rendered.replace("    location / {\n        proxy", STATIC, 1)
+        self._config = rendered if self._tls else _without_tls(rendered)
+        super().prepare()
+
+
+def _without_tls(rendered: str) -> str:
+    rendered = re.sub(r"^(\s*listen \S+) ssl( http2)?;", r"\1;", rendered, flags=re.MULTILINE)
+    return re.sub(r"^\s*(ssl_\w+|http2) .*;$", "", rendered, flags=re.MULTILINE)
+
+
+def nginx_version() -> tuple[int, ...]:
+    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/sbin")
+    if program is None:
+        raise ServerError(Nginx.available())
+    said = subprocess.run([program, "-v"], capture_output=True, text=True, check=True)
+    return nginx.version(said.stderr)

@@ -1,0 +1,182 @@
+"""The tables of docs/benchmarks.md, with the plot of each."""
+
+from collections.abc import Iterable, Iterator
+
+from benchmarks.cases import DELAYS, PHONES
+from benchmarks.loads import CLIENTS, PROBES
+from benchmarks.plots import PLOTS
+from benchmarks.results import MYAPI, NAME, PEER, TUNED, Results, Spread
+
+STEADY = ("me-sqlite", "me-mariadb", "forged", "hello", "flood")
+LOGINS = [f"login-{delay}ms-{clients}" for delay in DELAYS for clients in PHONES]
+LOGINS.append("login-mariadb")
+# A figure: its name in a table, its unit, whether more of it is better.
+FIGURES = {
+    "rate": ("answers a second", "", True),
+    "p50": ("p50", "ms", False),
+    "p99": ("p99", "ms", False),
+    "cpu": ("CPU a request", "µs", False),
+    "database_cpu": ("CPU a request of the database", "µs", False),
+    "busy_rate": ("503 a second", "", False),
+    "failed": ("failed", "", False),
+    "hello_idle_p99": ("p99 of hello, idle", "ms", False),
+    "hello_p99": ("p99 of hello meanwhile", "ms", False),
+    "start": ("start-up", "s", False),
+    "idle": ("memory, idle", "MiB", False),
+    "loaded": ("memory, after load", "MiB", False),
+}
+
+
+def steady(results: Results) -> Iterator[str]:
+    yield f"## Calls, {CLIENTS} clients"
+    yield ""
+    yield from _plot(results, "calls", "Answers a second, p99 and CPU of each call")
+    yield from _compared(results, STEADY, ("rate", "p50", "p99", "cpu", "database_cpu", "failed"))
+
+
+def logins(results: Results) -> Iterator[str]:
+    yield "## Logins"
+    yield ""
+    yield (
+        "A login counts when it is answered 200; 503 stands apart (p50 and p99 are of all"
+        " answers). Meanwhile `/api/hello` is"
+        f" called {PROBES} times a second, and its latency is counted from when a call was due."
+    )
+    yield ""
+    yield from _plot(results, "logins", "Logins a second, and the p99 of hello meanwhile")
+    figures = ("rate", "busy_rate", "failed", "p50", "p99", "cpu", "hello_idle_p99", "hello_p99")
+    yield from _compared(results, LOGINS, figures)
+
+
+def sizes(results: Results) -> Iterator[str]:
+    found = [case for case in ("sizes-sqlite", "sizes-mariadb") if case in results.cases]
+    if not found:
+        return
+    yield "## The size of the table"
+    yield ""
+    yield from _plot(results, "sizes", "Answers a second by sessions in the table")
+    yield "| case | sessions | answers a second | p99 ms | CPU µs | failed |"
+    yield "|---|---|---|---|---|---|"
+    for case in found:
+        for variant in results.variants(case):
+            figures = [results.figure(case, variant, n) for n in ("rate", "p99", "cpu", "failed")]
+            cells = [results.cases[case]["title"], variant, *map(spread, figures)]
+            yield f"| {' | '.join(cells)} |"
+    yield ""
+
+
+def resources(results: Results) -> Iterator[str]:
+    yield "## Memory and start-up"
+    yield ""
+    yield "Of all processes of the app; each turn starts it anew, to its first answer."
+    yield ""
+    yield from _plot(results, "memory", "Memory of each stack, idle and after load")
+    yield from _compared(results, ("resources",), ("start", "idle", "loaded"))
+
+
+def floor(results: Results) -> Iterator[str]:
+    if "floor" not in results.cases:
+        return
+    yield "## The floor"
+    yield ""
+    yield (
+        "The same Gunicorn with less on it, behind the same Nginx: the routes as raw WSGI with"
+        " no log, metrics or limits; a bare Flask; and a static answer of Nginx alone."
+    )
+    yield ""
+    yield "| | call | answers a second | p99 ms | CPU µs |"
+    yield "|---|---|---|---|---|"
+    for variant in results.variants("floor"):
+        for call in ("static", "hello", "me"):
+            rate, p99, cpu = (
+                results.figure("floor", variant, f"{call}_{name}")
+                for name in ("rate", "p99", "cpu")
+            )
+            if rate:
+                yield f"| {variant} | {call} | {spread(rate)} | {spread(p99)} | {spread(cpu)} |"
+    yield ""
+    if "in-process" in results.cases:
+        yield "Without a server, CPU of one call at the WSGI interface:"
+        yield ""
+        yield "| call | µs |"
+        yield "|---|---|"
+        for name in results.cases["in-process"]["turns"]["myapi"][0]:
+            yield f"| {name} | {short(results.figure('in-process', 'myapi', name))} |"
+        yield ""
+
+
+def restarts(results: Results) -> Iterator[str]:
+    if "restarts" not in results.cases:
+        return
+    yield "## Workers replaced under load"
+    yield ""
+    yield (
+        "Eight clients call `/api/hello` and eight log in, through Nginx, while Gunicorn reloads"
+        " every second or ends each worker after some 2 000 requests."
+    )
+    yield ""
+    yield "| | requests | new workers | failed |"
+    yield "|---|---|---|---|"
+    for variant in results.variants("restarts"):
+        cells = [
+            f"{sum(results.values('restarts', variant, name)):g}"
+            for name in ("requests", "workers", "failed")
+        ]
+        yield f"| {variant} | {' | '.join(cells)} |"
+    yield ""
+
+
+def _plot(results: Results, name: str, said: str) -> Iterator[str]:
+    if PLOTS[name].can(results):
+        yield f"![{said}]({NAME}/{name}.png)"
+        yield ""
+
+
+def _compared(results: Results, cases: Iterable[str], figures: tuple[str, ...]) -> Iterator[str]:
+    yield f"| case | figure | {MYAPI} | {PEER} | × | {TUNED} | × |"
+    yield "|---|---|---|---|---|---|---|"
+    for case in (c for c in cases if c in results.cases):
+        title = results.cases[case]["title"]
+        for name in figures:
+            found = [results.figure(case, kind, name) for kind in (MYAPI, PEER, TUNED)]
+            if _dull(name, found):
+                continue
+            said, unit, _ = FIGURES[name]
+            cells = [title, f"{said} {unit}".strip(), spread(found[0])]
+            for kind, theirs in zip((PEER, TUNED), found[1:], strict=True):
+                cells += [spread(theirs), ratio(results.ratio(case, name, to=kind))]
+            yield f"| {' | '.join(cells)} |"
+            title = ""
+    yield ""
+
+
+def _dull(name: str, found: list[Spread | None]) -> bool:
+    """Whether there is no such figure, or only what did not happen in any stack."""
+    most = max((each.greatest for each in found if each), default=0.0)
+    return not most and (name in {"failed", "busy_rate"} or not any(found))
+
+
+# ---- numbers ----
+
+
+def short(figure: Spread | None) -> str:
+    return "–" if figure is None else _number(figure.median)
+
+
+def spread(figure: Spread | None) -> str:
+    if figure is None:
+        return "–"
+    return f"{_number(figure.median)} ({_number(figure.least)}–{_number(figure.greatest)})"
+
+
+def ratio(figure: Spread | None) -> str:
+    if figure is None:
+        return "–"
+    return f"{figure.median:.2f} ({figure.least:.2f}–{figure.greatest:.2f})"
+
+
+def _number(value: float) -> str:
+    """Three figures are more than a benchmark knows."""
+    if value >= 100 or value == 0:
+        return f"{value:,.0f}".replace(",", " ")
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
