@@ -1,8 +1,6 @@
 """The backend of a WeChat mini program: login, sessions and users on one's own server."""
 
 import logging
-from collections.abc import Callable
-from typing import Any
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -19,15 +17,10 @@ from myapi import (
     logs,
     observability,
 )
+from myapi.flask_app import App
 from myapi.settings import Settings, SettingsError, unknown_variables
 
 log = logging.getLogger(__name__)
-
-
-class App(Flask):
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Take no function here for a coroutine: Flask would look anew with each call."""
-        return func
 
 
 def create_app(settings: Settings | None = None) -> Flask:
