@@ -48,13 +48,14 @@ def find(token: str) -> Identity:
     except TokenInvalidError:
         raise ApiError("token_invalid") from None
     moment = now()
-    lifetime = Lifetime.at(moment)
+    second = moment.replace(microsecond=0)  # all calls in it ask the same: see prepared
+    lifetime = Lifetime.at(second)
     row = _FIND.first(
         {
             "digest": digest,
             "born_after": lifetime.born_after,
             "used_after": lifetime.used_after,
-            "touched_after": moment - TOUCH_EVERY,
+            "touched_after": second - TOUCH_EVERY,
         }
     )
     if row is None:
