@@ -4,13 +4,13 @@ Every call still goes through Flask; what is left out would be done anew each ti
 end. What a view, a hook or a handler sees is the same, but for `session`: there is none.
 """
 
-import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Flask, Request
 from flask.sessions import NullSession, SessionInterface
 from werkzeug.routing import MapAdapter, Rule
+from werkzeug.utils import cached_property
 
 
 class NoSession(SessionInterface):
@@ -26,7 +26,7 @@ class NoSession(SessionInterface):
 class Call(Request):
     """A request that works out once which blueprints it concerns; Flask asks four times."""
 
-    @functools.cached_property
+    @cached_property
     def blueprints(self) -> list[str]:
         return super().blueprints
 
@@ -70,7 +70,7 @@ class App(Flask):
             request.query_string.decode(errors="replace"),
         )
 
-    @functools.cached_property
+    @cached_property
     def _plain_rules(self) -> dict[tuple[str, str], Rule]:
         """The rules by path and method; Flask adds none after the first request."""
         found: dict[tuple[str, str], Rule] = {}
