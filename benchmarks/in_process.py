@@ -32,6 +32,12 @@ from myapi.settings import Settings
 
 Call = Callable[[int], None]
 
+OF_NGINX = {
+    "X-Forwarded-For": "192.0.2.7",
+    "X-Forwarded-Proto": "https",
+    "X-Request-Id": "5f0c2a9d8e7b4c1f3a6d9e0212345678",
+}
+
 
 def main() -> None:
     options = _options()
@@ -133,7 +139,7 @@ def _caller(
     app: Flask, paths: list[str], environs: list[dict[str, str]] | None = None, status: int = 200
 ) -> Call:
     """Return a function that makes the n-th call, straight at the WSGI interface."""
-    base = EnvironBuilder(path=paths[0], headers={"X-Forwarded-For": "192.0.2.7"}).get_environ()
+    base = EnvironBuilder(path=paths[0], headers=OF_NGINX).get_environ()
     environs = environs or [{}]
     wanted = str(status)
 

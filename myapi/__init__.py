@@ -3,7 +3,6 @@
 import logging
 
 from flask import Flask
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from myapi import (
     api,
@@ -16,6 +15,7 @@ from myapi import (
     limits,
     logs,
     observability,
+    peers,
 )
 from myapi.flask_app import App
 from myapi.settings import Settings, SettingsError, unknown_variables
@@ -51,8 +51,9 @@ def create_app(settings: Settings | None = None) -> Flask:
         cli.init_app(app)
 
     if settings.trusted_proxies:
-        hops = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
+        app.wsgi_app = peers.BehindProxies(  # type: ignore[method-assign]
+            app.wsgi_app, settings.trusted_proxies
+        )
     for warning in (*settings.warnings(), *unknown_variables()):
         log.warning(warning)
     return app
