@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import sqlalchemy.exc
-from sqlalchemy import bindparam, case, func, select, update
+from sqlalchemy import bindparam, case, literal_column, not_, select, update
 
 from myapi.clock import now
 from myapi.database import changed, write
@@ -60,14 +60,25 @@ def find(token: str) -> Identity:
     )
     if row is None:
         raise ApiError("session_ended")
-    found, (banned, live, used, fresh) = Identity(*row[:-4]), row[-4:]
-    if banned:
+    standing = row.pop()
+    found = Identity(*row)
+    if standing == "banned":
         raise ApiError("user_banned", reason=f"user {found.user}")
-    if not live:
+    if standing == "ended":
         raise ApiError("session_ended")
-    if not fresh:
-        _touch(found.session_id, moment, first=not used)
+    if standing != "fresh":
+        _touch(found.session_id, moment, first=standing == "unused")
     return found
+
+
+# One column: PyMySQL reads a packet for each.
+_STANDING = case(
+    (User.banned_at.is_not(None), literal_column("'banned'")),
+    (not_(is_live(LIFETIME)), literal_column("'ended'")),
+    (Session.last_seen_at.is_(None), literal_column("'unused'")),
+    (Session.last_seen_at > bound_moment("touched_after"), literal_column("'fresh'")),
+    else_=literal_column("'stale'"),
+)
 
 
 _FIND = Prepared(
@@ -79,10 +90,7 @@ _FIND = Prepared(
         User.nickname,
         User.avatar_url,
         User.created_at,
-        User.banned_at.is_not(None).label("banned"),
-        is_live(LIFETIME).label("live"),
-        Session.last_seen_at.is_not(None).label("used"),
-        func.coalesce(Session.last_seen_at > bound_moment("touched_after"), False).label("fresh"),
+        _STANDING.label("standing"),
     )
     .join_from(Session, User)
     .where(Session.token_digest == bindparam("digest"))

@@ -97,12 +97,20 @@ def _as_sqlalchemy_has_it(error: Exception, sql: str, engine: Engine) -> BaseExc
 
 def _bound(bind: BindParameter[Any], dialect: Dialect) -> Callable[[dict[str, Any]], Any]:
     """Return what picks the value of one place out of those given, and writes it for the driver."""
-    write = bind.type.dialect_impl(dialect).bind_processor(dialect)
+    write: Callable[[Any], Any] | None = bind.type.dialect_impl(dialect).bind_processor(dialect)
     if not bind.required:
         constant = write(bind.value) if write else bind.value
         return lambda values: constant
     if write is None:
         return operator.itemgetter(bind.key)
-    if isinstance(bind.type, UtcDateTime):  # many calls ask for one moment, in whole seconds
-        write = functools.lru_cache(maxsize=16)(write)
+    if isinstance(bind.type, UtcDateTime):
+        write = _once_for_many(write)
     return lambda values: write(values[bind.key])
+
+
+def _once_for_many(write: Callable[[Any], Any]) -> Callable[[Any], str]:
+    """Remember moments as text: many calls ask for the same, in whole seconds.
+
+    SQLite gets text in any case; PyMySQL would make the same out of a datetime, each time anew.
+    """
+    return functools.lru_cache(maxsize=16)(lambda moment: str(write(moment)))
