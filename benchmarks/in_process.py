@@ -36,6 +36,11 @@ from myapi.settings import Settings
 Call = Callable[[int], None]
 
 UNLIMITED = "1000000/minute"
+OF_NGINX = {
+    "X-Forwarded-For": "192.0.2.7",
+    "X-Forwarded-Proto": "https",
+    "X-Request-Id": "5f0c2a9d8e7b4c1f3a6d9e0212345678",
+}
 
 
 def main() -> None:
@@ -168,7 +173,7 @@ def _login(app: Flask) -> Call:
 
 
 def _environ(**request: Any) -> dict[str, Any]:
-    return EnvironBuilder(headers={"X-Forwarded-For": "192.0.2.7"}, **request).get_environ()
+    return EnvironBuilder(headers=OF_NGINX, **request).get_environ()
 
 
 def _call(app: Flask, environ: dict[str, Any], wanted: str) -> None:

@@ -1,11 +1,8 @@
 """The backend of a WeChat mini program: login, sessions and users on one's own server."""
 
 import logging
-from collections.abc import Callable
-from typing import Any
 
 from flask import Flask
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from myapi import (
     api,
@@ -18,16 +15,12 @@ from myapi import (
     limits,
     logs,
     observability,
+    peers,
 )
+from myapi.flask_app import App
 from myapi.settings import Settings, SettingsError, unknown_variables
 
 log = logging.getLogger(__name__)
-
-
-class App(Flask):
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """Take no function here for a coroutine: Flask would look anew with each call."""
-        return func
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -58,8 +51,9 @@ def create_app(settings: Settings | None = None) -> Flask:
         cli.init_app(app)
 
     if settings.trusted_proxies:
-        hops = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
+        app.wsgi_app = peers.BehindProxies(  # type: ignore[method-assign]
+            app.wsgi_app, settings.trusted_proxies
+        )
     for warning in (*settings.warnings(), *unknown_variables()):
         log.warning(warning)
     return app

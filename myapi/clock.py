@@ -9,4 +9,4 @@ def now() -> datetime:
 
 def iso(moment: datetime) -> str:
     """Write a time as the API does: `YYYY-MM-DDTHH:MM:SSZ`."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.isoformat()[:19] + "Z"

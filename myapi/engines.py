@@ -26,6 +26,7 @@ from myapi.settings import Settings
 
 READER, WRITER = "reader", "writer"
 AUTOCOMMIT = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
+READS = {**AUTOCOMMIT, "pool_reset_on_return": None}  # they leave nothing to roll back
 LOCK_WAIT = 1  # s for a row's lock on MySQL
 LOCK_POLL = 0.001  # s between two tries for SQLite's
 PASSING = re.compile("locked|full")  # SQLite's words for what says nothing against a connection
@@ -51,7 +52,7 @@ def init_app(app: Flask, patience: Patience) -> None:
     settings = extensions.settings()
     places = places_of(settings)
     options = _engine_options(settings.database_url, places, patience)
-    reader = options | AUTOCOMMIT
+    reader = options | READS
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
     app.config["SQLALCHEMY_BINDS"] = {READER: {"url": settings.database_url, **reader}}

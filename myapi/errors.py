@@ -134,7 +134,7 @@ def answer(name: str, detail: str = "", *, retry_after: int | None = None) -> Re
         {
             "code": kind.code,
             "error": name,
-            "msg": _sentence(kind, detail),
+            "msg": _sentence(kind, detail, environ.get("HTTP_ACCEPT_LANGUAGE", "")),
             "request_id": environ["myapi.request_id"],
         },
         kind.status,
@@ -147,10 +147,16 @@ def answer(name: str, detail: str = "", *, retry_after: int | None = None) -> Re
     return response
 
 
-def _sentence(kind: Kind, detail: str) -> str:
-    chinese = request.accept_languages.best_match(["en", "zh"]) == "zh"
-    sentence = kind.msg_zh if chinese else kind.msg
+def _sentence(kind: Kind, detail: str, languages: str) -> str:
+    sentence = kind.msg_zh if _prefers_chinese(languages) else kind.msg
     return f"{sentence} ({detail})" if detail else sentence
+
+
+def _prefers_chinese(languages: str) -> bool:
+    """Read the header only where it may say so: for most callers that costs as much as the rest."""
+    if "zh" not in languages.lower() and "*" not in languages:
+        return False
+    return request.accept_languages.best_match(["en", "zh"]) == "zh"
 
 
 def _challenge(name: str) -> str:

@@ -7,10 +7,11 @@
 Everything else needs a live session, and finds it in `caller()`.
 """
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from flask import Flask, Request, current_app, request
+from flask import Flask, Request, request
 
 from myapi import identity, peers
 from myapi.errors import ApiError
@@ -46,38 +47,37 @@ def caller() -> Identity:
 def init_app(app: Flask) -> None:
     if not settings().production:
         app.before_request(_refuse_strangers)
-    app.before_request(_guard)
+    app.before_request(functools.partial(_guard, app.view_functions))
 
 
-def _guard() -> None:
+def _guard(views: Mapping[str, Callable[..., Any]]) -> None:
     """Let a request in, or raise; a body too large is refused before anyone reads it."""
     call: Request = request._get_current_object()  # type: ignore[attr-defined]  # looked up once
     if call.environ.get("CONTENT_LENGTH") and _is_too_large(call.content_length):
         raise ApiError("payload_too_large")
     if call.endpoint is None:  # no such path or method: the router's error says it
         return
-    view = current_app.view_functions[call.endpoint]
-    getattr(view, "guard", _admit_session)()
+    getattr(views[call.endpoint], "guard", _admit_session)(call)
 
 
 def _is_too_large(length: int | None) -> bool:
     return length is not None and length > settings().max_body_bytes
 
 
-def _admit() -> None:
+def _admit(_call: Request) -> None:
     pass
 
 
-def _admit_session() -> None:
-    request.environ["myapi.caller"] = identity.find(_bearer_token())
+def _admit_session(call: Request) -> None:
+    call.environ["myapi.caller"] = identity.find(_bearer_token(call))
 
 
-def _admit_neighbour() -> None:
-    if not peers.is_neighbour(request.environ):
+def _admit_neighbour(call: Request) -> None:
+    if not peers.is_neighbour(call.environ):
         raise ApiError("not_found")
 
 
-_REFUSALS: dict[Callable[[], None], tuple[str, ...]] = {
+_REFUSALS: dict[Callable[[Request], None], tuple[str, ...]] = {
     _admit: (),
     _admit_session: (
         "token_missing",
@@ -90,9 +90,9 @@ _REFUSALS: dict[Callable[[], None], tuple[str, ...]] = {
 }
 
 
-def _bearer_token() -> str:
+def _bearer_token(call: Request) -> str:
     """Read the header of RFC 6750, section 2.1; there is no other place for a token."""
-    scheme, _, token = request.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    scheme, _, token = call.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     token = token.strip(" ")
     if scheme.lower() != "bearer" or not token:
         raise ApiError("token_missing")

@@ -67,7 +67,7 @@ class JsonFormatter(logging.Formatter):
             "time": _time(record),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "msg": mask(record.getMessage()),
+            "msg": _message(record),
             **_fields(record),
         }
         if record.exc_info:
@@ -83,8 +83,7 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         fields = " ".join(f"{k}={v}" for k, v in _fields(record).items() if v not in {None, ""})
-        message = mask(record.getMessage())
-        text = f"{_time(record)[11:23]} {record.levelname:<7} {message}  {fields}"
+        text = f"{_time(record)[11:23]} {record.levelname:<7} {_message(record)}  {fields}"
         if record.exc_info:
             text += "\n" + mask(self.formatException(record.exc_info))
         text = BREAKS.sub("\n    ", text)
@@ -106,7 +105,12 @@ def mask(text: str) -> str:
 
 def _time(record: logging.LogRecord) -> str:
     moment = datetime.fromtimestamp(record.created, timezone.utc)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return moment.isoformat(timespec="milliseconds")[:23] + "Z"
+
+
+def _message(record: logging.LogRecord) -> str:
+    message = record.getMessage()
+    return message if hasattr(record, "fields") else mask(message)
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

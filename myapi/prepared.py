@@ -1,5 +1,6 @@
 """A statement that runs with every call, prepared once."""
 
+import functools
 import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from sqlalchemy import BindParameter, Dialect, Engine, Select
 from myapi.database import pulse
 from myapi.engines import READER
 from myapi.extensions import db
+from myapi.models import UtcDateTime
 
 
 class Prepared:
@@ -24,7 +26,7 @@ class Prepared:
         self._statement = statement
         self._forms: dict[str, _Form] = {}  # by dialect
 
-    def first(self, values: dict[str, Any]) -> tuple[Any, ...] | None:
+    def first(self, values: dict[str, Any]) -> list[Any] | None:
         """Return the first row, or None. Raises SQLAlchemy's errors for those of the driver."""
         engine = db.engines[READER]
         form = self._forms.get(engine.name) or self._compile(engine)
@@ -41,8 +43,9 @@ class Prepared:
             positional=bool(compiled.positional),
             binds=[(name, _bound(compiled.binds[name], dialect)) for name in names],
             loads=[
-                column.type.dialect_impl(dialect).result_processor(dialect, None)
-                for column in self._statement.selected_columns
+                (place, load)
+                for place, column in enumerate(self._statement.selected_columns)
+                if (load := column.type.dialect_impl(dialect).result_processor(dialect, None))
             ],
         )
         return form
@@ -55,16 +58,18 @@ class _Form:
     sql: str
     positional: bool
     binds: list[tuple[str, Callable[[dict[str, Any]], Any]]]
-    loads: list[Callable[[Any], Any] | None]
+    loads: list[tuple[int, Callable[[Any], Any]]]
 
     def write(self, values: dict[str, Any]) -> list[Any] | dict[str, Any]:
         if self.positional:
             return [bind(values) for _, bind in self.binds]
         return {name: bind(values) for name, bind in self.binds}
 
-    def read(self, row: Sequence[Any]) -> tuple[Any, ...]:
-        pairs = zip(row, self.loads, strict=True)
-        return tuple(value if load is None else load(value) for value, load in pairs)
+    def read(self, row: Sequence[Any]) -> list[Any]:
+        values = list(row)
+        for place, load in self.loads:
+            values[place] = load(values[place])
+        return values
 
 
 def _first(engine: Engine, sql: str, values: list[Any] | dict[str, Any]) -> Any:  # noqa: ANN401
@@ -92,10 +97,20 @@ def _as_sqlalchemy_has_it(error: Exception, sql: str, engine: Engine) -> BaseExc
 
 def _bound(bind: BindParameter[Any], dialect: Dialect) -> Callable[[dict[str, Any]], Any]:
     """Return what picks the value of one place out of those given, and writes it for the driver."""
-    write = bind.type.dialect_impl(dialect).bind_processor(dialect)
+    write: Callable[[Any], Any] | None = bind.type.dialect_impl(dialect).bind_processor(dialect)
     if not bind.required:
         constant = write(bind.value) if write else bind.value
         return lambda values: constant
     if write is None:
         return operator.itemgetter(bind.key)
+    if isinstance(bind.type, UtcDateTime):
+        write = _once_for_many(write)
     return lambda values: write(values[bind.key])
+
+
+def _once_for_many(write: Callable[[Any], Any]) -> Callable[[Any], str]:
+    """Remember moments as text: many calls ask for the same, in whole seconds.
+
+    SQLite gets text in any case; PyMySQL would make the same out of a datetime, each time anew.
+    """
+    return functools.lru_cache(maxsize=16)(lambda moment: str(write(moment)))

@@ -1,9 +1,13 @@
 """The envelope of every answer: `{"code": 0, "msg": "ok", "data": …}` as JSON."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from flask import Response
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 
 def ok(data: Any = None) -> Response:  # noqa: ANN401 (whatever msgspec can write)
@@ -12,4 +16,26 @@ def ok(data: Any = None) -> Response:  # noqa: ANN401 (whatever msgspec can writ
 
 
 def json_response(body: Any, status: int = 200) -> Response:  # noqa: ANN401
-    return Response(msgspec.json.encode(body), status, mimetype="application/json")
+    return WholeResponse(msgspec.json.encode(body), status, content_type="application/json")
+
+
+class WholeResponse(Response):
+    """One that is in memory as a whole, and its length known: it is sent as it stands.
+
+    Werkzeug looks for a length, an encoding and a location to put right, for as long as it takes
+    to make the response.
+    """
+
+    def get_wsgi_response(
+        self, environ: "WSGIEnvironment"
+    ) -> tuple[Iterable[bytes], str, list[tuple[str, str]]]:
+        if self._is_special():
+            return super().get_wsgi_response(environ)
+        body: Any = () if environ["REQUEST_METHOD"] == "HEAD" else self.response
+        return body, self.status, self.headers.to_wsgi_list()
+
+    def _is_special(self) -> bool:
+        """Tell whether a hook has made something else of it."""
+        bodiless = self.status_code < 200 or self.status_code in {204, 304}
+        # Private; public is only what adds to it (a test would notice its end).
+        return bodiless or not self.is_sequence or bool(self._on_close)

@@ -9,9 +9,10 @@ import hashlib
 import re
 import secrets
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from itsdangerous import BadSignature, Signer
+from itsdangerous.encoding import want_bytes
 
 SECRET_BYTES = 24  # 192 random bits; a multiple of 3, so base64 pads and spares no bits
 # Secret and signature (SHA-256) in base64url. The decoder would skip characters of no alphabet.
@@ -31,7 +32,7 @@ class Tokens:
     """Signs with the last of the secret keys, reads with any of them."""
 
     def __init__(self, secret_keys: Sequence[str]) -> None:
-        self._signer = Signer(
+        self._signer = _Signer(
             list(secret_keys),
             salt="myapi.session-token",
             key_derivation="hmac",
@@ -51,6 +52,17 @@ class Tokens:
             return _digest(self._signer.unsign(text))
         except BadSignature:
             raise TokenInvalidError from None
+
+
+class _Signer(Signer):
+    """A signer that derives the key of each secret key once, not with each token."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, **options)
+        self._derived = {key: super(_Signer, self).derive_key(key) for key in self.secret_keys}
+
+    def derive_key(self, secret_key: str | bytes | None = None) -> bytes:
+        return self._derived[want_bytes(secret_key or self.secret_key)]
 
 
 def _digest(secret: bytes) -> bytes:

@@ -119,7 +119,15 @@ def test_a_wrong_query_is_a_500_and_an_outage_a_503(app, client, sign_in, monkey
 
 @pytest.mark.parametrize(
     ("header", "chinese"),
-    [(None, False), ("zh-CN,zh;q=0.9", True), ("zh", True), ("en-US", False), ("fr", False)],
+    [
+        (None, False),
+        ("zh-CN,zh;q=0.9", True),
+        ("ZH-tw", True),
+        ("en;q=0, *", True),
+        ("*", False),
+        ("en-US", False),
+        ("fr", False),
+    ],
 )
 def test_the_sentence_is_in_the_language_of_the_phone(client, header, chinese):
     headers = {} if header is None else {"Accept-Language": header}

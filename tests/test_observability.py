@@ -1,5 +1,8 @@
 """An id, a log line and figures for each request."""
 
+import logging
+import time
+
 import pytest
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -73,3 +76,18 @@ def test_every_answer_has_the_headers_that_all_have(client):
         assert headers["Cache-Control"] == "no-store"
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["X-Request-Id"]
+
+
+def test_the_record_of_a_request_has_all_that_another_handler_may_show(client, caplog):
+    client.get("/api/hello")
+    (made,) = (r for r in caplog.records if r.name == "myapi.requests")
+    assert vars(made).keys() - {"message"} == vars(logging.makeLogRecord({"fields": {}})).keys()
+    shown = logging.Formatter("{asctime} {levelname} {filename}:{lineno} {message}", style="{")
+    assert shown.format(made).endswith("INFO :0 GET /api/hello 200")
+    assert abs(made.created - time.time()) < 60
+
+
+def test_a_logger_that_is_quiet_gets_no_record(client, caplog):
+    caplog.set_level(logging.WARNING, logger="myapi.requests")
+    client.get("/api/hello")
+    assert not lines(caplog)

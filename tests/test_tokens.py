@@ -79,3 +79,14 @@ def test_one_purpose_and_one_algorithm_are_taken_and_no_other(changed, valid):
     else:
         with pytest.raises(TokenInvalidError):
             Tokens([OLD]).read(token)
+
+
+@pytest.mark.parametrize("key", [OLD, NEW])
+def test_the_signature_is_the_one_that_itsdangerous_makes_by_itself(key):
+    plain = Signer(
+        key, salt="myapi.session-token", key_derivation="hmac", digest_method=hashlib.sha256
+    )
+    token = Tokens([OLD, NEW]).new()
+    assert plain.validate(token.text) == (key == NEW)
+    secret = token.text.partition(".")[0]
+    assert Tokens([OLD, NEW]).read(plain.sign(secret).decode()) == token.digest
