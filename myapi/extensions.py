@@ -68,5 +68,5 @@ def _wechat_client(settings: Settings) -> WeChatClient:
         timeout=settings.wechat_timeout,
         concurrency=settings.wechat_concurrency,
         on_call=metrics.note_wechat_call,
-        waiting=waits.waiting,
+        waits=waits,
     )

@@ -31,8 +31,7 @@ class Job:
         self.error: Exception | None = None
         self.committed = False
         self.done = False
-        self._turn = threading.Lock()
-        self._turn.acquire()
+        self._turn = waits.signal()
 
     def run(self, tx: Connection, *, alone: bool) -> None:
         """Do the work. What it raises fails it alone, but for an error of the database."""
@@ -50,10 +49,10 @@ class Job:
 
     def wait(self, seconds: float) -> bool:
         """Wait to be done or to lead; False when the time is up before."""
-        return self._turn.acquire(timeout=seconds)
+        return self._turn.wait(seconds)
 
-    def wake(self) -> None:
-        self._turn.release()
+    def wake(self, *, leads: bool = False) -> None:
+        self._turn.set(first=leads)
 
     def outcome(self) -> Any:  # noqa: ANN401 (what the work returned)
         if self.error is not None:
@@ -89,7 +88,6 @@ class GroupCommit:
         return result
 
     def _await(self, job: Job, wait: float) -> None:
-        waits.pass_on()
         if job.wait(wait):
             return
         with self._guard:
@@ -110,7 +108,7 @@ class GroupCommit:
             with self._guard:
                 self._led = bool(self._waiting)
                 if self._led:
-                    self._waiting[0].wake()  # to lead
+                    self._waiting[0].wake(leads=True)
             for job in jobs:
                 job.done = True
                 job.wake()

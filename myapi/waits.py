@@ -1,14 +1,28 @@
-"""Whoever waits for somebody else says so here, and who serves goes on with other calls meanwhile.
+"""Whoever waits for somebody else does so through here, and who serves goes on with other calls.
 
     with waits.waiting():
-        answer = socket.recv(65536)
+        name = socket.getaddrinfo(host, port)
 
 That is a courtesy between the app and the worker of Gunicorn, in which one thread at a time has
-the turn: see worker. Elsewhere nobody listens, and nothing happens.
+the turn: see worker. Elsewhere nobody is told, and a wait is a wait.
+
+Whoever has waited may have to wait for the turn too, so nothing that others want is held then.
 """
 
+import socket
+import threading
 from types import TracebackType
 from typing import Protocol
+
+
+class Signal(Protocol):
+    """What one thread waits for and another one gives, for each `wait` once."""
+
+    def set(self, *, first: bool = False) -> None:
+        """Have who waits, or will, go on: before all others if others wait for it."""
+
+    def wait(self, seconds: float) -> bool:
+        """Wait, without an end if `seconds` is -1; False when the time is up before."""
 
 
 class Turn(Protocol):
@@ -17,6 +31,24 @@ class Turn(Protocol):
     def pass_on(self) -> None: ...
 
     def come_back(self) -> None: ...
+
+    def until_readable(self, sock: socket.socket, seconds: float) -> None: ...
+
+    def signal(self) -> Signal: ...
+
+
+class _Plain:
+    """A signal where nobody serves."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def set(self, *, first: bool = False) -> None:
+        self._lock.release()
+
+    def wait(self, seconds: float) -> bool:
+        return self._lock.acquire(timeout=seconds)
 
 
 class _Waiting:
@@ -40,10 +72,7 @@ _waiting = _Waiting()
 
 
 def waiting() -> _Waiting:
-    """Return a context manager for the time in which this thread waits.
-
-    Whoever comes back may have to wait for the turn, so nothing that others wait for is held then.
-    """
+    """Return a context manager for the time in which this thread waits."""
     return _waiting
 
 
@@ -57,6 +86,17 @@ def come_back() -> None:
     """Go on with the turn; at once, where this thread has it still."""
     if _waiting.turn is not None:
         _waiting.turn.come_back()
+
+
+def until_readable(sock: socket.socket, seconds: float) -> None:
+    """Wait until there is something to read, or not at all: to read may have to wait still."""
+    if _waiting.turn is not None:
+        _waiting.turn.until_readable(sock, seconds)
+
+
+def signal() -> Signal:
+    """Make a signal; waiting for it passes the turn on."""
+    return _Plain() if _waiting.turn is None else _waiting.turn.signal()
 
 
 def serve_by(turn: Turn | None) -> None:

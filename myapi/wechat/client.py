@@ -4,8 +4,9 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 
+from .deadline import Alone, Waits
 from .errors import ADVICE, Misconfigured, TooManyWaiting, WeChatError
 from .replies import Login, read_login
 from .transport import Transport
@@ -40,14 +41,14 @@ class WeChatClient:
         concurrency: int = 8,
         proxies: Mapping[str, str] | None = None,
         on_call: Callable[[str, float], None] | None = None,
-        waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
+        waits: Waits | None = None,
     ) -> None:
         """Prepare to call; no connection is opened yet.
 
         `timeout` is the bound in seconds on a whole call, its retry included, and `concurrency`
         how many callers may wait at once. `proxies` is a mapping of scheme to URL; none is taken
         from the environment. `on_call` hears of each call: "ok" or the error's name, and seconds.
-        `waiting` is entered around each wait, so that others can go on meanwhile.
+        `waits` is told of each wait, so that others can go on meanwhile.
         Raises ValueError for a bound or a URL that makes no sense.
         """
         if timeout <= 0 or concurrency < 1:
@@ -58,13 +59,13 @@ class WeChatClient:
         self._concurrency = concurrency
         self._places = threading.BoundedSemaphore(concurrency)
         self._pace = self._moved = 0.0
-        self._waiting = waiting
+        self._waits = waits or Alone()
         self._on_call = on_call or (lambda outcome, seconds: None)
         self._transport = Transport(
             f"{base_url.rstrip('/')}/sns/jscode2session",
             connections=concurrency,
             proxies=proxies,
-            waiting=waiting,
+            waits=self._waits,
         )
 
     def __repr__(self) -> str:
@@ -112,7 +113,7 @@ class WeChatClient:
         How long calls take is known when the first have ended; that they last, before.
         """
         give_up = time.monotonic() + PLACE_WAIT
-        with self._waiting():
+        with self._waits.waiting():
             while self._pace < SLOW:
                 patience = min(give_up, self._moved + SLOW) - time.monotonic()
                 if patience <= 0:
@@ -133,7 +134,7 @@ class WeChatClient:
         except WeChatError as error:
             if error.errcode != -1 or deadline - time.monotonic() <= RETRY_PAUSE:
                 raise
-        with self._waiting():
+        with self._waits.waiting():
             time.sleep(RETRY_PAUSE)
         return self._exchange_once(code, deadline)
 

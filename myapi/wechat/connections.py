@@ -51,7 +51,7 @@ class BoundedConnection(HTTPConnection):
 
     def _new_conn(self) -> socket.socket:
         call = current_call()
-        with call.waiting():
+        with call.waits.waiting():
             addresses = _resolver.addresses(self._dns_host.strip("[]"), self.port, call.remaining())
             return _connect_to_first(addresses, self.socket_options or (), call)
 

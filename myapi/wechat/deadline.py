@@ -9,26 +9,43 @@ is left behind by one.
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
 
+class Waits(Protocol):
+    """Told of each wait for the other side, so that somebody else can go on meanwhile."""
+
+    def waiting(self) -> AbstractContextManager[None]:
+        """Surrounds a wait."""
+
+    def until_readable(self, sock: socket.socket, seconds: float) -> None:
+        """Goes before a read, and may wait until there is something, or for so long at most."""
+
+
+class Alone:
+    """Nobody is there to go on."""
+
+    def waiting(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def until_readable(self, sock: socket.socket, seconds: float) -> None:
+        pass
+
+
 @dataclass(frozen=True)
 class Call:
-    """One call: when it ends (`time.monotonic()` seconds), and the query that it carries.
-
-    `waiting` is entered around each wait for the other side.
-    """
+    """One call: when it ends (`time.monotonic()` seconds), and the query that it carries."""
 
     deadline: float
     query: str = field(repr=False)
-    waiting: Callable[[], AbstractContextManager[None]] = nullcontext
+    waits: Waits = field(default_factory=Alone)
 
     def remaining(self) -> float:
         """Tell the seconds left, above 0. Raises TimeoutError when there are none."""
@@ -62,14 +79,12 @@ class BoundedSocket(socket.socket):
     def recv_into(
         self, buffer: "WriteableBuffer", nbytes: int | None = None, flags: int = 0
     ) -> int:
-        self._bound()
-        with current_call().waiting():
-            return super().recv_into(buffer, nbytes or 0, flags)
+        self._bound_read()
+        return super().recv_into(buffer, nbytes or 0, flags)
 
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
-        self._bound()
-        with current_call().waiting():
-            return super().recv(buflen, flags)
+        self._bound_read()
+        return super().recv(buflen, flags)
 
     def send(self, data: "ReadableBuffer", flags: int = 0) -> int:
         self._bound()
@@ -78,6 +93,16 @@ class BoundedSocket(socket.socket):
     def sendall(self, data: "ReadableBuffer", flags: int = 0) -> None:
         self._bound()
         super().sendall(data, flags)
+
+    def _bound_read(self) -> None:
+        call = current_call()
+        if not self._has_more():
+            call.waits.until_readable(self, call.remaining())
+        self.settimeout(call.remaining())
+
+    def _has_more(self) -> bool:
+        """Whether some of what has come is not to be seen at the socket."""
+        return False
 
     def _bound(self) -> None:
         self.settimeout(current_call().remaining())
@@ -88,5 +113,8 @@ class BoundedTLSSocket(BoundedSocket, ssl.SSLSocket):
 
     def do_handshake(self, block: bool = False) -> None:
         self._bound()
-        with current_call().waiting():
+        with current_call().waits.waiting():
             super().do_handshake(block)
+
+    def _has_more(self) -> bool:
+        return self.pending() > 0

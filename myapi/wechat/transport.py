@@ -9,8 +9,7 @@ import os
 import ssl
 import sys
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -21,7 +20,7 @@ from urllib3 import ProxyManager, Retry
 from urllib3.util.ssl_ import create_urllib3_context
 
 from .connections import POOLS
-from .deadline import BoundedTLSSocket, Call, calling
+from .deadline import Alone, BoundedTLSSocket, Call, Waits, calling
 from .errors import Timeout, Unavailable, WeChatError
 
 #: The most bytes of a reply that are read. A real one has about 150.
@@ -44,13 +43,13 @@ class Transport:
         *,
         connections: int,
         proxies: Mapping[str, str] | None,
-        waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
+        waits: Waits | None = None,
     ) -> None:
         """Open nothing yet. `connections` is how many are kept."""
         # Without the query the request never changes, and threads can share it.
         self._request = requests.Request("GET", url, headers=_HEADERS).prepare()
         self._connections = connections
-        self._waiting = waiting
+        self._waits = waits or Alone()
         self._proxies = dict(proxies or {})
         self._lock = threading.Lock()
         self._adapter: _Adapter | None = None
@@ -61,7 +60,7 @@ class Transport:
         `deadline` (`time.monotonic()` seconds) holds for the name, the connection, TLS, the
         headers and the body together.
         """
-        call = Call(deadline, urlencode(query, errors="replace"), self._waiting)
+        call = Call(deadline, urlencode(query, errors="replace"), self._waits)
         before = sys.exc_info()[1]
         failure: WeChatError
         try:

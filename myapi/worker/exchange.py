@@ -11,6 +11,7 @@ from gunicorn.http.errors import LimitRequestHeaders, NoMoreData
 
 from myapi.worker.answer import Answer
 from myapi.worker.connection import Come, Connection, come
+from myapi.worker.plain import Plain
 from myapi.worker.turns import Turns
 from myapi.worker.unusual import Unusual
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from myapi.worker.loop import Loop
 
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
 GONE = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.EBADF})
 
 
@@ -36,7 +38,8 @@ class Exchange:
         request = connection.reader.read(connection.held)
         if request is not None:
             connection.held = connection.held[request.size :]
-            self._exchange(connection, request.environ, request.closes)
+            reads = request.environ["REQUEST_METHOD"] in READS
+            (self.answer_plain if reads else self._loop.put_off)(connection, request)
             return
         try:
             what = Come.WHOLE if connection.ended else come(connection.held)
@@ -50,6 +53,9 @@ class Exchange:
             self._loop.wait_for_more(connection)
         else:
             self._answer_unusual(connection, what)
+
+    def answer_plain(self, connection: Connection, request: Plain) -> None:
+        self._exchange(connection, request.environ, request.closes)
 
     def _answer_unusual(self, connection: Connection, what: Come) -> None:
         self._turns.pass_on()  # it may read on

@@ -13,11 +13,12 @@ from typing import Any
 
 from myapi.worker.connection import Connection
 from myapi.worker.exchange import Exchange
-from myapi.worker.plain import Reader
+from myapi.worker.plain import Plain, Reader
 from myapi.worker.turns import Turns
 
 PATIENCE = 10.0  # s for a request to become whole, and again to be answered; Nginx waits as long
-AT_ONCE = 8  # connections to take, and requests that came behind others to answer, before a look
+AT_ONCE = 8  # connections to take before a look at what else has come
+LATE = 2  # requests of those that go behind others to answer before a look
 LINGER = 2.0  # s for a client to read a last answer and to close; for a next request at a stop
 
 
@@ -31,8 +32,11 @@ class Loop:
         self._connections: set[Connection] = set()
         self._ready: deque[Connection] = deque()
         self._again: deque[Connection] = deque()  # those that hold more than was answered
+        self._late: deque[tuple[Connection, Plain]] = deque()  # what is to be answered behind reads
         self._lock = threading.Lock()  # for who gives a connection back, and who mutes one
         self._readers: dict[str, Reader] = {}
+        self._late_begun = 0  # since the last look
+        self._reserve = worker.cfg.threads // 4
         self._accepting = self._ending = False
         self._next_look = self._next_warning = 0.0
 
@@ -50,13 +54,24 @@ class Loop:
         with suppress(OSError):  # the pipe is full, so it does anyway
             os.write(self._worker.PIPE[1], b".")
 
+    def tell_once_readable(self, sock: socket.socket, then: Callable[[], None]) -> None:
+        """Call `then` when there is something to read from a socket that is none of a client's."""
+
+        def tell() -> None:
+            self.forget(sock)
+            then()
+
+        self._poller.register(sock, selectors.EVENT_READ, tell)
+
+    def forget(self, sock: socket.socket) -> None:
+        with suppress(KeyError, ValueError):  # it has been told, or has been closed
+            self._poller.unregister(sock)
+
     def run_once(self) -> None:
         """Have what is there answered, as far as the turn lasts; then see what comes."""
-        for waiting, most in ((self._ready, len(self._ready)), (self._again, AT_ONCE)):
-            for _ in range(min(most, len(waiting))):
-                self._take_up(waiting.popleft())
-                if not self._turns.is_mine:
-                    return
+        if not (self._answer_reads() and self._answer_late() and self._look_again()):
+            return
+        self._late_begun = 0
         self._turns.put_down()
         self._accept_or_not()
         self._look_after_all()
@@ -68,9 +83,47 @@ class Loop:
 
     def _patience(self) -> float:
         """Tell the seconds to wait for something to come."""
-        if self._again or self._turns.is_wanted:
+        if self._may_answer_late or self._again or self._turns.is_wanted:
             return 0.0
-        return 1.0 if self._worker.alive else 0.05
+        return 1.0 if self._worker.alive and not self._late else 0.05
+
+    # ---- in this order; each returns whether the turn has lasted ----
+
+    def _answer_reads(self) -> bool:
+        """Take up what has come, and answer it if it only reads.
+
+        That takes a fraction of what a login does, so it goes first.
+        """
+        while self._ready:
+            self._take_up(self._ready.popleft())
+            if not self._turns.is_mine:
+                return False
+        return True
+
+    def _answer_late(self) -> bool:
+        while self._may_answer_late:
+            self._late_begun += 1
+            self._turns.take_in_hand()
+            self._exchange.answer_plain(*self._late.popleft())
+            if not self._turns.is_mine:
+                return False
+        return True
+
+    def _look_again(self) -> bool:
+        for _ in range(min(LATE, len(self._again))):
+            self._take_up(self._again.popleft())
+            if not self._turns.is_mine:
+                return False
+        return True
+
+    @property
+    def _may_answer_late(self) -> bool:
+        """Whether to begin with what goes behind: so many in a round, and never the last threads.
+
+        All of them may wait for somebody, and then there is none left for who only reads.
+        """
+        may_begin = self._late_begun < LATE and self._turns.free >= self._reserve
+        return bool(self._late) and may_begin
 
     # ---- they come ----
 
@@ -168,6 +221,10 @@ class Loop:
     def wait_for_more(self, connection: Connection) -> None:
         """Wait for the rest of a request, with the patience that is left."""
         self._listen(connection)
+
+    def put_off(self, connection: Connection, request: Plain) -> None:
+        """Have a request answered behind those that read; by the thread that has the turn."""
+        self._late.append((connection, request))
 
     def look_again_at(self, connection: Connection) -> None:
         """Have what is held looked at, though nothing new may come."""

@@ -1,20 +1,36 @@
 """Which thread has the turn: one at a time, and not one that waits for somebody."""
 
 import logging
+import socket
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
 log = logging.getLogger("gunicorn.error")
 
 TICK = 0.005  # s between two looks at whether who has the turn gets on
 CALM = 4  # looks without work, after which nobody looks until there is some
-GUESTS = 4  # threads that have come back, one after the other, before somebody looks for new work
+GUESTS = 2  # threads that have come back, one after the other, before somebody looks for new work
+
+
+class Work(Protocol):
+    """What is done by who has the turn, and how to be told of something while it lasts."""
+
+    def run_once(self) -> None: ...
+
+    def wake(self) -> None:
+        """End a wait for work; any thread may call this."""
+
+    def tell_once_readable(self, sock: socket.socket, then: Callable[[], None]) -> None: ...
+
+    def forget(self, sock: socket.socket) -> None:
+        """Tell no more, if it has not been told."""
 
 
 class Turns:
-    """Has one thread at a time call `work`, again and again, until it loses the turn.
+    """Has one thread at a time `run_once`, again and again, until it loses the turn.
 
     Up to `most` threads are made, each when it is first needed. Who passes the turn on, since it
     waits, comes back for it and goes on where it was. Who has lost it otherwise finishes what it
@@ -22,9 +38,8 @@ class Turns:
     still in the processor's cache.
     """
 
-    def __init__(self, work: Callable[[], None], wake: Callable[[], None], most: int) -> None:
-        """`wake` is called, from any thread, to end a wait for work."""
-        self._work, self._wake = work, wake
+    def __init__(self, work: Work, most: int) -> None:
+        self._work = work
         self._most = most
         self._lock = threading.Lock()
         self._made = 0
@@ -46,6 +61,11 @@ class Turns:
     @property
     def is_mine(self) -> bool:
         return self._holder is threading.current_thread()
+
+    @property
+    def free(self) -> int:
+        """How many threads could be given the turn."""
+        return len(self._resting) + self._most - self._made
 
     @property
     def is_wanted(self) -> bool:
@@ -75,16 +95,21 @@ class Turns:
         if not isinstance(me, _Thread) or self._holder is me:
             return
         with self._lock:
-            is_free = self._holder is None
-            if is_free:
-                self._holder = me
-            else:
-                self._back.append(me)
-                if not self._in_hand:
-                    self._wake()
-        if not is_free:
-            me.go_on.acquire()
+            self._bring_back(me)
+        me.go_on.acquire()
         self.take_in_hand()
+
+    def signal(self) -> "_Signal":
+        """Make something to wait for. Who gets it from a `wait` has the turn again."""
+        return _Signal(self)
+
+    def until_readable(self, sock: socket.socket, seconds: float) -> None:
+        """Let others go on until there is something to read, or the time is up."""
+        if isinstance(threading.current_thread(), _Thread):
+            readable = self.signal()
+            self._work.tell_once_readable(sock, readable.set)
+            if not readable.wait(seconds):
+                self._work.forget(sock)
 
     # ---- for the main thread ----
 
@@ -100,7 +125,7 @@ class Turns:
         while calm < CALM and time.monotonic() < until:
             time.sleep(TICK)
             holder, in_hand = self._holder, self._in_hand
-            if in_hand and in_hand == seen:
+            if holder and in_hand and in_hand == seen:
                 self._take_from(holder)
             seen = in_hand
             calm = 0 if in_hand else calm + 1
@@ -123,7 +148,7 @@ class Turns:
 
         Where there is neither, the first that is done takes it.
         """
-        if self._back and (self._guests < GUESTS or not self._has_free()):
+        if self._back and (self._guests < GUESTS or not self.free):
             self._guests += 1
             self._call(self._back.popleft())
         elif self._resting:
@@ -135,8 +160,13 @@ class Turns:
         else:
             self._holder = None
 
-    def _has_free(self) -> bool:
-        return bool(self._resting) or self._made < self._most
+    def _bring_back(self, thread: "_Thread", *, first: bool = False) -> None:
+        if self._holder is None:
+            self._call(thread)
+            return
+        (self._back.appendleft if first else self._back.append)(thread)
+        if not self._in_hand and self._holder is not threading.current_thread():
+            self._work.wake()
 
     def _call(self, thread: "_Thread") -> None:
         self._holder = thread
@@ -155,7 +185,7 @@ class Turns:
 
     def _do_some(self, me: "_Thread") -> None:
         try:
-            self._work()
+            self._work.run_once()
         except Exception:
             log.exception("the worker's loop failed")
             time.sleep(0.1)  # or it might fail without a pause
@@ -172,3 +202,50 @@ class _Thread(threading.Thread):
 
     def run(self) -> None:
         self._live(self)
+
+
+class _Signal:
+    """See `waits`. A thread that never has the turn may wait too."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+        self._lock = turns._lock
+        self._is_set = False
+        self._who: _Thread | _Stranger | None = None
+
+    def set(self, *, first: bool = False) -> None:
+        with self._lock:
+            who, self._who = self._who, None
+            if who is None:
+                self._is_set = True
+            elif isinstance(who, _Thread):
+                self._turns._bring_back(who, first=first)
+            else:
+                who.go_on.release()
+
+    def wait(self, seconds: float) -> bool:
+        thread = threading.current_thread()
+        me = thread if isinstance(thread, _Thread) else _Stranger()
+        with self._lock:
+            if self._is_set or not seconds:
+                was_set, self._is_set = self._is_set, False
+                return was_set
+            self._who = me
+            if self._turns._holder is me:
+                self._turns._give()
+        if not me.go_on.acquire(timeout=seconds):
+            with self._lock:
+                late, self._who = self._who is me, None
+            if late:
+                self._turns.come_back()
+                return False
+            me.go_on.acquire()  # it was called at this very moment
+        if me is thread:
+            self._turns.take_in_hand()
+        return True
+
+
+class _Stranger:
+    def __init__(self) -> None:
+        self.go_on = threading.Lock()
+        self.go_on.acquire()

@@ -17,7 +17,7 @@ class Worker(base.Worker):  # type: ignore[misc]  # Gunicorn has no types
 
     def init_process(self) -> None:
         self._loop = Loop(self)
-        self._turns = Turns(self._loop.run_once, self._loop.wake, self.cfg.threads)
+        self._turns = Turns(self._loop, self.cfg.threads)
         super().init_process()
 
     def run(self) -> None:

@@ -16,13 +16,16 @@ class Work:
     """Pieces of work for the threads: callables, taken from a list; between them they rest."""
 
     def __init__(self, most=8):
-        self.turns = Turns(self._once, lambda: None, most)
+        self.turns = Turns(self, most)
         self.pieces = []
         self.threads = []
         self._running = 0
         self.most_running = 0
 
-    def _once(self):
+    def wake(self):
+        pass  # it never waits for long
+
+    def run_once(self):
         if not self.pieces:
             self.turns.put_down()
             time.sleep(TICK / 4)
