@@ -1,18 +1,20 @@
 """A statement that runs with every call, prepared once."""
 
-import functools
-import operator
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import math
+import time
 from typing import Any
 
 import sqlalchemy.exc
-from sqlalchemy import BindParameter, Dialect, Engine, Select
+from sqlalchemy import Engine, Select
 
+from myapi import waits
 from myapi.database import pulse
 from myapi.engines import READER
 from myapi.extensions import db
-from myapi.models import UtcDateTime
+from myapi.forms import Form, Values
+
+FAR = 0.0005  # s that the quickest of `SOME` answers takes, from where on others go on meanwhile
+SOME = 64  # of which one is not held up by a busy machine
 
 
 class Prepared:
@@ -24,55 +26,50 @@ class Prepared:
 
     def __init__(self, statement: Select[Any]) -> None:
         self._statement = statement
-        self._forms: dict[str, _Form] = {}  # by dialect
+        self._forms: dict[str, Form] = {}  # by dialect
+        self._pace = Pace()
 
-    def first(self, values: dict[str, Any]) -> list[Any] | None:
+    def first(self, values: Values) -> list[Any] | None:
         """Return the first row, or None. Raises SQLAlchemy's errors for those of the driver."""
         engine = db.engines[READER]
         form = self._forms.get(engine.name) or self._compile(engine)
-        with pulse(READER):
-            row = _first(engine, form.sql, form.write(values))
+        is_far = self._pace.is_far
+        if is_far:
+            waits.pass_on()
+        started = time.perf_counter()
+        try:
+            with pulse(READER):
+                row = _first(engine, form.sql, form.write(values))
+        finally:
+            self._pace.note(time.perf_counter() - started)
+            if is_far:
+                waits.come_back()
         return None if row is None else form.read(row)
 
-    def _compile(self, engine: Engine) -> "_Form":
-        dialect = engine.dialect
-        compiled = self._statement.compile(dialect=dialect)
-        names = compiled.positiontup or list(compiled.binds)
-        form = self._forms[engine.name] = _Form(
-            str(compiled),
-            positional=bool(compiled.positional),
-            binds=[(name, _bound(compiled.binds[name], dialect)) for name in names],
-            loads=[
-                (place, load)
-                for place, column in enumerate(self._statement.selected_columns)
-                if (load := column.type.dialect_impl(dialect).result_processor(dialect, None))
-            ],
-        )
+    def _compile(self, engine: Engine) -> Form:
+        form = self._forms[engine.name] = Form.of(self._statement, engine.dialect)
         return form
 
 
-@dataclass(frozen=True)
-class _Form:
-    """A statement as one database takes it."""
+class Pace:
+    """Whether the database is so far away that others had better go on while it answers.
 
-    sql: str
-    positional: bool
-    binds: list[tuple[str, Callable[[dict[str, Any]], Any]]]
-    loads: list[tuple[int, Callable[[Any], Any]]]
+    To pass the turn on costs more than to wait for one on this machine.
+    """
 
-    def write(self, values: dict[str, Any]) -> list[Any] | dict[str, Any]:
-        if self.positional:
-            return [bind(values) for _, bind in self.binds]
-        return {name: bind(values) for name, bind in self.binds}
+    is_far = False
+    _noted = 0
+    _least = math.inf
 
-    def read(self, row: Sequence[Any]) -> list[Any]:
-        values = list(row)
-        for place, load in self.loads:
-            values[place] = load(values[place])
-        return values
+    def note(self, seconds: float) -> None:
+        self._least = min(self._least, seconds)
+        self._noted += 1
+        if self._noted == SOME:
+            self.is_far = self._least > FAR
+            self._noted, self._least = 0, math.inf
 
 
-def _first(engine: Engine, sql: str, values: list[Any] | dict[str, Any]) -> Any:  # noqa: ANN401
+def _first(engine: Engine, sql: str, values: list[Any] | Values) -> Any:  # noqa: ANN401
     pooled = None
     try:
         pooled = engine.raw_connection()
@@ -93,24 +90,3 @@ def _as_sqlalchemy_has_it(error: Exception, sql: str, engine: Engine) -> BaseExc
     return sqlalchemy.exc.DBAPIError.instance(
         sql, None, error, base, hide_parameters=True, dialect=engine.dialect
     )
-
-
-def _bound(bind: BindParameter[Any], dialect: Dialect) -> Callable[[dict[str, Any]], Any]:
-    """Return what picks the value of one place out of those given, and writes it for the driver."""
-    write: Callable[[Any], Any] | None = bind.type.dialect_impl(dialect).bind_processor(dialect)
-    if not bind.required:
-        constant = write(bind.value) if write else bind.value
-        return lambda values: constant
-    if write is None:
-        return operator.itemgetter(bind.key)
-    if isinstance(bind.type, UtcDateTime):
-        write = _once_for_many(write)
-    return lambda values: write(values[bind.key])
-
-
-def _once_for_many(write: Callable[[Any], Any]) -> Callable[[Any], str]:
-    """Remember moments as text: many calls ask for the same, in whole seconds.
-
-    SQLite gets text in any case; PyMySQL would make the same out of a datetime, each time anew.
-    """
-    return functools.lru_cache(maxsize=16)(lambda moment: str(write(moment)))

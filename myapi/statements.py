@@ -1,14 +1,11 @@
 """The statements of a login, prepared once: what `prepared` does, within a write transaction."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, Dialect, Insert, Select, Update
+from sqlalchemy import Insert, Select, Update
 
 from myapi.database import Transaction
-
-Values: TypeAlias = dict[str, Any]
+from myapi.forms import Form, Values
 
 
 class Done(NamedTuple):
@@ -28,9 +25,9 @@ class Statement:
 
     def __init__(self, statement: Select[Any] | Insert | Update) -> None:
         self._statement = statement
-        self._forms: dict[str, _Form] = {}  # by dialect
+        self._forms: dict[str, Form] = {}  # by dialect
 
-    def all(self, tx: Transaction, values: Values) -> list[tuple[Any, ...]]:
+    def all(self, tx: Transaction, values: Values) -> list[list[Any]]:
         """Return every row."""
         form = self._form(tx, values)
         cursor = _execute(tx, form, values)
@@ -38,7 +35,7 @@ class Statement:
         cursor.close()
         return rows
 
-    def first(self, tx: Transaction, values: Values) -> tuple[Any, ...] | None:
+    def first(self, tx: Transaction, values: Values) -> list[Any] | None:
         """Return the first row, or None; there is one at most."""
         rows = self.all(tx, values)
         return rows[0] if rows else None
@@ -50,48 +47,16 @@ class Statement:
         cursor.close()
         return done
 
-    def _form(self, tx: Transaction, values: Values) -> "_Form":
+    def _form(self, tx: Transaction, values: Values) -> Form:
         form = self._forms.get(tx.dialect.name)
         if form is None:
-            form = self._forms[tx.dialect.name] = self._compile(tx.dialect, values)
+            # A statement that reads knows its names; one that changes takes the columns from them.
+            keys = None if isinstance(self._statement, Select) else list(values)
+            form = self._forms[tx.dialect.name] = Form.of(self._statement, tx.dialect, keys)
         return form
 
-    def _compile(self, dialect: Dialect, values: Values) -> "_Form":
-        # A statement that reads knows its names; one that changes takes the columns from them.
-        keys = None if isinstance(self._statement, Select) else list(values)
-        compiled: Any = self._statement.compile(dialect=dialect, column_keys=keys)
-        names = compiled.positiontup or list(compiled.binds)
-        columns = getattr(self._statement, "selected_columns", ())
-        return _Form(
-            str(compiled),
-            positional=compiled.positional,
-            binds=[(name, _bound(compiled.binds[name], dialect)) for name in names],
-            loads=[
-                each.type.dialect_impl(dialect).result_processor(dialect, None) for each in columns
-            ],
-        )
 
-
-@dataclass(frozen=True)
-class _Form:
-    """A statement as one database takes it."""
-
-    sql: str
-    positional: bool
-    binds: list[tuple[str, Callable[[Values], Any]]]
-    loads: list[Callable[[Any], Any] | None]
-
-    def write(self, values: Values) -> list[Any] | Values:
-        if self.positional:
-            return [bind(values) for _, bind in self.binds]
-        return {name: bind(values) for name, bind in self.binds}
-
-    def read(self, row: Sequence[Any]) -> tuple[Any, ...]:
-        pairs = zip(row, self.loads, strict=True)
-        return tuple(load(value) if load else value for value, load in pairs)
-
-
-def _execute(tx: Transaction, form: _Form, values: Values) -> Any:  # noqa: ANN401 (a cursor)
+def _execute(tx: Transaction, form: Form, values: Values) -> Any:  # noqa: ANN401 (a cursor)
     written = form.write(values)
     cursor = None
     try:
@@ -100,14 +65,3 @@ def _execute(tx: Transaction, form: _Form, values: Values) -> Any:  # noqa: ANN4
     except tx.dialect.loaded_dbapi.Error as error:
         tx._handle_dbapi_exception(error, form.sql, None, cursor, None)
     return cursor
-
-
-def _bound(bind: BindParameter[Any], dialect: Dialect) -> Callable[[Values], Any]:
-    """Return what picks the value of one place out of those given, and writes it for the driver."""
-    write = bind.type.dialect_impl(dialect).bind_processor(dialect)
-    if not bind.required:
-        constant = write(bind.value) if write else bind.value
-        return lambda _: constant
-    if write is None:
-        return lambda values: values[bind.key]
-    return lambda values: write(values[bind.key])

@@ -42,7 +42,7 @@ def test_values_go_in_and_come_out_through_their_types():
     made = write(lambda tx: MADE.change(tx, values()))
     assert made.rows == 1
     row = write(lambda tx: READ.first(tx, {"n": 0}))
-    assert row == (made.id, b"\x00\xff%s?", MOMENT)
+    assert row == [made.id, b"\x00\xff%s?", MOMENT]
     assert row[2].tzinfo is timezone.utc
     assert write(lambda tx: READ.first(tx, {"n": made.id})) is None
 

@@ -19,11 +19,18 @@ class Work:
         self.turns = Turns(self, most)
         self.pieces = []
         self.threads = []
+        self.told = {}
         self._running = 0
         self.most_running = 0
 
     def wake(self):
         pass  # it never waits for long
+
+    def tell_once_readable(self, sock, then):
+        self.told[sock] = then
+
+    def forget(self, sock):
+        self.told.pop(sock, None)
 
     def run_once(self):
         if not self.pieces:
@@ -135,6 +142,91 @@ def test_who_comes_back_to_a_turn_that_nobody_has_takes_it(begun):
 
 def test_a_thread_of_somebody_else_comes_back_at_once(begun):
     begun().turns.come_back()
+
+
+def test_a_signal_brings_back_who_waits_for_it(begun):
+    order = []
+
+    def wait():
+        order.append(signal.wait(SOON))
+        assert work.turns.is_mine
+
+    def give():
+        order.append("given")
+        signal.set()
+
+    work = begun()
+    signal = work.turns.signal()
+    work.pieces += [wait, give]
+    wait_for(work.done)
+    assert order == ["given", True]
+
+
+def test_a_signal_that_does_not_come_is_waited_for_no_longer_than_told(begun):
+    got = []
+
+    def wait():
+        got.append(signal.wait(0.05))
+        assert work.turns.is_mine
+        got.append(signal.wait(0))
+
+    work = begun()
+    signal = work.turns.signal()
+    work.pieces += [wait, lambda: None]
+    wait_for(work.done)
+    assert got == [False, False]
+    signal.set()
+    assert signal.wait(0)  # it has not been lost on who left
+
+
+def test_a_thread_that_never_has_the_turn_may_wait_for_a_signal(begun):
+    work = begun()
+    signal = work.turns.signal()
+    work.pieces.append(signal.set)
+    assert signal.wait(SOON)
+    assert not signal.wait(0.01)
+
+
+def test_who_is_called_first_goes_before_others_that_wait(begun):
+    order, signals = [], []
+
+    def wait(number):
+        signals[number].wait(SOON)
+        order.append(number)
+
+    def give():
+        signals[0].set()
+        signals[1].set()
+        signals[2].set(first=True)
+
+    work = begun()
+    signals += [work.turns.signal() for _ in range(3)]
+    work.pieces += [*(lambda number=number: wait(number) for number in range(3)), give]
+    wait_for(work.done)
+    assert order == [2, 0, 1]
+
+
+def test_who_waits_for_a_socket_is_brought_back_when_there_is_something_to_read(begun):
+    got = []
+
+    def read():
+        work.turns.until_readable("a socket", SOON)
+        got.append(work.turns.is_mine)
+
+    work = begun()
+    work.pieces.append(read)
+    wait_for(lambda: work.told)
+    work.pieces.append(work.told["a socket"])
+    wait_for(work.done)
+    assert got == [True]
+
+
+def test_a_socket_that_stays_silent_is_forgotten_in_time(begun):
+    work = begun()
+    work.pieces.append(lambda: work.turns.until_readable("a socket", 0.05))
+    wait_for(lambda: work.told)
+    wait_for(work.done)
+    assert not work.told
 
 
 def test_who_has_no_turn_passes_nothing_on(begun):
