@@ -256,7 +256,7 @@ def commands(day):
         lambda: day.flask("users", "export", user),
         lambda: day.flask("sessions", "list"),
         lambda: day.flask("stats"),
-        lambda: day.flask("users", "show", token, code=1),
+        lambda: day.flask("users", "show", "--", token, code=1),
         lambda: day.flask("backup", "/nowhere/backup.db", code=1),
     )
 
