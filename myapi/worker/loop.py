@@ -75,7 +75,11 @@ class Loop:
         self._turns.put_down()
         self._accept_or_not()
         self._look_after_all()
-        for key, _ in self._poller.select(self._patience()):
+        self.poll(self._patience())
+
+    def poll(self, seconds: float) -> None:
+        """See what comes; any thread may."""
+        for key, _ in self._poller.select(seconds):
             if isinstance(key.data, Connection):
                 self._ready.append(key.data)
             else:

@@ -20,6 +20,9 @@ class Work(Protocol):
 
     def run_once(self) -> None: ...
 
+    def poll(self, seconds: float) -> None:
+        """See what comes, and do nothing about it but to call who wanted to be told."""
+
     def wake(self) -> None:
         """End a wait for work; any thread may call this."""
 
@@ -114,7 +117,10 @@ class Turns:
     # ---- for the main thread ----
 
     def watch(self, seconds: float) -> None:
-        """Take the turn from who waits without having said so; do that for so long at most."""
+        """Take the turn from who waits without having said so; do that for so long at most.
+
+        And see what comes while all threads wait: one of them may wait for just that.
+        """
         until = time.monotonic() + seconds
         self._stirred.clear()
         self._unwatched = True
@@ -125,7 +131,9 @@ class Turns:
         while calm < CALM and time.monotonic() < until:
             time.sleep(TICK)
             holder, in_hand = self._holder, self._in_hand
-            if holder and in_hand and in_hand == seen:
+            if holder is None:
+                self._work.poll(0)
+            elif in_hand and in_hand == seen:
                 self._take_from(holder)
             seen = in_hand
             calm = 0 if in_hand else calm + 1

@@ -26,6 +26,10 @@ class Work:
     def wake(self):
         pass  # it never waits for long
 
+    def poll(self, _seconds):
+        for sock in [*self.told]:
+            self.told.pop(sock)()
+
     def tell_once_readable(self, sock, then):
         self.told[sock] = then
 
@@ -219,6 +223,16 @@ def test_who_waits_for_a_socket_is_brought_back_when_there_is_something_to_read(
     work.pieces.append(work.told["a socket"])
     wait_for(work.done)
     assert got == [True]
+
+
+def test_where_all_threads_wait_for_sockets_the_watch_sees_what_comes(begun):
+    work = begun(most=1)
+    work.pieces.append(lambda: work.turns.until_readable("a socket", SOON))
+    started = time.monotonic()
+    wait_for(lambda: work.turns._holder is None)
+    work.turns.watch(0.1)
+    wait_for(work.done)
+    assert time.monotonic() - started < SOON / 2
 
 
 def test_a_socket_that_stays_silent_is_forgotten_in_time(begun):
