@@ -71,7 +71,7 @@ def places_of(settings: Settings) -> int:
     It leaves a third of the threads for other calls; more than ten would wait for the
     interpreter, and MySQL for their connecting.
     """
-    return max(2, min(40, settings.threads // 3))
+    return max(2, min(10, settings.threads // 3))
 
 
 def apart(url: str) -> Engine:

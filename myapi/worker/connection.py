@@ -93,8 +93,11 @@ def come(request: bytes) -> Come:
         return Come.WHOLE if bare else Come.PART
     head = head.lower()
     if b"\r\ntransfer-encoding:" in head:
-        return Come.WHOLE if body.endswith(b"0\r\n\r\n") else Come.OPEN
+        return Come.OPEN
     lengths = _LENGTH.findall(head)
-    if len(lengths) != 1 or len(body) >= int(lengths[0]) or int(lengths[0]) > MAX_BODY:
+    if len(lengths) != 1:
+        return Come.OPEN if b"\r\ncontent-length:" in head else Come.WHOLE
+    length = int(lengths[0])
+    if len(body) >= length:
         return Come.WHOLE
-    return Come.OPEN if b"\r\nexpect:" in head else Come.PART
+    return Come.OPEN if length > MAX_BODY or b"\r\nexpect:" in head else Come.PART

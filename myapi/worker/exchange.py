@@ -11,7 +11,6 @@ from gunicorn.http.errors import LimitRequestHeaders, NoMoreData
 
 from myapi.worker.answer import Answer
 from myapi.worker.connection import Come, Connection, come
-from myapi.worker.plain import Plain
 from myapi.worker.turns import Turns
 from myapi.worker.unusual import Unusual
 
@@ -31,33 +30,58 @@ class Exchange:
         self._worker, self._loop, self._turns = worker, loop, turns
         # A quarter of the threads may wait for the rest of a request.
         self._readers = threading.Semaphore(max(1, worker.cfg.threads // 4))
-        self._want_reader: deque[Connection] = deque()
+        self._aside: deque[Connection] = deque()  # those that wait for one to be done
 
     def answer(self, connection: Connection) -> None:
-        """Answer the request that is held, if it is whole; otherwise the loop waits for more."""
+        """Answer the request that is held if it only reads; put off others that are whole."""
         request = connection.reader.read(connection.held)
-        if request is not None:
-            connection.held = connection.held[request.size :]
-            reads = request.environ["REQUEST_METHOD"] in READS
-            (self.answer_plain if reads else self._loop.put_off)(connection, request)
+        if request is None:
+            self._sort_unusual(connection)
             return
+        connection.held = connection.held[request.size :]
+        if request.environ["REQUEST_METHOD"] in READS:
+            self._exchange(connection, request.environ, request.closes)
+        else:
+            self._loop.put_off(lambda: self._exchange(connection, request.environ, request.closes))
+
+    def _sort_unusual(self, connection: Connection) -> None:
         try:
             what = Come.WHOLE if connection.ended else come(connection.held)
         except LimitRequestHeaders as error:
             self._refuse(connection, error)
             return
-        if what is Come.OPEN and not self._readers.acquire(blocking=False):
-            self._want_reader.append(connection)
-            what = Come.PART
         if what is Come.PART:
             self._loop.wait_for_more(connection)
+        elif what is Come.WHOLE:
+            self._loop.put_off(lambda: self._answer_unusual(connection))
+        elif self._readers.acquire(blocking=False):
+            self._loop.put_off(lambda: self._read_on(connection))
         else:
-            self._answer_unusual(connection, what)
+            self._want_reader(connection)
 
-    def answer_plain(self, connection: Connection, request: Plain) -> None:
-        self._exchange(connection, request.environ, request.closes)
+    def _want_reader(self, connection: Connection) -> None:
+        """Leave it alone until a thread may read on in it, or our patience with it ends."""
+        self._loop.set_aside(connection)
+        self._aside.append(connection)
+        if self._readers.acquire(blocking=False):  # one was done just now
+            self._release_reader()
 
-    def _answer_unusual(self, connection: Connection, what: Come) -> None:
+    def _read_on(self, connection: Connection) -> None:
+        try:
+            self._answer_unusual(connection)
+        finally:
+            self._release_reader()
+
+    def _release_reader(self) -> None:
+        self._readers.release()
+        while self._aside:
+            with suppress(IndexError):  # another thread has taken the last one
+                connection = self._aside.popleft()
+                if not connection.closed:
+                    self._loop.look_again_at(connection)
+                    return
+
+    def _answer_unusual(self, connection: Connection) -> None:
         self._turns.pass_on()  # it may read on
         request = None
         try:
@@ -71,11 +95,6 @@ class Exchange:
             self._refuse(connection, error, request and request.request)
         else:
             self._exchange(connection, environ, request.closes, request.finish)
-        finally:
-            if what is Come.OPEN:
-                self._readers.release()
-                with suppress(IndexError):
-                    self._loop.look_again_at(self._want_reader.popleft())
 
     def _exchange(
         self,
@@ -90,7 +109,7 @@ class Exchange:
             answer = Answer(self._worker.wsgi, environ)
             closes = asks_to_close or not self._worker.alive or connection.ended
             data = answer.data(closes=closes)
-        except Exception as error:
+        except BaseException as error:  # an app that ends its thread would end one of ours
             self._refuse(connection, error)
             return
         try:
@@ -107,7 +126,12 @@ class Exchange:
         else:
             self._loop.take_back(connection)
 
-    def _refuse(self, connection: Connection, error: Exception, request: Any = None) -> None:  # noqa: ANN401
+    def _refuse(
+        self,
+        connection: Connection,
+        error: BaseException,
+        request: Any = None,  # noqa: ANN401
+    ) -> None:
         """Say what is wrong in Gunicorn's words, and part."""
         self._worker.handle_error(request, connection.sock, connection.client, error)
         self._loop.part(connection)

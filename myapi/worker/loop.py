@@ -9,11 +9,11 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, NamedTuple
 
 from myapi.worker.connection import Connection
 from myapi.worker.exchange import Exchange
-from myapi.worker.plain import Plain, Reader
+from myapi.worker.plain import Reader
 from myapi.worker.turns import Turns
 
 PATIENCE = 10.0  # s for a request to become whole, and again to be answered; Nginx waits as long
@@ -32,8 +32,9 @@ class Loop:
         self._connections: set[Connection] = set()
         self._ready: deque[Connection] = deque()
         self._again: deque[Connection] = deque()  # those that hold more than was answered
-        self._late: deque[tuple[Connection, Plain]] = deque()  # what is to be answered behind reads
-        self._lock = threading.Lock()  # for who gives a connection back, and who mutes one
+        self._late: deque[Callable[[], None]] = deque()  # what is to be answered behind reads
+        self._lock = threading.Lock()  # for who gives a connection back, mutes or closes one
+        self._looking = threading.Lock()
         self._readers: dict[str, Reader] = {}
         self._late_begun = 0  # since the last look
         self._reserve = worker.cfg.threads // 4
@@ -42,7 +43,8 @@ class Loop:
 
     @property
     def has_clients(self) -> bool:
-        return bool(self._connections)
+        """Whether somebody is to be answered, or may be taken yet."""
+        return self._accepting or bool(self._connections)
 
     def open(self, turns: Turns) -> None:
         self._turns = turns
@@ -56,16 +58,24 @@ class Loop:
 
     def tell_once_readable(self, sock: socket.socket, then: Callable[[], None]) -> None:
         """Call `then` when there is something to read from a socket that is none of a client's."""
-
-        def tell() -> None:
-            self.forget(sock)
-            then()
-
-        self._poller.register(sock, selectors.EVENT_READ, tell)
+        self._poller.register(sock, selectors.EVENT_READ, _Tell(sock, then))
 
     def forget(self, sock: socket.socket) -> None:
         with suppress(KeyError, ValueError):  # it has been told, or has been closed
             self._poller.unregister(sock)
+
+    def tend(self) -> None:
+        """See to what cannot wait while no thread has the turn; for the main thread."""
+        for key, _ in self._poller.select(0):
+            if isinstance(key.data, _Tell):
+                self._tell(key.data)
+        self._look_after_all()
+
+    def _tell(self, tell: "_Tell") -> None:
+        with suppress(KeyError, ValueError):
+            if self._poller.get_key(tell.sock).data is tell:  # and not told by another thread
+                self.forget(tell.sock)
+                tell.then()
 
     def run_once(self) -> None:
         """Have what is there answered, as far as the turn lasts; then see what comes."""
@@ -75,13 +85,11 @@ class Loop:
         self._turns.put_down()
         self._accept_or_not()
         self._look_after_all()
-        self.poll(self._patience())
-
-    def poll(self, seconds: float) -> None:
-        """See what comes; any thread may."""
-        for key, _ in self._poller.select(seconds):
+        for key, _ in self._poller.select(self._patience()):
             if isinstance(key.data, Connection):
                 self._ready.append(key.data)
+            elif isinstance(key.data, _Tell):
+                self._tell(key.data)
             else:
                 key.data()
 
@@ -108,13 +116,15 @@ class Loop:
         while self._may_answer_late:
             self._late_begun += 1
             self._turns.take_in_hand()
-            self._exchange.answer_plain(*self._late.popleft())
+            self._late.popleft()()
             if not self._turns.is_mine:
                 return False
         return True
 
     def _look_again(self) -> bool:
-        for _ in range(min(LATE, len(self._again))):
+        for _ in range(LATE):
+            if not self._again:
+                break
             self._take_up(self._again.popleft())
             if not self._turns.is_mine:
                 return False
@@ -186,6 +196,7 @@ class Loop:
     def _take_up(self, connection: Connection) -> None:
         if connection.closed:
             return
+        self._turns.take_in_hand()
         if connection.busy:
             self._mute(connection)
         elif connection.parting:
@@ -199,7 +210,6 @@ class Loop:
                 self.close(connection)
                 return
             connection.busy = True
-            self._turns.take_in_hand()
             self._exchange.answer(connection)
 
     def _mute(self, connection: Connection) -> None:
@@ -226,9 +236,19 @@ class Loop:
         """Wait for the rest of a request, with the patience that is left."""
         self._listen(connection)
 
-    def put_off(self, connection: Connection, request: Plain) -> None:
+    def put_off(self, answer: Callable[[], None]) -> None:
         """Have a request answered behind those that read; by the thread that has the turn."""
-        self._late.append((connection, request))
+        self._late.append(answer)
+        if not self._turns.is_mine:
+            self.wake()
+
+    def set_aside(self, connection: Connection) -> None:
+        """Do not listen, and leave it to `look_again_at`, or to the end of our patience."""
+        with self._lock:
+            if not (connection.muted or connection.closed):
+                self._poller.unregister(connection.sock)
+                connection.muted = True
+            connection.busy = False
 
     def look_again_at(self, connection: Connection) -> None:
         """Have what is held looked at, though nothing new may come."""
@@ -273,19 +293,36 @@ class Loop:
     # ---- time passes ----
 
     def _look_after_all(self) -> None:
-        """End what takes too long; once a second, and at once when the worker is to end."""
+        """End what takes too long; once a second, and more often when the worker is to end."""
         now = time.monotonic()
-        ends_now = not (self._worker.alive or self._ending)
-        if now < self._next_look and not ends_now:
+        if (now < self._next_look and (self._worker.alive or self._ending)) or not (
+            self._looking.acquire(blocking=False)
+        ):
             return
-        self._next_look = now + (1.0 if self._worker.alive else 0.05)
-        for connection in list(self._connections):
-            if ends_now and connection.idle:
-                connection.until = min(connection.until, now + LINGER)
-            if connection.until > now:
-                continue
+        try:
+            self._ending = not self._worker.alive
+            self._next_look = now + (0.05 if self._ending else 1.0)
+            for connection in list(self._connections):
+                if self._ending and connection.idle:
+                    connection.until = min(connection.until, now + LINGER)
+                if connection.until <= now:
+                    self._end_patience(connection, now)
+        finally:
+            self._looking.release()
+
+    def _end_patience(self, connection: Connection, now: float) -> None:
+        with self._lock:
+            if connection.until > now:  # a thread has given it back meanwhile
+                return
             if connection.busy:
                 connection.cut(entirely=connection.until + PATIENCE < now)
-            else:
-                self.close(connection)
-        self._ending = not self._worker.alive
+                return
+            connection.busy = True  # so that nobody takes it up
+        self.close(connection)
+
+
+class _Tell(NamedTuple):
+    """Whom to tell when there is something to read from a socket."""
+
+    sock: socket.socket
+    then: Callable[[], None]

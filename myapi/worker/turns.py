@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 log = logging.getLogger("gunicorn.error")
@@ -20,8 +21,8 @@ class Work(Protocol):
 
     def run_once(self) -> None: ...
 
-    def poll(self, seconds: float) -> None:
-        """See what comes, and do nothing about it but to call who wanted to be told."""
+    def tend(self) -> None:
+        """See to what cannot wait while no thread has the turn."""
 
     def wake(self) -> None:
         """End a wait for work; any thread may call this."""
@@ -53,7 +54,7 @@ class Turns:
         self._begun = 0
         self._in_hand = 0  # the number of the piece of work that the holder does; 0 for none
         self._unwatched = False
-        self._stirred = threading.Event()
+        self._still = threading.Lock()  # released when something happens
 
     def begin(self) -> None:
         with self._lock:
@@ -77,16 +78,19 @@ class Turns:
 
     def take_in_hand(self) -> None:
         """Tell that the holder begins a piece of work, which is to be short."""
+        if not self.is_mine:  # it was taken just now
+            return
         self._begun += 1
         self._in_hand = self._begun
         if self._unwatched:
             self._unwatched = False
-            self._stirred.set()
+            self.stir()
 
     def put_down(self) -> None:
         """Tell that the holder has no work, and may wait for some."""
-        self._in_hand = 0
-        self._guests = 0
+        if self.is_mine:
+            self._in_hand = 0
+            self._guests = 0
 
     def pass_on(self) -> None:
         """Let another thread go on, if this one has the turn: it is about to wait."""
@@ -122,9 +126,9 @@ class Turns:
         And see what comes while all threads wait: one of them may wait for just that.
         """
         until = time.monotonic() + seconds
-        self._stirred.clear()
+        self._still.acquire(blocking=False)
         self._unwatched = True
-        if not self._in_hand and not self._stirred.wait(seconds):
+        if not self._in_hand and not self._still.acquire(timeout=seconds):
             return
         self._unwatched = False
         seen = calm = 0
@@ -132,17 +136,27 @@ class Turns:
             time.sleep(TICK)
             holder, in_hand = self._holder, self._in_hand
             if holder is None:
-                self._work.poll(0)
+                self._tend()
             elif in_hand and in_hand == seen:
                 self._take_from(holder)
             seen = in_hand
             calm = 0 if in_hand else calm + 1
 
     def stir(self) -> None:
-        """End a `watch` that waits for work."""
-        self._stirred.set()
+        """End a `watch` that waits for work. A signal's handler may call this.
+
+        So it is a plain lock: an Event has one within, which the main thread may hold just then.
+        """
+        with suppress(RuntimeError):  # it has been released already
+            self._still.release()
 
     # ---- within ----
+
+    def _tend(self) -> None:
+        try:
+            self._work.tend()
+        except Exception:
+            log.exception("the worker's loop failed")
 
     def _take_from(self, thread: threading.Thread | None) -> None:
         if self._holder is not thread:
@@ -162,11 +176,21 @@ class Turns:
         elif self._resting:
             self._call(self._resting.pop())
         elif self._made < self._most:
-            self._made += 1
-            self._holder = _Thread(self._live, self._made)
-            self._holder.start()
+            self._holder = self._new_thread()
         else:
             self._holder = None
+
+    def _new_thread(self) -> "_Thread | None":
+        thread = _Thread(self._live, self._made + 1)
+        self._holder = thread  # as it finds when it starts
+        try:
+            thread.start()
+        except RuntimeError:  # the system allows no more
+            log.warning("the worker has %d threads, and gets no more", self._made)
+            self._most = max(1, self._made)
+            return None
+        self._made += 1
+        return thread
 
     def _bring_back(self, thread: "_Thread", *, first: bool = False) -> None:
         if self._holder is None:
@@ -194,7 +218,7 @@ class Turns:
     def _do_some(self, me: "_Thread") -> None:
         try:
             self._work.run_once()
-        except Exception:
+        except BaseException:  # whatever it is, it ends none of our threads
             log.exception("the worker's loop failed")
             time.sleep(0.1)  # or it might fail without a pause
         if self._back:

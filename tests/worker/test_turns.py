@@ -26,7 +26,7 @@ class Work:
     def wake(self):
         pass  # it never waits for long
 
-    def poll(self, _seconds):
+    def tend(self):
         for sock in [*self.told]:
             self.told.pop(sock)()
 
