@@ -17,7 +17,7 @@ from myapi.worker.plain import Reader
 from myapi.worker.turns import Turns
 
 PATIENCE = 10.0  # s for a request to become whole, and again to be answered; Nginx waits as long
-AT_ONCE = 8  # connections to take before a look at what else has come
+AT_ONCE = 2  # connections to take before a look; others are left to workers that have time
 LATE = 2  # requests of those that go behind others to answer before a look
 LINGER = 2.0  # s for a client to read a last answer and to close; for a next request at a stop
 
