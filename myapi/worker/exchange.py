@@ -54,6 +54,7 @@ class Exchange:
             self._loop.wait_for_more(connection)
         elif what is Come.WHOLE:
             self._loop.put_off(lambda: self._answer_unusual(connection))
+            self.call_aside()  # it may have been called to read on, and needs no reader now
         elif self._readers.acquire(blocking=False):
             self._loop.put_off(lambda: self._read_on(connection))
         else:
@@ -63,7 +64,11 @@ class Exchange:
         """Leave it alone until a thread may read on in it, or our patience with it ends."""
         self._loop.set_aside(connection)
         self._aside.append(connection)
-        if self._readers.acquire(blocking=False):  # one was done just now
+        self.call_aside()  # one may have been done just now
+
+    def call_aside(self) -> None:
+        """Call one who wants a reader, if one is free; once a second the loop makes sure."""
+        if self._aside and self._readers.acquire(blocking=False):
             self._release_reader()
 
     def _read_on(self, connection: Connection) -> None:

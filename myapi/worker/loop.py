@@ -307,6 +307,7 @@ class Loop:
                     connection.until = min(connection.until, now + LINGER)
                 if connection.until <= now:
                     self._end_patience(connection, now)
+            self._exchange.call_aside()
         finally:
             self._looking.release()
 

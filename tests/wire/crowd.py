@@ -28,6 +28,8 @@ KINDS = {
     "drip a head": Kind(b"GET /api/hello HTTP/1.1\r\nX: ", b"x"),
     "drip a body": Kind(POST + b"Content-Length: 1000\r\n\r\n", b"x"),
     "drip a chunk": Kind(CHUNKED + b"3e8\r\n", b"x"),
+    "stop in a chunk that looks like the end": Kind(CHUNKED + b"ff\r\n0\r\n\r\n"),
+    "send none of a long body": Kind(POST + b"Content-Length: 100000\r\n\r\n"),
     "wait for 100 and drip": Kind(
         POST + b"Content-Length: 1000\r\nExpect: 100-continue\r\n\r\n", b"x"
     ),
