@@ -9,7 +9,7 @@ def app(environ, start_response):
     if path == "/exit":
         sys.exit(1)
     if path == "/sleep":
-        time.sleep(1)  # without a word
+        time.sleep(3)  # without a word
     body = environ["wsgi.input"].read()
     start_response("200 OK", [("Content-Type", "text/plain")])
     return [path.encode(), b" ", body]
