@@ -278,6 +278,18 @@ def test_a_watch_that_waits_for_work_can_be_ended(begun):
     assert time.monotonic() - started < SOON / 2
 
 
+def test_a_watch_can_be_ended_any_number_of_times_from_where_it_runs(begun):
+    """As a signal's handler does, which interrupts the main thread anywhere in its watch."""
+    work = begun()
+    for _ in range(3):
+        work.turns.stir()
+    started = time.monotonic()
+    work.turns.watch(0.01)
+    work.turns.stir()
+    work.turns.stir()
+    assert time.monotonic() - started < SOON / 2
+
+
 def test_where_all_threads_wait_the_first_that_is_done_goes_on(begun):
     go = [threading.Event(), threading.Event()]
 
