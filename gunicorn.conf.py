@@ -38,6 +38,7 @@ except SettingsError as error:
 bind = settings.bind
 workers = settings.workers
 worker_class = "myapi.worker.Worker"
+preload_app = True  # it opens nothing before its first request, so nothing open crosses a fork
 threads = settings.threads
 backlog = 2048
 worker_connections = 2048  # for each worker; a slow client is one of them, and holds no thread
@@ -65,14 +66,17 @@ logconfig_dict = logs.for_gunicorn(settings)
 
 
 def on_starting(server: Any) -> None:  # noqa: ANN401
-    """Have a reload with settings that cannot be used change nothing: it would end the service."""
+    """Have a reload make the app anew, and change nothing where that cannot be done."""
     reload = server.reload
 
     def reload_if_possible() -> None:
+        sys.modules.pop(server.app.app_uri.partition(":")[0], None)  # its import makes the app
         try:
-            Settings.from_env()
+            server.app.callable = server.app.load()
         except SettingsError as error:
             server.log.error("not reloaded: %s", error)  # noqa: TRY400 (the list, and no trace)
+        except Exception:
+            server.log.exception("not reloaded")
         else:
             reload()
 
@@ -80,8 +84,13 @@ def on_starting(server: Any) -> None:  # noqa: ANN401
 
 
 def when_ready(server: object) -> None:
-    """Let the workers share the memory of what is imported by now."""
+    """Have the workers share the memory of the app, of which the collector touches nothing."""
+    gc.unfreeze()
+    gc.collect()
     gc.freeze()
+
+
+on_reload = when_ready
 
 
 def pre_fork(server: Any, worker: Any) -> None:  # noqa: ANN401

@@ -47,7 +47,7 @@ def for_gunicorn(settings: Settings) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"myapi": {"()": _formatter, "settings": settings}},
-        "root": {"level": "WARNING"},
+        "root": {"level": "WARNING", "handlers": ["stderr"]},  # as `init_app` leaves it
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "myapi"}},
         "loggers": {
             "gunicorn.error": {"handlers": ["stderr"], "level": "INFO", "propagate": False}

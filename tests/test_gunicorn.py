@@ -31,6 +31,8 @@ def test_a_reload_drops_no_request(serve):
             wait_for(lambda before=before: len(load.answered) > before + 50)
     assert load.failed == []
     assert set(load.answered) == {200}
+    told = [line for line in service.events("request") if line["route"] == "/api/hello"]
+    assert len(told) == len(load.answered)
 
 
 def test_a_stop_answers_every_accepted_request(serve, wechat):
@@ -67,6 +69,33 @@ def test_a_reload_with_wrong_settings_changes_nothing(serve, tmp_path):
     keys.write_text(",".join(reversed(KEYS)))
     service.reload()
     assert phone.get("/api/me").status_code == 200
+
+
+def test_the_app_is_made_before_the_fork_and_nothing_that_is_open_crosses_it(serve):
+    service = serve(workers=2)
+    service.sign_in().get("/api/me")
+    files = Path(f"/proc/{service.pid}/fd")
+    if not files.exists():
+        pytest.skip("no /proc on this system")
+    for _ in range(2):
+        opened = [os.readlink(file) for file in files.iterdir()]
+        assert not [file for file in opened if "myapi.db" in file], opened
+        assert len([file for file in opened if file.startswith("socket:")]) == 1  # it listens
+        assert len(list(Path(f"/proc/{service.pid}/task").iterdir())) == 1
+        service.reload()
+
+
+def test_a_reload_that_cannot_make_the_app_changes_nothing(serve, tmp_path):
+    module = tmp_path / "served.py"
+    module.write_text("from myapi import create_app\napp = create_app()\n")
+    service = serve(app="served:app", environ={"PYTHONPATH": str(tmp_path)})
+    workers = service.workers()
+    module.write_text("raise OSError('out of order')\n")
+    os.kill(service.pid, signal.SIGHUP)
+    wait_for(lambda: "not reloaded" in service.log())
+    assert "out of order" in service.log()
+    assert service.workers() == workers
+    assert service.call("GET", "/api/hello").status_code == 200
 
 
 def test_nothing_is_left_behind_and_nothing_is_in_the_home_folder(serve):
