@@ -177,6 +177,7 @@ def _begin_immediate(patience: Patience, connection: Connection) -> None:
             waits.pass_on()
             time.sleep(LOCK_POLL)
         else:
+            waits.come_back(first=True)
             return
     connection.exec_driver_sql("BEGIN IMMEDIATE")  # what fails now fails with SQLAlchemy's error
 

@@ -121,6 +121,7 @@ class GroupCommit:
                 with tx.begin() as begun:
                     began = True
                     for job in jobs:
+                        waits.give_way()
                         job.run(tx, alone=len(jobs) == 1)
                     worked = True
                     waits.pass_on()  # to wait for the disk

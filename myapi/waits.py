@@ -30,7 +30,9 @@ class Turn(Protocol):
 
     def pass_on(self) -> None: ...
 
-    def come_back(self) -> None: ...
+    def come_back(self, *, first: bool = False) -> None: ...
+
+    def give_way(self) -> None: ...
 
     def until_readable(self, sock: socket.socket, seconds: float) -> None: ...
 
@@ -82,10 +84,17 @@ def pass_on() -> None:
         _waiting.turn.pass_on()
 
 
-def come_back() -> None:
-    """Go on with the turn; at once, where this thread has it still."""
+def come_back(*, first: bool = False) -> None:
+    """Go on with the turn, before all others if others wait for this thread; at once, if it is
+    held still."""
     if _waiting.turn is not None:
-        _waiting.turn.come_back()
+        _waiting.turn.come_back(first=first)
+
+
+def give_way() -> None:
+    """Let those go first who only read and have come meanwhile: between two parts of long work."""
+    if _waiting.turn is not None:
+        _waiting.turn.give_way()
 
 
 def until_readable(sock: socket.socket, seconds: float) -> None:

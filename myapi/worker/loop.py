@@ -18,7 +18,6 @@ from myapi.worker.turns import Turns
 
 PATIENCE = 10.0  # s for a request to become whole, and again to be answered; Nginx waits as long
 AT_ONCE = 2  # connections to take before a look; others are left to workers that have time
-LATE = 2  # requests of those that go behind others to answer before a look
 LINGER = 2.0  # s for a client to read a last answer and to close; for a next request at a stop
 
 
@@ -36,7 +35,6 @@ class Loop:
         self._lock = threading.Lock()  # for who gives a connection back, mutes or closes one
         self._looking = threading.Lock()
         self._readers: dict[str, Reader] = {}
-        self._late_begun = 0  # since the last look
         self._reserve = worker.cfg.threads // 4
         self._accepting = self._ending = False
         self._next_look = self._next_warning = 0.0
@@ -78,14 +76,27 @@ class Loop:
                 tell.then()
 
     def run_once(self) -> None:
-        """Have what is there answered, as far as the turn lasts; then see what comes."""
-        if not (self._answer_reads() and self._answer_late() and self._look_again()):
+        """Answer what reads, begin one of what goes behind it, and wait for what comes.
+
+        If the turn is lost on the way, the rest is for who has it then.
+        """
+        if not (self._answer_reads() and self._begin_late() and self._look_again()):
             return
-        self._late_begun = 0
         self._turns.put_down()
         self._accept_or_not()
         self._look_after_all()
-        for key, _ in self._poller.select(self._patience()):
+        self._take_in(self._patience())
+        self._answer_reads()
+
+    def look(self) -> bool:
+        """Tell whether something has come that goes before those who have come back."""
+        self._look_after_all()
+        if not self._ready:
+            self._take_in(0.0)
+        return bool(self._ready)
+
+    def _take_in(self, seconds: float) -> None:
+        for key, _ in self._poller.select(seconds):
             if isinstance(key.data, Connection):
                 self._ready.append(key.data)
             elif isinstance(key.data, _Tell):
@@ -95,7 +106,7 @@ class Loop:
 
     def _patience(self) -> float:
         """Tell the seconds to wait for something to come."""
-        if self._may_answer_late or self._again or self._turns.is_wanted:
+        if self._may_begin_late or self._again or self._turns.is_wanted:
             return 0.0
         return 1.0 if self._worker.alive and not self._late else 0.05
 
@@ -112,31 +123,24 @@ class Loop:
                 return False
         return True
 
-    def _answer_late(self) -> bool:
-        while self._may_answer_late:
-            self._late_begun += 1
+    def _begin_late(self) -> bool:
+        if self._may_begin_late:
             self._turns.take_in_hand()
             self._late.popleft()()
-            if not self._turns.is_mine:
-                return False
-        return True
+        return self._turns.is_mine
 
     def _look_again(self) -> bool:
-        for _ in range(LATE):
-            if not self._again:
-                break
+        if self._again:
             self._take_up(self._again.popleft())
-            if not self._turns.is_mine:
-                return False
-        return True
+        return self._turns.is_mine
 
     @property
-    def _may_answer_late(self) -> bool:
-        """Whether to begin with what goes behind: so many in a round, and never the last threads.
+    def _may_begin_late(self) -> bool:
+        """Whether to begin with what goes behind: what was begun is finished first.
 
-        All of them may wait for somebody, and then there is none left for who only reads.
+        And never on the last threads: all may wait for somebody, and none is left for who reads.
         """
-        may_begin = self._late_begun < LATE and self._turns.free >= self._reserve
+        may_begin = not self._turns.is_wanted and self._turns.free >= self._reserve
         return bool(self._late) and may_begin
 
     # ---- they come ----

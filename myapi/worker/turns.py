@@ -13,13 +13,15 @@ log = logging.getLogger("gunicorn.error")
 
 TICK = 0.005  # s between two looks at whether who has the turn gets on
 CALM = 4  # looks without work, after which nobody looks until there is some
-GUESTS = 2  # threads that have come back, one after the other, before somebody looks for new work
 
 
 class Work(Protocol):
     """What is done by who has the turn, and how to be told of something while it lasts."""
 
     def run_once(self) -> None: ...
+
+    def look(self) -> bool:
+        """Tell whether something has come that goes before those who have come back."""
 
     def tend(self) -> None:
         """See to what cannot wait while no thread has the turn."""
@@ -50,7 +52,7 @@ class Turns:
         self._holder: _Thread | None = None
         self._resting: list[_Thread] = []
         self._back: deque[_Thread] = deque()
-        self._guests = 0
+        self._has_news = False
         self._begun = 0
         self._in_hand = 0  # the number of the piece of work that the holder does; 0 for none
         self._unwatched = False
@@ -90,19 +92,33 @@ class Turns:
         """Tell that the holder has no work, and may wait for some."""
         if self.is_mine:
             self._in_hand = 0
-            self._guests = 0
 
     def pass_on(self) -> None:
         """Let another thread go on, if this one has the turn: it is about to wait."""
-        self._take_from(threading.current_thread())
+        if self.is_mine:
+            self._look()
+            self._take_from(threading.current_thread())
 
-    def come_back(self) -> None:
+    def give_way(self) -> None:
+        """Let others go first, if this thread has the turn and something has come for them."""
+        me = threading.current_thread()
+        if not (isinstance(me, _Thread) and self._holder is me and self._look()):
+            return
+        with self._lock:
+            if self._holder is not me:  # it was taken just now
+                return
+            self._back.appendleft(me)
+            self._give()
+        me.go_on.acquire()
+        self.take_in_hand()
+
+    def come_back(self, *, first: bool = False) -> None:
         """Wait until this thread has the turn again."""
         me = threading.current_thread()
         if not isinstance(me, _Thread) or self._holder is me:
             return
         with self._lock:
-            self._bring_back(me)
+            self._bring_back(me, first=first)
         me.go_on.acquire()
         self.take_in_hand()
 
@@ -158,6 +174,14 @@ class Turns:
         except Exception:
             log.exception("the worker's loop failed")
 
+    def _look(self) -> bool:
+        """Have what has come go before who has come back; for who has the turn, without a lock."""
+        try:
+            self._has_news = self._work.look()
+        except Exception:
+            log.exception("the worker's loop failed")
+        return self._has_news
+
     def _take_from(self, thread: threading.Thread | None) -> None:
         if self._holder is not thread:
             return
@@ -170,17 +194,19 @@ class Turns:
 
         Where there is neither, the first that is done takes it.
         """
-        if self._back and (self._guests < GUESTS or not self.free):
-            self._guests += 1
+        to_the_loop, self._has_news = self._has_news and self.free, False
+        if self._back and not to_the_loop:
             self._call(self._back.popleft())
         elif self._resting:
             self._call(self._resting.pop())
-        elif self._made < self._most:
-            self._holder = self._new_thread()
+        elif self._made < self._most and self._start_thread():
+            pass
+        elif self._back:
+            self._call(self._back.popleft())
         else:
             self._holder = None
 
-    def _new_thread(self) -> "_Thread | None":
+    def _start_thread(self) -> bool:
         thread = _Thread(self._live, self._made + 1)
         self._holder = thread  # as it finds when it starts
         try:
@@ -188,9 +214,9 @@ class Turns:
         except RuntimeError:  # the system allows no more
             log.warning("the worker has %d threads, and gets no more", self._made)
             self._most = max(1, self._made)
-            return None
+            return False
         self._made += 1
-        return thread
+        return True
 
     def _bring_back(self, thread: "_Thread", *, first: bool = False) -> None:
         if self._holder is None:
@@ -258,6 +284,8 @@ class _Signal:
     def wait(self, seconds: float) -> bool:
         thread = threading.current_thread()
         me = thread if isinstance(thread, _Thread) else _Stranger()
+        if self._turns.is_mine and not self._is_set and seconds:
+            self._turns._look()
         with self._lock:
             if self._is_set or not seconds:
                 was_set, self._is_set = self._is_set, False
