@@ -26,7 +26,7 @@ if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
 
 from prometheus_client import multiprocess
 
-from myapi import cores, logs
+from myapi import logs
 from myapi.settings import Settings, SettingsError
 
 try:
@@ -91,16 +91,6 @@ def when_ready(server: object) -> None:
 
 
 on_reload = when_ready
-
-
-def pre_fork(server: Any, worker: Any) -> None:  # noqa: ANN401
-    """Decide in the master, which knows what the others hold; a killed one's core is free again."""
-    if settings.pin_workers:
-        worker.core = cores.choose(getattr(w, "core", None) for w in server.WORKERS.values())
-
-
-def post_fork(server: object, worker: object) -> None:
-    cores.stay_on(getattr(worker, "core", None))
 
 
 def post_worker_init(worker: object) -> None:

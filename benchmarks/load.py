@@ -115,8 +115,8 @@ def probe(url: str, seconds: float, rate: float) -> list[float]:
         _never_wait_for_a_processor()
         connection = _connection(url)
         gate.wait()
-        for n in range(first, int(seconds * rate), PROBERS):
-            found.append(_call(connection, urlsplit(url).path, began[0] + n / rate))
+        numbers = range(first, int(seconds * rate), PROBERS)
+        found.extend(_call(connection, urlsplit(url).path, began[0] + n / rate) for n in numbers)
         connection.close()
 
     gc.disable()  # a pause of ours is none of the service

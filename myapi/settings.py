@@ -83,7 +83,6 @@ class Settings:
     bind: str = setting("127.0.0.1:8000", checks.printable)
     workers: int = setting(0, checks.integer(1, 64))
     threads: int = setting(128, checks.integer(1, 512))
-    pin_workers: bool = setting(True, checks.switch)
 
     # Where development keeps its database, its key and the sandbox's state; not a variable.
     instance_path: Path = INSTANCE

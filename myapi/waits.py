@@ -85,8 +85,7 @@ def pass_on() -> None:
 
 
 def come_back(*, first: bool = False) -> None:
-    """Go on with the turn, before all others if others wait for this thread; at once, if it is
-    held still."""
+    """Go on with the turn: before all others, if these wait for what this thread holds."""
     if _waiting.turn is not None:
         _waiting.turn.come_back(first=first)
 

@@ -78,7 +78,7 @@ def test_the_app_is_made_before_the_fork_and_nothing_that_is_open_crosses_it(ser
     if not files.exists():
         pytest.skip("no /proc on this system")
     for _ in range(2):
-        opened = [os.readlink(file) for file in files.iterdir()]
+        opened = [str(file.readlink()) for file in files.iterdir()]
         assert not [file for file in opened if "myapi.db" in file], opened
         assert len([file for file in opened if file.startswith("socket:")]) == 1  # it listens
         assert len(list(Path(f"/proc/{service.pid}/task").iterdir())) == 1

@@ -13,6 +13,8 @@ def test_a_wait_is_a_wait():
         pass
     waits.pass_on()
     waits.come_back()
+    waits.come_back(first=True)
+    waits.give_way()
 
 
 def test_a_signal_is_got_once():
@@ -42,7 +44,7 @@ def test_who_serves_has_the_turn_again_though_a_wait_fails():
         def pass_on(self):
             self.told += ("passed on",)
 
-        def come_back(self):
+        def come_back(self, *, first):
             self.told += ("came back",)
 
     turn = Turn()

@@ -26,7 +26,6 @@ SETTINGS = {
     **dict.fromkeys(UNLIMITED, "1000000"),
     "sessions_per_user": 1000,
     "threads": 16,
-    "pin_workers": "off",  # the three share one machine here
 }
 
 

@@ -6,18 +6,22 @@ import time
 
 import pytest
 
-from myapi.worker.turns import GUESTS, TICK, Turns
+from myapi.worker.turns import TICK, Turns
 from tests.service import wait_for
 
 SOON = 10.0  # s
 
 
 class Work:
-    """Pieces of work for the threads: callables, taken from a list; between them they rest."""
+    """Pieces of work for the threads: callables, taken from a list; between them they rest.
+
+    Whatever is in the list of what is urgent goes before who has come back.
+    """
 
     def __init__(self, most=8):
         self.turns = Turns(self, most)
         self.pieces = []
+        self.urgent = []
         self.threads = []
         self.told = {}
         self._running = 0
@@ -36,12 +40,16 @@ class Work:
     def forget(self, sock):
         self.told.pop(sock, None)
 
+    def look(self):
+        return bool(self.urgent)
+
     def run_once(self):
-        if not self.pieces:
+        found = self.urgent or self.pieces
+        if not found:
             self.turns.put_down()
             time.sleep(TICK / 4)
             return
-        piece = self.pieces.pop(0)
+        piece = found.pop(0)
         self.threads.append(threading.current_thread())
         self.turns.take_in_hand()
         self._running += 1
@@ -109,7 +117,7 @@ def test_who_comes_back_goes_on_alone_where_it_was(begun):
     assert order == ["begins", "other", "goes on"]
 
 
-def test_many_that_come_back_do_not_keep_new_work_waiting(begun):
+def test_what_is_urgent_goes_before_the_many_that_have_come_back(begun):
     go, order = threading.Event(), []
 
     def wait():
@@ -124,12 +132,86 @@ def test_many_that_come_back_do_not_keep_new_work_waiting(begun):
     def release():
         go.set()
         time.sleep(0.1)
-        work.pieces.append(lambda: order.append("new"))
+        work.urgent.append(lambda: order.append("urgent"))
 
     work = begun(most=40)
     work.pieces += [wait] * 30 + [release]
     wait_for(lambda: len(order) == 61)
-    assert order.index("new") <= 2 * GUESTS
+    assert order.index("urgent") <= 1
+
+
+def test_where_nothing_is_urgent_who_has_come_back_goes_before_new_work(begun):
+    go, order = threading.Event(), []
+
+    def wait():
+        work.turns.pass_on()
+        assert go.wait(SOON)
+        work.turns.come_back()
+        order.append("back")
+
+    def release():
+        go.set()
+        time.sleep(0.1)
+
+    work = begun(most=40)
+    work.pieces += [wait] * 5 + [release, lambda: order.append("new")]
+    wait_for(lambda: len(order) == 6)
+    assert order == ["back"] * 5 + ["new"]
+
+
+def test_long_work_gives_way_to_what_is_urgent_and_to_nothing_else(begun):
+    order = []
+
+    def long():
+        for part in range(3):
+            work.turns.give_way()
+            assert work.turns.is_mine
+            order.append(part)
+            if part == 1:
+                work.urgent.append(lambda: order.append("urgent"))
+
+    work = begun()
+    work.pieces += [long, lambda: order.append("new")]
+    wait_for(lambda: len(order) == 5)
+    assert order == [0, 1, "urgent", 2, "new"]
+
+
+def test_who_has_no_turn_gives_way_to_nobody(begun):
+    work = begun(lambda: time.sleep(5 * TICK))
+    work.urgent.append(lambda: None)
+    work.turns.give_way()
+
+
+def test_where_no_thread_is_free_long_work_goes_on(begun):
+    order = []
+
+    def long():
+        work.urgent.append(lambda: order.append("urgent"))
+        work.turns.give_way()
+        order.append("long")
+
+    work = begun(most=1)
+    work.pieces.append(long)
+    wait_for(lambda: len(order) == 2)
+    assert order == ["long", "urgent"]
+
+
+def test_where_the_system_gives_no_thread_who_has_come_back_goes_on(begun, monkeypatch):
+    work = begun(most=2)
+
+    def long():
+        monkeypatch.setattr(threading.Thread, "start", refuse)
+        work.urgent.append(lambda: order.append("urgent"))
+        work.turns.give_way()
+        order.append("long")
+
+    def refuse(_thread):
+        raise RuntimeError("can't start new thread")
+
+    order = []
+    work.pieces.append(long)
+    wait_for(lambda: len(order) == 2)
+    assert order == ["long", "urgent"]
 
 
 def test_who_comes_back_to_a_turn_that_nobody_has_takes_it(begun):
@@ -189,6 +271,26 @@ def test_a_thread_that_never_has_the_turn_may_wait_for_a_signal(begun):
     work.pieces.append(signal.set)
     assert signal.wait(SOON)
     assert not signal.wait(0.01)
+
+
+def test_who_comes_back_first_goes_before_others_that_have_come_back(begun):
+    go, order = threading.Event(), []
+
+    def wait(first):
+        work.turns.pass_on()
+        assert go.wait(SOON)
+        time.sleep(0.05 * first)
+        work.turns.come_back(first=first)
+        order.append(first)
+
+    def release():
+        go.set()
+        time.sleep(0.2)
+
+    work = begun()
+    work.pieces += [lambda: wait(False), lambda: wait(False), lambda: wait(True), release]
+    wait_for(work.done)
+    assert order == [True, False, False]
 
 
 def test_who_is_called_first_goes_before_others_that_wait(begun):
