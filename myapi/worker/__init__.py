@@ -8,7 +8,8 @@ the turn on. And no client keeps a thread waiting: what has not come whole stays
 
     worker      the process, as Gunicorn knows it
     turns       which thread has the turn
-    loop        connections: taken, given to who answers, sent away when too slow
+    loop        what who has the turn does: see what has come, have it answered in its order
+    clients     connections: taken, listened to or not, sent away when too slow
     connection  one client, and what has come of its request
     exchange    a request and its answer
     plain       requests of the usual form, read at once

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from gunicorn.http.errors import LimitRequestHeaders, NoMoreData
 
 from myapi.worker.answer import Answer
+from myapi.worker.clients import Clients
 from myapi.worker.connection import Come, Connection, come
 from myapi.worker.turns import Turns
 from myapi.worker.unusual import Unusual
@@ -17,17 +18,23 @@ from myapi.worker.unusual import Unusual
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-    from myapi.worker.loop import Loop
-
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 GONE = frozenset({errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.EBADF})
 
 
 class Exchange:
-    """Answers what has come over a connection, and gives the connection back to the loop."""
+    """Answers what has come over a connection, and gives the connection back."""
 
-    def __init__(self, worker: Any, loop: "Loop", turns: Turns) -> None:  # noqa: ANN401
-        self._worker, self._loop, self._turns = worker, loop, turns
+    def __init__(
+        self,
+        worker: Any,  # noqa: ANN401
+        clients: Clients,
+        turns: Turns,
+        put_off: Callable[[Callable[[], None]], None],
+    ) -> None:
+        """`put_off` has something done behind what reads, by the thread that has the turn."""
+        self._worker, self._clients, self._turns = worker, clients, turns
+        self._put_off = put_off
         # A quarter of the threads may wait for the rest of a request.
         self._readers = threading.Semaphore(max(1, worker.cfg.threads // 4))
         self._aside: deque[Connection] = deque()  # those that wait for one to be done
@@ -42,7 +49,7 @@ class Exchange:
         if request.environ["REQUEST_METHOD"] in READS:
             self._exchange(connection, request.environ, request.closes)
         else:
-            self._loop.put_off(lambda: self._exchange(connection, request.environ, request.closes))
+            self._put_off(lambda: self._exchange(connection, request.environ, request.closes))
 
     def _sort_unusual(self, connection: Connection) -> None:
         try:
@@ -51,18 +58,18 @@ class Exchange:
             self._refuse(connection, error)
             return
         if what is Come.PART:
-            self._loop.wait_for_more(connection)
+            self._clients.wait_for_more(connection)
         elif what is Come.WHOLE:
-            self._loop.put_off(lambda: self._answer_unusual(connection))
+            self._put_off(lambda: self._answer_unusual(connection))
             self.call_aside()  # it may have been called to read on, and needs no reader now
         elif self._readers.acquire(blocking=False):
-            self._loop.put_off(lambda: self._read_on(connection))
+            self._put_off(lambda: self._read_on(connection))
         else:
             self._want_reader(connection)
 
     def _want_reader(self, connection: Connection) -> None:
         """Leave it alone until a thread may read on in it, or our patience with it ends."""
-        self._loop.set_aside(connection)
+        self._clients.set_aside(connection)
         self._aside.append(connection)
         self.call_aside()  # one may have been done just now
 
@@ -83,7 +90,7 @@ class Exchange:
             with suppress(IndexError):  # another thread has taken the last one
                 connection = self._aside.popleft()
                 if not connection.closed:
-                    self._loop.look_again_at(connection)
+                    self._clients.look_again_at(connection)
                     return
 
     def _answer_unusual(self, connection: Connection) -> None:
@@ -93,7 +100,7 @@ class Exchange:
             request = Unusual(self._worker.cfg, connection)
             environ = request.environ()
         except (NoMoreData, StopIteration):
-            self._loop.part(connection)
+            self._clients.part(connection)
         except OSError as error:
             self._lose(connection, error)
         except Exception as error:
@@ -126,10 +133,10 @@ class Exchange:
             return
         if closes or (finish and not finish()):
             # Who has asked for that has sent its last byte.
-            part = self._loop.close if asks_to_close and not finish else self._loop.part
+            part = self._clients.close if asks_to_close and not finish else self._clients.part
             part(connection)
         else:
-            self._loop.take_back(connection)
+            self._clients.take_back(connection)
 
     def _refuse(
         self,
@@ -139,9 +146,9 @@ class Exchange:
     ) -> None:
         """Say what is wrong in Gunicorn's words, and part."""
         self._worker.handle_error(request, connection.sock, connection.client, error)
-        self._loop.part(connection)
+        self._clients.part(connection)
 
     def _lose(self, connection: Connection, error: OSError) -> None:
         if error.errno not in GONE:
             self._worker.log.error("a connection failed: %s", error)
-        self._loop.close(connection)
+        self._clients.close(connection)

@@ -1,6 +1,5 @@
-"""The connections of a worker: taken, given to who answers, sent away when they are too slow."""
+"""What is done by who has the turn: what has come is seen, and answered in its order."""
 
-import errno
 import os
 import selectors
 import socket
@@ -11,14 +10,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from myapi.worker.clients import PATIENCE, Clients
 from myapi.worker.connection import Connection
 from myapi.worker.exchange import Exchange
-from myapi.worker.plain import Reader
 from myapi.worker.turns import Turns
-
-PATIENCE = 10.0  # s for a request to become whole, and again to be answered; Nginx waits as long
-AT_ONCE = 2  # connections to take before a look; others are left to workers that have time
-LINGER = 2.0  # s for a client to read a last answer and to close; for a next request at a stop
 
 
 class Loop:
@@ -26,27 +21,18 @@ class Loop:
 
     def __init__(self, worker: Any) -> None:  # noqa: ANN401
         self._worker = worker
-        self._most, self._keepalive = worker.cfg.worker_connections, worker.cfg.keepalive
         self._poller = selectors.DefaultSelector()
-        self._connections: set[Connection] = set()
+        self.clients = Clients(worker, self._poller, self._look_soon)
         self._ready: deque[Connection] = deque()
-        self._again: deque[Connection] = deque()  # those that hold more than was answered
         self._late: deque[Callable[[], None]] = deque()  # what is to be answered behind reads
-        self._lock = threading.Lock()  # for who gives a connection back, mutes or closes one
         self._looking = threading.Lock()
-        self._readers: dict[str, Reader] = {}
         self._reserve = worker.cfg.threads // 4
-        self._accepting = self._ending = False
-        self._next_look = self._next_warning = 0.0
-
-    @property
-    def has_clients(self) -> bool:
-        """Whether somebody is to be answered, or may be taken yet."""
-        return self._accepting or bool(self._connections)
+        self._ending = False
+        self._next_look = 0.0
 
     def open(self, turns: Turns) -> None:
         self._turns = turns
-        self._exchange = Exchange(self._worker, self, turns)
+        self._exchange = Exchange(self._worker, self.clients, turns, self._put_off)
         self._poller.register(self._worker.PIPE[0], selectors.EVENT_READ, self._empty_pipe)
 
     def wake(self) -> None:
@@ -83,7 +69,7 @@ class Loop:
         if not (self._answer_reads() and self._begin_late() and self._look_again()):
             return
         self._turns.put_down()
-        self._accept_or_not()
+        self.clients.accept_or_not()
         self._look_after_all()
         self._take_in(self._patience())
         self._answer_reads()
@@ -106,7 +92,7 @@ class Loop:
 
     def _patience(self) -> float:
         """Tell the seconds to wait for something to come."""
-        if self._may_begin_late or self._again or self._turns.is_wanted:
+        if self._may_begin_late or self.clients.again or self._turns.is_wanted:
             return 0.0
         return 1.0 if self._worker.alive and not self._late else 0.05
 
@@ -130,8 +116,8 @@ class Loop:
         return self._turns.is_mine
 
     def _look_again(self) -> bool:
-        if self._again:
-            self._take_up(self._again.popleft())
+        if self.clients.again:
+            self._take_up(self.clients.again.popleft())
         return self._turns.is_mine
 
     @property
@@ -143,58 +129,6 @@ class Loop:
         may_begin = not self._turns.is_wanted and self._turns.free >= self._reserve
         return bool(self._late) and may_begin
 
-    # ---- they come ----
-
-    def _accept_or_not(self) -> None:
-        wanted = self._worker.alive and len(self._connections) < self._most
-        if wanted == self._accepting:
-            return
-        self._accepting = wanted
-        for listener in self._worker.sockets:
-            if wanted:
-                listener.setblocking(False)
-                self._poller.register(listener, selectors.EVENT_READ, self._acceptor(listener))
-            else:
-                self._poller.unregister(listener)
-
-    def _acceptor(self, listener: Any) -> Callable[[], None]:  # noqa: ANN401
-        return lambda: self._accept(listener)
-
-    def _accept(self, listener: Any) -> None:  # noqa: ANN401
-        try:
-            for _ in range(AT_ONCE):
-                sock, client = listener.accept()
-                self._welcome(sock, client, listener.getsockname())
-        except OSError as error:
-            if error.errno in {errno.EMFILE, errno.ENFILE}:
-                self._wait_for_descriptors(error)
-            elif error.errno not in {errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK}:
-                raise
-
-    def _welcome(self, sock: socket.socket, client: Any, server: Any) -> None:  # noqa: ANN401
-        connection = Connection(sock, client, server, self._reader(client, server))
-        connection.allow(PATIENCE)
-        self._connections.add(connection)
-        self._poller.register(sock, selectors.EVENT_READ, connection)
-
-    def _reader(self, client: Any, server: Any) -> Reader:  # noqa: ANN401
-        if isinstance(client, tuple):
-            return Reader(self._worker.cfg, client, server)
-        if server not in self._readers:  # the clients of a Unix socket have no addresses
-            self._readers[server] = Reader(self._worker.cfg, client, server)
-        return self._readers[server]
-
-    def _wait_for_descriptors(self, error: OSError) -> None:
-        """Go on where there are no more of them: some will be given back."""
-        if time.monotonic() > self._next_warning:
-            self._worker.log.warning("no connection can be taken just now: %s", error)
-            self._next_warning = time.monotonic() + PATIENCE
-        time.sleep(0.1)  # or the loop would ask again at once
-
-    def _empty_pipe(self) -> None:
-        with suppress(OSError):
-            os.read(self._worker.PIPE[0], 4096)
-
     # ---- something has come over one ----
 
     def _take_up(self, connection: Connection) -> None:
@@ -202,7 +136,7 @@ class Loop:
             return
         self._turns.take_in_hand()
         if connection.busy:
-            self._mute(connection)
+            self.clients.mute(connection)
         elif connection.parting:
             self._drain(connection)
         elif connection.again or connection.receive():
@@ -211,88 +145,30 @@ class Loop:
                 connection.idle = False
                 connection.allow(PATIENCE)
             if connection.ended and not connection.held:
-                self.close(connection)
+                self.clients.close(connection)
                 return
             connection.busy = True
             self._exchange.answer(connection)
 
-    def _mute(self, connection: Connection) -> None:
-        """Do not listen while a thread has it: the poller would tell without end."""
-        with self._lock:
-            if connection.busy and not (connection.muted or connection.closed):
-                self._poller.unregister(connection.sock)
-                connection.muted = True
-
     def _drain(self, connection: Connection) -> None:
         connection.held = b""
         if connection.receive() and connection.ended:
-            self.close(connection)
+            self.clients.close(connection)
 
-    # ---- one is given back, by any thread ----
+    # ---- for any thread ----
 
-    def take_back(self, connection: Connection) -> None:
-        """Wait for the next request."""
-        connection.idle = True
-        connection.allow(self._keepalive if self._worker.alive else LINGER)
-        self._listen(connection, again=bool(connection.held))
-
-    def wait_for_more(self, connection: Connection) -> None:
-        """Wait for the rest of a request, with the patience that is left."""
-        self._listen(connection)
-
-    def put_off(self, answer: Callable[[], None]) -> None:
+    def _put_off(self, answer: Callable[[], None]) -> None:
         """Have a request answered behind those that read; by the thread that has the turn."""
         self._late.append(answer)
+        self._look_soon()
+
+    def _look_soon(self) -> None:
         if not self._turns.is_mine:
             self.wake()
 
-    def set_aside(self, connection: Connection) -> None:
-        """Do not listen, and leave it to `look_again_at`, or to the end of our patience."""
-        with self._lock:
-            if not (connection.muted or connection.closed):
-                self._poller.unregister(connection.sock)
-                connection.muted = True
-            connection.busy = False
-
-    def look_again_at(self, connection: Connection) -> None:
-        """Have what is held looked at, though nothing new may come."""
-        self._listen(connection, again=True)
-
-    def part(self, connection: Connection) -> None:
-        """Close once the client has: if it still sends, a reset would take its last answer away."""
-        connection.parting = True
-        connection.allow(LINGER)
-        try:
-            connection.sock.setblocking(False)
-            connection.sock.shutdown(socket.SHUT_WR)
-        except OSError:  # it is gone
-            self.close(connection)
-        else:
-            self._listen(connection)
-
-    def close(self, connection: Connection) -> None:
-        with self._lock:
-            if connection.closed:
-                return
-            connection.closed = True
-            if not connection.muted:
-                self._poller.unregister(connection.sock)
-            self._connections.discard(connection)
-        connection.sock.close()
-
-    def _listen(self, connection: Connection, *, again: bool = False) -> None:
-        with self._lock:
-            connection.busy = False
-            if connection.closed:
-                return
-            if connection.muted:
-                self._poller.register(connection.sock, selectors.EVENT_READ, connection)
-                connection.muted = False
-            if again:
-                connection.again = True
-                self._again.append(connection)
-        if again and not self._turns.is_mine:
-            self.wake()
+    def _empty_pipe(self) -> None:
+        with suppress(OSError):
+            os.read(self._worker.PIPE[0], 4096)
 
     # ---- time passes ----
 
@@ -306,24 +182,10 @@ class Loop:
         try:
             self._ending = not self._worker.alive
             self._next_look = now + (0.05 if self._ending else 1.0)
-            for connection in list(self._connections):
-                if self._ending and connection.idle:
-                    connection.until = min(connection.until, now + LINGER)
-                if connection.until <= now:
-                    self._end_patience(connection, now)
+            self.clients.end_patience(now)
             self._exchange.call_aside()
         finally:
             self._looking.release()
-
-    def _end_patience(self, connection: Connection, now: float) -> None:
-        with self._lock:
-            if connection.until > now:  # a thread has given it back meanwhile
-                return
-            if connection.busy:
-                connection.cut(entirely=connection.until + PATIENCE < now)
-                return
-            connection.busy = True  # so that nobody takes it up
-        self.close(connection)
 
 
 class _Tell(NamedTuple):

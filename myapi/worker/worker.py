@@ -31,7 +31,7 @@ class Worker(base.Worker):  # type: ignore[misc]  # Gunicorn has no types
                 self.alive = False
         self._loop.wake()
         deadline = time.monotonic() + self.cfg.graceful_timeout
-        while self._loop.has_clients and time.monotonic() < deadline:
+        while self._loop.clients.are_there and time.monotonic() < deadline:
             self._be_there(0.05)
         for listener in self.sockets:
             listener.close()

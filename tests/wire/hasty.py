@@ -1,6 +1,6 @@
 """The worker with little patience, for tests that wait for its end."""
 
 from myapi.worker import Worker as Worker
-from myapi.worker import loop
+from myapi.worker import clients, loop
 
-loop.PATIENCE = 1.0
+clients.PATIENCE = loop.PATIENCE = 1.0
