@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine
 from myapi import waits
 
 FOREVER = -1  # as the standard library has it
+POLITE = 0.02  # s of a transaction in which those who only read may go between two pieces of work
 
 T = TypeVar("T")
 Work = Callable[[Connection], Any]
@@ -120,9 +121,7 @@ class GroupCommit:
                 tx.execution_options(lock_wait=_left(deadline))  # see engines
                 with tx.begin() as begun:
                     began = True
-                    for job in jobs:
-                        waits.give_way()
-                        job.run(tx, alone=len(jobs) == 1)
+                    _run_all(jobs, tx)
                     worked = True
                     waits.pass_on()  # to wait for the disk
                     begun.commit()
@@ -136,6 +135,14 @@ class GroupCommit:
         else:
             for job in jobs:
                 job.committed = True
+
+
+def _run_all(jobs: list[Job], tx: Connection) -> None:
+    polite_until = time.monotonic() + POLITE  # and no longer: other processes wait for the lock
+    for job in jobs:
+        if time.monotonic() < polite_until:
+            waits.give_way()
+        job.run(tx, alone=len(jobs) == 1)
 
 
 def _left(deadline: float) -> float:

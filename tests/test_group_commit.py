@@ -9,7 +9,8 @@ import pytest
 import sqlalchemy.exc
 from sqlalchemy import create_engine, event, text
 
-from myapi.group_commit import GroupCommit
+from myapi import waits
+from myapi.group_commit import POLITE, GroupCommit
 
 BUSY = 5.0  # s
 
@@ -83,6 +84,19 @@ def test_those_who_wait_are_committed_together(file):
     assert file.together(works) == list(range(8)), "each gets what its own work returned"
     assert file.numbers() == set(range(8))
     assert file.begun == 2, "the first alone, the seven who came meanwhile in one"
+
+
+def test_who_writes_for_others_gives_way_between_two_of_them_but_not_for_long(file, monkeypatch):
+    ways, polite = [], []
+    monkeypatch.setattr(waits, "give_way", lambda: ways.append(len(polite)))
+    works = [lambda n=n: file.put(n, lambda: polite.append(n)) for n in range(4)]
+    file.together(works)
+    assert ways == [0, 1, 2, 3]
+    ways.clear()
+    polite.clear()
+    slow = [lambda n=n: file.put(n, lambda: time.sleep(1.5 * POLITE)) for n in range(4, 8)]
+    file.together(slow)
+    assert len(ways) == 2, "the first alone; of the three before the first"
 
 
 def test_what_is_refused_is_undone_and_nothing_else(file):

@@ -15,6 +15,8 @@ from myapi.worker.connection import Connection
 from myapi.worker.exchange import Exchange
 from myapi.worker.turns import Turns
 
+READS = 4  # to answer at a time, where others wait
+
 
 class Loop:
     """Who has the turn runs this; a thread that has lost it gives its connection back."""
@@ -71,7 +73,8 @@ class Loop:
         self._turns.put_down()
         self.clients.accept_or_not()
         self._look_after_all()
-        self._take_in(self._patience())
+        if not self._ready:
+            self._take_in(self._patience())
         self._answer_reads()
 
     def look(self) -> bool:
@@ -101,13 +104,20 @@ class Loop:
     def _answer_reads(self) -> bool:
         """Take up what has come, and answer it if it only reads.
 
-        That takes a fraction of what a login does, so it goes first.
+        That takes a fraction of what a login does, so it goes first; but no flood of reads holds
+        up all others.
         """
-        while self._ready:
+        answered = 0
+        while self._ready and (answered < READS or not self._others_wait):
             self._take_up(self._ready.popleft())
+            answered += 1
             if not self._turns.is_mine:
                 return False
         return True
+
+    @property
+    def _others_wait(self) -> bool:
+        return self._turns.is_wanted or bool(self._late)
 
     def _begin_late(self) -> bool:
         if self._may_begin_late:
