@@ -24,9 +24,11 @@ MIDST = {
     "get a certificate": ("etc/letsencrypt/archive/*/cert1.pem", 0.5, 1.5),
 }
 MOST_RUNS = 200
-# What `useradd` leaves of its own locks when it is killed; nobody minds them later.
+# What `useradd` leaves of its own locks and new files when it is killed; nobody minds them later.
 LOCKS = tuple(
-    f"etc/{name}." for name in ("passwd", "shadow", "group", "gshadow", "subuid", "subgid")
+    f"etc/{name}{end}"
+    for name in ("passwd", "shadow", "group", "gshadow", "subuid", "subgid")
+    for end in ".+"
 )
 
 

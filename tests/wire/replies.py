@@ -57,8 +57,8 @@ class Reply(NamedTuple):
 Connect = Callable[[], socket.socket]
 
 
-def ask(connect: Connect, case: Case) -> Reply:
-    """Send a case over a connection of its own."""
+def ask(connect: Connect, case: Case, settled: float = SETTLED) -> Reply:
+    """Send a case over a connection of its own; read until it is silent for so many seconds."""
     with connect() as connection:
         started = time.monotonic()
         connection.settimeout(PATIENCE)
@@ -66,19 +66,21 @@ def ask(connect: Connect, case: Case) -> Reply:
             connection.sendall(case.raw)
             if case.leaves:
                 connection.shutdown(socket.SHUT_WR)  # over TLS that ends reading too
-        data, closed = _receive(connection, started + PATIENCE, case)
+        data, closed = _receive(connection, started + PATIENCE, settled, case)
         if case.leaves and isinstance(connection, ssl.SSLSocket):
             data = b""  # TLS has ended with our side, and what came is not for reading
         answers, rest = parse(data, head=case.raw.startswith(b"HEAD"))
         return Reply(answers, rest, closed, time.monotonic() - started)
 
 
-def _receive(connection: socket.socket, until: float, case: Case) -> tuple[bytes, bool]:
+def _receive(
+    connection: socket.socket, until: float, settled: float, case: Case
+) -> tuple[bytes, bool]:
     """Return what comes, and whether the other side has closed."""
     data = b""
     while True:
         whole = bool(data) and not parse(data, head=case.raw.startswith(b"HEAD"))[1]
-        connection.settimeout(max(0.001, min(until - time.monotonic(), SETTLED if whole else 60)))
+        connection.settimeout(max(0.001, min(until - time.monotonic(), settled if whole else 60)))
         try:
             more = connection.recv(65536)
         except TimeoutError:

@@ -109,7 +109,8 @@ def test_it_is_all_the_same_where_the_network_cuts(place):
     length = POST + b"Content-Length: %d\r\n\r\n" % len(body) + body
     expects = length.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n", 1)
     chunked = CHUNKED + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
-    packet = GET + b"\r\n" + length + chunked + expects + GET + b"\r\n"
+    last = GET + b"Connection: close\r\n\r\n"
+    packet = GET + b"\r\n" + length + chunked + expects + last
     with ThreadPoolExecutor(16) as threads:
         cuts = range(1, len(packet), 3)
         replies = list(threads.map(lambda at: ask_in_two(place.connect, packet, at), cuts))
@@ -122,7 +123,7 @@ def ask_in_two(connect, packet, at):
     connection = connect()
     connection.sendall(packet[:at])
     time.sleep(0.05)
-    return ask(lambda: connection, Case("the rest", packet[at:]))
+    return ask(lambda: connection, Case("the rest", packet[at:]), settled=PATIENCE)
 
 
 # ---- whose token counts ----
