@@ -117,13 +117,17 @@ def test_who_comes_back_goes_on_alone_where_it_was(begun):
     assert order == ["begins", "other", "goes on"]
 
 
+def come_back_after(event, work):
+    work.turns.pass_on()
+    assert event.wait(SOON)
+    work.turns.come_back()
+
+
 def test_what_is_urgent_goes_before_the_many_that_have_come_back(begun):
     go, order = threading.Event(), []
 
     def wait():
-        work.turns.pass_on()
-        assert go.wait(SOON)
-        work.turns.come_back()
+        come_back_after(go, work)
         order.append("back")
         work.turns.pass_on()  # and once more, so that no work ends in between
         work.turns.come_back()
@@ -144,9 +148,7 @@ def test_where_nothing_is_urgent_who_has_come_back_goes_before_new_work(begun):
     go, order = threading.Event(), []
 
     def wait():
-        work.turns.pass_on()
-        assert go.wait(SOON)
-        work.turns.come_back()
+        come_back_after(go, work)
         order.append("back")
 
     def release():
