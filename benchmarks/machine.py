@@ -46,8 +46,8 @@ def versions() -> dict[str, str]:
 
 
 def revision() -> str:
-    """Return the commit, with a + where files differ from it."""
-    changed = _said("git", "status", "--porcelain", "--untracked-files=no", cwd=ROOT)
+    """Return the commit, with a + where files differ from it other than docs/, written here."""
+    changed = _said("git", "status", "--porcelain", "--untracked-files=no", ":!docs", cwd=ROOT)
     return _said("git", "rev-parse", "--short", "HEAD", cwd=ROOT) + ("+" if changed else "")
 
 
