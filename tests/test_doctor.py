@@ -23,7 +23,7 @@ from pathlib import Path
 import pytest
 
 from myapi import doctor
-from myapi.cli import doctor as cli_doctor
+from myapi.cli import doctor_checks
 from myapi.doctor import Address, Look, Network, Said, Server, Trust, Visit
 from myapi.settings import ROOT
 from tests.requirements import need
@@ -1406,7 +1406,7 @@ def test_a_file_of_changes_that_is_broken_is_begun_anew(tmp_path, text):
 def test_every_sentence_is_there_in_both_languages():
     """Each `Said(…)` in the source: two texts, with the same values in them."""
     counted = 0
-    for module in (doctor, cli_doctor):
+    for module in (doctor, doctor_checks):
         for node in ast.walk(ast.parse(inspect.getsource(module))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Said":
                 if any(isinstance(argument, ast.Starred) for argument in node.args):
@@ -1442,7 +1442,7 @@ def words(node):
 
 
 def test_every_check_has_its_symptoms_and_a_fix():
-    every = [*doctor.OUTSIDE, *doctor.SERVER, *cli_doctor.CONFIGURED]
+    every = [*doctor.OUTSIDE, *doctor.SERVER, *doctor_checks.CONFIGURED]
     assert len({one.id for one in every}) == len(every)
     used = set()
     for one in every:

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from myapi import create_app, doctor
-from myapi.cli import doctor as cli_doctor
+from myapi.cli import doctor_checks
 from myapi.doctor import Visit
 from myapi.schema_version import _revisions
 from myapi.settings import Settings
@@ -95,18 +95,18 @@ def test_the_database_and_its_settings(run, app):
 def test_settings_of_sqlite_that_are_wrong(app, monkeypatch):
     """What the app sets by itself at each connection cannot be wrong; so it is asked for more."""
     wanted = {"journal_mode": ("PRAGMA journal_mode", lambda value: value == "delete")}
-    monkeypatch.setattr(cli_doctor, "SQLITE_SETTINGS", wanted)
+    monkeypatch.setattr(doctor_checks, "SQLITE_SETTINGS", wanted)
     monkeypatch.setattr(
-        cli_doctor, "MYSQL_SETTINGS", {"one": ("SELECT 1", lambda value: value == 2)}
+        doctor_checks, "MYSQL_SETTINGS", {"one": ("SELECT 1", lambda value: value == 2)}
     )
     with app.app_context():
-        assert cli_doctor.database_settings(Visit(None)).status == "warn"
+        assert doctor_checks.database_settings(Visit(None)).status == "warn"
 
 
 def test_more_connections_than_mysql_allows(make_app, mariadb, migrated_mariadb):
     app = make_app(database_url=migrated_mariadb, workers=32, threads=64)
     with app.app_context():
-        found = cli_doctor.pool(Visit(None))
+        found = doctor_checks.pool(Visit(None))
     assert found.status == "fail"
     assert re.fullmatch(r"this host opens up to 640, MySQL allows \d+", found.evidence.en)
 
@@ -137,7 +137,7 @@ def test_secrets_that_are_none(tmp_path, settings, status, named):
     given["secret_keys"] = tuple(given["secret_keys"].split(","))
     app = create_app(Settings(**given, env="production", instance_path=tmp_path))
     with app.app_context():
-        found = cli_doctor.secrets(Visit(None))
+        found = doctor_checks.secrets(Visit(None))
     assert (found.status, named in found.evidence.en) == (status, True)
     for secret in settings.values():
         assert secret not in found.evidence.en + found.evidence.zh
