@@ -72,10 +72,10 @@ peer:  ## install the packages of the benchmarks' peers (Node 20 or newer, npm, 
 		[ ! -e "$$prefix/include/node/node.h" ] || export npm_config_nodedir="$$prefix"; \
 		npm ci --silent && cp package-lock.json node_modules/.installed; }; }
 
-LOCK = compile pyproject.toml --quiet --universal --python-version 3.10 \
+LOCK = compile pyproject.toml --quiet --universal --python-version 3.10 --generate-hashes \
 	--custom-compile-command 'make lock'
 
-lock: venv  ## pin what pyproject.toml asks for, as in: make lock ARGS=--upgrade
+lock: venv  ## pin what pyproject.toml asks for, with hashes: make lock ARGS=--upgrade
 	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
 	$(PIP) --target "$$dir" uv && \
 	"$$dir/bin/uv" pip $(LOCK) $(ARGS) -o requirements.txt && \
@@ -133,11 +133,12 @@ runtime: venv
 tools: venv
 	$(call install,requirements-dev.txt)
 
+BENCH_PIP = .venv-bench/bin/python -m pip install -qq --disable-pip-version-check
+
 # With the system's own Python, since that is what `deploy/myapi up` serves with.
 bench-tools: tools peer
 	@cat requirements.txt benchmarks/requirements.txt | cmp -s - .venv-bench/installed || { \
 		echo 'installing benchmarks/requirements.txt'; rm -rf .venv-bench; \
 		{ /usr/bin/python3 -m venv .venv-bench || $(BIN)/python -m venv .venv-bench; } \
-		&& .venv-bench/bin/python -m pip install -qq --disable-pip-version-check \
-			-r requirements.txt -r benchmarks/requirements.txt \
+		&& $(BENCH_PIP) -r requirements.txt && $(BENCH_PIP) -r benchmarks/requirements.txt \
 		&& cat requirements.txt benchmarks/requirements.txt >.venv-bench/installed; }

@@ -229,7 +229,8 @@ def _closure(text: str, python: str) -> list[str]:
         "python_full_version": python,
         "python_version": python.rpartition(".")[0],
     }
-    pinned = [Requirement(line) for line in text.splitlines() if re.match(r"[a-z0-9]", line)]
+    lines = (line.rstrip(" \\") for line in text.splitlines() if re.match(r"[a-z0-9]", line))
+    pinned = [Requirement(line) for line in lines]
     return [
         f"{one.name}{one.specifier}"
         for one in pinned
