@@ -24,15 +24,20 @@ Work = Callable[[Connection], Any]
 
 
 class Job:
-    """What one thread wants written, and what came of it."""
+    """What one thread wants written, until when it waits for that, and what came of it."""
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, deadline: float) -> None:
         self.work = work
+        self.deadline = deadline  # `time.monotonic()` seconds
         self.result: Any = None
         self.error: Exception | None = None
         self.committed = False
         self.done = False
         self._turn = waits.signal()
+
+    @property
+    def left(self) -> float:
+        return max(0.0, self.deadline - time.monotonic())
 
     def run(self, tx: Connection, *, alone: bool) -> None:
         """Do the work. What it raises fails it alone, but for an error of the database."""
@@ -51,6 +56,10 @@ class Job:
     def wait(self, seconds: float) -> bool:
         """Wait to be done or to lead; False when the time is up before."""
         return self._turn.wait(seconds)
+
+    def end(self) -> None:
+        self.done = True
+        self.wake()
 
     def wake(self, *, leads: bool = False) -> None:
         self._turn.set(first=leads)
@@ -77,19 +86,19 @@ class GroupCommit:
 
         `wait` bounds the wait for other writers, in seconds; SQLAlchemy's TimeoutError tells of it.
         """
-        job, deadline = Job(work), time.monotonic() + wait
+        job = Job(work, time.monotonic() + wait)
         with self._guard:
             self._waiting.append(job)
             leads, self._led = not self._led, True
         if not leads:
-            self._await(job, wait)
-        if not job.done:
-            self._lead(deadline)
+            self._await(job)
+        while not job.done:
+            self._lead(job)
         result: T = job.outcome()
         return result
 
-    def _await(self, job: Job, wait: float) -> None:
-        if job.wait(wait):
+    def _await(self, job: Job) -> None:
+        if job.wait(job.left):
             return
         with self._guard:
             if job.wait(0):
@@ -99,26 +108,31 @@ class GroupCommit:
                 raise sqlalchemy.exc.TimeoutError("other writers of this process hold SQLite")
         job.wait(FOREVER)  # it is being written, which is bounded; what comes of it has to be known
 
-    def _lead(self, deadline: float) -> None:
+    def _lead(self, leader: Job) -> None:
+        """Write for all who wait; who leads goes on to, until its own is done."""
         with self._guard:
             jobs = list(self._waiting)
             self._waiting.clear()
+        wait_on: list[Job] = []
         try:
-            self._write(jobs, deadline)
+            wait_on = self._write(jobs)
         finally:
             with self._guard:
+                self._waiting.extendleft(reversed(wait_on))
                 self._led = bool(self._waiting)
-                if self._led:
+                if self._led and leader not in wait_on:
                     self._waiting[0].wake(leads=True)
             for job in jobs:
-                job.done = True
-                job.wake()
+                if job not in wait_on:
+                    job.end()
 
-    def _write(self, jobs: list[Job], deadline: float) -> None:
+    def _write(self, jobs: list[Job]) -> list[Job]:
+        """Write, and return those that have time left to wait where others' time was up."""
         began = worked = False
         try:
             with self._engine.connect() as tx:
-                tx.execution_options(lock_wait=_left(deadline))  # see engines
+                # See engines. Who can wait the shortest is not kept waiting by who can longer.
+                tx.execution_options(lock_wait=min(job.left for job in jobs))
                 with tx.begin() as begun:
                     began = True
                     _run_all(jobs, tx)
@@ -126,15 +140,18 @@ class GroupCommit:
                     waits.pass_on()  # to wait for the disk
                     begun.commit()
         except Exception as error:
-            if began and not worked and len(jobs) > 1:
+            for job in jobs:
+                job.error = error
+            if not began:
+                in_time = [job for job in jobs if job.left]
+                return in_time if len(in_time) < len(jobs) else []
+            if not worked and len(jobs) > 1:  # a commit that failed is not tried twice
                 for job in jobs:  # what breaks the transaction is to break its own alone
-                    self._write([job], deadline)
-            else:  # a commit that failed is not tried twice
-                for job in jobs:
-                    job.error = error
+                    self._write([job])
         else:
             for job in jobs:
                 job.committed = True
+        return []
 
 
 def _run_all(jobs: list[Job], tx: Connection) -> None:
@@ -143,7 +160,3 @@ def _run_all(jobs: list[Job], tx: Connection) -> None:
         if time.monotonic() < polite_until:
             waits.give_way()
         job.run(tx, alone=len(jobs) == 1)
-
-
-def _left(deadline: float) -> float:
-    return max(0.0, deadline - time.monotonic())

@@ -4,15 +4,17 @@ import sqlite3
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 
 import pytest
 import sqlalchemy.exc
 from sqlalchemy import create_engine, event, text
 
-from myapi import waits
+from myapi import engines, waits
 from myapi.group_commit import POLITE, GroupCommit
 
 BUSY = 5.0  # s
+SHORT = 0.4  # s
 
 
 class File:
@@ -30,19 +32,28 @@ class File:
 
     def _connect(self, connection, _record):
         connection.isolation_level = None
+        engines._wait_ourselves(connection, _record)
 
     def _begin(self, connection):
         self.may_begin.wait(BUSY)
         self.begun += 1
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        engines._begin_immediate(engines.WEB, connection)
 
-    def put(self, n, then=lambda: None):
+    def put(self, n, then=lambda: None, wait=BUSY):
         def work(tx):
             tx.execute(text("INSERT INTO numbers VALUES (:n)"), {"n": n})
             then()
             return n
 
-        return self.group.run(work, BUSY)
+        return self.group.run(work, wait)
+
+    @contextmanager
+    def locked(self):
+        """Have another process write to the file for as long as the block runs."""
+        with closing(sqlite3.connect(self.path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            yield
+            other.execute("COMMIT")
 
     def together(self, works):
         """Run works in threads, all but the first of which wait while that one begins."""
@@ -153,6 +164,30 @@ def test_who_waits_too_long_is_refused_and_writes_nothing(file):
         assert first.result() == 1
     assert file.put(3) == 3, "nobody is waited for who has gone"
     assert file.numbers() == {1, 3}
+
+
+@pytest.mark.parametrize("leads", ["who can wait", "who cannot"])
+def test_who_cannot_wait_is_refused_soon_and_who_can_is_written_once_the_file_is_free(file, leads):
+    """The two have come together, while the first of all waited for another process in vain."""
+    waits = {"who can wait": BUSY, "who cannot": SHORT}
+    order = sorted(waits, key=lambda name: name != leads)
+    file.may_begin.clear()
+    with ThreadPoolExecutor(3) as pool:
+        with file.locked():
+            first = pool.submit(file.put, 0, wait=0)
+            file._until(lambda: file.group._led and not file.group._waiting)
+            two = {}
+            for number, name in enumerate(order, start=1):
+                two[name] = pool.submit(file.put, number, wait=waits[name])
+                file._until(lambda number=number: len(file.group._waiting) == number)
+            file.may_begin.set()
+            assert isinstance(first.exception(BUSY), sqlalchemy.exc.OperationalError)
+            assert isinstance(two["who cannot"].exception(BUSY), sqlalchemy.exc.OperationalError)
+            assert not two["who can wait"].done()
+        number = order.index("who can wait") + 1
+        assert two["who can wait"].result(BUSY) == number
+    assert file.numbers() == {number}
+    assert file.put(7) == 7, "and the next one leads"
 
 
 def test_a_storm_of_writers_loses_nothing(file):
