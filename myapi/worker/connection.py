@@ -35,6 +35,11 @@ class Connection:
         self.parting = False  # it has had its last answer
         self.closed = False
 
+    @property
+    def is_aside(self) -> bool:
+        """Whether it is left alone, until a thread is free to read on in it."""
+        return self.muted and not self.busy
+
     def receive(self) -> bool:
         """Take what is there; False when there is nothing."""
         try:

@@ -16,6 +16,7 @@ from myapi.worker.exchange import Exchange
 from myapi.worker.turns import Turns
 
 READS = 4  # to answer at a time, where others wait
+BEGINS = 0.02  # s after which one that goes behind begins, though others have come back
 
 
 class Loop:
@@ -27,8 +28,9 @@ class Loop:
         self.clients = Clients(worker, self._poller, self._look_soon)
         self._ready: deque[Connection] = deque()
         self._late: deque[Callable[[], None]] = deque()  # what is to be answered behind reads
+        self._late_since = 0.0  # when the first of these came, or the last one began
         self._looking = threading.Lock()
-        self._reserve = worker.cfg.threads // 4
+        self._telling = threading.Lock()
         self._ending = False
         self._next_look = 0.0
 
@@ -47,7 +49,7 @@ class Loop:
         self._poller.register(sock, selectors.EVENT_READ, _Tell(sock, then))
 
     def forget(self, sock: socket.socket) -> None:
-        with suppress(KeyError, ValueError):  # it has been told, or has been closed
+        with self._telling, suppress(KeyError, ValueError):  # it has been told, or is closed
             self._poller.unregister(sock)
 
     def tend(self) -> None:
@@ -58,10 +60,11 @@ class Loop:
         self._look_after_all()
 
     def _tell(self, tell: "_Tell") -> None:
-        with suppress(KeyError, ValueError):
-            if self._poller.get_key(tell.sock).data is tell:  # and not told by another thread
-                self.forget(tell.sock)
-                tell.then()
+        with self._telling, suppress(KeyError, ValueError):
+            if self._poller.get_key(tell.sock).data is not tell:  # another thread has told it,
+                return  # and who was told may wait for more by now
+            self._poller.unregister(tell.sock)
+            tell.then()
 
     def run_once(self) -> None:
         """Answer what reads, begin one of what goes behind it, and wait for what comes.
@@ -122,6 +125,7 @@ class Loop:
     def _begin_late(self) -> bool:
         if self._may_begin_late:
             self._turns.take_in_hand()
+            self._late_since = time.monotonic()
             self._late.popleft()()
         return self._turns.is_mine
 
@@ -132,17 +136,19 @@ class Loop:
 
     @property
     def _may_begin_late(self) -> bool:
-        """Whether to begin with what goes behind: what was begun is finished first.
+        """Whether to begin with what goes behind: what was begun is finished first, mostly.
 
-        And never on the last threads: all may wait for somebody, and none is left for who reads.
+        But where reads wait for a database far away, somebody has come back at any time. And
+        never on the last threads: all may wait for somebody, and none is left for who reads.
         """
-        may_begin = not self._turns.is_wanted and self._turns.free >= self._reserve
-        return bool(self._late) and may_begin
+        if not self._late or self._turns.free < self._turns.most // 4:
+            return False
+        return not self._turns.is_wanted or time.monotonic() > self._late_since + BEGINS
 
     # ---- something has come over one ----
 
     def _take_up(self, connection: Connection) -> None:
-        if connection.closed:
+        if connection.closed or connection.is_aside:
             return
         self._turns.take_in_hand()
         if connection.busy:
@@ -169,6 +175,8 @@ class Loop:
 
     def _put_off(self, answer: Callable[[], None]) -> None:
         """Have a request answered behind those that read; by the thread that has the turn."""
+        if not self._late:
+            self._late_since = time.monotonic()
         self._late.append(answer)
         self._look_soon()
 

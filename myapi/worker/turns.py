@@ -13,6 +13,7 @@ log = logging.getLogger("gunicorn.error")
 
 TICK = 0.005  # s between two looks at whether who has the turn gets on
 CALM = 4  # looks without work, after which nobody looks until there is some
+SHORTAGE = 5.0  # s without another try to make a thread, after the system has allowed no more
 
 
 class Work(Protocol):
@@ -46,7 +47,8 @@ class Turns:
 
     def __init__(self, work: Work, most: int) -> None:
         self._work = work
-        self._most = most
+        self._wanted = most
+        self._short_until = 0.0
         self._lock = threading.Lock()
         self._made = 0
         self._holder: _Thread | None = None
@@ -69,9 +71,14 @@ class Turns:
         return self._holder is threading.current_thread()
 
     @property
+    def most(self) -> int:
+        """How many threads there may be: for a while no more than there are, in a shortage."""
+        return self._wanted if time.monotonic() > self._short_until else self._made
+
+    @property
     def free(self) -> int:
         """How many threads could be given the turn."""
-        return len(self._resting) + self._most - self._made
+        return len(self._resting) + self.most - self._made
 
     @property
     def is_wanted(self) -> bool:
@@ -199,7 +206,7 @@ class Turns:
             self._call(self._back.popleft())
         elif self._resting:
             self._call(self._resting.pop())
-        elif self._made < self._most and self._start_thread():
+        elif self._made < self.most and self._start_thread():
             pass
         elif self._back:
             self._call(self._back.popleft())
@@ -211,9 +218,11 @@ class Turns:
         self._holder = thread  # as it finds when it starts
         try:
             thread.start()
-        except RuntimeError:  # the system allows no more
+        except RuntimeError:  # the system allows no more just now
+            if not self._made:
+                raise  # and Gunicorn starts another worker
             log.warning("the worker has %d threads, and gets no more", self._made)
-            self._most = max(1, self._made)
+            self._short_until = time.monotonic() + SHORTAGE
             return False
         self._made += 1
         return True

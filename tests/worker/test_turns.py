@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from myapi.worker import turns
 from myapi.worker.turns import TICK, Turns
 from tests.service import wait_for
 
@@ -198,22 +199,48 @@ def test_where_no_thread_is_free_long_work_goes_on(begun):
     assert order == ["long", "urgent"]
 
 
+def no_thread(_thread):
+    raise RuntimeError("can't start new thread")
+
+
 def test_where_the_system_gives_no_thread_who_has_come_back_goes_on(begun, monkeypatch):
     work = begun(most=2)
 
     def long():
-        monkeypatch.setattr(threading.Thread, "start", refuse)
+        monkeypatch.setattr(threading.Thread, "start", no_thread)
         work.urgent.append(lambda: order.append("urgent"))
         work.turns.give_way()
         order.append("long")
-
-    def refuse(_thread):
-        raise RuntimeError("can't start new thread")
 
     order = []
     work.pieces.append(long)
     wait_for(lambda: len(order) == 2)
     assert order == ["long", "urgent"]
+
+
+def test_a_shortage_of_threads_ends(begun, monkeypatch):
+    """While it lasts, there may be as many as were made; of these a share is kept for reads."""
+    monkeypatch.setattr(turns, "SHORTAGE", 0.2)
+    go = threading.Event()
+    work = begun(most=8)
+    with monkeypatch.context() as shortage:
+        shortage.setattr(threading.Thread, "start", no_thread)
+        work.pieces.append(lambda: come_back_after(go, work))
+        wait_for(lambda: work.turns.most == 1)
+        assert work.turns.free == 0
+    wait_for(lambda: work.turns.most == 8)
+    go.set()
+    wait_for(work.done)
+    go.clear()
+    work.pieces += [lambda: come_back_after(go, work), go.set]
+    wait_for(work.done)
+    assert len(set(work.threads)) == 2
+
+
+def test_a_worker_without_a_single_thread_does_not_begin(begun, monkeypatch):
+    monkeypatch.setattr(threading.Thread, "start", no_thread)
+    with pytest.raises(RuntimeError, match="new thread"):
+        begun()
 
 
 def test_who_comes_back_to_a_turn_that_nobody_has_takes_it(begun):
