@@ -72,6 +72,8 @@ def on_starting(server: Any) -> None:  # noqa: ANN401
     def reload_if_possible() -> None:
         sys.modules.pop(server.app.app_uri.partition(":")[0], None)  # its import makes the app
         try:
+            if Settings.from_env().bind != bind:  # Gunicorn would end if it could not have that
+                raise SettingsError(["MYAPI_BIND: another address takes a restart"])
             server.app.callable = server.app.load()
         except SettingsError as error:
             server.log.error("not reloaded: %s", error)  # noqa: TRY400 (the list, and no trace)

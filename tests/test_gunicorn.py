@@ -71,6 +71,21 @@ def test_a_reload_with_wrong_settings_changes_nothing(serve, tmp_path):
     assert phone.get("/api/me").status_code == 200
 
 
+def test_a_reload_with_another_address_changes_nothing(serve, tmp_path):
+    """Gunicorn would close its sockets first, and end if it could have no others."""
+    (tmp_path / "moving.py").write_text(
+        "import os\n"
+        "from wsgi import app\n"
+        "os.environ['MYAPI_BIND'] = '127.0.0.1:99999'  # as somebody might in .env\n"
+    )
+    service = serve(app="moving:app", environ={"PYTHONPATH": str(tmp_path)})
+    workers = service.workers()
+    os.kill(service.pid, signal.SIGHUP)
+    wait_for(lambda: "MYAPI_BIND: another address takes a restart" in service.log())
+    assert service.workers() == workers
+    assert service.call("GET", "/api/hello").status_code == 200
+
+
 def test_the_app_is_made_before_the_fork_and_nothing_that_is_open_crosses_it(serve):
     service = serve(workers=2)
     service.sign_in().get("/api/me")
