@@ -4,6 +4,7 @@ A test that uses `app` runs once on SQLite and once on MariaDB.
 """
 
 import logging
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -30,6 +31,9 @@ pytest_plugins = ["tests.faults.report"]
 __all__ = ["pytest_sessionfinish", "pytest_terminal_summary", "serve"]
 
 KEY = "a key of the tests alone, 0123456789"
+
+# Some hundred processes start, of which each would compile all modules.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture(scope="session")

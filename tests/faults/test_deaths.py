@@ -11,17 +11,17 @@ from tests.faults.report import PROPERTY
 from tests.faults.writers import Diary, writing
 from tests.service import KEY, wait_for
 
-DEATHS = 200
 LOOK_EVERY = 20  # deaths
 A_MOMENT = 100  # ms after the first acknowledged write, in which death comes
 
 
-def test_all_writers_to_sqlite_are_killed_200_times(tmp_path, migrated_sqlite, request):
+@pytest.mark.parametrize("deaths", [20, pytest.param(200, marks=pytest.mark.faults_long)])
+def test_all_writers_to_sqlite_are_killed(tmp_path, migrated_sqlite, request, deaths):
     """Two processes of eight threads, which share transactions; the next two find the file so."""
     url = f"sqlite:///{tmp_path}/written.db"
     shutil.copy(migrated_sqlite, tmp_path / "written.db")
     diary, recovery, under_load = Diary(), 0.0, 0.0
-    for death in range(1, DEATHS + 1):
+    for death in range(1, deaths + 1):
         file = tmp_path / f"diary-{death}"
         started = time.monotonic()
         with writing(url, file) as kill:
@@ -35,7 +35,7 @@ def test_all_writers_to_sqlite_are_killed_200_times(tmp_path, migrated_sqlite, r
         if death % LOOK_EVERY == 0:
             diary.ledger.compare(url, KEY)
     row = {
-        "fault": f"two processes of writers killed (-9) {DEATHS} times (use-cases alone, SQLite)",
+        "fault": f"two processes of writers killed (-9) {deaths} times (use-cases alone, SQLite)",
         "load": round(diary.asked / under_load),
         "sent": diary.asked,
         "well": diary.told,
@@ -48,8 +48,8 @@ def test_all_writers_to_sqlite_are_killed_200_times(tmp_path, migrated_sqlite, r
     }
     request.node.user_properties.append((PROPERTY, row))
     assert diary.ledger.lost == []
-    assert diary.in_doubt > DEATHS, "too few writes were under way, so nothing is shown"
-    assert diary.told > DEATHS
+    assert diary.in_doubt > deaths, "too few writes were under way, so nothing is shown"
+    assert diary.told > deaths
 
 
 @pytest.mark.parametrize("deaths", [5, pytest.param(40, marks=pytest.mark.faults_long)])

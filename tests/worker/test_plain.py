@@ -166,7 +166,7 @@ def damaged(draw):
 
 
 @pytest.mark.parametrize(("client", "server"), [UNIX, TCP], ids=["unix", "tcp"])
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=750, deadline=None)
 @given(data=st.one_of(requests(), damaged()))
 @example(data=FROM_NGINX)
 @example(data=LOGIN + FROM_NGINX)

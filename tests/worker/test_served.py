@@ -34,7 +34,7 @@ def test_a_storm_of_logins_leaves_a_thread_for_who_reads(serve, wechat):
     wechat.latency = LONG
     phones = [
         threading.Thread(target=service.login, args=(f"phone{n}.x",), daemon=True)
-        for n in range(32)
+        for n in range(16)
     ]
     for phone in phones:
         phone.start()
