@@ -73,7 +73,7 @@ peer:  ## install the packages of the benchmarks' peers (Node 20 or newer, npm, 
 		npm ci --silent && cp package-lock.json node_modules/.installed; }; }
 
 LOCK = compile pyproject.toml --quiet --universal --python-version 3.10 --generate-hashes \
-	--custom-compile-command 'make lock'
+	--no-strip-extras --custom-compile-command 'make lock'
 
 lock: venv  ## pin what pyproject.toml asks for, with hashes: make lock ARGS=--upgrade
 	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LOCKS = ("requirements.txt", "requirements-dev.txt")
 PACKAGE = re.compile(
-    r"^([a-z0-9][\w.-]*)==(\S+)(?: ; [^\\\n]+)?((?: \\\n    --hash=sha256:\w{64})+)$"
+    r"^([a-z0-9][\w.-]*)(?:\[\w+\])?==(\S+)(?: ; [^\\\n]+)?((?: \\\n    --hash=sha256:\w{64})+)$"
 )
 
 
