@@ -7,7 +7,7 @@ database's own, sealed under the secret keys: so a rotation of these leaves ever
 import logging
 import secrets
 
-from sqlalchemy import bindparam, delete, exists, select, update
+from sqlalchemy import delete, exists, select
 
 from myapi.clock import now
 from myapi.database import Transaction, changed, insert_or_lock
@@ -22,51 +22,47 @@ KEY_NAME = "banned-openids"
 
 
 def keep(tx: Transaction, appid: str, openid: str) -> None:
-    digest = _digest(_key(tx) or _new_key(tx), appid, openid)
-    insert_or_lock(tx, BannedOpenid, {"digest": digest, "created_at": now()})
+    keys = _keys(tx) or _with_new_key(tx)
+    insert_or_lock(
+        tx, BannedOpenid, {"digest": _digest(keys[-1], appid, openid), "created_at": now()}
+    )
 
 
 def stands(tx: Transaction, appid: str, openid: str) -> bool:
-    key = _key(tx)
-    if key is None:
+    digests = [_digest(key, appid, openid) for key in _keys(tx)]
+    if not digests:
         return False
-    return bool(
-        tx.scalar(select(exists().where(BannedOpenid.digest == _digest(key, appid, openid))))
-    )
+    return bool(tx.scalar(select(exists().where(BannedOpenid.digest.in_(digests)))))
 
 
 def lift(tx: Transaction, appid: str, openid: str) -> bool:
     """Forget the ban of an erased account; False where there was none."""
-    key = _key(tx)
-    if key is None:
-        return False
-    gone = delete(BannedOpenid).where(BannedOpenid.digest == _digest(key, appid, openid))
-    return changed(tx, gone) > 0
+    digests = [_digest(key, appid, openid) for key in _keys(tx)]
+    return changed(tx, delete(BannedOpenid).where(BannedOpenid.digest.in_(digests))) > 0
 
 
-def _key(tx: Transaction) -> str | None:
-    found = _SEALED.first(tx, {"name": KEY_NAME})
-    if found is None:
-        return None
-    key = keyring().unseal(found[0])
-    if key is None:
+def _keys(tx: Transaction) -> list[str]:
+    """Return the keys that the secret keys open, the newest last: one, if none was ever lost."""
+    sealed = _SEALED.all(tx, {})
+    keys = [key for each in sealed if (key := keyring().unseal(each[0])) is not None]
+    if sealed and not keys:
         # Refusing every new user for it would be the greater harm.
         log.error("the bans of erased accounts are void: no secret key opens their key")
-    return key
+    return keys
 
 
-def _new_key(tx: Transaction) -> str:
-    """Make the key, unless another transaction does so at this moment: then theirs stands."""
+def _with_new_key(tx: Transaction) -> list[str]:
+    """Make a key, unless another transaction does so at this moment: then theirs stands.
+
+    One that no secret key opens stays beside it: its bans come back with such a key.
+    """
     key = secrets.token_hex(32)
-    fresh = {"sealed": keyring().seal(key), "created_at": now()}
-    if _SEALED.first(tx, {"name": KEY_NAME}):  # one that no secret key opens any more
-        tx.execute(update(DataKey).where(DataKey.name == KEY_NAME).values(fresh))
-        return key
-    insert_or_lock(tx, DataKey, {"name": KEY_NAME, **fresh})
-    return _key(tx) or key
+    name = f"{KEY_NAME}-{len(_SEALED.all(tx, {})) + 1}"
+    insert_or_lock(tx, DataKey, {"name": name, "sealed": keyring().seal(key), "created_at": now()})
+    return _keys(tx) or [key]
 
 
-_SEALED = Statement(select(DataKey.sealed).where(DataKey.name == bindparam("name")))
+_SEALED = Statement(select(DataKey.sealed).order_by(DataKey.created_at, DataKey.name))
 
 
 def _digest(key: str, appid: str, openid: str) -> bytes:

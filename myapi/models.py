@@ -8,6 +8,7 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     ForeignKey,
+    Index,
     Integer,
     LargeBinary,
     String,
@@ -21,6 +22,8 @@ from sqlalchemy.types import TypeEngine
 from myapi.extensions import Base
 
 ON_MYSQL = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4"}
+# A call may still hold the id of a row that was deleted: it must not be somebody else's by then.
+IDS_ONCE = {"sqlite_autoincrement": True, **ON_MYSQL}
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -59,7 +62,7 @@ class User(Base):
     """An account: one person in one mini program."""
 
     __tablename__ = "users"
-    __table_args__ = (UniqueConstraint("appid", "openid", name="uq_users_appid_openid"), ON_MYSQL)
+    __table_args__ = (UniqueConstraint("appid", "openid", name="uq_users_appid_openid"), IDS_ONCE)
 
     id: Mapped[int] = mapped_column(_id(), primary_key=True)
     public_id: Mapped[str] = mapped_column(_exact(24), unique=True)
@@ -79,11 +82,11 @@ class Session(Base):
     """One login on one device. A row is live until it is ended, idle for long, or old."""
 
     __tablename__ = "sessions"
-    __table_args__ = ON_MYSQL
+    __table_args__ = (Index("ix_sessions_user_id_ended_at", "user_id", "ended_at"), IDS_ONCE)
 
     id: Mapped[int] = mapped_column(_id(), primary_key=True)
     public_id: Mapped[str] = mapped_column(_exact(24), unique=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     token_digest: Mapped[bytes] = mapped_column(_bytes(32), unique=True)
     code_digest: Mapped[bytes] = mapped_column(_bytes(32), index=True)
     ip: Mapped[str] = mapped_column(_exact(45))

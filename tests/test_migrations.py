@@ -12,7 +12,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
-from myapi import migrator, schema_version
+from myapi import identity, migrator, schema_version
 from myapi.extensions import Base, db
 from myapi.settings import ROOT
 from tests.servers import MariaDB
@@ -62,14 +62,14 @@ def test_there_is_one_head():
 def test_the_service_reads_the_same_chain_as_alembic(monkeypatch, tmp_path):
     versions = tmp_path / "migrations" / "versions"
     shutil.copytree(ROOT / "migrations", tmp_path / "migrations")
-    for name, before in (("b7", "0001"), ("a3", "b7")):
+    for name, before in (("b7", "0002"), ("a3", "b7")):
         (versions / f"{name}_next.py").write_text(
             f"revision = {name!r}\ndown_revision = {before!r}\n"
         )
     monkeypatch.setattr(schema_version, "ROOT", tmp_path)
     script = ScriptDirectory(str(tmp_path / "migrations"))
     told = [revision.revision for revision in script.walk_revisions()]
-    assert list(schema_version._revisions.__wrapped__()) == told == ["a3", "b7", "0001"]
+    assert list(schema_version._revisions.__wrapped__()) == told == ["a3", "b7", "0002", "0001"]
 
 
 def test_a_process_that_serves_loads_neither_alembic_nor_commands():
@@ -101,7 +101,7 @@ TABLE_MADE_ANEW = """
 from alembic import op
 
 revision = "made_anew"
-down_revision = "0001"
+down_revision = "0002"
 
 
 def upgrade():
@@ -121,3 +121,18 @@ def test_a_table_that_sqlite_makes_anew_keeps_what_refers_to_it(app, client, sig
     with app.app_context():
         flask_migrate.upgrade(directory=str(folder))
     assert phone.get("/api/me").status_code == 200
+
+
+def test_rows_of_the_first_revision_stay_and_no_id_is_given_twice(app, sign_in):
+    with app.app_context():
+        migrator.init_app(app)
+        flask_migrate.upgrade(revision="0001")
+    alice, bob = sign_in("alice"), sign_in("bob")
+    with app.app_context():
+        migrator.upgrade()
+        assert alice.get("/api/me").status_code == bob.get("/api/me").status_code == 200
+        found = identity.find(bob.token)
+        bob.delete("/api/me")
+        next_one = identity.find(sign_in("carol").token)
+    assert next_one.user_id > found.user_id
+    assert next_one.session_id > found.session_id

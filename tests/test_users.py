@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from myapi import users
+from myapi import identity, sessions, users
 from myapi.clock import now
 from myapi.database import transaction
 from myapi.errors import ApiError
@@ -82,6 +82,42 @@ def test_bans_of_erased_users_are_void_but_logins_go_on_when_their_key_is_lost(
     execute("UPDATE data_keys SET sealed = :junk", junk=b"junk")
     assert sign_in("alice").get("/api/me").status_code == 200
     assert "void" in caplog.text
+
+
+def test_bans_set_while_a_key_was_lost_and_those_before_hold_once_it_is_put_back(make_app):
+    old, new = "an-old-key-0123456789-0123456789-0", "a-new-key-0123456789-0123456789-0"
+    openids = []
+    for keys, name in (((old,), "alice"), ((new,), "bob"), ((old, new), "carol")):
+        app = make_app(secret_keys=keys)
+        client = app.test_client()
+        user = client.post("/api/auth/login", json={"code": name}).get_json()["data"]["user"]
+        with app.app_context():
+            found = users.find(user["id"])
+            users.ban(found.id)
+            users.erase(found.id)
+        openids.append(found.openid)
+    for name in ("alice", "bob", "carol"):
+        assert client.post("/api/auth/login", json={"code": name}).status_code == 403
+    with app.app_context():
+        assert [users.lift_ban(openid) for openid in [*openids, "nobody's"]] == [True] * 3 + [False]
+    for name in ("alice", "bob", "carol"):
+        assert client.post("/api/auth/login", json={"code": name}).status_code == 200
+
+
+def test_what_comes_late_for_an_erased_account_reaches_nobody_else(app, sign_in):
+    """It passed the guard before the erasure, and has but numbers by which to find its rows."""
+    alice = sign_in("alice")
+    with app.app_context():
+        found = identity.find(alice.token)
+        alice.delete("/api/me")
+        bob = sign_in("bob")
+        before = bob.get("/api/me").get_json()
+        with pytest.raises(ApiError, match="session_ended"):
+            users.update_profile(found.user_id, {"nickname": "of alice"})
+        sessions.log_out(found.session_id, found.session)
+        sessions.revoke_of_user(found.user_id)
+        users.erase(found.user_id)
+    assert bob.get("/api/me").get_json() == before
 
 
 def test_a_user_is_found_by_public_id_or_exact_openid(app, sign_in, wechat):

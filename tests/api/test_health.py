@@ -18,7 +18,7 @@ def test_readyz_is_well_on_a_newer_revision_than_the_code_knows(client, execute,
     try:
         assert client.get("/readyz").status_code == 200
     finally:
-        execute("UPDATE alembic_version SET version_num = '0001'")
+        execute("UPDATE alembic_version SET version_num = '0002'")
     assert "newer revision" in caplog.text
 
 
@@ -27,7 +27,7 @@ def test_readyz_is_not_well_without_a_revision(client, execute):
     try:
         response = client.get("/readyz")
     finally:
-        execute("INSERT INTO alembic_version VALUES ('0001')")
+        execute("INSERT INTO alembic_version VALUES ('0002')")
     assert (response.status_code, response.get_json()["error"]) == (503, "service_unavailable")
     assert int(response.headers["Retry-After"]) >= 1
 

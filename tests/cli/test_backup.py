@@ -242,13 +242,13 @@ class TestRestore:
         run("restore", str(newer), "--yes")
         assert self.users(run) == before
         assert execute("SELECT version_num FROM alembic_version") == [("9999",)]
-        execute("UPDATE alembic_version SET version_num = '0001'")
+        execute("UPDATE alembic_version SET version_num = '0002'")
 
     def test_a_database_newer_than_the_code_is_left_alone(self, run, copy, execute):
         execute("UPDATE alembic_version SET version_num = '9999'")
         said = run("restore", str(copy), "--yes", code=1).stderr
         assert said.startswith("Error: the database is at revision 9999, which this code does not")
-        execute("UPDATE alembic_version SET version_num = '0001'")
+        execute("UPDATE alembic_version SET version_num = '0002'")
 
 
 @pytest.fixture
@@ -263,7 +263,7 @@ def _newer(copy, bad):
             db.execute("UPDATE alembic_version SET version_num = '9999'")
             db.commit()
     else:
-        bad.write_bytes(gzip.decompress(copy.read_bytes()).replace(b"'0001'", b"'9999'"))
+        bad.write_bytes(gzip.decompress(copy.read_bytes()).replace(b"'0002'", b"'9999'"))
 
 
 _DAMAGE = {

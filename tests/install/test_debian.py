@@ -14,8 +14,8 @@ MIGRATION = """
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 
 def upgrade():
     op.add_column("users", sa.Column("note", sa.String(64)))
@@ -141,7 +141,7 @@ def test_a_release_and_a_rollback_lose_no_call(server):
 
 def test_the_former_release_runs_on_the_schema_of_a_later_one(server):
     former = server.live()
-    (server.root / "src/migrations/versions/0002_notes.py").write_text(MIGRATION)
+    (server.root / "src/migrations/versions/0003_notes.py").write_text(MIGRATION)
     done, calls = server.under_load("release with a migration", server.release)
     assert done.returncode == 0, done.stdout + done.stderr
     assert server.live() != former
@@ -155,7 +155,7 @@ def test_the_former_release_runs_on_the_schema_of_a_later_one(server):
     python = f"{former}/.venv/bin/python"
     asked = "import sqlite3; print(sqlite3.connect('/var/lib/myapi/myapi.db')"
     asked += ".execute('SELECT version_num FROM alembic_version').fetchall())"
-    assert server.run(python, "-c", asked).stdout == "[('0002',)]\n"
+    assert server.run(python, "-c", asked).stdout == "[('0003',)]\n"
     server.logs_in("bob")
     assert server.call("/readyz")["code"] == 0
 
