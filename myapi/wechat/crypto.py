@@ -46,6 +46,10 @@ def decrypt_user_data(
 
     `session_key`, `encrypted_data` and `iv` are base64. With `max_age` (seconds) the watermark
     must not be older than that, nor more than CLOCK_SKEW ahead of `now` (Unix seconds).
+
+    WeChat's encryption has no seal: the phone can change the first blocks of a genuine text and
+    keep its watermark. So this shows what the phone says, and is no proof of a phone number; for
+    that, exchange the code of getPhoneNumber on the server.
     """
     try:
         data = _json_object(_decrypt(session_key, encrypted_data, iv))

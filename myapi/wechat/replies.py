@@ -40,7 +40,7 @@ def read_login(body: bytes, *, hide: Iterable[str]) -> Login:
     return Login(
         openid=_identifier(reply, "openid"),
         session_key=_session_key(reply),
-        unionid=_identifier(reply, "unionid") if reply.get("unionid") else None,
+        unionid=None if reply.get("unionid") in (None, "") else _identifier(reply, "unionid"),
     )
 
 
@@ -68,13 +68,20 @@ def _encoded(secret: str) -> list[str]:
 def _json_object(body: bytes) -> dict[str, object]:
     """JSON whatever the Content-Type says: the real one says text/plain."""
     try:
-        reply = json.loads(body.decode("utf-8"))
+        reply = json.loads(body.decode("utf-8"), object_pairs_hook=_unique)
     except (ValueError, RecursionError):
         reply = None
     # Raised out here, since a JSON error keeps the whole reply, and that may hold a session_key.
     if not isinstance(reply, dict):
         raise Unavailable("not a JSON object")
     return reply
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name is given twice, and who reads the one may trust the other")
+    return found
 
 
 def _identifier(reply: dict[str, object], name: str) -> str:

@@ -181,10 +181,11 @@ def test_ending_one_of_my_sessions_ends_just_that_one(sign_in):
 def test_ending_a_session_that_is_not_mine_is_not_found(sign_in):
     alice, bob = sign_in("alice"), sign_in("bob")
     theirs = bob.get("/api/auth/sessions").get_json()["data"]["sessions"][0]["id"]
-    for session_id in (theirs, "no-such-session", "0"):
+    mine = alice.get("/api/auth/sessions").get_json()["data"]["sessions"][0]["id"]
+    for session_id in (theirs, "no-such-session", "0", mine.upper(), f"{mine}%20"):
         response = alice.delete(f"/api/auth/sessions/{session_id}")
         assert (response.status_code, response.get_json()["error"]) == (404, "not_found")
-    assert bob.get("/api/me").status_code == 200
+    assert alice.get("/api/me").status_code == bob.get("/api/me").status_code == 200
 
 
 @pytest.mark.parametrize("odd", ["%C3%A9", "%E4%B8%AD", "%00", "%F0%9F%98%80", "a" * 3000])

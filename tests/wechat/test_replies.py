@@ -26,6 +26,8 @@ GOOD = {"openid": "o-someone", "session_key": KEY}
         b'{"errcode": ' + b"9" * 5000 + b"}",
         b'{"errcode": ' + b"9" * 100 + b"}",
         json.dumps(GOOD).encode("utf-16"),
+        b'{"errcode": 40029, "errcode": 0, ' + json.dumps(GOOD).encode()[1:],
+        b'{"openid": "another", ' + json.dumps(GOOD).encode()[1:],
         *(
             json.dumps({**GOOD, **change}).encode()
             for change in (
@@ -47,6 +49,8 @@ GOOD = {"openid": "o-someone", "session_key": KEY}
                 {"session_key": "é" * 24},
                 {"session_key": "AAAA" * 8},
                 {"session_key": f" {KEY}"},
+                {"unionid": 0},
+                {"unionid": []},
                 {"unionid": 7},
                 {"unionid": ["u"]},
                 {"unionid": "u" * 129},
