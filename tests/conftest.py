@@ -6,6 +6,7 @@ A test that uses `app` runs once on SQLite and once on MariaDB.
 import logging
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,8 @@ KEY = "a key of the tests alone, 0123456789"
 
 # Some hundred processes start, of which each would compile all modules.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# A shell has what it starts in the background ignore Ctrl-C, and so would all of these.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

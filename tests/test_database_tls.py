@@ -1,10 +1,12 @@
 """TLS to a MariaDB on another machine: `ssl_ca` in the URL has it verified."""
 
+import click
 import pytest
 import sqlalchemy.exc
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from myapi import create_app
+from myapi.cli import dump
 from myapi.database import reading
 from myapi.settings import Settings
 from tests.conftest import KEY, close
@@ -65,3 +67,20 @@ def test_a_certificate_for_another_name_is_refused(authority, tmp_path):
         ):
             pass
         close(app)
+
+
+@pytest.mark.parametrize(
+    ("name", "refusal"), [(HOST, ""), ("db.example.com", "alidat|verif"), (None, "SSL")]
+)
+def test_the_tools_that_copy_it_verify_the_name_too(authority, tmp_path, name, refusal):
+    """They would send the password to whoever answers."""
+    need(MariaDB)
+    pair = authority.pair(name) if name else None
+    tls = {"ssl_cert": pair.chain, "ssl_key": pair.key} if pair else {}
+    with MariaDB(**tls) as server:
+        url = make_url(f"{server.create_database('copied')}&ssl_ca={authority.file}")
+        if not refusal:
+            dump.write(url, tmp_path / "copy.sql", tmp_path / "copy.sql")
+            return
+        with pytest.raises(click.ClickException, match=refusal):
+            dump.write(url, tmp_path / "copy.sql", tmp_path / "copy.sql")

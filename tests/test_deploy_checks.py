@@ -11,7 +11,7 @@ import zipfile
 
 import pytest
 
-from deploy.lib import certificate, firewall, local_servers, preflight, releases
+from deploy.lib import certificate, firewall, local_servers, machine, preflight, releases
 from myapi.settings import ROOT
 from tests.certificates import Issued
 
@@ -91,6 +91,27 @@ def test_nobody_is_locked_out_of_the_connection_that_is_in_use(monkeypatch, name
         ),
     )
     assert problem in "".join(firewall.problems(named))
+
+
+@pytest.mark.parametrize(("status", "opened"), [("active", False), ("inactive", True)])
+def test_a_firewall_that_was_off_lets_ssh_in_before_it_is_switched_on(monkeypatch, status, opened):
+    """An address that a former run named may be nobody's by now; while it is on, it stays."""
+    said = {
+        ("ufw", "show", "added"): "ufw allow from 198.51.100.7 to any port 22 proto tcp\n",
+        ("ufw", "status"): f"Status: {status}\n",
+    }
+    asked = []
+
+    def ask(*command, **_):
+        asked.append(" ".join(command))
+        return subprocess.CompletedProcess(command, 0, said.get(command, ""), "")
+
+    monkeypatch.setattr(firewall, "ask", ask)
+    monkeypatch.setattr(machine, "ask", ask)
+    monkeypatch.setattr(firewall.shutil, "which", lambda *_, **__: "/usr/sbin/ufw")
+    firewall.open_ports(machine.Machine(), [])
+    assert ("ufw allow 22/tcp" in asked) == opened
+    assert ("ufw --force enable" in asked) == opened
 
 
 @pytest.mark.parametrize(

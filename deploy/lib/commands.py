@@ -70,6 +70,8 @@ def rollback(machine: Machine, _given: Namespace) -> None:
     if not paths.PREVIOUS.exists():
         raise RefusedError("there is no former release · 没有上一个版本")
     former = paths.PREVIOUS.resolve()
+    if former == releases.current() and releases.serves(former):
+        raise RefusedError("the former release is what runs · 当前运行的就是上一个版本")
     releases.go_live(machine, former)
     say(f"{former.name} is live again · 已回退")
 

@@ -40,16 +40,19 @@ def open_ports(machine: Machine, ssh_from: list[str]) -> str:
         unused = ", so --ssh-from has no effect" if ssh_from else ""
         return f"There is no ufw on this machine: its firewall is left as it is{unused}. {CLOUD}"
     shown = ask("ufw", "show", "added").stdout.splitlines()
+    active = "Status: active" in ask("ufw", "status").stdout
     for port in _ssh_ports():
         plain = f"allow {port}/tcp"
         named = [f"allow from {each} to any port {port} proto tcp" for each in ssh_from]
-        for rule in named or ([] if _named_before(shown, port) else [plain]):
+        # Where it is off, who is connected may come from elsewhere by now.
+        stays = active and _named_before(shown, port)
+        for rule in named or ([] if stays else [plain]):
             _add(machine, shown, rule)
         if named and f"ufw {plain}" in shown:
             machine.run(f"ufw delete {plain}", "ufw", "delete", *plain.split())
     for port in ("80", "443"):
         _add(machine, shown, f"allow {port}/tcp")
-    if "Status: active" not in ask("ufw", "status").stdout:
+    if not active:
         machine.run("switch the firewall on", "ufw", "--force", "enable")
     return CLOUD
 

@@ -85,10 +85,11 @@ def go_live(machine: Machine, release: Path) -> None:
     if former == release and not machine.dry and paths.PREVIOUS.exists():
         former = paths.PREVIOUS.resolve()  # a run was cut short between the switch and the start
     try_out(machine, release)
+    before = paths.PREVIOUS.resolve() if paths.PREVIOUS.exists() else None
     if former and former != release:
         machine.link(paths.PREVIOUS, former)
     machine.link(paths.CURRENT, release)
-    machine.run("start it", "systemctl", "restart", "myapi.service")
+    _restart(machine, "start it")
     if machine.dry or healthy(paths.SOCKET, patience=PATIENCE):
         _prune(machine)
         return
@@ -96,11 +97,19 @@ def go_live(machine: Machine, release: Path) -> None:
     if former is None or former == release or not former.exists():
         raise RefusedError(f"the release does not answer:\n{said}")
     machine.link(paths.CURRENT, former)
-    machine.run("go back to the former release", "systemctl", "restart", "myapi.service")
+    if before and before != former:
+        machine.link(paths.PREVIOUS, before)
+    _restart(machine, "go back to the former release")
     back = "answers again" if healthy(paths.SOCKET, patience=30) else "DOES NOT ANSWER EITHER"
     raise RefusedError(
         f"{release.name} did not answer; {former.name} {back} · 已自动退回上一版本\n{said}"
     )
+
+
+def _restart(machine: Machine, what: str) -> None:
+    """Whether it starts is seen by who asks it, for it may start and not answer."""
+    if machine.act(what):
+        ask("systemctl", "restart", "myapi.service")
 
 
 def serves(release: Path) -> bool:

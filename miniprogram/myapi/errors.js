@@ -353,6 +353,7 @@ class ApiError extends Error {
   constructor(error, told = {}) {
     const kind = ERRORS[error] || ERRORS.bad_answer
     super(`${error}: ${told.msg || kind.en}`)
+    Object.setPrototypeOf(this, ApiError.prototype) // lost where a class is made ES5 by TypeScript
     this.name = 'ApiError'
     this.error = error
     this.code = told.code || kind.code

@@ -80,7 +80,10 @@ function send(platform, timers, call) {
 function loginCode(platform, timers, timeout) {
   return within(timers, timeout, settle => {
     platform.login({
-      success: result => settle((result && result.code) || ofFailure(result || {})),
+      success: result => {
+        const code = result && result.code
+        settle(typeof code === 'string' && code ? code : ofFailure(result || {}))
+      },
       fail: failure => settle(ofFailure(failure)),
     })
   })

@@ -250,6 +250,10 @@ class TestProcess:
             os.close(them)
             shown = _read(us, b"[y/N]: ")
             shown += _answer(us, answer)
+            try:
+                process.wait(30)
+            finally:
+                process.kill()
         os.close(us)
         assert process.returncode == code
         assert execute("SELECT COUNT(*) FROM users")[0][0] == left

@@ -237,6 +237,56 @@ test('an erasure that fails leaves the user signed in', async () => {
   assert.equal(phone.logins, 0)
 })
 
+for (const [what, answer] of [
+  ['a key that was taken out', failure(401, 40102, 'token_invalid')],
+  ['a proxy', { status: 401, body: '<html>', header: {} }],
+]) {
+  test(`a 401 by ${what} is no erasure`, async () => {
+    const mood = call => (call.method === 'DELETE' ? { before: answer } : undefined)
+    const { time, server, phone, api } = world({ token: 'live', mood })
+    const [settled] = await outcomes(time, [api.erase()])
+    assert.ok(settled.error)
+    assert.ok(kept(phone).token)
+    assert.equal(server.accounts.size, 1)
+  })
+}
+
+test('an erasure goes after the login under way, which would make the account again', async () => {
+  const latency = (way, call) => (way === 'there' && call.path === '/api/auth/login' ? 600 : 50)
+  const { time, server, phone, api } = world({ token: 'live', latency })
+  const login = api.login({ fresh: true })
+  let gone
+  time.at(150, () => (gone = api.erase()))
+  await outcomes(time, [login])
+  assert.equal(await gone, null)
+  assert.deepEqual([server.accounts.size, server.sessions.size, kept(phone)], [0, 0, undefined])
+})
+
+test('a fresh login ends the session before it', async () => {
+  const { time, server, api } = world({ token: 'live' })
+  for (let i = 0; i < 3; i += 1) {
+    await outcomes(time, [api.login({ fresh: true })])
+  }
+  await time.run()
+  assert.equal(server.sessions.size, 1)
+})
+
+test('login() after a logout is no answer to the one before', async () => {
+  let asked = 0
+  const first = (way, call) => way === 'back' && call.path === '/api/me' && (asked += 1) === 1
+  const { time, phone, api } = world({ token: 'live', latency: (way, call) => (first(way, call) ? 8000 : 50) })
+  const before = api.login()
+  let after
+  time.at(100, () => {
+    api.logout()
+    phone.person = 'bob'
+  })
+  time.at(500, () => api.get('/api/x'))
+  time.at(2000, () => (after = api.login()))
+  await outcomes(time, [before])
+  assert.notEqual((await after).id, (await before).id)
+})
+
 test('signed out, erase fails and logout succeeds, without a call', async () => {
   const { time, phone, api } = world()
   const settled = await outcomes(time, [api.erase(), api.logout()])

@@ -71,7 +71,7 @@ class Client {
       onFailed: error => this._requests.loginFailed(error),
     })
     this._requests.attach(this._session)
-    /** @private @type {Promise<User> | null} */
+    /** @private @type {{ epoch: number, user: Promise<User> } | null} */
     this._asking = null
     /** @private @type {Promise<null> | null} */
     this._erasing = null
@@ -125,15 +125,17 @@ class Client {
    * @returns {Promise<User>}
    */
   login({ fresh = false } = {}) {
-    if (fresh || !this._session.token) return this._session.signIn()
-    if (!this._asking) {
+    const { epoch, token } = this._session
+    if (fresh || !token) return this._session.signIn()
+    if (!this._asking || this._asking.epoch !== epoch) {
+      const asking = { epoch, user: this.me() }
       const over = () => {
-        this._asking = null
+        if (this._asking === asking) this._asking = null
       }
-      this._asking = this.me()
-      this._asking.then(over, over)
+      this._asking = asking
+      asking.user.then(over, over)
     }
-    return this._asking
+    return this._asking.user
   }
 
   /**
@@ -220,7 +222,7 @@ class Client {
    * @returns {Promise<null>}
    */
   _logOut(token) {
-    return this._leave(LOGOUT, token)
+    return this._leave(LOGOUT, token, ['session_ended', 'token_invalid'])
   }
 
   /**
@@ -230,22 +232,23 @@ class Client {
    */
   _erase(token) {
     if (!token) return Promise.reject(new ApiError('signed_out'))
-    return this._leave(ERASE, token)
+    return this._leave(ERASE, token, ['session_ended'])
   }
 
   /**
-   * Sent again only with the very same token, so it can do nothing twice. A 401 says that the
-   * session has ended, which is what was wanted: an earlier sending has arrived.
+   * Sent again only with the very same token, so it can do nothing twice. That the session has
+   * ended is what was wanted: an earlier sending has arrived.
    * @private
    * @param {import('./calls').Route} route
    * @param {string} token
+   * @param {string[]} wanted errors that say that it is done
    * @returns {Promise<null>}
    */
-  _leave({ method, path }, token) {
+  _leave({ method, path }, token, wanted) {
     return this._requests.make({ lane: CONTROL, method, path, token, idempotent: true }).then(
       () => null,
       error => {
-        if (error.status === 401) return null
+        if (wanted.includes(error.error)) return null
         throw error
       }
     )

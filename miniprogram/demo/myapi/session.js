@@ -72,7 +72,8 @@ class Session {
   /**
    * End the generation at once; no login before `done` is over.
    * @param {(token: string) => Promise<null>} leave tells the server
-   * @param {{ orStay: boolean }} how orStay: go on as before if the server could not be told
+   * @param {{ orStay: boolean }} how orStay: go on as before if the server could not be told,
+   *   and tell it after the exchange under way, which would make an erased account again
    * @returns {Promise<null>} what `leave` gives
    */
   leave(leave, { orStay }) {
@@ -82,7 +83,7 @@ class Session {
     this._kept = kept
     this.drop()
     this._forget()
-    const done = leave(token)
+    const done = orStay ? this._idle.then(() => leave(token)) : leave(token)
     const over = done.then(
       () => undefined,
       () => {
@@ -150,6 +151,7 @@ class Session {
    */
   async _run(attempt) {
     let newCodes = 0
+    attempt.begin()
     for (let tries = 0; !attempt.cancelled; tries += 1) {
       const outcome = await this._exchange(attempt)
       if (attempt.cancelled) return this._unwanted(outcome)
@@ -161,7 +163,10 @@ class Session {
       }
       const ms = pause(outcome, tries, this._around.share)
       if (!attempt.maySucceed(outcome, tries, ms)) return this._fail(attempt, outcome)
-      if (outcome.error === 'interrupted') await attempt.unless(this._around.foreground.back())
+      if (outcome.error === 'interrupted') {
+        await attempt.unless(this._around.foreground.back())
+        attempt.begin() // nobody has waited meanwhile
+      }
       await attempt.wait(ms)
     }
   }
@@ -199,9 +204,12 @@ class Session {
     this._failure = null
     this.logins += 1
     this._lastSuccess = this.logins
+    const former = this.token
     if (this._user && this._user !== user.id) this.drop()
     this._keep(token, user.id)
     attempt.resolve(user)
+    // left alive, it would be one more device of the user, and push another one out
+    if (former && former !== token) this._around.end(former)
   }
 
   /**
@@ -244,7 +252,7 @@ class Attempt {
   /** @param {import('./platform').Timers} timers */
   constructor(timers) {
     this._timers = timers
-    this._begun = timers.now()
+    this._begun = 0
     this.cancelled = false
     /** @type {(user: User) => void} */
     this.resolve = () => {}
@@ -262,6 +270,11 @@ class Attempt {
     this._cancelling = new Promise(resolve => {
       this._wake = () => resolve(undefined)
     })
+  }
+
+  /** Have patience from now on. */
+  begin() {
+    this._begun = this._timers.now()
   }
 
   cancel() {

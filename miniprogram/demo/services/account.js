@@ -64,6 +64,7 @@ function logout() {
 /** @returns {Promise<void>} */
 async function erase() {
   const mine = api()
+  await mine.me() // to an erasure, a session that has ended unnoticed looks like one that is done
   await mine.erase()
   if (mine === client) become(false)
 }

@@ -56,7 +56,10 @@ definePage({
       if (!dirty || nicknameWrong || avatarWrong) return
       await run(this, 'save', async () => {
         const written = { nickname: nickname || null, avatar_url: avatar || null }
-        return { ...shownOf(await account.api().put('/api/me', written)), saved: true }
+        const shown = shownOf(await account.api().put('/api/me', written))
+        const { nickname: later, avatar: laterAvatar } = this.data
+        if (later === nickname && laterAvatar === avatar) return { ...shown, saved: true }
+        return { ...shown, ...draft(later, laterAvatar), dirty: true }
       })
     },
 
