@@ -1,5 +1,6 @@
 """The doctor's checks that need the app: of its settings and of its database."""
 
+import functools
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,6 +26,16 @@ PLACEHOLDER = re.compile(
     r"change.?me|example|placeholder|your.?(app|key|secret)|password|0123456789|x{6}|\.\.\.",
     re.IGNORECASE,
 )
+
+
+def with_settings(run: Callable[[Visit], Finding]) -> Callable[[Visit], Finding]:
+    """Skip a check where the settings cannot be used, as `settings` tells."""
+
+    @functools.wraps(run)
+    def checked(visit: Visit) -> Finding:
+        return skip(UNSET) if SETTINGS_ERROR in current_app.extensions else run(visit)
+
+    return checked
 
 
 @check(
@@ -59,10 +70,9 @@ def settings_(visit: Visit) -> Finding:
         "沙箱则允许任何人以任何身份登录",
     ),
 )
+@with_settings
 def environment(visit: Visit) -> Finding:
     """Whether development or the sandbox stands behind a public name."""
-    if SETTINGS_ERROR in current_app.extensions:
-        return skip(UNSET)
     found = settings()
     said = as_is("sandbox" if found.sandbox else found.env)
     if found.production or not visit.public:
@@ -81,10 +91,9 @@ def environment(visit: Visit) -> Finding:
         "AppID 和 AppSecret 从小程序后台复制",
     ),
 )
+@with_settings
 def secrets(visit: Visit) -> Finding:
     """Whether a secret is weak, or one from an example."""
-    if SETTINGS_ERROR in current_app.extensions:
-        return skip(UNSET)
     found = settings()
     weak = [f"MYAPI_SECRET_KEYS {n}" for n, key in enumerate(found.secret_keys, 1) if _weak(key)]
     if weak:
@@ -120,10 +129,9 @@ def _odd(appid: str, secret: str) -> Iterator[str]:
         "确认数据库在运行、MYAPI_DATABASE_URL 正确；`flask db upgrade` 把它升级到代码需要的版本",
     ),
 )
+@with_settings
 def database(visit: Visit) -> Finding:
     """Whether the database answers and has what the code needs."""
-    if SETTINGS_ERROR in current_app.extensions:
-        return skip(UNSET)
     if not _is_there():
         return fail(Said("there is no database yet", "数据库还不存在"))
     try:
@@ -146,10 +154,9 @@ def database(visit: Visit) -> Finding:
         "innodb_flush_log_at_trx_commit = 1，wait_timeout 大于 1800",
     ),
 )
+@with_settings
 def database_settings(visit: Visit) -> Finding:
     """Whether the database keeps what it acknowledged, and readers and writers apart."""
-    if SETTINGS_ERROR in current_app.extensions:
-        return skip(UNSET)
     if not _is_there():
         return skip(Said("there is no database yet", "数据库还不存在"))
     wanted = SQLITE_SETTINGS if db.engine.name == "sqlite" else MYSQL_SETTINGS
@@ -189,10 +196,9 @@ MYSQL_SETTINGS: dict[str, tuple[str, Callable[[Any], bool]]] = {
         "调高 MySQL 的 max_connections，或调低 MYAPI_WORKERS、MYAPI_THREADS；多台应用主机要合计",
     ),
 )
+@with_settings
 def pool(visit: Visit) -> Finding:
     """Whether MySQL takes as many connections as the app may open."""
-    if SETTINGS_ERROR in current_app.extensions:
-        return skip(UNSET)
     if db.engine.name == "sqlite":
         return ok(Said("SQLite has no such limit", "SQLite 没有这个限制"))
     try:
