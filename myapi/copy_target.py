@@ -7,9 +7,10 @@ rows that nobody knows are never touched.
 
 from collections.abc import Callable
 
-from sqlalchemy import Column, MetaData, String, Table, insert, select, text
+from sqlalchemy import Column, MetaData, String, Table, insert, select
 
 from myapi.pages import VERSION, Database, Shape
+from myapi.schema_version import applied
 
 MARK = Table(
     "myapi_copy_unfinished",
@@ -26,7 +27,7 @@ class RefusedError(Exception):
 
 
 def prepare(
-    target: Database, source: str, shapes: list[Shape], revision: str, migrate: Callable[[], None]
+    target: Database, source: str, shapes: list[Shape], heads: set[str], migrate: Callable[[], None]
 ) -> bool:
     """Make the target ready for a copy of `source`, or raise `RefusedError`.
 
@@ -35,10 +36,10 @@ def prepare(
     """
     there = target.names()
     if MARK.name in there:
-        _go_on(target, source, revision, migrate)
+        _go_on(target, source, heads, migrate)
         return True
     if there:
-        _must_be_ours(target, there, shapes, revision)
+        _must_be_ours(target, there, shapes, heads)
         target.reflect()
         if any(target.count(shape) for shape in shapes):
             return False
@@ -52,37 +53,38 @@ def finish(target: Database) -> None:
     MARK.drop(target.connection)
 
 
-def revision_of(database: Database) -> str | None:
-    if VERSION not in database.names():
-        return None
-    found = database.connection.execute(text(f"SELECT version_num FROM {VERSION}")).scalar()  # noqa: S608
-    return None if found is None else str(found)
+def revisions_of(database: Database) -> set[str]:
+    return applied(database.connection) if VERSION in database.names() else set()
 
 
-def _go_on(target: Database, source: str, revision: str, migrate: Callable[[], None]) -> None:
+def listed(revisions: set[str]) -> str:
+    return ", ".join(sorted(revisions)) or "none"
+
+
+def _go_on(target: Database, source: str, heads: set[str], migrate: Callable[[], None]) -> None:
     """Take up a copy that was stopped. All that is in the target came from it."""
     marked = target.connection.execute(select(MARK.columns.source)).scalar()
     if marked is None:  # stopped between the table and its row
         target.connection.execute(insert(MARK).values(source=source))
     elif marked != source:
         raise RefusedError(f"the target holds the unfinished copy of another database, {marked}")
-    if revision_of(target) != revision:  # stopped in a migration, which MySQL cannot take back
+    if revisions_of(target) != heads:  # stopped in a migration, which MySQL cannot take back
         metadata = MetaData()
         metadata.reflect(target.connection, only=lambda name, _: name != MARK.name)
         metadata.drop_all(target.connection)
         migrate()
 
 
-def _must_be_ours(target: Database, there: set[str], shapes: list[Shape], revision: str) -> None:
+def _must_be_ours(target: Database, there: set[str], shapes: list[Shape], heads: set[str]) -> None:
     strangers = sorted(there - {shape.name for shape in shapes} - {VERSION})
     if strangers:
         raise RefusedError(
             f"the target has tables that are not of this database: {', '.join(strangers)}"
         )
-    found = revision_of(target)
-    if found != revision:
+    found = revisions_of(target)
+    if found != heads:
         raise RefusedError(
-            f"the target is at revision {found or 'none'}, and this code at {revision}: give an"
+            f"the target is at revision {listed(found)}, and this code at {listed(heads)}: give an"
             " empty database, which is migrated by itself"
         )
 

@@ -18,7 +18,7 @@ from sqlalchemy import delete, insert
 from sqlalchemy.engine import URL, make_url
 
 from myapi import copy_target, engines, migrator, schema_version
-from myapi.copy_target import RefusedError
+from myapi.copy_target import RefusedError, listed
 from myapi.pages import Database, Key, Page, Shape, Tally, differing
 
 Tell = Callable[[str], None]
@@ -49,9 +49,9 @@ def run(source_url: str, target_url: str, tell: Tell) -> dict[str, Tally]:
         if _identity(source) == _identity(target):
             raise RefusedError("the target is the database itself")
         shapes = _shapes(source)
-        name, revision = _name(source.engine.url), schema_version.newest()
+        name, heads = _name(source.engine.url), schema_version.heads()
         ours = copy_target.prepare(
-            target, name, shapes, revision, lambda: migrator.upgrade(target.engine)
+            target, name, shapes, heads, lambda: migrator.upgrade(target.engine)
         )
         _must_be_alike(shapes, target.reflect())
         if not ours:
@@ -103,10 +103,10 @@ def _name(url: URL) -> str:
 
 
 def _shapes(source: Database) -> list[Shape]:
-    found, wanted = copy_target.revision_of(source), schema_version.newest()
+    found, wanted = copy_target.revisions_of(source), schema_version.heads()
     if found != wanted:
         raise RefusedError(
-            f"the database is at revision {found or 'none'}, and this code at {wanted}:"
+            f"the database is at revision {listed(found)}, and this code at {listed(wanted)}:"
             " run `flask db upgrade`, or take the code that the database belongs to"
         )
     shapes = source.reflect()

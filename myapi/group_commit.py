@@ -5,6 +5,7 @@ writing leads: it runs what the others have brought meanwhile in its own transac
 savepoint, and tells each its outcome after the commit. MySQL does the same by itself.
 """
 
+import contextvars
 import threading
 import time
 from collections import deque
@@ -28,6 +29,8 @@ class Job:
 
     def __init__(self, work: Work, deadline: float) -> None:
         self.work = work
+        # Another thread may do the work: `request`, `caller()` and the like stay those of this one.
+        self._context = contextvars.copy_context()
         self.deadline = deadline  # `time.monotonic()` seconds
         self.result: Any = None
         self.error: Exception | None = None
@@ -43,11 +46,11 @@ class Job:
         """Do the work. What it raises fails it alone, but for an error of the database."""
         self.error = None
         if alone:
-            self.result = self.work(tx)
+            self.result = self._context.run(self.work, tx)
             return
         try:
             with tx.begin_nested():
-                self.result = self.work(tx)
+                self.result = self._context.run(self.work, tx)
         except sqlalchemy.exc.SQLAlchemyError:
             raise
         except Exception as error:

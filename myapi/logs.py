@@ -14,7 +14,7 @@ from myapi.settings import Settings
 
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 SECRETS = re.compile(
-    r"""((?<![A-Za-z])(?:secret|secret_keys|js_code|code|session_key|access_token|token|passw(?:or)?d)"""
+    r"""((?<![A-Za-z])(?:secret|secret_keys|js_code|code(?==|\\?["'])|session_key|access_token|token|passw(?:or)?d)"""
     r"""(?:\\?["'])?\s*[=:]\s*(?:\\?["'])?)[^\s"'\\&,})]+""",
     re.IGNORECASE,
 )

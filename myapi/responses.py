@@ -16,7 +16,15 @@ def ok(data: Any = None) -> Response:  # noqa: ANN401 (whatever msgspec can writ
 
 
 def json_response(body: Any, status: int = 200) -> Response:  # noqa: ANN401
-    return WholeResponse(msgspec.json.encode(body), status, content_type="application/json")
+    return WholeResponse(_encode(body), status, content_type="application/json")
+
+
+def _encode(body: object) -> bytes:
+    """Escape U+2028 and U+2029: iPhones turn them into line breaks, which no JSON text may hold."""
+    text = msgspec.json.encode(body)
+    if b"\xe2\x80" in text:  # how both begin in UTF-8
+        text = text.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029")
+    return text
 
 
 class WholeResponse(Response):

@@ -15,6 +15,7 @@ from sqlalchemy import inspect, text
 from myapi import identity, migrator, schema_version
 from myapi.extensions import Base, db
 from myapi.settings import ROOT
+from tests.revisions import FIRST, HEAD
 from tests.servers import MariaDB
 
 
@@ -59,17 +60,18 @@ def test_there_is_one_head():
     assert len(ScriptDirectory(str(ROOT / "migrations")).get_heads()) == 1
 
 
-def test_the_service_reads_the_same_chain_as_alembic(monkeypatch, tmp_path):
+def test_the_service_reads_the_same_migrations_as_alembic(monkeypatch, tmp_path):
     versions = tmp_path / "migrations" / "versions"
     shutil.copytree(ROOT / "migrations", tmp_path / "migrations")
-    for name, before in (("b7", "0002"), ("a3", "b7")):
+    for name, before, needed in (("b7", HEAD, None), ("a3", "b7", None), ("t1", None, ("b7",))):
         (versions / f"{name}_next.py").write_text(
-            f"revision = {name!r}\ndown_revision = {before!r}\n"
+            f"revision: str = {name!r}\ndown_revision = {before!r}\ndepends_on = {needed!r}\n"
         )
     monkeypatch.setattr(schema_version, "ROOT", tmp_path)
     script = ScriptDirectory(str(tmp_path / "migrations"))
-    told = [revision.revision for revision in script.walk_revisions()]
-    assert list(schema_version._revisions.__wrapped__()) == told == ["a3", "b7", "0002", "0001"]
+    read = schema_version.migrations.__wrapped__()
+    assert set(read) == {revision.revision for revision in script.walk_revisions()}
+    assert read["t1"] == read["a3"] == ("b7",)
 
 
 def test_a_process_that_serves_loads_neither_alembic_nor_commands():
@@ -101,7 +103,7 @@ TABLE_MADE_ANEW = """
 from alembic import op
 
 revision = "made_anew"
-down_revision = "0002"
+down_revision = "HEAD"
 
 
 def upgrade():
@@ -114,7 +116,7 @@ def upgrade():
 def test_a_table_that_sqlite_makes_anew_keeps_what_refers_to_it(app, client, sign_in, tmp_path):
     folder = tmp_path / "migrations"
     shutil.copytree(ROOT / "migrations", folder)
-    (folder / "versions" / "made_anew.py").write_text(TABLE_MADE_ANEW)
+    (folder / "versions" / "made_anew.py").write_text(TABLE_MADE_ANEW.replace("HEAD", HEAD))
     with app.app_context():
         migrator.upgrade()
     phone = sign_in("alice")
@@ -126,7 +128,7 @@ def test_a_table_that_sqlite_makes_anew_keeps_what_refers_to_it(app, client, sig
 def test_rows_of_the_first_revision_stay_and_no_id_is_given_twice(app, sign_in):
     with app.app_context():
         migrator.init_app(app)
-        flask_migrate.upgrade(revision="0001")
+        flask_migrate.upgrade(revision=FIRST)
     alice, bob = sign_in("alice"), sign_in("bob")
     with app.app_context():
         migrator.upgrade()
@@ -143,7 +145,7 @@ def test_indexes_are_replaced_though_a_run_was_cut_short(app, done):
     """As MySQL leaves it, which keeps each step by itself."""
     with app.app_context():
         migrator.init_app(app)
-        flask_migrate.upgrade(revision="0001")
+        flask_migrate.upgrade(revision=FIRST)
         with db.engine.begin() as connection:
             for step in done:
                 connection.execute(text(step.format(new="ix_sessions_user_id_ended_at")))

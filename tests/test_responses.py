@@ -3,6 +3,9 @@
 import pytest
 from flask import after_this_request
 
+from myapi.contract import contract
+from myapi.guards import anyone
+
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
@@ -59,3 +62,18 @@ def test_a_view_may_add_a_header(app):
     view.guard = app.view_functions["hello.hello"].guard
     app.add_url_rule("/added", view_func=view)
     assert app.test_client().get("/added").headers["X-A"] == "b"
+
+
+def test_no_answer_holds_a_line_separator_as_it_is(app, client):
+    """iPhones turn U+2028 and U+2029 into line breaks, and then cannot parse the JSON."""
+
+    @app.get("/separators")
+    @anyone
+    @contract(gives=dict[str, str])
+    def separators():
+        return {"a\u2028b": "c\u2029d\u2027\u202a小明"}
+
+    answer = client.get("/separators")
+    assert "\u2028" not in answer.text
+    assert "\u2029" not in answer.text
+    assert answer.get_json()["data"] == {"a\u2028b": "c\u2029d\u2027\u202a小明"}

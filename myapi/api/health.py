@@ -23,8 +23,8 @@ def healthz() -> None:
 @anyone
 @contract(errors=("service_unavailable",))
 def readyz() -> None:
-    """Say that the database answers and is not older than this code."""
-    if not schema_version.is_current():
+    """Say that the database answers and lacks no migration of this code."""
+    if not schema_version.is_ready():
         raise ApiError("service_unavailable", "the database waits for `flask db upgrade`")
 
 

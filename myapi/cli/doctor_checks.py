@@ -135,10 +135,10 @@ def database(visit: Visit) -> Finding:
     if not _is_there():
         return fail(Said("there is no database yet", "数据库还不存在"))
     try:
-        current = schema_version.is_current()
+        ready = schema_version.is_ready()
     except sqlalchemy.exc.SQLAlchemyError as error:
         return fail(as_is(_driver_says(error)))
-    if not current:
+    if not ready:
         return fail(Said("it waits for `flask db upgrade`", "尚未执行 `flask db upgrade`"))
     return ok(Said(f"{db.engine.name} answers and is migrated", f"{db.engine.name} 可用，已迁移"))
 

@@ -1,6 +1,13 @@
 """Alive, ready, and the figures."""
 
+import shutil
+
 import pytest
+
+from myapi import schema_version
+from myapi.logs import JsonFormatter
+from myapi.settings import ROOT
+from tests.revisions import HEAD
 
 OK = {"code": 0, "msg": "ok", "data": None}
 
@@ -13,23 +20,70 @@ def test_readyz_is_well_on_the_revision_of_the_code(client):
     assert client.get("/readyz").get_json() == OK
 
 
-def test_readyz_is_well_on_a_newer_revision_than_the_code_knows(client, execute, caplog):
-    execute("UPDATE alembic_version SET version_num = 'of-tomorrow'")
-    try:
-        assert client.get("/readyz").status_code == 200
-    finally:
-        execute("UPDATE alembic_version SET version_num = '0002'")
-    assert "newer revision" in caplog.text
+@pytest.fixture
+def revisions(execute):
+    """Put other rows into `alembic_version` for the length of a test: `revisions("a", "b")`."""
+    before = execute("SELECT version_num FROM alembic_version")
+
+    def put(*names):
+        execute("DELETE FROM alembic_version")
+        for name in names:
+            execute("INSERT INTO alembic_version VALUES (:name)", name=name)
+
+    yield put
+    put(*(name for (name,) in before))
 
 
-def test_readyz_is_not_well_without_a_revision(client, execute):
-    execute("DELETE FROM alembic_version")
-    try:
-        response = client.get("/readyz")
-    finally:
-        execute("INSERT INTO alembic_version VALUES ('0002')")
+def test_readyz_is_well_on_a_newer_revision_than_the_code_knows(client, revisions, caplog):
+    caplog.handler.setFormatter(JsonFormatter())
+    revisions("of-tomorrow")
+    assert client.get("/readyz").status_code == 200
+    assert "newer than this code" in caplog.text
+    assert "of-tomorrow" in caplog.text  # a revision is no login code: it is not masked
+
+
+def test_readyz_is_not_well_without_a_revision(client, revisions):
+    revisions()
+    response = client.get("/readyz")
     assert (response.status_code, response.get_json()["error"]) == (503, "service_unavailable")
     assert int(response.headers["Retry-After"]) >= 1
+
+
+def test_readyz_waits_for_every_head(client, revisions, two_heads):
+    """Two lines of migrations, of which the database has one: code would meet missing tables."""
+    for applied, status in ((two_heads[:1], 503), (two_heads[1:], 503), (two_heads, 200)):
+        revisions(*applied)
+        assert client.get("/readyz").status_code == status, applied
+
+
+def test_readyz_takes_a_revision_for_all_that_it_depends_on(client, revisions, two_heads, add):
+    add("joined", depends_on=two_heads)
+    revisions(*two_heads)
+    assert client.get("/readyz").status_code == 503
+    revisions("joined")
+    assert client.get("/readyz").status_code == 200
+
+
+@pytest.fixture
+def add(monkeypatch, tmp_path):
+    """Write a migration that this code then has: `add("b7", down_revision="a3")`."""
+    shutil.copytree(ROOT / "migrations", tmp_path / "migrations")
+    monkeypatch.setattr(schema_version, "ROOT", tmp_path)
+
+    def add(revision, down_revision=None, depends_on=None):
+        (tmp_path / "migrations" / "versions" / f"{revision}.py").write_text(
+            f"{revision = }\n{down_revision = }\n{depends_on = }\n"
+        )
+        schema_version.migrations.cache_clear()
+
+    yield add
+    schema_version.migrations.cache_clear()
+
+
+@pytest.fixture
+def two_heads(add):
+    add("of-a-team")
+    return HEAD, "of-a-team"
 
 
 def test_metrics_count_requests_by_route(client):

@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import make_url
 
+from tests.revisions import HEAD
+
 
 def rows(file):
     """Return all there is in a copy that has been found whole."""
@@ -242,13 +244,13 @@ class TestRestore:
         run("restore", str(newer), "--yes")
         assert self.users(run) == before
         assert execute("SELECT version_num FROM alembic_version") == [("9999",)]
-        execute("UPDATE alembic_version SET version_num = '0002'")
+        execute("UPDATE alembic_version SET version_num = :head", head=HEAD)
 
     def test_a_database_newer_than_the_code_is_left_alone(self, run, copy, execute):
         execute("UPDATE alembic_version SET version_num = '9999'")
         said = run("restore", str(copy), "--yes", code=1).stderr
         assert said.startswith("Error: the database is at revision 9999, which this code does not")
-        execute("UPDATE alembic_version SET version_num = '0002'")
+        execute("UPDATE alembic_version SET version_num = :head", head=HEAD)
 
 
 @pytest.fixture
@@ -263,7 +265,7 @@ def _newer(copy, bad):
             db.execute("UPDATE alembic_version SET version_num = '9999'")
             db.commit()
     else:
-        bad.write_bytes(gzip.decompress(copy.read_bytes()).replace(b"'0002'", b"'9999'"))
+        bad.write_bytes(gzip.decompress(copy.read_bytes()).replace(f"'{HEAD}'".encode(), b"'9999'"))
 
 
 _DAMAGE = {

@@ -8,8 +8,8 @@ import pytest
 from myapi import create_app, doctor
 from myapi.cli import doctor_checks
 from myapi.doctor import Visit
-from myapi.schema_version import _revisions
 from myapi.settings import Settings
+from tests.revisions import HEAD
 from tests.test_doctor import (
     APPID,
     APPSECRET,
@@ -71,7 +71,7 @@ def test_a_database_that_is_not_migrated(run, execute):
 
 
 def newest():
-    return _revisions()[0]
+    return HEAD
 
 
 def test_the_database_and_its_settings(run, app):

@@ -8,14 +8,15 @@ import pytest
 from tests.install.container import DEBIAN
 from tests.install.figures import figure
 from tests.install.server import DOMAIN, SETTINGS, unlike
+from tests.revisions import HEAD
 
 # A second migration of a team's own, which adds and takes nothing away.
-MIGRATION = """
+MIGRATION = f"""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0003"
-down_revision = "0002"
+revision = "further"
+down_revision = {HEAD!r}
 
 def upgrade():
     op.add_column("users", sa.Column("note", sa.String(64)))
@@ -141,7 +142,7 @@ def test_a_release_and_a_rollback_lose_no_call(server):
 
 def test_the_former_release_runs_on_the_schema_of_a_later_one(server):
     former = server.live()
-    (server.root / "src/migrations/versions/0003_notes.py").write_text(MIGRATION)
+    (server.root / "src/migrations/versions/further.py").write_text(MIGRATION)
     done, calls = server.under_load("release with a migration", server.release)
     assert done.returncode == 0, done.stdout + done.stderr
     assert server.live() != former
@@ -155,7 +156,7 @@ def test_the_former_release_runs_on_the_schema_of_a_later_one(server):
     python = f"{former}/.venv/bin/python"
     asked = "import sqlite3; print(sqlite3.connect('/var/lib/myapi/myapi.db')"
     asked += ".execute('SELECT version_num FROM alembic_version').fetchall())"
-    assert server.run(python, "-c", asked).stdout == "[('0003',)]\n"
+    assert server.run(python, "-c", asked).stdout == "[('further',)]\n"
     server.logs_in("bob")
     assert server.call("/readyz")["code"] == 0
 

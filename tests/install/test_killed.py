@@ -135,7 +135,7 @@ def test_after_all_that_there_is_one_release_and_a_run_changes_nothing(server):
 def test_a_release_that_is_killed_at_each_step_ends_well_and_the_service_answers_throughout(server):
     former = server.live()
     server.change("# another release")
-    (server.root / "src/migrations/versions/0003_notes.py").write_text(MIGRATION)
+    (server.root / "src/migrations/versions/further.py").write_text(MIGRATION)
     kills = []
 
     def release():
