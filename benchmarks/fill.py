@@ -22,8 +22,8 @@ from pathlib import Path
 
 from benchmarks.databases import Database, Sqlite
 from benchmarks.results import MYAPI, PEER, TUNED
+from myapi.security.tokens import Tokens
 from myapi.settings import ROOT
-from myapi.tokens import Tokens
 
 TOKENS = 10_000
 USERS = 1_000_000  # at most

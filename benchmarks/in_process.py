@@ -26,12 +26,14 @@ from sqlalchemy import insert
 from werkzeug.test import EnvironBuilder
 
 from benchmarks.wechat import WeChat
-from myapi import create_app, migrator
+from myapi import create_app
+from myapi.auth.models import Session
 from myapi.clock import now
-from myapi.database import write
+from myapi.db import migrate
+from myapi.db.transactions import write
 from myapi.extensions import tokens
-from myapi.models import Session, User
 from myapi.settings import Settings
+from myapi.users.models import User
 
 Call = Callable[[int], None]
 
@@ -103,7 +105,7 @@ def _app(url: str, folder: Path, count: int, wechat: str) -> tuple[Flask, list[s
     )
     _log_to_nowhere()
     with app.app_context():
-        migrator.upgrade()
+        migrate.upgrade()
         return app, _fill(count)
 
 

@@ -11,8 +11,8 @@ from alembic import context
 from alembic.operations.ops import DropTableOp
 from flask import current_app
 
+from myapi.db.types import UtcDateTime
 from myapi.extensions import Base, db
-from myapi.models import UtcDateTime
 
 log = logging.getLogger("alembic.runtime.migration")
 log.setLevel(logging.INFO)

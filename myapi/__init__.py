@@ -4,30 +4,21 @@ import logging
 
 from flask import Flask
 
-from myapi import (
-    api,
-    cli,
-    cors,
-    engines,
-    errors,
-    extensions,
-    guards,
-    limits,
-    logs,
-    observability,
-    peers,
-)
-from myapi.flask_app import App
+from myapi import auth, cli, extensions, users, web
+from myapi.auth.authenticate import authenticate
+from myapi.db import engines
+from myapi.observability import logs
 from myapi.settings import Settings, SettingsError, unknown_variables
+from myapi.web.flask_app import App
 
 log = logging.getLogger(__name__)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """Wire an app from `settings`, by default from the environment; raises `SettingsError`.
+    """Make an app from `settings`, by default from the environment. Raises `SettingsError`.
 
-    Under the flask command, wrong settings give an app with nothing but the commands: those
-    that need no settings work, the others print what is wrong.
+    Under the flask command wrong settings give an app with nothing but the commands: those that
+    need no settings work, the others print what is wrong.
     """
     try:
         settings = settings or Settings.from_env()
@@ -41,19 +32,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     extensions.init_app(app, settings)
     logs.init_app(settings)
     with app.app_context():
-        engines.init_app(app, cli.patience())
-        observability.init_app(app)
-        cors.init_app(app)
-        guards.init_app(app)
-        limits.init_app(app)
-        errors.init_app(app)
-        api.init_app(app)
+        engines.init_app(app, cli.timeouts())
+        web.init_app(app, authenticate)
+        users.init_app(app)
+        auth.init_app(app)
         cli.init_app(app)
-
-    if settings.trusted_proxies:
-        app.wsgi_app = peers.BehindProxies(  # type: ignore[method-assign]
-            app.wsgi_app, settings.trusted_proxies
-        )
     for warning in (*settings.warnings(), *unknown_variables()):
         log.warning(warning)
     return app

@@ -1,22 +1,24 @@
-"""The Flask extensions, unbound, and what else each app has one of.
+"""The Flask extensions, unbound, and what each app has one of.
 
-`create_app` ties them to an app; the functions below give those of the current one.
+`create_app` binds them to an app; the functions below return those of the current app.
 """
 
 import functools
 import threading
+from pathlib import Path
 
 from flask import Flask, current_app
 from flask_limiter import Limiter
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import DeclarativeBase
 
-from myapi import metrics, waits
-from myapi.development import sandbox_url
-from myapi.keyring import Keyring
+from myapi import waits
+from myapi.observability import metrics
+from myapi.security.keyring import Keyring
+from myapi.security.tokens import Tokens
 from myapi.settings import Settings
-from myapi.tokens import Tokens
 from myapi.wechat import WeChatClient
+from myapi.wechat.sandbox import Sandbox, SandboxServer
 
 
 class Base(DeclarativeBase):
@@ -26,9 +28,11 @@ class Base(DeclarativeBase):
 db = SQLAlchemy(model_class=Base)
 limiter = Limiter(key_func=lambda: "")  # every limit names its own key
 
+REAL_WECHAT = Settings().wechat_base_url
+
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Give the app its own parts, and begin the extensions that need nothing else."""
+    """Give the app what it has one of."""
     app.extensions["settings"] = settings
     app.extensions["tokens"] = Tokens(settings.secret_keys)
     app.extensions["keyring"] = Keyring(settings.secret_keys)
@@ -51,7 +55,7 @@ def keyring() -> Keyring:
 
 
 def wechat() -> WeChatClient:
-    """Return the client, made at its first use: in the worker, after any fork."""
+    """Return the client. It is made at its first use: in the worker, after the fork."""
     with _making:
         found: WeChatClient = current_app.extensions["wechat"]()
     return found
@@ -60,13 +64,37 @@ def wechat() -> WeChatClient:
 _making = threading.Lock()
 
 
+def sandbox(settings: Settings) -> Sandbox:
+    """Return the WeChat sandbox. All processes of this checkout share its state."""
+    return _sandbox(settings.instance_path)
+
+
 def _wechat_client(settings: Settings) -> WeChatClient:
     return WeChatClient(
         settings.appid,
         settings.wechat_secret or "sandbox",
-        base_url=sandbox_url(settings) if settings.sandbox else settings.wechat_base_url,
+        base_url=_sandbox_url(settings) if settings.sandbox else settings.wechat_base_url,
         timeout=settings.wechat_timeout,
         concurrency=settings.wechat_concurrency,
-        on_call=metrics.note_wechat_call,
+        on_call=metrics.record_wechat_call,
         waits=waits,
     )
+
+
+def _sandbox_url(settings: Settings) -> str:
+    """Return where the sandbox answers. Each process serves it to itself."""
+    if settings.wechat_base_url != REAL_WECHAT:
+        return settings.wechat_base_url
+    return _serve_sandbox(settings.instance_path)
+
+
+@functools.cache
+def _sandbox(instance: Path) -> Sandbox:
+    return Sandbox(instance / "sandbox.db")
+
+
+@functools.cache
+def _serve_sandbox(instance: Path) -> str:
+    server = SandboxServer(_sandbox(instance))
+    server.start()
+    return server.url

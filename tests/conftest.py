@@ -18,11 +18,12 @@ from flask.testing import FlaskClient, FlaskCliRunner
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
-from myapi import create_app, migrator
-from myapi.database import Transaction, write
+from myapi import create_app
+from myapi.db import migrate
+from myapi.db.transactions import Transaction, write
 from myapi.extensions import Base, db
+from myapi.security.tokens import Token, Tokens
 from myapi.settings import Settings
-from myapi.tokens import Token, Tokens
 from myapi.wechat.sandbox import Sandbox, SandboxServer
 from tests.requirements import need, pytest_sessionfinish, pytest_terminal_summary
 from tests.servers import MariaDB
@@ -209,5 +210,5 @@ def execute(app: Flask) -> Callable[..., Any]:
 def _migrate(url: str, instance: Path) -> None:
     app = create_app(Settings(secret_keys=(KEY,), database_url=url, instance_path=instance))
     with app.app_context():
-        migrator.upgrade()
+        migrate.upgrade()
     close(app)

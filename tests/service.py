@@ -31,7 +31,8 @@ import pytest
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
-from myapi import create_app, migrator
+from myapi import create_app
+from myapi.db import migrate as migrations
 from myapi.extensions import db
 from myapi.settings import ROOT, Settings, variable, variables
 from myapi.wechat.sandbox import SandboxServer
@@ -287,7 +288,7 @@ def migrate(url: str, instance: Path) -> str:
     """Bring a database to the newest revision; return its URL."""
     app = create_app(Settings(secret_keys=(KEY,), database_url=url, instance_path=instance))
     with app.app_context():
-        migrator.upgrade()
+        migrations.upgrade()
         for engine in db.engines.values():
             engine.dispose()
     return url

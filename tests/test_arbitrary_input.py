@@ -5,8 +5,8 @@ import json
 import pytest
 from sqlalchemy import text
 
-from myapi.errors import REGISTRY
 from myapi.extensions import Base, db
+from myapi.web.errors import REGISTRY
 
 pytest.importorskip("hypothesis", reason="hypothesis needs Python 3.11")
 

@@ -15,8 +15,8 @@ from prometheus_client import REGISTRY as REGISTRY_OF_METRICS
 from deploy.lib import paths, units
 from deploy.lib.cli import _parser as deploy_parser
 from myapi import create_app
-from myapi.errors import REGISTRY
 from myapi.settings import Settings, variable, variables
+from myapi.web.errors import REGISTRY
 
 ROOT = Path(__file__).parent.parent
 ENGLISH, CHINESE = "README.md", "README.zh-CN.md"
@@ -147,19 +147,6 @@ def test_both_languages_have_the_same_code_but_for_comments(english, chinese):
 def test_both_languages_have_the_same_tables(english, chinese):
     """Row by row, the same words in code type in the first column."""
     assert first_cells(english) == first_cells(chinese)
-
-
-def test_the_example_of_an_endpoint_works_as_it_stands(readme, app, client, sign_in):
-    example, test = (
-        # Beside the reader's own, who may have begun with this very example.
-        code.replace("/api/notes", "/api/example")
-        for code in python_blocks(readme)[:2]
-    )
-    endpoint, check = {"__name__": "example"}, {}
-    exec(example, endpoint)
-    app.register_blueprint(endpoint["bp"], name="example")
-    exec(test, check)
-    check["test_a_note_is_its_authors"](client, sign_in)
 
 
 # ---- the operations guide ----
@@ -303,12 +290,6 @@ def without_code(text):
 
 def blocks(name):
     return [(language, textwrap.dedent(code)) for _, language, code in FENCED.findall(read(name))]
-
-
-def python_blocks(text):
-    return [
-        textwrap.dedent(code) for _, language, code in FENCED.findall(text) if language == "python"
-    ]
 
 
 def uncommented(block):

@@ -16,9 +16,9 @@ import pytest
 
 from deploy.lib import nginx
 from myapi import create_app, doctor
-from myapi.api.openapi import describe
-from myapi.errors import REGISTRY
 from myapi.settings import ROOT, Settings
+from myapi.web.errors import REGISTRY
+from myapi.web.openapi.description import describe
 from tests.requirements import need
 from tests.servers import HOST, Nginx, free_port
 from tests.service import KEY, PRODUCTION, Service

@@ -7,7 +7,7 @@ import threading
 import pytest
 import sqlalchemy as sa
 
-from myapi.tokens import TokenInvalidError, Tokens
+from myapi.security.tokens import TokenInvalidError, Tokens
 from tests.requirements import need
 from tests.servers import HOST, ServerError, free_port
 from tests.service import KEY, PRODUCTION, Service, at_once, is_error

@@ -5,8 +5,8 @@ import sqlite3
 import threading
 from datetime import datetime, timezone
 
+from myapi.security.tokens import TokenInvalidError, Tokens
 from myapi.settings import Settings
-from myapi.tokens import TokenInvalidError, Tokens
 
 _settings = Settings.from_env()
 _tokens = Tokens(_settings.secret_keys)

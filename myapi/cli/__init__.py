@@ -1,4 +1,4 @@
-"""The door for operators: one command group a file, loaded when it is called for."""
+"""The commands: one group a file, imported when it is called."""
 
 import importlib
 import logging
@@ -8,10 +8,10 @@ from flask import Flask
 from flask.cli import AppGroup, FlaskGroup
 
 from myapi.cli.command import SETTINGS_ERROR
-from myapi.engines import COMMAND, WEB, Patience
+from myapi.db.engines import COMMAND, WEB, Timeouts
 from myapi.settings import INSTANCE, SettingsError
 
-#: By name: the module below this one, and what the command is called there.
+#: Command → the module in this package, and the name of the command there.
 COMMANDS = {
     "users": ("users", "group"),
     "sessions": ("sessions", "group"),
@@ -27,7 +27,7 @@ SERVING = {"run"}
 
 
 class Commands(AppGroup):
-    """Our commands, beside those that others add; a process that serves loads none of them."""
+    """Our commands and those of extensions. A process that serves imports none of ours."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted({*super().list_commands(ctx), *COMMANDS})
@@ -42,15 +42,15 @@ class Commands(AppGroup):
 
 def init_app(app: Flask) -> None:
     app.cli = Commands(app.name)
-    if patience() is COMMAND:
-        _log_what_a_command_does_not_say()
+    if timeouts() is COMMAND:
+        _quiet_logs()
 
 
 def app_without_settings(error: SettingsError) -> Flask:
-    """Give the flask command an app with nothing but commands; everyone else gets the error.
+    """Return an app with nothing but commands to the flask command itself; else raise the error.
 
-    It looks for the app's commands in the context of its own group. `flask run`, `flask shell`
-    and the like ask in theirs, for an app to work on.
+    The flask command looks for commands in the context of its own group. `flask run`, `flask shell`
+    and the like have contexts of their own: they need an app that works.
     """
     context = click.get_current_context(silent=True)
     if context is None or not isinstance(context.command, FlaskGroup):
@@ -61,16 +61,16 @@ def app_without_settings(error: SettingsError) -> Flask:
     return app
 
 
-def patience() -> Patience:
-    """Tell how long to wait for the database: a command may, a request may not."""
+def timeouts() -> Timeouts:
+    """Return how long to wait for the database: a command may wait long, a request may not."""
     context = click.get_current_context(silent=True)
     return WEB if context is None or context.info_name in SERVING else COMMAND
 
 
-def _log_what_a_command_does_not_say() -> None:
-    """Leave stderr to warnings; at a terminal, who bans a user need not read that it was done."""
-    from myapi.cli import screen
+def _quiet_logs() -> None:
+    """Log only warnings; at a terminal also no audit lines, since the command says what it did."""
+    from myapi.cli import output
 
     logging.getLogger("myapi").setLevel(logging.WARNING)
-    said = logging.ERROR if screen.at_terminal() else logging.NOTSET
-    logging.getLogger("myapi.audit").setLevel(said)
+    level = logging.ERROR if output.at_terminal() else logging.NOTSET
+    logging.getLogger("myapi.audit").setLevel(level)

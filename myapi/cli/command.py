@@ -14,9 +14,9 @@ from flask import current_app
 from flask.cli import ScriptInfo
 from flask.helpers import get_debug_flag
 
-from myapi.cli import screen
-from myapi.errors import REGISTRY, ApiError
-from myapi.logs import mask
+from myapi.cli import output
+from myapi.observability.logs import mask
+from myapi.web.errors import REGISTRY, ApiError
 
 SETTINGS_ERROR = "settings_error"  # in app.extensions, where the settings cannot be used
 INTERRUPTED = 130  # 128 + SIGINT, as a shell tells it
@@ -71,12 +71,12 @@ def _one_line() -> Iterator[None]:
     except (click.ClickException, click.Abort, click.exceptions.Exit):
         raise
     except KeyboardInterrupt:
-        screen.end_line()
+        output.end_line()
         raise click.exceptions.Exit(INTERRUPTED) from None
     except Exception as error:
         if _is_broken_pipe(error) or get_debug_flag():
             raise
-        raise click.ClickException(mask(screen.safe(_sentence(error)))) from None
+        raise click.ClickException(mask(output.safe(_sentence(error)))) from None
 
 
 def _is_broken_pipe(error: Exception) -> bool:

@@ -7,17 +7,18 @@ import click
 from flask import current_app
 from flask_migrate.cli import db
 
-from myapi import checks, copying, migrator
-from myapi.cli import screen
+from myapi.cli import output
 from myapi.cli.command import Command, Group
-from myapi.copy_target import RefusedError
-from myapi.copying import CopyError
+from myapi.db import copying, migrate
+from myapi.db.copy_target import RefusedError
+from myapi.db.copying import CopyError
 from myapi.extensions import settings
+from myapi.settings import parsers
 
 
 def _ours(command: click.Command) -> Command:
     def run(**options: Any) -> Any:  # noqa: ANN401
-        migrator.init_app(current_app._get_current_object())  # type: ignore[attr-defined]
+        migrate.init_app(current_app._get_current_object())  # type: ignore[attr-defined]
         return command.callback and command.callback(**options)
 
     return Command(command.name, callback=run, params=command.params, help=command.help)
@@ -54,15 +55,15 @@ def copy(url: str | None, file: Path | None) -> None:
         raise click.UsageError("say one of --to URL and --to-file FILE")
     given = url if file is None else file.read_text(encoding="utf-8", errors="replace")
     try:
-        target = checks.database_url(str(given).strip())
+        target = parsers.database_url(str(given).strip())
     except ValueError as error:
         raise click.UsageError(f"the target {error}") from None
     try:
-        tallies = copying.run(settings().database_url, target, screen.progress)
+        tallies = copying.run(settings().database_url, target, output.progress)
     except (CopyError, RefusedError) as error:
-        screen.progress("")
-        raise click.ClickException(screen.safe(str(error))) from None
-    screen.progress("")
+        output.progress("")
+        raise click.ClickException(output.safe(str(error))) from None
+    output.progress("")
     for name, tally in tallies.items():
-        screen.say(f"{name}: {screen.count(tally.rows, 'row')}, SHA-256 {tally.digest[:16]}")
-    screen.say("both hold the same")
+        output.print_line(f"{name}: {output.count(tally.rows, 'row')}, SHA-256 {tally.digest[:16]}")
+    output.print_line("both hold the same")

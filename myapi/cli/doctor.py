@@ -15,7 +15,7 @@ from flask.helpers import get_debug_flag
 from sqlalchemy.engine import make_url
 
 from myapi import doctor
-from myapi.cli import screen
+from myapi.cli import output
 from myapi.cli.command import SETTINGS_ERROR, Command
 from myapi.cli.doctor_checks import CONFIGURED, database_files
 from myapi.doctor import Check, Finding, Server, Visit
@@ -53,7 +53,7 @@ def command(explain: str | None, as_json: bool, lang: str, **options: Any) -> No
     """
     if explain is not None:
         causes = doctor.explain(explain, [*doctor.OUTSIDE, *doctor.SERVER, *CONFIGURED])
-        screen.say(doctor.written_causes(causes, lang, as_json=as_json))
+        output.print_line(doctor.written_causes(causes, lang, as_json=as_json))
         return
     try:
         results = _examine(**options)
@@ -62,7 +62,7 @@ def command(explain: str | None, as_json: bool, lang: str, **options: Any) -> No
     except (OSError, ValueError) as error:
         raise click.UsageError(doctor.shown(str(error))) from None
     if told or file is None or as_json:
-        screen.say(doctor.written(told, lang, as_json=as_json))
+        output.print_line(doctor.written(told, lang, as_json=as_json))
     click.get_current_context().exit(doctor.exit_status(results))
 
 

@@ -10,13 +10,14 @@ import sqlalchemy.exc
 from flask import current_app
 from sqlalchemy import text
 
-from myapi import doctor, schema_version
+from myapi import doctor
 from myapi.cli.command import SETTINGS_ERROR
-from myapi.database import reading
+from myapi.db import schema_version
+from myapi.db.engines import places_of
+from myapi.db.transactions import reading
 from myapi.doctor import Check, Finding, Said, Visit, as_is, check, fail, joined, ok, skip
-from myapi.engines import places_of
 from myapi.extensions import db, settings
-from myapi.logs import mask
+from myapi.observability.logs import mask
 from myapi.settings import SettingsError, unknown_variables
 
 CONFIGURED: list[Check] = []

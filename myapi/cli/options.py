@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import click
 
-from myapi import users
 from myapi.clock import now
-from myapi.users import Account
+from myapi.users import accounts
+from myapi.users.accounts import UserRow
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -96,9 +96,9 @@ def as_json(text: str = "Print JSON.") -> Callable[[F], F]:
 yes = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 
 
-def user_of(reference: str) -> Account:
+def user_of(reference: str) -> UserRow:
     """Find the user that an argument names; where there is none, end the command."""
-    user = users.find(reference)
+    user = accounts.find(reference)
     if user is None:
         raise click.ClickException("there is no such user")
     return user

@@ -6,12 +6,16 @@ from pathlib import Path
 
 import click
 
-from myapi import checks, rotation
-from myapi.cli import files, screen
+from myapi import audit
+from myapi.cli import files, output
 from myapi.cli.command import Group, unhurried
 from myapi.cli.options import ask, yes
+from myapi.db import resealing
+from myapi.db.resealing import Progress
 from myapi.extensions import settings
-from myapi.rotation import Progress, StepError
+from myapi.security import key_rotation
+from myapi.security.key_rotation import StepError
+from myapi.settings import parsers
 
 VARIABLE = "MYAPI_SECRET_KEYS"
 
@@ -39,11 +43,13 @@ def group() -> None:
 @group.command(needs_settings=False)
 def generate() -> None:
     """Print a fresh key for MYAPI_SECRET_KEYS."""
-    click.echo(checks.new_secret_key())
+    click.echo(key_rotation.new_secret_key())
 
 
 @group.command()
-@click.option("--step", type=click.Choice(rotation.STEPS), help="Instead of the step that is next.")
+@click.option(
+    "--step", type=click.Choice(key_rotation.STEPS), help="Instead of the step that is next."
+)
 @click.option(
     "--write",
     "file",
@@ -70,8 +76,8 @@ def rotate(
         return
     present = settings().secret_keys
     try:
-        taken = step or rotation.next_step(present)
-        keys = rotation.take(present, taken)
+        taken = step or key_rotation.next_step(present)
+        keys = key_rotation.take(present, taken)
     except StepError as error:
         raise click.ClickException(str(error)) from None
     if taken == "retire" and not lose_secrets:
@@ -82,19 +88,19 @@ def rotate(
         if taken == "sign" and step is None:
             ask("Has every process been restarted since the new key was added?", yes=yes)
         _write(file, keys, yes=yes)
-    rotation.note("key_rotation", step=taken)
+    audit.record_now("key_rotation", step=taken)
     days = settings().session_max_days
-    screen.say(NOW[taken].format(give=_how_to_give(file), days=days), err=True)
+    output.print_line(NOW[taken].format(give=_how_to_give(file), days=days), err=True)
 
 
 def _reencrypt() -> None:
-    total = _sum(unhurried(rotation.reseal()), "looked at")
-    rotation.note("reencrypt", moved=total.moved, unreadable=total.unreadable)
-    screen.say(
-        f"{total.moved} of {screen.count(total.seen, 'stored secret')} moved to the last key"
+    total = _sum(unhurried(resealing.reseal()), "looked at")
+    audit.record_now("reencrypt", moved=total.resealed, unreadable=total.unreadable)
+    output.print_line(
+        f"{total.resealed} of {output.count(total.seen, 'stored secret')} moved to the last key"
     )
     if total.unreadable:
-        screen.say(
+        output.print_line(
             f"{total.unreadable} cannot be read with any key: is one missing in {VARIABLE}?"
             " If not, nothing is to be done: a session_key comes anew with the next login",
             err=True,
@@ -102,10 +108,10 @@ def _reencrypt() -> None:
 
 
 def _refuse_to_lose_secrets(keys: Sequence[str]) -> None:
-    lost = _sum(rotation.survey(keys), "checked").unreadable
+    lost = _sum(resealing.survey(keys), "checked").unreadable
     if lost:
         raise click.ClickException(
-            f"the last key alone does not open {screen.count(lost, 'stored secret')}:"
+            f"the last key alone does not open {output.count(lost, 'stored secret')}:"
             " run `flask secrets rotate --reencrypt` first; those that it cannot read either are"
             " lost already, and --lose-secrets goes on without them"
         )
@@ -115,15 +121,15 @@ def _sum(batches: Iterable[Progress], done: str) -> Progress:
     total = Progress(0, 0, 0)
     for batch in batches:
         total = Progress(*map(sum, zip(total, batch, strict=True)))
-        screen.progress(f"{screen.count(total.seen, 'stored secret')} {done}")
-    screen.progress("")
+        output.progress(f"{output.count(total.seen, 'stored secret')} {done}")
+    output.progress("")
     return total
 
 
 def _write(file: Path, keys: Sequence[str], *, yes: bool) -> None:
     lost = len(set(_keys_in(file)) - set(keys))
     if lost:
-        ask(f"Take {screen.count(lost, 'key')} out of {file} for ever?", yes=yes)
+        ask(f"Take {output.count(lost, 'key')} out of {file} for ever?", yes=yes)
     with files.replaced(file) as draft:
         draft.write_text(",".join(keys) + "\n", encoding="utf-8")
 
@@ -133,7 +139,7 @@ def _keys_in(file: Path) -> tuple[str, ...]:
     if not file.exists():
         return ()
     try:
-        return checks.secret_keys(file.read_text(encoding="utf-8").strip())
+        return parsers.secret_keys(file.read_text(encoding="utf-8").strip())
     except ValueError:
         raise click.ClickException(
             f"{file} holds something else than keys: name the file of {VARIABLE}_FILE"

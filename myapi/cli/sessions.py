@@ -5,14 +5,15 @@ from typing import Any
 
 import click
 
-from myapi import listings, sessions
-from myapi.cli import screen
+from myapi.auth import listings, sessions
+from myapi.auth.purge import purge_batch
+from myapi.cli import output
 from myapi.cli.command import Group, unhurried
 from myapi.cli.options import Address, as_json, ask, paged, user_of, yes
-from myapi.cli.screen import Item
+from myapi.cli.output import Item
 from myapi.clock import iso
 
-COLUMNS: screen.Columns = {
+COLUMNS: output.Columns = {
     "ID": lambda session: session["id"],
     "USER": lambda session: session["user"],
     "STATE": lambda session: session["state"],
@@ -48,7 +49,7 @@ def list_sessions(
     owner = None if user is None else user_of(user).id
     page = listings.sessions(limit, after, user_id=owner, live=live, ip=ip)
     items = [_item(row) for row in page.rows]
-    screen.say_page(items, page.next, COLUMNS, "sessions", as_json=as_json)
+    output.print_page(items, page.next, COLUMNS, "sessions", as_json=as_json)
 
 
 @group.command()
@@ -63,14 +64,14 @@ def revoke(session: str | None, user: str | None, everyone: bool, yes: bool) -> 
     if session is not None:
         if not sessions.revoke(session):
             raise click.ClickException("there is no such session")
-        screen.say(f"ended {session}")
+        output.print_line(f"ended {session}")
         return
     if user is not None:
         ended = sessions.revoke_of_user(user_of(user).id)
     else:
         ask("End every session of every user?", yes=yes)
         ended = sessions.revoke_all()
-    screen.say(f"{screen.count(ended, 'session')} ended")
+    output.print_line(f"{output.count(ended, 'session')} ended")
 
 
 @group.command()
@@ -83,18 +84,18 @@ def purge(as_json: bool) -> None:
     purged = 0
     for batch in unhurried(_purge()):
         purged += batch
-        screen.progress(f"{screen.count(purged, 'session')} purged")
-    screen.progress("")
+        output.progress(f"{output.count(purged, 'session')} purged")
+    output.progress("")
     if as_json:
-        screen.say_json({"purged": purged})
+        output.print_json({"purged": purged})
     else:
-        screen.say(f"{screen.count(purged, 'session')} purged")
+        output.print_line(f"{output.count(purged, 'session')} purged")
 
 
 def _purge() -> Iterator[int]:
     after: int | None = 0
     while after is not None:
-        purged, after = sessions.purge_batch(after)
+        purged, after = purge_batch(after)
         yield purged
 
 

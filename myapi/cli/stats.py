@@ -2,8 +2,8 @@
 
 import click
 
-from myapi import stats
-from myapi.cli import screen
+from myapi.auth import stats
+from myapi.cli import output
 from myapi.cli.command import Command
 from myapi.cli.options import as_json
 
@@ -14,7 +14,7 @@ def command(as_json: bool) -> None:
     """Count users and sessions, and tell what the database is."""
     figures = stats.gather()
     if as_json:
-        screen.say_json(figures)
+        output.print_json(figures)
         return
     users, sessions, database = (figures[name] for name in ("users", "sessions", "database"))
     lines = {
@@ -28,7 +28,7 @@ def command(as_json: bool) -> None:
         "  seen in 7 days": sessions["seen_7d"],
         "sessions to purge": sessions["ended"],
         "database": f"{database['kind']} {database['version']}",
-        "  size": screen.size(database["size_bytes"]),
+        "  size": output.size(database["size_bytes"]),
         "  revision": database["revision"],
     }
-    screen.say_fields({name: str(value) for name, value in lines.items()})
+    output.print_fields({name: str(value) for name, value in lines.items()})

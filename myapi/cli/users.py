@@ -7,14 +7,16 @@ from typing import Any
 
 import click
 
-from myapi import listings, users
-from myapi.cli import files, screen
+from myapi.auth import bans, listings
+from myapi.cli import files, output
 from myapi.cli.command import Group
 from myapi.cli.options import Moment, as_json, ask, paged, user_of, yes
-from myapi.cli.screen import Item, short
+from myapi.cli.output import Item, short
 from myapi.clock import iso
+from myapi.users import accounts, erasure
+from myapi.users.export import export as export_user
 
-COLUMNS: screen.Columns = {
+COLUMNS: output.Columns = {
     "ID": lambda user: user["id"],
     "OPENID": lambda user: short(user["openid"]),
     "CREATED": lambda user: user["created_at"],
@@ -62,7 +64,9 @@ def list_users(
         until=until,
         inactive_since=inactive_since,
     )
-    screen.say_page([_item(row) for row in page.rows], page.next, COLUMNS, "users", as_json=as_json)
+    output.print_page(
+        [_item(row) for row in page.rows], page.next, COLUMNS, "users", as_json=as_json
+    )
 
 
 @group.command()
@@ -72,10 +76,10 @@ def show(user: str, as_json: bool) -> None:
     """Show one user."""
     item = _item(listings.user(user_of(user).id))
     if as_json:
-        screen.say_json(item)
+        output.print_json(item)
     else:
         shortened = {"openid": short(item["openid"]), "unionid": short(item["unionid"])}
-        screen.say_fields({**item, **shortened})
+        output.print_fields({**item, **shortened})
 
 
 @group.command()
@@ -83,20 +87,20 @@ def show(user: str, as_json: bool) -> None:
 def ban(user: str) -> None:
     """Ban a user: it ends all sessions and refuses every login."""
     found = user_of(user)
-    ended = users.ban(found.id)
-    screen.say(f"banned {found.public_id}: {screen.count(ended, 'session')} ended")
+    ended = bans.ban(found.id)
+    output.print_line(f"banned {found.public_id}: {output.count(ended, 'session')} ended")
 
 
 @group.command()
 @click.argument("user")
 def unban(user: str) -> None:
     """Lift a ban; of an erased account by its whole openid."""
-    found = users.find(user)
+    found = accounts.find(user)
     if found is not None:
-        users.unban(found.id)
-        screen.say(f"unbanned {found.public_id}")
-    elif users.lift_ban(user):
-        screen.say("unbanned the erased account of this openid")
+        bans.unban(found.id)
+        output.print_line(f"unbanned {found.public_id}")
+    elif bans.unban_erased(user):
+        output.print_line("unbanned the erased account of this openid")
     else:
         raise click.ClickException("there is no such user, and no ban of an erased one")
 
@@ -113,9 +117,9 @@ def erase(user: str, forget_ban: bool, yes: bool) -> None:
     """
     found = user_of(user)
     ask(f"Erase user {found.public_id} for ever?", yes=yes)
-    users.erase(found.id, forget_ban=forget_ban)
+    (bans.erase_with_ban if forget_ban else erasure.erase)(found.id)
     stays = found.banned_at is not None and not forget_ban
-    screen.say(f"erased {found.public_id}" + (", who stays banned" if stays else ""))
+    output.print_line(f"erased {found.public_id}" + (", who stays banned" if stays else ""))
 
 
 @group.command()
@@ -125,13 +129,13 @@ def erase(user: str, forget_ban: bool, yes: bool) -> None:
 )
 def export(user: str, path: Path | None) -> None:
     """Print all that is held about a user, as JSON: for them to have."""
-    held = users.export(user_of(user))
+    held = export_user(user_of(user))
     if path is None:
-        screen.say_json(held)
+        output.print_json(held)
         return
     with files.new(path) as draft:
         draft.write_text(json.dumps(held, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    screen.say(f"written to {path}", err=True)
+    output.print_line(f"written to {path}", err=True)
 
 
 def _item(row: Any) -> Item:  # noqa: ANN401 (a row of the listing)

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from flask import current_app
 
-from myapi.cli import screen
+from myapi.cli import output
 from myapi.cli.command import Group
 from myapi.wechat.sandbox import Sandbox, SandboxServer
 
@@ -37,11 +37,11 @@ def sandbox(port: int, host: str, latency: float) -> None:
         server = SandboxServer(state, host, port, latency=latency / 1000)
     except OSError as error:
         raise click.ClickException(f"{host}, port {port}: {_why(error)}") from None
-    screen.say(f"WeChat sandbox on {server.url} (Ctrl-C ends it)")
+    output.print_line(f"WeChat sandbox on {server.url} (Ctrl-C ends it)")
     try:
         server.serve_forever()
     except KeyboardInterrupt:
-        screen.end_line()
+        output.end_line()
     finally:
         server.close()
         state.close()

@@ -119,7 +119,7 @@ class TestSqlite:
         assert not (tmp_path / "copy.db").exists()
 
     def test_it_says_on_a_terminal_what_it_does(self, run, tmp_path, monkeypatch):
-        monkeypatch.setattr("myapi.cli.screen.at_terminal", lambda: True)
+        monkeypatch.setattr("myapi.cli.output.at_terminal", lambda: True)
         assert "\rcopying to " in run("backup", str(tmp_path / "copy.db")).stderr
 
 

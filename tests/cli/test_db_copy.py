@@ -12,11 +12,13 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from sqlalchemy import create_engine, insert, inspect, select, text
 
-from myapi import copying, create_app, pages
-from myapi.copy_target import MARK
+from myapi import create_app
+from myapi.auth.models import BannedOpenid, Session
+from myapi.db import copying, table_snapshot
+from myapi.db.copy_target import MARK
 from myapi.extensions import Base, db
-from myapi.models import BannedOpenid, Session, User
 from myapi.settings import ROOT, Settings
+from myapi.users.models import User
 from tests.cli.conftest import environment
 from tests.conftest import close
 from tests.servers import BlackHole, MariaDB, free_port
@@ -28,8 +30,8 @@ sqlite_source = pytest.mark.parametrize("database_url", ["sqlite"], indirect=Tru
 # The flask command with small batches, so that it can be caught between two of them.
 IN_SMALL_BATCHES = """
 import runpy
-from myapi import pages
-pages.BATCH = 20
+from myapi.db import table_snapshot
+table_snapshot.BATCH = 20
 runpy.run_module("flask", run_name="__main__")
 """
 
@@ -266,7 +268,7 @@ def wait_for_rows(in_target, copier):
 def stopped(run, fill, target, monkeypatch):
     """A copy that was stopped after the first pages of the sessions."""
     fill(60)
-    monkeypatch.setattr(pages, "BATCH", 20)
+    monkeypatch.setattr(table_snapshot, "BATCH", 20)
     real, written = copying._write, []
 
     def write(database, shape, rows):
@@ -548,7 +550,7 @@ def test_the_target_file_is_for_its_owner_alone(run, fill, tmp_path):
 @sqlite_source
 def test_on_a_terminal_it_shows_how_far_it_is(run, fill, target, monkeypatch):
     fill(3)
-    monkeypatch.setattr("myapi.cli.screen.at_terminal", lambda: True)
+    monkeypatch.setattr("myapi.cli.output.at_terminal", lambda: True)
     said = run("db", "copy", "--to", target).stderr
     assert "\rusers: 3 of 3 rows copied" in said
     assert "\rusers: 3 rows of the target compared" in said

@@ -15,11 +15,12 @@ import pytest
 import sqlalchemy.exc
 from flask.cli import FlaskGroup
 
-from myapi import create_app, users
+from myapi import create_app
 from myapi.cli import command as commands
-from myapi.engines import COMMAND, WEB
-from myapi.errors import ApiError
+from myapi.db.engines import COMMAND, WEB
 from myapi.settings import ROOT, Settings, SettingsError
+from myapi.users import accounts
+from myapi.web.errors import ApiError
 from tests.cli.conftest import environment
 
 # Makes its stdin the terminal that Ctrl-C comes from, and becomes the flask command.
@@ -42,7 +43,7 @@ def fails(monkeypatch, run):
         def find(_reference):
             raise error
 
-        monkeypatch.setattr(users, "find", find)
+        monkeypatch.setattr(accounts, "find", find)
         return run("users", "show", "alice", code=code)
 
     return fails
@@ -97,7 +98,7 @@ class TestEnd:
         assert fails(KeyboardInterrupt(), code=130).output == ""
 
     def test_ctrl_c_on_a_terminal_leaves_it_on_a_new_line(self, fails, monkeypatch):
-        monkeypatch.setattr("myapi.cli.screen.at_terminal", lambda: True)
+        monkeypatch.setattr("myapi.cli.output.at_terminal", lambda: True)
         assert fails(KeyboardInterrupt(), code=130).output == "\n"
 
     def test_a_reader_who_has_gone_is_no_failure_to_talk_of(self, fails):
@@ -105,7 +106,7 @@ class TestEnd:
 
     def test_in_debug_mode_a_bug_shows_where_it_is(self, runner, monkeypatch):
         monkeypatch.setenv("FLASK_DEBUG", "1")
-        monkeypatch.setattr(users, "find", lambda _reference: 1 / 0)
+        monkeypatch.setattr(accounts, "find", lambda _reference: 1 / 0)
         result = runner.invoke(args=["users", "show", "alice"])
         assert isinstance(result.exception, ZeroDivisionError)
 
@@ -166,12 +167,12 @@ class TestSettings:
 
 
 def test_commands_wait_longer_for_the_database_than_requests(make_app):
-    def patience(name):
+    def timeouts(name):
         with click.Context(click.Command(name), info_name=name):
-            return make_app().extensions["patience"]
+            return make_app().extensions["timeouts"]
 
-    assert (patience("stats"), patience("run")) == (COMMAND, WEB)
-    assert make_app().extensions["patience"] == WEB
+    assert (timeouts("stats"), timeouts("run")) == (COMMAND, WEB)
+    assert make_app().extensions["timeouts"] == WEB
 
 
 def test_a_command_logs_warnings_alone_and_no_event_on_a_terminal(make_app, monkeypatch):
@@ -180,7 +181,7 @@ def test_a_command_logs_warnings_alone_and_no_event_on_a_terminal(make_app, monk
         audit = logging.getLogger("myapi.audit")
         assert not logging.getLogger("myapi").isEnabledFor(logging.INFO)
         assert audit.isEnabledFor(logging.WARNING)
-        monkeypatch.setattr("myapi.cli.screen.at_terminal", lambda: True)
+        monkeypatch.setattr("myapi.cli.output.at_terminal", lambda: True)
         make_app()
         assert not audit.isEnabledFor(logging.WARNING)
         monkeypatch.undo()

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from myapi import checks, rotation
-from myapi.settings import SANDBOX_APPID
+from myapi.db import resealing
+from myapi.security import key_rotation
+from myapi.settings import SANDBOX_APPID, parsers
 
 KEY = "a key of these tests alone 0123456789"
 OTHER = "another key of the tests 9876543210"
@@ -54,7 +55,7 @@ def at(phone, client):
 def test_generate_prints_a_fresh_key_that_the_settings_take(run):
     first, second = run("secrets", "generate").stdout, run("secrets", "generate").stdout
     assert first != second
-    assert checks.secret_keys(first.strip()) == (first.strip(),)
+    assert parsers.secret_keys(first.strip()) == (first.strip(),)
 
 
 def test_a_rotation_refuses_no_token_until_its_key_is_taken_out(service, sign_in, decrypts):
@@ -84,7 +85,7 @@ def test_a_rotation_refuses_no_token_until_its_key_is_taken_out(service, sign_in
 def test_stored_session_keys_are_read_all_along(service, sign_in, decrypts):
     phone = sign_in("alice", service(KEY).client)
     keys = (KEY,)
-    for _ in rotation.STEPS[:2]:
+    for _ in key_rotation.STEPS[:2]:
         keys = service(*keys).rotate()
         assert decrypts(at(phone, service(*keys).client))
     last = service(*keys)
@@ -175,13 +176,13 @@ def test_what_no_key_opens_is_counted_and_does_not_stop_the_rest(service, sign_i
 
 
 def test_reencrypt_goes_in_batches_and_can_be_broken_off(service, sign_in, monkeypatch):
-    monkeypatch.setattr(rotation, "BATCH", 2)
+    monkeypatch.setattr(resealing, "BATCH", 2)
     client = service(KEY).client
     for number in range(5):
         sign_in(f"user-{number}", client)
     new = service(KEY, "key1-" + OTHER)
     with new.app.app_context():
-        assert next(iter(rotation.reseal())) == (2, 2, 0)
+        assert next(iter(resealing.reseal())) == (2, 2, 0)
     assert (
         new.run("rotate", "--reencrypt").stdout == "3 of 5 stored secrets moved to the last key\n"
     )
@@ -192,13 +193,13 @@ def test_reencrypt_does_not_overwrite_the_session_key_of_a_login_meanwhile(
 ):
     sign_in("alice", service(KEY).client)
     new = service(KEY, "key1-" + OTHER)
-    replace, phones = rotation._replace, []
+    replace, phones = resealing._replace, []
 
     def late(*args):
         phones.append(sign_in("alice", new.client))
         return replace(*args)
 
-    monkeypatch.setattr(rotation, "_replace", late)
+    monkeypatch.setattr(resealing, "_replace", late)
     assert new.run("rotate", "--reencrypt").stdout.startswith("0 of 1")
     assert decrypts(phones[0])
 
@@ -220,7 +221,7 @@ class TestWrite:
     def rotate(self, service, file):
         def rotate(*args, **options):
             """Rotate as a process does that is started now."""
-            keys = checks.secret_keys(file.read_text().strip())
+            keys = parsers.secret_keys(file.read_text().strip())
             return service(*keys).run("rotate", "--write", str(file), *args, **options)
 
         return rotate

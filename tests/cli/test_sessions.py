@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from myapi import sessions
+from myapi.auth import purge
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def test_revoke_takes_exactly_one_of_id_user_and_all(run, sign_in, args):
 
 
 def test_purge_deletes_the_dead_alone(run, sign_in, age, monkeypatch):
-    monkeypatch.setattr(sessions, "PURGE_BATCH", 2)
+    monkeypatch.setattr(purge, "BATCH", 2)
     for _ in range(7):
         sign_in("alice")
     banned = sign_in("bob")
@@ -168,11 +168,11 @@ def test_purge_deletes_the_dead_alone(run, sign_in, age, monkeypatch):
 
 
 def test_purge_shows_progress_on_a_terminal_alone(run, sign_in, monkeypatch):
-    monkeypatch.setattr(sessions, "PURGE_BATCH", 1)
+    monkeypatch.setattr(purge, "BATCH", 1)
     phone = sign_in("alice")
     sign_in("alice")
     run("sessions", "revoke", "--user", phone.user["id"])
-    monkeypatch.setattr("myapi.cli.screen.at_terminal", lambda: True)
+    monkeypatch.setattr("myapi.cli.output.at_terminal", lambda: True)
     result = run("sessions", "purge")
     assert re.fullmatch(
         r"\r1 session purged +\r2 sessions purged +\r2 sessions purged +\r +\r", result.stderr

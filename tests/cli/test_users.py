@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from myapi import users
 from myapi.clock import iso, now
 from myapi.settings import SANDBOX_APPID
+from myapi.users import accounts, erasure
 
 
 @pytest.fixture
@@ -205,18 +205,18 @@ def test_show_finds_a_user_by_public_id_and_by_openid(run, sign_in, openid):
 
 def test_a_user_erased_meanwhile_is_not_found(run, sign_in, monkeypatch):
     user = sign_in("alice").user["id"]
-    find = users.find
+    find = accounts.find
 
     def find_and_erase(reference):
         found = find(reference)
-        users.erase(found.id)
+        erasure.erase(found.id)
         return found
 
-    monkeypatch.setattr(users, "find", find_and_erase)
+    monkeypatch.setattr(accounts, "find", find_and_erase)
     assert run("users", "show", user, code=1).stderr == "Error: There is nothing here.\n"
     monkeypatch.undo()
     sign_in("bob")
-    monkeypatch.setattr(users, "find", find_and_erase)
+    monkeypatch.setattr(accounts, "find", find_and_erase)
     bob = listed(run)["items"][0]["id"]
     assert run("users", "ban", bob, code=1).stderr == "Error: There is nothing here.\n"
 

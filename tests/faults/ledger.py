@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from myapi.tokens import Tokens
+from myapi.security.tokens import Tokens
 from tests.faults.line import WELL
 
 

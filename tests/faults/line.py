@@ -8,7 +8,7 @@ import select
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from myapi.errors import REGISTRY
+from myapi.web.errors import REGISTRY
 
 WELL = "well"
 NO_ANSWER = "no answer"

@@ -36,8 +36,8 @@ from collections.abc import Callable, Collection
 from contextlib import closing
 from typing import Any
 
-from myapi.errors import REGISTRY
 from myapi.settings import Settings
+from myapi.web.errors import REGISTRY
 from tests.faults.ledger import State
 from tests.faults.line import WELL, Connect, Line
 from tests.faults.people import BAN, HELLO, LOGIN, ME, ROUTES, Call, People

@@ -15,10 +15,12 @@ from typing import NamedTuple
 import sqlalchemy.exc
 from flask import Flask
 
-from myapi import create_app, users
-from myapi.errors import is_outage
+from myapi import create_app
+from myapi.auth import bans
+from myapi.db.errors import is_outage
 from myapi.extensions import db
 from myapi.settings import Settings
+from myapi.users import accounts
 from tests.faults.ledger import Ledger, Login, State
 from tests.faults.line import WELL, Answer, Connect, Line
 from tests.service import KEY
@@ -231,10 +233,10 @@ def operators_app(database_url: str, folder: Path) -> Iterator[Flask]:
 def _ban(app: Flask, public_id: str) -> Answer:
     try:
         with app.app_context():
-            user = users.find(public_id)
+            user = accounts.find(public_id)
             if user is None:
                 return Answer("not_found", detail=public_id)
-            users.ban(user.id)
+            bans.ban(user.id)
     except sqlalchemy.exc.SQLAlchemyError as error:
         if not is_outage(error):
             raise

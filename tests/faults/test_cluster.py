@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy import text
 
-from myapi.database import transaction
+from myapi.db.transactions import transaction
 from tests.faults import site as sites
 from tests.faults.people import operators_app
 from tests.faults.report import LONG

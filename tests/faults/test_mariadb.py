@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 import pymysql
 import pytest
 
-from myapi.engines import PING_AFTER
+from myapi.db.engines import PING_AFTER
 from tests.faults.account import are_503, are_well, is_well_again
 from tests.servers import HOST
 from tests.service import is_error, wait_for

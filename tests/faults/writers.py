@@ -21,8 +21,10 @@ from typing import Any
 import sqlalchemy.exc
 from flask import Flask
 
-from myapi import create_app, identity, login, sessions, users
+from myapi import create_app
+from myapi.auth import authenticate, bans, login, sessions
 from myapi.settings import Settings
+from myapi.users import erasure
 from myapi.wechat import Login as OfWeChat
 from tests.faults.ledger import Ledger, Login, State
 from tests.faults.line import NO_ANSWER, WELL
@@ -86,7 +88,7 @@ def _live(app: Flask, diary: int, who: str) -> None:
             _note(diary, "asks", "LIVE", name)
             started = time.monotonic()
             try:
-                opened = login.open_session(name, "127.0.0.1", "writers")
+                opened = login.log_in(name, login.Device("127.0.0.1", "writers"))
                 _note(diary, "told", "LIVE", name, started, opened.user.public_id, opened.token)
                 way = WAYS[number % len(WAYS)]
                 if way is not None:
@@ -100,12 +102,12 @@ def _live(app: Flask, diary: int, who: str) -> None:
 
 def _change(way: State, opened: Any) -> None:
     if way is State.ENDED:
-        found = identity.find(opened.token)
+        found = authenticate.authenticate(opened.token)
         sessions.log_out(found.session_id, found.session)
     elif way is State.BANNED:
-        users.ban(opened.user.id)
+        bans.ban(opened.user.id)
     else:
-        users.erase(opened.user.id)
+        erasure.erase(opened.user.id)
 
 
 def _note(diary: int, *words: object) -> None:

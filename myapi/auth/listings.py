@@ -1,0 +1,101 @@
+"""Lists of users and sessions for an operator, the newest first."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, exists, func, select
+
+from myapi.auth.liveness import LAST_USE, is_live, limits
+from myapi.auth.models import Session
+from myapi.clock import now
+from myapi.db.pagination import Page, page
+from myapi.db.transactions import reading
+from myapi.users.models import User
+from myapi.web.errors import ApiError
+
+
+def users(
+    limit: int,
+    after: int | None = None,
+    *,
+    banned: bool | None = None,
+    nickname: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    inactive_since: datetime | None = None,
+) -> Page:
+    """List users: whose nickname contains a text, created in a span of time, unseen since then."""
+    where: list[ColumnElement[bool]] = []
+    if banned is not None:
+        where.append(User.banned_at.is_not(None) == banned)
+    if nickname is not None:
+        where.append(User.nickname.contains(nickname, autoescape=True))
+    if since is not None:
+        where.append(User.created_at >= since)
+    if until is not None:
+        where.append(User.created_at < until)
+    if inactive_since is not None:
+        where += [User.created_at < inactive_since, ~_used_since(inactive_since)]
+    return page(_USERS.where(*where), User.id, limit, after)
+
+
+def user(user_id: int) -> Row[Any]:
+    """Return the row of one user as the list has it, or raise `not_found`."""
+    with reading() as connection:
+        row = connection.execute(_USERS.where(User.id == user_id)).first()
+    if row is None:
+        raise ApiError("not_found")
+    return row
+
+
+def sessions(
+    limit: int,
+    after: int | None = None,
+    *,
+    user_id: int | None = None,
+    live: bool | None = None,
+    ip: str | None = None,
+) -> Page:
+    """List sessions: of one user, live or not, opened from one address."""
+    alive = is_live()
+    where: list[ColumnElement[bool]] = []
+    if user_id is not None:
+        where.append(Session.user_id == user_id)
+    if live is not None:
+        where.append(alive if live else ~alive)
+    if ip is not None:
+        where.append(Session.ip == ip)
+    columns = _SESSIONS.add_columns(alive.label("live"))
+    return page(columns.where(*where), Session.id, limit, after, limits(now()))
+
+
+def _used_since(moment: datetime) -> ColumnElement[bool]:
+    return exists().where(Session.user_id == User.id, moment <= LAST_USE)
+
+
+_LAST_SEEN = (
+    select(func.max(LAST_USE)).where(Session.user_id == User.id).correlate(User).scalar_subquery()
+)
+
+_USERS = select(
+    User.id,
+    User.public_id,
+    User.openid,
+    User.unionid,
+    User.nickname,
+    User.avatar_url,
+    User.created_at,
+    User.banned_at,
+    _LAST_SEEN.label("last_seen_at"),
+)
+
+_SESSIONS = select(
+    Session.id,
+    Session.public_id,
+    User.public_id.label("user"),
+    Session.created_at,
+    Session.last_seen_at,
+    Session.ended_at,
+    Session.ip,
+    Session.user_agent,
+).join_from(Session, User)

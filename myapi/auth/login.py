@@ -1,0 +1,84 @@
+"""From a `wx.login` code to a session."""
+
+import secrets
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import insert
+
+from myapi import audit
+from myapi.auth import bans, retried_login, sessions
+from myapi.auth.liveness import expires_at
+from myapi.auth.models import Session
+from myapi.auth.new_session import NewSession
+from myapi.clock import now
+from myapi.db.statements import Statement
+from myapi.db.transactions import Transaction, transaction
+from myapi.extensions import keyring, tokens, wechat
+from myapi.users import accounts
+from myapi.users.accounts import UserRow
+from myapi.web.errors import ApiError
+from myapi.wechat import CodeUsed, Login
+
+
+class Device(NamedTuple):
+    """Where a login comes from, as it is shown in the list of devices."""
+
+    ip: str
+    user_agent: str
+
+
+def log_in(code: str, device: Device) -> NewSession:
+    """Turn a `wx.login` code into a user and a session.
+
+    No transaction is open while WeChat is asked.
+    Raises `ApiError` for a ban, and `WeChatError` for all that WeChat answers or fails to answer.
+    """
+    digests = keyring().code_digests(code)
+    try:
+        login = wechat().code_to_session(code)
+    except CodeUsed:
+        session = retried_login.wait_for_session(digests)
+        if session is None:
+            raise
+        return session
+    return _start_session(login, now(), digests[0], device)
+
+
+@transaction
+def _start_session(
+    tx: Transaction, login: Login, exchanged_at: datetime, code_digest: bytes, device: Device
+) -> NewSession:
+    user = accounts.lock_by_openid(tx, login.openid)
+    if user is None:
+        user = _sign_up(tx, login, exchanged_at)
+    else:
+        if user.banned_at is not None:
+            raise ApiError("user_banned", reason=f"login of user {user.public_id}")
+        accounts.store_session_key(tx, user, login, exchanged_at)
+        sessions.end_surplus(tx, user.id)
+    token = tokens().new()
+    public_id = secrets.token_hex(12)
+    values = {
+        "public_id": public_id,
+        "user_id": user.id,
+        "token_digest": token.digest,
+        "code_digest": code_digest,
+        "ip": device.ip,
+        "user_agent": device.user_agent,
+        "created_at": exchanged_at,
+    }
+    _INSERT_SESSION.change(tx, values)
+    audit.record(tx, "login", user=user.public_id, session=public_id)
+    return NewSession(token.text, expires_at(exchanged_at), user)
+
+
+_INSERT_SESSION = Statement(insert(Session))
+
+
+def _sign_up(tx: Transaction, login: Login, moment: datetime) -> UserRow:
+    user = accounts.insert_user(tx, login, moment)
+    if bans.exists_for(tx, user.appid, user.openid):
+        raise ApiError("user_banned", reason="login of an erased user")
+    audit.record(tx, "signup", user=user.public_id)
+    return user

@@ -1,0 +1,27 @@
+"""Delete the rows of sessions that are no longer live."""
+
+from sqlalchemy import delete, exists, select
+
+from myapi.auth.liveness import is_live, limits
+from myapi.auth.models import Session
+from myapi.clock import now
+from myapi.db.transactions import Transaction, changed, transaction
+from myapi.users.models import User
+
+BATCH = 1000
+
+
+@transaction
+def purge_batch(tx: Transaction, after: int = 0) -> tuple[int, int | None]:
+    """Delete the dead sessions among the next rows; return how many, and where to go on.
+
+    Sessions of banned users stay: their tokens are answered with 403, not 401.
+    """
+    ids = tx.scalars(
+        select(Session.id).where(Session.id > after).order_by(Session.id).limit(BATCH)
+    ).all()
+    if not ids:
+        return 0, None
+    banned = exists().where(User.id == Session.user_id, User.banned_at.is_not(None))
+    dead = delete(Session).where(Session.id.in_(ids), ~is_live(), ~banned)
+    return changed(tx, dead, limits(now())), ids[-1]

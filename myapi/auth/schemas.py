@@ -1,0 +1,72 @@
+"""The shapes of login and sessions, in and out."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+from sqlalchemy import Row
+
+from myapi.auth.new_session import NewSession
+from myapi.clock import iso
+from myapi.users.schemas import UserOut
+from myapi.web.access import Caller
+from myapi.web.fields import Id, Timestamp, refuse_trailing_line_break
+
+Code = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=256,
+        pattern=r"^[ -~]*[!-~][ -~]*$",
+        description="The code of wx.login; it works once, for five minutes.",
+        examples=["alice"],
+    ),
+]
+
+
+class LoginRequest(Struct):
+    code: Code
+
+    def __post_init__(self) -> None:
+        refuse_trailing_line_break(self.code)
+
+
+class LoginOut(Struct):
+    token: Annotated[
+        str,
+        Meta(
+            description="Send it as `Authorization: Bearer …`; it is told this once.",
+            examples=["a-random-secret.and-its-signature"],
+        ),
+    ]
+    expires_at: Timestamp
+    user: UserOut
+
+    @classmethod
+    def of(cls, session: NewSession) -> "LoginOut":
+        return cls(session.token, iso(session.expires_at), UserOut.of(session.user))
+
+
+class SessionOut(Struct):
+    id: Id
+    created_at: Timestamp
+    last_seen_at: Timestamp | None
+    ip: Annotated[str, Meta(examples=["203.0.113.7"])]
+    user_agent: Annotated[str, Meta(examples=["Mozilla/5.0 (iPhone) MicroMessenger/8.0.50"])]
+    current: Annotated[bool, Meta(description="Whether it is the session that asks.")]
+
+    @classmethod
+    def of(cls, session: Row[Any], caller: Caller) -> "SessionOut":
+        seen: datetime | None = session.last_seen_at
+        return cls(
+            session.public_id,
+            iso(session.created_at),
+            iso(seen) if seen else None,
+            session.ip,
+            session.user_agent,
+            session.id == caller.session_id,
+        )
+
+
+class SessionsOut(Struct):
+    sessions: list[SessionOut]

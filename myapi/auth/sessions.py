@@ -1,0 +1,132 @@
+"""List and end sessions."""
+
+import logging
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Integer, Row, bindparam, exists, select, update
+
+from myapi import audit
+from myapi.auth.liveness import LAST_USE, is_live, limits
+from myapi.auth.models import Session
+from myapi.clock import iso, now
+from myapi.db.statements import Statement
+from myapi.db.transactions import Transaction, changed, reading, transaction
+from myapi.extensions import settings
+from myapi.web.errors import ApiError
+
+PUBLIC_ID = re.compile(r"[0-9a-f]{24}")  # MySQL ignores spaces at the end when it compares
+NO_LIMIT = 2**31  # MySQL has no OFFSET without a LIMIT
+
+
+def of_user(user_id: int) -> Sequence[Row[Any]]:
+    """Return the live sessions of a user (rows of the table), the one used last first."""
+    statement = (
+        select(Session)
+        .where(Session.user_id == user_id, is_live())
+        .order_by(LAST_USE.desc(), Session.id.desc())
+    )
+    with reading() as connection:
+        return connection.execute(statement, limits(now())).all()
+
+
+def end_surplus(tx: Transaction, user_id: int) -> None:
+    """End the sessions of a user that were unused for longest, so that one more is within the cap.
+
+    The row of the user is locked, so two logins at once are counted one after the other.
+    """
+    kept = settings().sessions_per_user - 1
+    for (session_id,) in _SURPLUS.all(tx, {"user_id": user_id, "kept": kept, **limits(now())}):
+        _END.change(tx, {"session_id": session_id, "ended_at": now()})
+
+
+_SURPLUS = Statement(
+    select(Session.id)
+    .where(Session.user_id == bindparam("user_id"), is_live())
+    .order_by(LAST_USE.desc(), Session.id.desc())
+    .offset(bindparam("kept", type_=Integer))
+    .limit(NO_LIMIT)
+)
+_END = Statement(
+    update(Session).where(Session.id == bindparam("session_id"), Session.ended_at.is_(None))
+)
+
+
+@transaction
+def log_out(tx: Transaction, session_id: int, public_id: str) -> None:
+    """End the caller's own session. It may have ended meanwhile."""
+    _end(tx, Session.id == session_id)
+    audit.record(tx, "logout", ended=public_id)
+
+
+@transaction
+def end(tx: Transaction, user_id: int, public_id: str) -> None:
+    """End one session of a user; it may have ended before. Raises `not_found` if it is not theirs."""
+    mine = (Session.public_id == public_id, Session.user_id == user_id)
+    if not (PUBLIC_ID.fullmatch(public_id) and tx.scalar(select(exists().where(*mine)))):
+        raise ApiError("not_found")
+    _end(tx, *mine)
+    audit.record(tx, "logout", ended=public_id)
+
+
+@transaction
+def end_others(tx: Transaction, user_id: int, but: int) -> int:
+    """End all sessions of a user except one; return how many were ended."""
+    ended = _end(tx, Session.user_id == user_id, Session.id != but)
+    audit.record(tx, "logout_others", count=ended)
+    return ended
+
+
+@transaction
+def revoke(tx: Transaction, public_id: str) -> bool:
+    """End a session by its id alone, for an operator; False if there is none."""
+    which = Session.public_id == public_id
+    if not (PUBLIC_ID.fullmatch(public_id) and tx.scalar(select(exists().where(which)))):
+        return False
+    _end(tx, which)
+    audit.record(tx, "revoke", ended=public_id)
+    return True
+
+
+@transaction
+def revoke_of_user(tx: Transaction, user_id: int) -> int:
+    """End all sessions of a user, for an operator; return how many were ended."""
+    ended = end_all(tx, user_id)
+    audit.record(tx, "revoke_of_user", count=ended)
+    return ended
+
+
+@transaction
+def revoke_all(tx: Transaction) -> int:
+    """End all sessions of all users; return how many were ended."""
+    ended = _end(tx)
+    audit.record(tx, "revoke_all", level=logging.WARNING, count=ended)
+    return ended
+
+
+def end_all(tx: Transaction, user_id: int) -> int:
+    """End all sessions of a user as a part of a transaction; return how many were ended."""
+    return _end(tx, Session.user_id == user_id)
+
+
+def held_about(connection: Connection, user_id: int) -> list[dict[str, Any]]:
+    """Return the sessions of a user for the export."""
+    statement = select(Session).where(Session.user_id == user_id).order_by(Session.id)
+    return [
+        {
+            "id": session.public_id,
+            "created_at": iso(session.created_at),
+            "last_seen_at": session.last_seen_at and iso(session.last_seen_at),
+            "ended_at": session.ended_at and iso(session.ended_at),
+            "ip": session.ip,
+            "user_agent": session.user_agent,
+        }
+        for session in connection.execute(statement)
+    ]
+
+
+def _end(tx: Transaction, *which: ColumnElement[bool]) -> int:
+    # Expired ones too: a longer MYAPI_SESSION_MAX_DAYS would bring them back to life.
+    not_ended = update(Session).where(Session.ended_at.is_(None), *which)
+    return changed(tx, not_ended.values(ended_at=now()))

@@ -1,0 +1,1 @@
+"""Engines for SQLite and MySQL, transactions, column types, migrations, backup and copy."""

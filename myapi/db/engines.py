@@ -1,0 +1,218 @@
+"""How SQLite and MySQL are opened, and how long a request waits for them.
+
+There are two engines for one database. The reader is in autocommit: each read is one statement, so
+no open transaction can hide a revocation from it, and on SQLite it never waits for a writer. The
+default engine writes: each transaction that it begins is a write transaction (`BEGIN IMMEDIATE`).
+"""
+
+import contextlib
+import functools
+import re
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import sqlalchemy.exc
+from flask import Flask
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
+from sqlalchemy.engine import make_url
+
+from myapi import extensions, waits
+from myapi.db.group_commit import GroupCommit
+from myapi.db.pulse import Pulse
+from myapi.extensions import db
+from myapi.settings import Settings
+
+READER, WRITER = "reader", "writer"
+AUTOCOMMIT = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
+READS = {**AUTOCOMMIT, "pool_reset_on_return": None}  # a read leaves nothing to roll back
+LOCK_WAIT = 1  # s for a row's lock on MySQL
+LOCK_POLL = 0.001  # s between two attempts to get SQLite's lock
+TRANSIENT = re.compile("locked|full")  # SQLite errors after which the connection is still good
+CACHE = 400  # KiB of SQLite's pages for each connection; the system's own cache has them too
+NOT_PRIMARY = {1047, 1290, 1836}  # MySQL: cut off from its cluster; read-only, as after a failover
+PING_AFTER = 1.0  # s idle; under load no connection is idle for so long, so none is pinged
+
+
+class Timeouts(NamedTuple):
+    """Seconds to wait for a place to read or write, for SQLite's lock, and for MySQL."""
+
+    place: float
+    busy: float
+    connect: int
+    read: int
+
+
+WEB = Timeouts(place=1, busy=2, connect=1, read=2)
+COMMAND = Timeouts(place=10, busy=60, connect=10, read=3600)
+
+
+def init_app(app: Flask, timeouts: Timeouts) -> None:
+    settings = extensions.settings()
+    places = places_of(settings)
+    options = _engine_options(settings.database_url, places, timeouts)
+    reader = options | READS
+    app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
+    app.config["SQLALCHEMY_BINDS"] = {READER: {"url": settings.database_url, **reader}}
+    app.extensions["timeouts"] = timeouts
+    app.extensions["pulse"] = {each: Pulse(places, timeouts.place) for each in (READER, WRITER)}
+    db.init_app(app)
+    app.teardown_appcontext_funcs.remove(db._teardown_session)  # the ORM is not used
+    app.extensions["group_commit"] = GroupCommit(db.engine)
+    for engine in db.engines.values():
+        _prepare(engine, timeouts, writes=engine is db.engine)
+
+
+def places_of(settings: Settings) -> int:
+    """Return how many threads of a process may read at once, and how many may write.
+
+    A third of the threads is left for other calls; more than ten would compete for the interpreter.
+    """
+    return max(2, min(10, settings.threads // 3))
+
+
+def separate_engine(url: str) -> Engine:
+    """Open another database than the app's, for one thread that begins its transactions itself.
+
+    SQLite's journal mode is left as it is: the file may belong to another program.
+    """
+    engine = create_engine(url, **_engine_options(url, 2, COMMAND) | AUTOCOMMIT)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "do_connect", _create_private_file)
+        event.listen(engine, "connect", _set_common_pragmas)
+    return engine
+
+
+def _engine_options(url: str, places: int, timeouts: Timeouts) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "pool_size": places,
+        "max_overflow": 0,
+        "pool_timeout": 1,
+        "pool_use_lifo": True,  # the connection used last has the warmest cache
+        "hide_parameters": True,  # keeps digests, sealed keys and openids out of error texts
+    }
+    if make_url(url).get_backend_name() == "sqlite":
+        return options | {"connect_args": {"timeout": timeouts.busy}}
+    connect_args = {
+        "connect_timeout": timeouts.connect,
+        "read_timeout": timeouts.read,
+        "write_timeout": timeouts.read,
+        "init_command": f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT}",
+    }
+    # READ COMMITTED: a writer that gets a lock sees what the writer before it has committed.
+    return options | {
+        "connect_args": connect_args,
+        "isolation_level": "READ COMMITTED",
+        "pool_recycle": 1800,
+    }
+
+
+def _prepare(engine: Engine, timeouts: Timeouts, *, writes: bool) -> None:
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "do_connect", _create_private_file)
+        event.listen(engine, "connect", _set_pragmas)
+        event.listen(engine, "handle_error", _replace_failed_connection)
+        if writes:
+            event.listen(engine, "connect", _disable_busy_timeout)
+            event.listen(engine, "begin", functools.partial(_begin_immediate, timeouts))
+    else:
+        event.listen(engine, "connect", _wait_for_cluster)
+        event.listen(engine, "handle_error", _replace_secondary)
+        event.listen(engine, "checkin", _record_idle)
+        event.listen(engine, "checkout", functools.partial(_ping_if_idle, engine))
+
+
+def _create_private_file(_dialect: object, _record: object, args: Any, _options: object) -> None:  # noqa: ANN401
+    """Create the file for its owner alone; SQLite gives its journals the same mode."""
+    file = Path(args[0])
+    with contextlib.suppress(OSError):  # SQLite reports it better
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+
+
+def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None  # else changing the journal would begin a transaction
+    if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+        connection.execute("PRAGMA journal_mode = WAL")
+    _set_common_pragmas(connection, _record)
+
+
+def _set_common_pragmas(connection: sqlite3.Connection, _record: object) -> None:
+    """FULL: with NORMAL a power cut can undo an acknowledged revocation."""
+    connection.isolation_level = None  # we send BEGIN ourselves
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute(f"PRAGMA cache_size = -{CACHE}")
+
+
+def _disable_busy_timeout(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute("PRAGMA busy_timeout = 0")
+
+
+def _replace_failed_connection(context: ExceptionContext) -> None:
+    """Open a file that failed again: the present connection may stay read-only for ever."""
+    error = context.original_exception
+    of_the_file = type(error) in {sqlite3.OperationalError, sqlite3.DatabaseError}
+    if of_the_file and not TRANSIENT.search(str(error)):
+        context.is_disconnect = True
+
+
+def _begin_immediate(timeouts: Timeouts, connection: Connection) -> None:
+    """Begin a write transaction; wait for other writers as long as the option `lock_wait` says.
+
+    SQLite's own busy handler sleeps longer each time, up to 0.1 s, but the lock is held for
+    milliseconds: under load the writers of two processes would mostly sleep.
+    """
+    deadline = time.monotonic() + connection.get_execution_options().get("lock_wait", timeouts.busy)
+    driver: Any = connection.connection.driver_connection
+    while time.monotonic() < deadline:
+        try:
+            driver.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            if "locked" not in str(error):
+                break
+            waits.pass_on()
+            time.sleep(LOCK_POLL)
+        else:
+            waits.come_back(first=True)
+            return
+    connection.exec_driver_sql("BEGIN IMMEDIATE")  # a failure now is raised as SQLAlchemy's error
+
+
+def _wait_for_cluster(connection: Any, _record: object) -> None:  # noqa: ANN401
+    """On Galera, make a read wait for what was committed on another node before it.
+
+    Checked once for each connection: a server without Galera does not know the variable.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW VARIABLES LIKE 'wsrep_on'")
+        if (cursor.fetchone() or ("", "OFF"))[1] == "ON":
+            cursor.execute("SET SESSION wsrep_sync_wait = 1")
+
+
+def _replace_secondary(context: ExceptionContext) -> None:
+    """Connect again if this server is not the primary: another one may be by now."""
+    if NOT_PRIMARY.intersection(context.original_exception.args[:1]):
+        context.is_disconnect = True
+
+
+def _record_idle(_connection: object, record: Any) -> None:  # noqa: ANN401
+    record.info["idle_since"] = time.monotonic()
+
+
+def _ping_if_idle(engine: Engine, connection: Any, record: Any, _proxy: object) -> None:  # noqa: ANN401
+    """Ping a connection that was idle, so that a dead one is replaced before it fails a request.
+
+    If the server does not answer the ping, the request fails: it has waited long enough.
+    """
+    started = time.monotonic()
+    if started - record.info.get("idle_since", started) < PING_AFTER:
+        return
+    try:
+        engine.dialect.do_ping(connection)
+    except Exception as error:
+        if time.monotonic() - started > PING_AFTER:
+            raise sqlalchemy.exc.TimeoutError("the database does not answer") from error
+        raise sqlalchemy.exc.DisconnectionError from error

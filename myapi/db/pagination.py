@@ -1,0 +1,36 @@
+"""Keyset pagination: a page continues after the last row of the page before, by primary key.
+
+No row is skipped or shown twice while others come and go, and page 1000 costs what page 1 does.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import Row, Select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from myapi.db.transactions import reading
+
+
+class Page(NamedTuple):
+    """Some rows, and the cursor of the next ones if there are any."""
+
+    rows: Sequence[Row[Any]]
+    next: str | None
+
+
+def page(
+    statement: Select[Any],
+    key: InstrumentedAttribute[int],
+    limit: int,
+    after: int | None,
+    values: dict[str, Any] | None = None,
+) -> Page:
+    """Read the next `limit` rows, the newest first. `values` are the statement's parameters."""
+    if after is not None:
+        statement = statement.where(key < after)
+    with reading() as connection:
+        ordered = statement.order_by(key.desc()).limit(limit + 1)
+        found = connection.execute(ordered, values).all()
+    rows = found[:limit]
+    return Page(rows, str(rows[-1].id) if len(found) > limit else None)

@@ -1,0 +1,157 @@
+"""The settings with their defaults. `.env.example` explains what each means."""
+
+import dataclasses
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from myapi.settings import environment, parsers
+from myapi.settings.development_key import development_key
+from myapi.settings.environment import SettingsError, declared, setting, variable
+
+ROOT = Path(__file__).resolve().parents[2]
+INSTANCE = ROOT / "instance"
+
+SANDBOX_APPID = "wxsandbox000000000"
+_PLAIN_TEXT = "it leads to another machine without TLS: anyone on the way can read it and answer"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Frozen: they are read once, at the start."""
+
+    env: str = setting("development", parsers.one_of("development", "production"))
+    dev_lan: bool = setting(False, parsers.switch)
+
+    secret_keys: tuple[str, ...] = setting((), parsers.secret_keys, secret=True)
+    database_url: str = setting("sqlite:///myapi.db", parsers.database_url, secret=True)
+
+    wechat_appid: str = setting("", parsers.appid)
+    wechat_secret: str = setting("", parsers.printable, secret=True)
+    wechat_base_url: str = setting("https://api.weixin.qq.com", parsers.wechat_base_url)
+    wechat_timeout: float = setting(3.0, parsers.number(0.1, 30))
+    wechat_concurrency: int = setting(0, parsers.integer(1, 1000))
+
+    rate_limit_storage_url: str = setting("memory://", parsers.rate_limit_storage_url, secret=True)
+    rate_limit_login: str = setting("600/minute", parsers.rate_limit)
+    rate_limit_login_failed: str = setting("60/minute", parsers.rate_limit)
+    rate_limit_user: str = setting("60/minute", parsers.rate_limit)
+
+    session_idle_days: int = setting(7, parsers.integer(1, 365))
+    session_max_days: int = setting(30, parsers.integer(1, 3650))
+    sessions_per_user: int = setting(10, parsers.integer(1, 1000))
+    decrypt_max_age: int = setting(300, parsers.integer(1, 86400))
+
+    trusted_proxies: int = setting(-1, parsers.integer(0, 10))
+    cors_origins: tuple[str, ...] = setting((), parsers.origins)
+    max_body_bytes: int = setting(65536, parsers.integer(1024, 2**24))
+    log_format: str = setting("", parsers.one_of("json", "text"))
+
+    bind: str = setting("127.0.0.1:8000", parsers.printable)
+    workers: int = setting(0, parsers.integer(1, 64))
+    threads: int = setting(128, parsers.integer(1, 512))
+
+    # Where development keeps its database, its key and the sandbox's state; not a variable.
+    instance_path: Path = INSTANCE
+
+    def __post_init__(self) -> None:
+        """Fill in the defaults that follow from the machine or from another setting."""
+        derived = {
+            "wechat_concurrency": self.wechat_concurrency or max(1, self.threads // 2),
+            "trusted_proxies": (int(self.production) if self.trusted_proxies < 0 else None),
+            "log_format": self.log_format or ("json" if self.production else "text"),
+            "workers": self.workers or _cores(),
+        }
+        for name, value in derived.items():
+            if value is not None:
+                object.__setattr__(self, name, value)
+
+    @property
+    def production(self) -> bool:
+        return self.env == "production"
+
+    @property
+    def sandbox(self) -> bool:
+        """Whether the WeChat sandbox stands in for WeChat; never in production."""
+        return not self.production and not self.wechat_appid
+
+    @property
+    def appid(self) -> str:
+        """The mini program's AppID; the sandbox has one of its own."""
+        return self.wechat_appid or SANDBOX_APPID
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None, root: Path = ROOT) -> "Settings":
+        """Read the environment (default: the process's) and `root/.env`; the environment wins.
+
+        Raises `SettingsError` with the whole list when anything is wrong.
+        """
+        found = environment.read(os.environ if environ is None else environ, root)
+        problems: list[str] = []
+        values = dict(environment.parse(declared(cls), found, problems))
+        settings = cls(**values, instance_path=root / "instance")
+        problems.extend(_conflicts(settings, values))
+        if problems:
+            raise SettingsError(problems)
+        if not settings.secret_keys:
+            key = development_key(settings.instance_path)
+            settings = dataclasses.replace(settings, secret_keys=(key,))
+        return settings
+
+    def warnings(self) -> Iterator[str]:
+        """Say what is allowed but should be known; it is logged at the start."""
+        if any(len(set(key)) < 10 for key in self.secret_keys):
+            yield "MYAPI_SECRET_KEYS: a key is long but hardly random; `flask secrets generate`"
+        if self.wechat_base_url.startswith("http://"):
+            yield "MYAPI_WECHAT_BASE_URL is plain http: WeChat's answers come from this machine"
+        if parsers.leaves_this_machine_unencrypted(self.database_url):
+            yield f"MYAPI_DATABASE_URL: {_PLAIN_TEXT} (TLS: ssl_ca=FILE in its query)"
+        if parsers.leaves_this_machine_unencrypted(self.rate_limit_storage_url):
+            yield f"MYAPI_RATE_LIMIT_STORAGE_URL: {_PLAIN_TEXT} (TLS: rediss://)"
+        if self.dev_lan and not self.production:
+            yield "MYAPI_DEV_LAN is on: everyone on this network can call the service"
+
+
+def variables() -> dict[str, bool]:
+    """Return every variable that may be set, and whether it is a secret (so has a `…_FILE` twin)."""
+    return {variable(field.name): field.metadata["secret"] for field in declared(Settings)}
+
+
+def unknown_variables(environ: Mapping[str, str] | None = None, root: Path = ROOT) -> Iterator[str]:
+    """Yield a sentence for each `MYAPI_…` variable that is no setting: most often a typing error."""
+    known = variables()
+    files = {f"{name}_FILE" for name, secret in known.items() if secret}
+    found = environment.read(os.environ if environ is None else environ, root)
+    for name in sorted(found.keys() - known.keys() - files):
+        near = difflib.get_close_matches(name, known, n=1)
+        yield f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def _conflicts(settings: Settings, given: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong between settings that are right one by one."""
+    if settings.production:
+        for name in ("secret_keys", "wechat_appid", "wechat_secret"):
+            if not getattr(settings, name):
+                yield f"{variable(name)}: production needs it" + _how_to_get(name)
+        if settings.dev_lan:
+            yield "MYAPI_DEV_LAN: for development only"
+    elif bool(settings.wechat_appid) != bool(settings.wechat_secret):
+        yield "MYAPI_WECHAT_APPID, MYAPI_WECHAT_SECRET: give both, or neither for the sandbox"
+    if settings.session_idle_days > settings.session_max_days and "session_idle_days" in given:
+        yield "MYAPI_SESSION_IDLE_DAYS: more than MYAPI_SESSION_MAX_DAYS"
+    if settings.wechat_concurrency > settings.threads:
+        yield "MYAPI_WECHAT_CONCURRENCY: more than MYAPI_THREADS"
+
+
+def _how_to_get(name: str) -> str:
+    return " (make one with `flask secrets generate`)" if name == "secret_keys" else ""
+
+
+def _cores() -> int:
+    """Return how many cores this process may use; affinity is not known on every system."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,155 @@
+"""Parsers for the texts of settings: a value, or a ValueError that says what is wanted.
+
+Their messages never repeat the text, which may be a secret.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import limits
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+SECRET_KEY_LENGTH = 32
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}")
+        return text
+
+    return parse
+
+
+def switch(text: str) -> bool:
+    if text.lower() not in {"1", "true", "on", "yes", "0", "false", "off", "no"}:
+        raise ValueError("must be on or off")
+    return text.lower() in {"1", "true", "on", "yes"}
+
+
+def integer(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def number(low: float, high: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text) or not low <= float(text) <= high:
+            raise ValueError(f"must be a number from {low:g} to {high:g}")
+        return float(text)
+
+    return parse
+
+
+def printable(text: str) -> str:
+    if not re.fullmatch(r"[!-~]{1,512}", text):
+        raise ValueError("must be printable ASCII without blanks")
+    return text
+
+
+def appid(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", text):
+        raise ValueError("must be an AppID such as wx0123456789abcdef")
+    return text
+
+
+def secret_keys(text: str) -> tuple[str, ...]:
+    """Split the comma-separated keys; any of them verifies, the last signs."""
+    keys = tuple(key.strip() for key in text.split(","))
+    for place, key in enumerate(keys, 1):
+        if len(key) < SECRET_KEY_LENGTH:
+            raise ValueError(
+                f"key {place} is weak: at least {SECRET_KEY_LENGTH} random characters are needed"
+                " (make one with `flask secrets generate`)"
+            )
+    if len(set(keys)) != len(keys):
+        raise ValueError("the same key stands there twice")
+    return keys
+
+
+def database_url(text: str) -> str:
+    """Check that the URL names SQLite in a file or MySQL through PyMySQL, with utf8mb4."""
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise ValueError("is not a database URL") from None
+    if url.drivername in {"sqlite", "sqlite+pysqlite"}:
+        if url.database in {None, "", ":memory:"}:
+            raise ValueError("SQLite needs a file: sqlite:///myapi.db")
+        return text
+    if url.drivername == "mysql+pymysql":
+        return _mysql(url)
+    raise ValueError("must begin with sqlite:/// or mysql+pymysql://")
+
+
+def _mysql(url: URL) -> str:
+    if not url.host or not url.database:
+        raise ValueError("must be like mysql+pymysql://user:password@host/name?charset=utf8mb4")
+    if url.query.get("charset", "utf8mb4") != "utf8mb4":
+        raise ValueError("needs charset=utf8mb4, or names with emoji are lost")
+    return url.update_query_dict({"charset": "utf8mb4"}).render_as_string(hide_password=False)
+
+
+def rate_limit_storage_url(text: str) -> str:
+    if text != "memory://" and not re.match(r"rediss?://[^/]", text):
+        raise ValueError("must be memory:// or redis://host:port/0")
+    return text
+
+
+def rate_limit(text: str) -> str:
+    """Read `600` (a minute) or the notation of the limits package, such as `10/second`."""
+    try:
+        limits.parse(f"{text}/minute" if text.isascii() and text.isdigit() else text)
+    except ValueError:
+        raise ValueError("must be a number a minute, or such as 10/second") from None
+    return f"{text}/minute" if text.isdigit() else text
+
+
+def wechat_base_url(text: str) -> str:
+    """Check for https, or http to this machine alone (a test's own WeChat)."""
+    try:
+        url = urlsplit(text)
+        _ = url.port
+    except ValueError:
+        raise ValueError("is not a URL") from None
+    if not url.hostname or url.query or url.fragment or url.username or url.path.strip("/"):
+        raise ValueError("must be https://host without path or query")
+    if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.hostname)):
+        raise ValueError("must be https (http only to this machine's loopback)")
+    return text.rstrip("/")
+
+
+def origins(text: str) -> tuple[str, ...]:
+    """Split the comma-separated origins (RFC 6454: scheme, host and port alone)."""
+    found = tuple(origin.strip() for origin in text.split(","))
+    for origin in found:
+        if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", origin):
+            raise ValueError("must be origins such as https://h5.example.com, with commas between")
+    return found
+
+
+def leaves_this_machine_unencrypted(url: str) -> bool:
+    """Whether a URL of MySQL or Redis leads to another machine without verified TLS."""
+    if url.startswith("redis://"):
+        return not is_loopback(urlsplit(url).hostname or "localhost")
+    if not url.startswith("mysql"):
+        return False
+    parts = make_url(url)
+    safe = "ssl_ca" in parts.query or "unix_socket" in parts.query
+    return not safe and not is_loopback(parts.host or "localhost")
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,123 @@
+"""The row of a user: find it, make it, keep its newest session_key."""
+
+import secrets
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, bindparam, insert, or_, select, update
+
+from myapi.db.statements import Statement
+from myapi.db.transactions import Transaction, reading
+from myapi.extensions import keyring, settings
+from myapi.users.models import User
+from myapi.web.errors import ApiError
+from myapi.wechat import Login
+
+#: How much later another login may have been exchanged and still be taken for one that overtook
+#: this one. Beyond it, the clock was wrong then.
+MAX_REORDER = timedelta(minutes=1)
+
+
+class UserRow(NamedTuple):
+    """A row of `users` as it was read, without the sealed session_key."""
+
+    id: int
+    public_id: str
+    appid: str
+    openid: str
+    unionid: str | None
+    nickname: str | None
+    avatar_url: str | None
+    session_key_at: datetime | None
+    created_at: datetime
+    banned_at: datetime | None
+
+
+COLUMNS = tuple(getattr(User, name) for name in UserRow._fields)
+SELECT_USERS = select(*COLUMNS)
+SELECT_BY_ID = SELECT_USERS.where(User.id == bindparam("id")).with_for_update()
+
+
+def find(reference: str) -> UserRow | None:
+    """Find a user by public id or by whole openid (the newest, if two apps have the same openid)."""
+    if not reference.isascii():  # MySQL cannot compare other text with an ASCII column
+        return None
+    by_reference = or_(User.public_id == reference, User.openid == reference)
+    with reading() as connection:
+        row = connection.execute(SELECT_USERS.where(by_reference).order_by(User.id.desc())).first()
+    return None if row is None else UserRow._make(row)
+
+
+def lock(tx: Transaction, user_id: int) -> UserRow | None:
+    """Read a user and lock the row until the end of the transaction; None if it was erased."""
+    row = tx.execute(SELECT_BY_ID, {"id": user_id}).first()
+    return None if row is None else UserRow._make(row)
+
+
+def get_or_404(tx: Transaction, user_id: int) -> UserRow:
+    """Read a user and lock the row, or raise `not_found`."""
+    user = lock(tx, user_id)
+    if user is None:
+        raise ApiError("not_found")
+    return user
+
+
+def lock_by_openid(tx: Transaction, openid: str) -> UserRow | None:
+    """Read the user of an openid of our AppID, and lock the row; None if there is none."""
+    row = _SELECT_BY_OPENID.first(tx, {"appid": settings().appid, "openid": openid})
+    return None if row is None else UserRow._make(row)
+
+
+_SELECT_BY_OPENID = Statement(
+    SELECT_USERS.where(
+        User.appid == bindparam("appid"), User.openid == bindparam("openid")
+    ).with_for_update()
+)
+
+
+def insert_user(tx: Transaction, login: Login, moment: datetime) -> UserRow:
+    """Insert the user of a WeChat login.
+
+    If another login inserts the same user at this moment, the transaction is run again.
+    """
+    values: dict[str, Any] = {
+        "public_id": secrets.token_hex(12),
+        "appid": settings().appid,
+        "openid": login.openid,
+        "unionid": login.unionid,
+        "session_key_at": moment,
+        "created_at": moment,
+    }
+    sealed = keyring().seal(login.session_key)
+    inserted = _INSERT.change(tx, {**values, "session_key": sealed})
+    return _row(id=inserted.id, **values)
+
+
+_INSERT = Statement(insert(User))
+
+
+def store_session_key(tx: Transaction, user: UserRow, login: Login, exchanged_at: datetime) -> None:
+    """Store the session_key of a login, unless a later login has stored a newer one already."""
+    at = user.session_key_at
+    if at is not None and exchanged_at < at < exchanged_at + MAX_REORDER:
+        return
+    values = {
+        "user_id": user.id,
+        "session_key": keyring().seal(login.session_key),
+        "session_key_at": exchanged_at,
+        "unionid": login.unionid or user.unionid,
+    }
+    _UPDATE_SESSION_KEY.change(tx, values)
+
+
+_UPDATE_SESSION_KEY = Statement(update(User).where(User.id == bindparam("user_id")))
+
+
+def session_key(connection: Connection, user_id: int) -> str | None:
+    """Return the newest session_key of a user; None if there is none that can be unsealed."""
+    sealed = connection.scalar(select(User.session_key).where(User.id == user_id))
+    return None if sealed is None else keyring().unseal(sealed)
+
+
+def _row(**values: Any) -> UserRow:  # noqa: ANN401 (columns)
+    return UserRow(**{**dict.fromkeys(UserRow._fields), **values})

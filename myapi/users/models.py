@@ -1,0 +1,32 @@
+"""The table of users."""
+
+from datetime import datetime
+
+from sqlalchemy import String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from myapi.db.types import IDS_NEVER_REUSED, SEALED, UtcDateTime, binary, exact, id_column
+from myapi.extensions import Base
+
+
+class User(Base):
+    """An account: one person in one mini program."""
+
+    __tablename__ = "users"
+    __table_args__ = (
+        UniqueConstraint("appid", "openid", name="uq_users_appid_openid"),
+        IDS_NEVER_REUSED,
+    )
+
+    id: Mapped[int] = id_column()
+    public_id: Mapped[str] = mapped_column(exact(24), unique=True)
+    appid: Mapped[str] = mapped_column(exact(32))
+    openid: Mapped[str] = mapped_column(exact(128))
+    unionid: Mapped[str | None] = mapped_column(exact(128))
+    nickname: Mapped[str | None] = mapped_column(String(32))
+    avatar_url: Mapped[str | None] = mapped_column(String(512))
+    # Only the newest session_key is valid, so the time when WeChat gave it is stored with it.
+    session_key: Mapped[bytes | None] = mapped_column(binary(255), info=SEALED)
+    session_key_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    banned_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

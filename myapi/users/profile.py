@@ -1,0 +1,22 @@
+"""Change what a user shows of themselves."""
+
+from typing import Any
+
+from sqlalchemy import update
+
+from myapi.db.transactions import Transaction, transaction
+from myapi.users import accounts
+from myapi.users.accounts import UserRow
+from myapi.users.models import User
+from myapi.web.errors import ApiError
+
+
+@transaction
+def update_profile(tx: Transaction, user_id: int, changes: dict[str, Any]) -> UserRow:
+    """Set `nickname`, `avatar_url` or both; None clears. Raises `session_ended` if erased."""
+    user = accounts.lock(tx, user_id)
+    if user is None:
+        raise ApiError("session_ended")
+    if changes:
+        tx.execute(update(User).where(User.id == user_id).values(changes))
+    return user._replace(**changes)

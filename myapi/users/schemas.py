@@ -1,0 +1,106 @@
+"""The shapes of the account, in and out."""
+
+from typing import Annotated, Any, ClassVar
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from myapi.clock import iso
+from myapi.users.accounts import UserRow
+from myapi.web.fields import Id, Timestamp, refuse_trailing_line_break
+
+Nickname = Annotated[
+    str,
+    Meta(
+        max_length=32,
+        pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$",
+        description="One line, without control characters.",
+        examples=["小明"],
+    ),
+]
+AvatarUrl = Annotated[
+    str,
+    Meta(
+        max_length=512,
+        # A host and perhaps a port, no user; what is not printable ASCII is percent-encoded.
+        pattern=r"^https://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?#][!-~]*)?$",
+        description="An https URL.",
+        examples=["https://example.com/avatar.png"],
+    ),
+]
+Base64 = Annotated[
+    str, Meta(min_length=1, max_length=65536, examples=["CiyLU1Aw2KjvrjMdj8YKliAjtP4gsMZM"])
+]
+
+
+class UserOut(Struct):
+    id: Id
+    nickname: Annotated[str, Meta(examples=["小明"])] | None
+    avatar_url: Annotated[str, Meta(examples=["https://example.com/avatar.png"])] | None
+    created_at: Timestamp
+
+    @classmethod
+    def of(cls, user: UserRow) -> "UserOut":
+        return cls(
+            id=user.public_id,
+            nickname=user.nickname,
+            avatar_url=user.avatar_url,
+            created_at=iso(user.created_at),
+        )
+
+
+class ProfileRequest(Struct):
+    """Absent: unchanged. Null: cleared."""
+
+    nickname: Nickname | UnsetType | None = UNSET
+    avatar_url: AvatarUrl | UnsetType | None = UNSET
+
+    def __post_init__(self) -> None:
+        refuse_trailing_line_break(self.nickname)
+        refuse_trailing_line_break(self.avatar_url)
+
+    def changes(self) -> dict[str, str | None]:
+        given = {"nickname": self.nickname, "avatar_url": self.avatar_url}
+        return {k: v for k, v in given.items() if not isinstance(v, UnsetType)}
+
+
+class DecryptRequest(Struct, rename={"encrypted_data": "encryptedData", "raw_data": "rawData"}):
+    """What wx.getUserInfo and the like return; rawData and signature come together or not at all."""
+
+    encrypted_data: Base64
+    iv: Annotated[str, Meta(min_length=1, max_length=64, examples=["r7BXXKkLb8qrSNn05n0qiA=="])]
+    raw_data: Annotated[str, Meta(max_length=65536)] | None = None
+    signature: Annotated[str, Meta(max_length=64, pattern=r"^[\x00-\x7f]*$")] | None = None
+
+    #: For the description: what the fields alone cannot say.
+    described: ClassVar[dict[str, Any]] = {
+        "oneOf": [
+            {
+                "required": ["rawData", "signature"],
+                "properties": {"rawData": {"type": "string"}, "signature": {"type": "string"}},
+            },
+            {"properties": {"rawData": {"type": "null"}, "signature": {"type": "null"}}},
+        ]
+    }
+
+    def __post_init__(self) -> None:
+        if (self.raw_data is None) != (self.signature is None):
+            raise ValueError("rawData and signature go together")
+
+    def signed(self) -> tuple[str, str] | None:
+        if self.raw_data is None or self.signature is None:
+            return None
+        return self.raw_data, self.signature
+
+
+Decrypted = Annotated[
+    dict[str, Any],
+    Meta(
+        description="What WeChat encrypted; its watermark has been checked.",
+        examples=[
+            {
+                "phoneNumber": "13800138000",
+                "watermark": {"timestamp": 1769848200, "appid": "wxsandbox000000000"},
+            }
+        ],
+    ),
+]

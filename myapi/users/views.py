@@ -1,0 +1,47 @@
+"""The caller's own account."""
+
+from typing import Any
+
+from flask import Blueprint
+
+from myapi.users import decryption, erasure, profile
+from myapi.users.schemas import Decrypted, DecryptRequest, ProfileRequest, UserOut
+from myapi.web.access import caller
+from myapi.web.endpoint import endpoint
+from myapi.web.rate_limits import limit_user
+
+bp = Blueprint("me", __name__, url_prefix="/api/me")
+
+
+@bp.get("")
+@endpoint(returns=UserOut)
+def show() -> UserOut:
+    """Show my profile."""
+    return UserOut.of(caller().account)
+
+
+@bp.put("")
+@limit_user
+@endpoint(body=ProfileRequest, returns=UserOut, errors=("rate_limited",))
+def update(body: ProfileRequest) -> UserOut:
+    """Change my nickname, my avatar or both; null clears one."""
+    return UserOut.of(profile.update_profile(caller().user_id, body.changes()))
+
+
+@bp.delete("")
+@endpoint()
+def erase() -> None:
+    """Erase my account with all its sessions, for good."""
+    erasure.erase(caller().user_id)
+
+
+@bp.post("/decrypt")
+@limit_user
+@endpoint(
+    body=DecryptRequest,
+    returns=Decrypted,
+    errors=("decrypt_failed", "session_key_missing", "rate_limited"),
+)
+def decrypt(body: DecryptRequest) -> dict[str, Any]:
+    """Decrypt what WeChat encrypted for this mini program, such as shared group ids."""
+    return decryption.decrypt(caller().user_id, body.encrypted_data, body.iv, body.signed())

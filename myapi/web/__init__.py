@@ -1,0 +1,40 @@
+"""What every route gets: parsing, access rules, errors, limits, the request log.
+
+The routes that belong to no feature are here too: hello, health, the description of the API, and in
+development the sandbox.
+"""
+
+from flask import Flask
+
+from myapi.extensions import settings
+from myapi.web import (
+    access,
+    cors,
+    error_handlers,
+    health,
+    hello,
+    rate_limits,
+    request_log,
+    sandbox,
+)
+from myapi.web.access import Authenticate
+from myapi.web.openapi import views as openapi
+from myapi.web.proxy_headers import ProxyHeaders
+
+
+def init_app(app: Flask, authenticate: Authenticate) -> None:
+    """Prepare the app for its routes. `authenticate` finds the caller of a bearer token."""
+    request_log.init_app(app)
+    cors.init_app(app)
+    access.init_app(app, authenticate)
+    rate_limits.init_app(app)
+    error_handlers.init_app(app)
+    app.register_blueprint(hello.bp)
+    app.register_blueprint(health.bp)
+    if not settings().production:
+        app.register_blueprint(openapi.bp)
+    if settings().sandbox:
+        app.register_blueprint(sandbox.bp)
+    if settings().trusted_proxies:  # the outermost middleware, so registered last
+        hops = settings().trusted_proxies
+        app.wsgi_app = ProxyHeaders(app.wsgi_app, hops)  # type: ignore[method-assign]

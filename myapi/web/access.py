@@ -1,0 +1,140 @@
+"""Who may call a route. A route needs a live session unless its view is opened by name:
+
+    @bp.get("/hello")
+    @public
+    def hello(): ...
+
+In all other views `caller()` returns the session and the user of the request.
+"""
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeAlias, TypeVar
+
+from flask import Flask, Request, current_app, request
+
+from myapi.extensions import settings
+from myapi.web import proxy_headers
+from myapi.web.errors import ApiError
+
+View = TypeVar("View", bound=Callable[..., Any])
+Rule: TypeAlias = Callable[[Request], None]
+
+CALLER = "myapi.caller"  # in the WSGI environ; the request log reads it too
+
+
+class Caller(NamedTuple):
+    """The session and the user of a request."""
+
+    session_id: int
+    session: str  # its public id
+    account: Any  # the row of the user: users.accounts.UserRow, of which this layer knows nothing
+
+    @property
+    def user_id(self) -> int:
+        return int(self.account.id)
+
+    @property
+    def user(self) -> str:
+        """The public id of the user."""
+        return str(self.account.public_id)
+
+    @property
+    def openid(self) -> str:
+        return str(self.account.openid)
+
+
+#: Returns the caller that a bearer token stands for, or raises `ApiError`.
+Authenticate: TypeAlias = Callable[[str], Caller]
+
+
+def public(view: View) -> View:
+    """Open a route to everyone."""
+    view.access = _allow  # type: ignore[attr-defined]
+    return view
+
+
+def local_only(view: View) -> View:
+    """Open a route to this machine alone; for others it does not exist."""
+    view.access = _require_local  # type: ignore[attr-defined]
+    return view
+
+
+def caller() -> Caller:
+    """Return the session and the user of this request, in a view that needs a session."""
+    found: Caller = request.environ[CALLER]
+    return found
+
+
+def refusals(view: Callable[..., Any]) -> tuple[str, ...]:
+    """Return the errors with which the access rule of a view refuses a request."""
+    return _REFUSALS[_rule(view)]
+
+
+def init_app(app: Flask, authenticate: Authenticate) -> None:
+    app.extensions["authenticate"] = authenticate
+    if not settings().production:
+        app.before_request(_require_development_peer)
+    app.before_request(functools.partial(_check, app, app.view_functions))
+
+
+def _check(app: Flask, views: Mapping[str, Callable[..., Any]]) -> None:
+    """Let a request in, or raise. A body that is too large is refused before it is read."""
+    this: Request = request._get_current_object()  # type: ignore[attr-defined]  # resolved once
+    if this.environ.get("CONTENT_LENGTH") and _is_too_large(app, this.content_length):
+        raise ApiError("payload_too_large")
+    if this.endpoint is not None:  # else the router answers: no such path, or no such method
+        _rule(views[this.endpoint])(this)
+
+
+def _is_too_large(app: Flask, length: int | None) -> bool:
+    return length is not None and length > app.config["MAX_CONTENT_LENGTH"]
+
+
+def _rule(view: Callable[..., Any]) -> Rule:
+    rule: Rule = getattr(view, "access", _require_session)
+    return rule
+
+
+def _allow(_request: Request) -> None:
+    pass
+
+
+def _require_session(this: Request) -> None:
+    token = _bearer_token(this)
+    this.environ[CALLER] = current_app.extensions["authenticate"](token)
+
+
+def _require_local(this: Request) -> None:
+    if not proxy_headers.is_local(this.environ):
+        raise ApiError("not_found")
+
+
+_REFUSALS: dict[Rule, tuple[str, ...]] = {
+    _allow: (),
+    _require_session: (
+        "token_missing",
+        "token_invalid",
+        "session_ended",
+        "user_banned",
+        "service_unavailable",
+    ),
+    _require_local: ("not_found",),
+}
+
+
+def _bearer_token(this: Request) -> str:
+    """Source: RFC 6750, section 2.1. A token is taken from this header and nowhere else."""
+    scheme, _, token = this.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+    token = token.strip(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise ApiError("token_missing")
+    return str(token)
+
+
+def _require_development_peer() -> None:
+    """Keep development off the internet: it answers no proxy and no other machine."""
+    allowed = proxy_headers.is_private if settings().dev_lan else proxy_headers.is_loopback
+    peer = proxy_headers.peer_address(request.environ)
+    if not allowed(peer) or proxy_headers.is_forwarded(request.environ):
+        raise ApiError("development_only")

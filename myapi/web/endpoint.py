@@ -1,0 +1,54 @@
+"""What a view takes and returns, declared once: it parses, wraps, and describes the API.
+
+@bp.post("/login")
+@public
+@endpoint(body=LoginRequest, returns=LoginOut, errors=("login_code_invalid",))
+def login(body: LoginRequest) -> LoginOut: ...
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from flask import Response
+from msgspec import Struct
+
+from myapi.web.request_body import parse_body
+from myapi.web.responses import json_response, ok
+
+
+class Endpoint(NamedTuple):
+    """The description of a view. Errors that every route may answer are not repeated in it."""
+
+    body: type[Struct] | None
+    returns: Any
+    errors: tuple[str, ...]
+    envelope: bool
+
+
+def endpoint(
+    *,
+    body: type[Struct] | None = None,
+    returns: Any = None,  # noqa: ANN401 (a struct, or a type such as dict[str, Any])
+    errors: tuple[str, ...] = (),
+    envelope: bool = True,
+) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
+    """Parse the request's body as `body` for the view, and send what it returns as JSON.
+
+    `errors` names what the view itself may raise. Without `body` any body is ignored. Without
+    `envelope` the answer is what the view returns, with no `code`, `msg` and `data` around it.
+    """
+
+    def decorate(view: Callable[..., Any]) -> Callable[..., Response]:
+        send = ok if envelope else json_response
+
+        @functools.wraps(view)
+        def call(**path: Any) -> Response:  # noqa: ANN401
+            if body is None:
+                return send(view(**path))
+            return send(view(parse_body(body), **path))
+
+        call.endpoint = Endpoint(body, returns, errors, envelope)  # type: ignore[attr-defined]
+        return call
+
+    return decorate

@@ -1,0 +1,120 @@
+"""From exceptions to JSON answers. A bug becomes a 500 whose trace is in the log alone."""
+
+import logging
+import math
+import time
+
+import sqlalchemy.exc
+from flask import Flask, Response, request
+from flask_limiter import RateLimitExceeded
+from werkzeug.exceptions import HTTPException
+
+from myapi.db.errors import is_outage
+from myapi.extensions import limiter
+from myapi.web.errors import REGISTRY, RETRY_AFTER, ApiError, ErrorSpec
+from myapi.web.responses import json_response
+from myapi.wechat import QuotaExceeded, WeChatError
+
+log = logging.getLogger(__name__)
+
+# What Werkzeug raises by itself, in our names; any other 4xx is an invalid_request.
+OF_STATUS = {
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "payload_too_large",
+    415: "unsupported_media_type",
+    429: "rate_limited",
+}
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(ApiError, _api_error)
+    app.register_error_handler(WeChatError, _wechat_error)
+    app.register_error_handler(sqlalchemy.exc.SQLAlchemyError, _database_error)
+    app.register_error_handler(RateLimitExceeded, _rate_limited)
+    app.register_error_handler(HTTPException, _http_exception)
+    app.register_error_handler(Exception, _bug)
+
+
+def answer(name: str, detail: str = "", *, retry_after: int | None = None) -> Response:
+    """Return the JSON answer of an error."""
+    spec = REGISTRY[name]
+    environ = request.environ
+    environ["myapi.error"] = name
+    response = json_response(
+        {
+            "code": spec.code,
+            "error": name,
+            "msg": _sentence(spec, detail, environ.get("HTTP_ACCEPT_LANGUAGE", "")),
+            "request_id": environ["myapi.request_id"],
+        },
+        spec.status,
+    )
+    seconds = RETRY_AFTER.get(name) if retry_after is None else retry_after
+    if seconds is not None:
+        response.headers["Retry-After"] = str(seconds)
+    if spec.status == 401:
+        response.headers["WWW-Authenticate"] = _challenge(name)
+    return response
+
+
+def _sentence(spec: ErrorSpec, detail: str, languages: str) -> str:
+    sentence = spec.msg_zh if _prefers_chinese(languages) else spec.msg
+    return f"{sentence} ({detail})" if detail else sentence
+
+
+def _prefers_chinese(languages: str) -> bool:
+    """Parse the header only if it may ask for Chinese: parsing costs as much as all the rest."""
+    if "zh" not in languages.lower() and "*" not in languages:
+        return False
+    return request.accept_languages.best_match(["en", "zh"]) == "zh"
+
+
+def _challenge(name: str) -> str:
+    """Source: RFC 6750, section 3: no error code if no token was given."""
+    if name == "token_missing":
+        return 'Bearer realm="myapi"'
+    return f'Bearer realm="myapi", error="invalid_token", error_description="{name}"'
+
+
+def _api_error(error: ApiError) -> Response:
+    if error.reason:
+        log.info("%s: %s", error.name, error.reason, extra={"event": "refused"})
+    return answer(error.name, error.detail, retry_after=error.retry_after)
+
+
+def _wechat_error(error: WeChatError) -> Response:
+    return answer(error.name, retry_after=60 if isinstance(error, QuotaExceeded) else None)
+
+
+def _database_error(error: sqlalchemy.exc.SQLAlchemyError) -> Response:
+    """Answer 503 when the database is away, locked, full or read-only; a bug in a query is 500."""
+    if not is_outage(error):
+        return _bug(error)
+    cause = getattr(error, "orig", None) or error
+    log.error("the database failed: %s", cause, extra={"event": "database_failed"})
+    return answer("service_unavailable")
+
+
+def _rate_limited(error: RateLimitExceeded) -> Response:
+    """Say when the window ends; if the storage fails just now, when it must have ended."""
+    try:
+        seconds = (limiter.current_limit.reset_at - time.time()) if limiter.current_limit else 1
+    except Exception:
+        seconds = error.limit.limit.get_expiry()
+    return answer("rate_limited", retry_after=max(1, math.ceil(seconds)))
+
+
+def _http_exception(error: HTTPException) -> Response:
+    status = error.code or 500
+    if status >= 500:
+        return _bug(error)
+    response = answer(OF_STATUS.get(status, "invalid_request"))
+    if allowed := getattr(error, "valid_methods", None):
+        response.headers["Allow"] = ", ".join(sorted(allowed))
+    return response
+
+
+def _bug(error: Exception) -> Response:
+    log.error("unhandled error", exc_info=error, extra={"event": "internal_error"})
+    return answer("internal_error")

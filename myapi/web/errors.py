@@ -1,0 +1,99 @@
+"""Every error that the API answers with: one registry, and one exception."""
+
+from typing import NamedTuple
+
+
+class ErrorSpec(NamedTuple):
+    """One error: its HTTP status, its stable number, and the sentences for people."""
+
+    status: int
+    code: int
+    msg: str
+    msg_zh: str
+
+
+REGISTRY = {
+    "invalid_request": ErrorSpec(
+        400, 40000, "The request is not as described.", "请求格式不正确。"
+    ),
+    "login_code_invalid": ErrorSpec(
+        400,
+        40001,
+        "The login code is wrong, used or too old: get a fresh one from wx.login.",
+        "登录凭证无效、已使用或已过期，请重新调用 wx.login 获取。",
+    ),
+    "decrypt_failed": ErrorSpec(400, 40002, "The data cannot be decrypted.", "数据解密失败。"),
+    "token_missing": ErrorSpec(401, 40100, "Log in first: there is no bearer token.", "请先登录。"),
+    "token_invalid": ErrorSpec(
+        401, 40101, "The token is not one of ours.", "登录令牌无效，请重新登录。"
+    ),
+    "session_ended": ErrorSpec(
+        401, 40102, "The session has ended: log in again.", "登录已失效，请重新登录。"
+    ),
+    "user_banned": ErrorSpec(403, 40300, "This account is banned.", "该账号已被封禁。"),
+    "wechat_blocked_user": ErrorSpec(
+        403,
+        40301,
+        "WeChat holds this user for high-risk and blocked the login.",
+        "微信判定该用户为高风险用户，已拦截登录。",
+    ),
+    "development_only": ErrorSpec(
+        403,
+        40302,
+        "This server runs in development: it answers this machine only, without a proxy.",
+        "服务运行在开发模式，仅响应本机直接访问（不经代理）。",
+    ),
+    "not_found": ErrorSpec(404, 40400, "There is nothing here.", "资源不存在。"),
+    "method_not_allowed": ErrorSpec(
+        405, 40500, "This path has no such method.", "不支持该请求方法。"
+    ),
+    "session_key_missing": ErrorSpec(
+        409,
+        40900,
+        "There is no session_key to decrypt with: log in again.",
+        "缺少可用的 session_key，请重新登录。",
+    ),
+    "payload_too_large": ErrorSpec(413, 41300, "The body is too large.", "请求体过大。"),
+    "unsupported_media_type": ErrorSpec(
+        415, 41500, "Send the body as application/json.", "请以 application/json 发送请求体。"
+    ),
+    "rate_limited": ErrorSpec(
+        429, 42900, "Too many requests: wait a little.", "请求过于频繁，请稍后再试。"
+    ),
+    "internal_error": ErrorSpec(500, 50000, "Something went wrong here.", "服务器内部错误。"),
+    "wechat_misconfigured": ErrorSpec(
+        500,
+        50001,
+        "The server's WeChat settings are wrong: its operator has to act.",
+        "服务器的微信配置有误，请联系管理员。",
+    ),
+    "wechat_unavailable": ErrorSpec(
+        502, 50200, "WeChat gives no usable answer: try again.", "微信服务暂不可用，请稍后再试。"
+    ),
+    "service_unavailable": ErrorSpec(
+        503, 50300, "The service is busy or away: try again.", "服务暂不可用，请稍后再试。"
+    ),
+    "wechat_timeout": ErrorSpec(
+        504, 50400, "WeChat is too slow: try again.", "微信响应超时，请稍后再试。"
+    ),
+}
+
+#: Seconds in `Retry-After`, unless the error says otherwise.
+RETRY_AFTER = {"rate_limited": 10, "service_unavailable": 2}
+
+
+class ApiError(Exception):
+    """An answer other than success. `name` is a key of the registry.
+
+    `detail` is added to the sentence of the answer, so it never repeats what the client sent.
+    `reason` is for the log alone.
+    """
+
+    def __init__(
+        self, name: str, detail: str = "", *, reason: str = "", retry_after: int | None = None
+    ) -> None:
+        super().__init__(name, reason or detail)
+        self.name = name
+        self.detail = detail
+        self.reason = reason
+        self.retry_after = retry_after

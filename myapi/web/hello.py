@@ -1,0 +1,29 @@
+"""The first call that a newcomer makes."""
+
+from typing import Literal
+
+from flask import Blueprint
+from msgspec import Struct
+
+from myapi.clock import iso, now
+from myapi.web.access import public
+from myapi.web.endpoint import endpoint
+from myapi.web.fields import Timestamp
+
+bp = Blueprint("hello", __name__, url_prefix="/api")
+
+
+class Hello(Struct):
+    """The one older shape: no `data`."""
+
+    time: Timestamp
+    code: Literal[0] = 0
+    msg: str = "Hello from Aliyun Lighthouse!"
+
+
+@bp.get("/hello")
+@public
+@endpoint(returns=Hello, envelope=False)
+def hello() -> Hello:
+    """Say hello, with the time of the server."""
+    return Hello(time=iso(now()))

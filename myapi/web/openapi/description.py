@@ -1,0 +1,215 @@
+"""The API in OpenAPI 3.1, from the same schemas that validate and the same registry of errors."""
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from flask import Flask
+
+from myapi.web.access import refusals
+from myapi.web.endpoint import Endpoint
+from myapi.web.errors import REGISTRY, RETRY_AFTER
+from myapi.web.openapi.json_schema import (
+    COMPONENTS,
+    Components,
+    Schema,
+    enveloped,
+    error_example,
+    error_schema,
+    example,
+    incoming,
+    outgoing,
+)
+
+JSON = "application/json"
+UNDESCRIBED = "docs"  # the blueprint that shows the description
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+EVERY_ROUTE = ("development_only", "internal_error")
+WITH_BODY = ("invalid_request", "payload_too_large", "unsupported_media_type")
+
+ABOUT = """\
+The backend of a WeChat mini program: a code of wx.login becomes an account and a session.
+
+Success is 200 with `{"code": 0, "msg": "ok", "data": …}`. A failure has its true HTTP status and \
+`{"code", "error", "msg", "request_id"}`: decide on `error` or `code`, which are stable, and show \
+`msg`, which is for people. Every answer carries an `X-Request-Id`."""
+
+
+class Route(NamedTuple):
+    """One method of one path."""
+
+    path: str
+    method: str
+    endpoint: str
+    arguments: tuple[str, ...]
+    view: Callable[..., Any]
+
+    @property
+    def declared(self) -> Endpoint | None:
+        """What the view takes and returns; None for one that answers in plain text."""
+        return getattr(self.view, "endpoint", None)
+
+    @property
+    def closed(self) -> bool:
+        return "token_missing" in refusals(self.view)
+
+    @property
+    def errors(self) -> list[str]:
+        """Every error that this route may answer, in the registry's order."""
+        declared = self.declared
+        named = {*EVERY_ROUTE, *refusals(self.view), *(declared.errors if declared else ())}
+        if declared and declared.body:
+            named.update(WITH_BODY)
+        return [name for name in REGISTRY if name in named]
+
+
+def describe(app: Flask) -> Schema:
+    """Describe all routes of `app`; `x-myapi-errors` is the whole registry of errors."""
+    components: Components = {"Error": error_schema()}
+    paths: dict[str, Schema] = {}
+    for route in routes(app):
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, components)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "myapi", "version": "1", "description": ABOUT},
+        "servers": [{"url": "/"}],
+        "tags": list(_tags(app)),
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "headers": _HEADERS,
+            "securitySchemes": {"bearer": _BEARER},
+        },
+        "x-myapi-errors": {name: spec._asdict() for name, spec in REGISTRY.items()},
+    }
+
+
+def routes(app: Flask) -> Iterator[Route]:
+    """Yield every route but those that show the description itself."""
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint.partition(".")[0] == UNDESCRIBED:
+            continue
+        path = re.sub(r"<(?:[^<>:]+:)?([^<>:]+)>", r"{\1}", rule.rule)
+        arguments = tuple(sorted(rule.arguments))
+        for method in METHODS:
+            if method in (rule.methods or ()):
+                view = app.view_functions[rule.endpoint]
+                yield Route(path, method, rule.endpoint, arguments, view)
+
+
+def _tags(app: Flask) -> Iterator[Schema]:
+    """Yield the blueprints; the first line of a blueprint's module says what it is for."""
+    for name, blueprint in app.blueprints.items():
+        if name != UNDESCRIBED:
+            yield {
+                "name": name,
+                "description": _paragraphs(sys.modules[blueprint.import_name].__doc__)[0],
+            }
+
+
+def _operation(route: Route, components: Components) -> Schema:
+    summary, rest = _paragraphs(route.view.__doc__)
+    operation: Schema = {
+        "operationId": route.endpoint,
+        "tags": [route.endpoint.partition(".")[0]],
+        "summary": summary,
+    }
+    if rest:
+        operation["description"] = rest
+    if route.closed:
+        operation["security"] = [{"bearer": []}]
+    if route.arguments:
+        operation["parameters"] = [_in_path(name) for name in route.arguments]
+    if route.declared and route.declared.body:
+        body = incoming(route.declared.body, components)
+        operation["requestBody"] = {"required": True, "content": _json(body, components)}
+    operation["responses"] = dict(_responses(route, components))
+    return operation
+
+
+def _in_path(name: str) -> Schema:
+    return {
+        "name": name,
+        "in": "path",
+        "required": True,
+        "schema": {"type": "string", "minLength": 1},
+    }
+
+
+def _responses(route: Route, components: Components) -> Iterator[tuple[str, Schema]]:
+    yield "200", _success(route.declared, components)
+    for status in sorted({REGISTRY[name].status for name in route.errors}):
+        yield str(status), _failure([e for e in route.errors if REGISTRY[e].status == status])
+
+
+def _success(declared: Endpoint | None, components: Components) -> Schema:
+    if declared is None:
+        content: Schema = {"text/plain": {"schema": {"type": "string"}}}
+    else:
+        schema = outgoing(declared.returns, components)
+        content = _json(enveloped(schema) if declared.envelope else schema, components)
+    return {"description": "OK", "headers": _headers("X-Request-Id"), "content": content}
+
+
+def _failure(names: list[str]) -> Schema:
+    """Describe the answer of one status, with one example for each of its errors."""
+    status = REGISTRY[names[0]].status
+    headers = ["X-Request-Id"]
+    if status == 401:
+        headers.append("WWW-Authenticate")
+    if RETRY_AFTER.keys() & names:
+        headers.append("Retry-After")
+    narrowed = {
+        "error": {"enum": names},
+        "code": {"enum": [REGISTRY[name].code for name in names]},
+    }
+    return {
+        "description": ", ".join(names),
+        "headers": _headers(*headers),
+        "content": {
+            JSON: {
+                "schema": {"$ref": f"{COMPONENTS}Error", "properties": narrowed},
+                "examples": {name: {"value": error_example(name)} for name in names},
+            }
+        },
+    }
+
+
+def _json(schema: Schema, components: Components) -> Schema:
+    return {JSON: {"schema": schema, "example": example(schema, components)}}
+
+
+def _headers(*names: str) -> Schema:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _paragraphs(docstring: str | None) -> tuple[str, str]:
+    """Return the first line of a docstring, and all that follows it."""
+    first, _, rest = (docstring or "").strip().partition("\n")
+    return first, " ".join(rest.split())
+
+
+_HEADERS = {
+    "X-Request-Id": {
+        "description": "The id under which the log knows this request.",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9-]{1,64}$"},
+    },
+    "WWW-Authenticate": {
+        "description": "RFC 6750; error_description is the name of the error.",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^Bearer "},
+    },
+    "Retry-After": {
+        "description": "Seconds to wait.",
+        "required": True,
+        "schema": {"type": "integer", "minimum": 0},
+    },
+}
+_BEARER = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "The token that a login answers with.",
+}

@@ -1,0 +1,103 @@
+"""Our shapes as JSON Schema, each with an example that fits it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from myapi.web.errors import REGISTRY
+
+Schema = dict[str, Any]
+Components = dict[str, Schema]
+
+COMPONENTS = "#/components/schemas/"
+
+
+def incoming(shape: type[msgspec.Struct], components: Components) -> Schema:
+    schema = _schema(shape, components)
+    components[shape.__name__] |= getattr(shape, "described", {})
+    return schema
+
+
+def outgoing(shape: Any, components: Components) -> Schema:  # noqa: ANN401
+    """Describe what is sent: of a struct always all fields, also those with a default."""
+    sent: Components = {}
+    schema = _schema(shape, sent)
+    for component in sent.values():
+        component["required"] = list(component["properties"])
+    components |= sent
+    return schema
+
+
+def enveloped(data: Schema) -> Schema:
+    return {
+        "type": "object",
+        "properties": {"code": {"const": 0}, "msg": {"const": "ok"}, "data": data},
+        "required": ["code", "msg", "data"],
+    }
+
+
+def error_schema() -> Schema:
+    return {
+        "title": "Error",
+        "description": "Every answer but success.",
+        "type": "object",
+        "properties": {
+            "code": {
+                "enum": [spec.code for spec in REGISTRY.values()],
+                "description": "A stable number; its first three digits are the status.",
+            },
+            "error": {"enum": list(REGISTRY), "description": "Its stable name."},
+            "msg": {
+                "type": "string",
+                "description": "For people, in Chinese where Accept-Language asks for it.",
+            },
+            "request_id": {"type": "string", "description": "What to look for in the log."},
+        },
+        "required": ["code", "error", "msg", "request_id"],
+    }
+
+
+def error_example(name: str) -> Schema:
+    spec = REGISTRY[name]
+    return {"code": spec.code, "error": name, "msg": spec.msg, "request_id": "4f9c2d7a1be03586"}
+
+
+def example(schema: Schema, components: Components) -> Any:  # noqa: ANN401
+    """Make a value that fits a schema of ours, from the examples of its fields."""
+    if "$ref" in schema:
+        return example(components[schema["$ref"].removeprefix(COMPONENTS)], components)
+    if "anyOf" in schema:
+        return example(schema["anyOf"][0], components)
+    if values := schema.get("examples") or schema.get("enum"):
+        return values[0]
+    if "const" in schema:
+        return schema["const"]
+    make = _EXAMPLES.get(schema.get("type", ""))
+    return make(schema, components) if make else None
+
+
+def _schema(shape: Any, components: Components) -> Schema:  # noqa: ANN401
+    (schema,), found = msgspec.json.schema_components([shape], ref_template=COMPONENTS + "{name}")
+    components |= found
+    return schema
+
+
+def _example_object(schema: Schema, components: Components) -> Schema:
+    """Leave out what may be absent, unless it has an example."""
+    return {
+        name: example(field, components)
+        for name, field in schema.get("properties", {}).items()
+        if name in schema["required"] or "examples" in field.get("anyOf", [field])[0]
+    }
+
+
+_EXAMPLES: dict[str, Callable[[Schema, Components], Any]] = {
+    "object": _example_object,
+    "array": lambda schema, components: [example(schema["items"], components)],
+    "string": lambda schema, _: schema.get("default", "x" * schema.get("minLength", 0)),
+    "integer": lambda schema, _: schema.get("default", schema.get("minimum", 0)),
+    "number": lambda schema, _: schema.get("default", schema.get("minimum", 0)),
+    "boolean": lambda *_: True,
+    "null": lambda *_: None,
+}

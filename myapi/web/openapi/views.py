@@ -1,0 +1,54 @@
+"""The description of the API, and a page to read and try it; in development alone."""
+
+from pathlib import Path
+
+from flask import Blueprint, Response, current_app
+
+from myapi.web.access import public
+from myapi.web.errors import ApiError
+from myapi.web.openapi.description import describe
+from myapi.web.responses import json_response
+
+bp = Blueprint("docs", __name__)
+
+FOLDER = Path(__file__).parent / "static"
+FILES = {
+    "docs.html": "text/html",
+    "docs.css": "text/css",
+    "docs.js": "text/javascript",
+    "zh.json": "application/json",  # English → Chinese, of the page and of the description
+}
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+@bp.get("/openapi.json")
+@public
+def openapi() -> Response:
+    """Describe the API in OpenAPI 3.1."""
+    return json_response(describe(current_app))
+
+
+@bp.get("/docs")
+@public
+def page() -> Response:
+    """Show the page."""
+    return asset("docs.html")
+
+
+@bp.get("/docs/<name>")
+@public
+def asset(name: str) -> Response:
+    """Send one of the page's files."""
+    if name not in FILES:
+        raise ApiError("not_found")
+    return Response((FOLDER / name).read_bytes(), mimetype=FILES[name])
+
+
+@bp.after_request
+def _restrict(response: Response) -> Response:
+    """Let the page load nothing but its own files."""
+    response.headers["Content-Security-Policy"] = POLICY
+    return response

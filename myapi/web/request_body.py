@@ -1,0 +1,63 @@
+"""Read the JSON body of a request, strictly."""
+
+import json
+from typing import Any, TypeVar
+
+import msgspec
+from flask import request
+from msgspec import Struct
+from werkzeug.exceptions import HTTPException
+
+from myapi.web.errors import ApiError
+
+S = TypeVar("S", bound=Struct)
+
+
+def parse_body(shape: type[S]) -> S:
+    """Read the request's body as `shape`, or raise an `ApiError` that says what is wrong.
+
+    A body is a JSON object in UTF-8. A name given twice is refused, an unknown one ignored.
+    """
+    if request.mimetype != "application/json" or request.content_encoding not in {None, "identity"}:
+        raise ApiError("unsupported_media_type")
+    try:
+        text = _read().decode("utf-8")
+        value = _STRICT.decode(text)
+        if "\\u" in text:  # a lone surrogate, written \\ud800, is no character
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
+        return msgspec.convert(value, shape)
+    except msgspec.ValidationError as error:
+        raise ApiError("invalid_request", str(error)) from None
+    except (ValueError, RecursionError):
+        raise ApiError("invalid_request", "the body is not a JSON object in UTF-8") from None
+
+
+def _read() -> bytes:
+    """Read the whole body, or raise an `ApiError`. Werkzeug cuts off a body that is too long."""
+    chunked = request.content_length is None and "wsgi.input_terminated" in request.environ
+    try:
+        body = request.get_data(cache=False)
+        more = chunked and request.environ["wsgi.input"].read(1)
+    except HTTPException:
+        raise
+    except Exception:  # each server has exceptions of its own for a wrong chunk or trailer
+        raise ApiError("invalid_request", "the body was cut off") from None
+    if more:
+        raise ApiError("payload_too_large")
+    if len(body) < (request.content_length or 0):
+        raise ApiError("invalid_request", "the body was cut off")
+    return body
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name is given twice")
+    return found
+
+
+def _refuse_constant(_name: str) -> None:
+    raise ValueError("NaN and Infinity are not JSON")
+
+
+_STRICT = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)

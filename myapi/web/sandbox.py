@@ -1,0 +1,68 @@
+"""Development alone: make the WeChat sandbox encrypt data, or fail."""
+
+from typing import Annotated, Any
+
+from flask import Blueprint
+from msgspec import Meta, Struct
+
+from myapi.extensions import sandbox, settings
+from myapi.web.access import local_only
+from myapi.web.endpoint import endpoint
+from myapi.web.errors import ApiError
+from myapi.wechat.sandbox import FAULTS, UnknownUserError
+
+bp = Blueprint("sandbox", __name__, url_prefix="/sandbox")
+
+
+class EncryptRequest(Struct):
+    openid: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=128,
+            description="An openid, or the name of a sandbox user who has logged in.",
+            examples=["alice"],
+        ),
+    ]
+    data: Annotated[dict[str, Any], Meta(examples=[{"phoneNumber": "13800138000"}])]
+
+
+class FaultRequest(Struct):
+    kind: (
+        Annotated[
+            str,
+            Meta(
+                pattern=f"^({'|'.join(FAULTS)}|-?[0-9]{{1,9}})$",
+                description="A fault by name, or an errcode of WeChat.",
+                examples=["slow"],
+            ),
+        ]
+        | Annotated[int, Meta(gt=-(10**9), lt=10**9)]
+    )
+    times: Annotated[
+        int,
+        Meta(ge=0, lt=2**31, description="How many calls fail; 0 ends it.", examples=[1]),
+    ]
+
+
+@bp.post("/encrypt")
+@local_only
+@endpoint(body=EncryptRequest, returns=dict[str, str], envelope=False)
+def encrypt(body: EncryptRequest) -> dict[str, str]:
+    """Encrypt `data` for a user, as WeChat would for the phone."""
+    try:
+        return sandbox(settings()).encrypt(body.openid, body.data, settings().appid)
+    except UnknownUserError:
+        raise ApiError("not_found", "this user has not logged in yet") from None
+
+
+@bp.put("/fault")
+@local_only
+@endpoint(body=FaultRequest, returns=dict[str, Any], envelope=False)
+def fault(body: FaultRequest) -> dict[str, Any]:
+    """Make the next calls to WeChat fail: slow, busy, broken in many ways, or any errcode."""
+    try:
+        sandbox(settings()).set_fault(body.kind, body.times)
+    except ValueError as error:
+        raise ApiError("invalid_request", str(error)) from None
+    return {"kind": body.kind, "times": body.times}

@@ -1,0 +1,85 @@
+"""TLS to a MariaDB on another machine: `ssl_ca` in the URL has it verified."""
+
+import pytest
+import sqlalchemy.exc
+from sqlalchemy import make_url, text
+
+from myapi import create_app
+from myapi.db import dump
+from myapi.db.transactions import reading
+from myapi.settings import Settings
+from tests.conftest import KEY, close
+from tests.requirements import need
+from tests.servers import HOST, MariaDB
+from tests.tls import Authority
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="module")
+def database(authority):
+    need(MariaDB)
+    pair = authority.pair(HOST)
+    with MariaDB(ssl_cert=pair.chain, ssl_key=pair.key) as server:
+        yield server
+
+
+@pytest.fixture
+def cipher(database, tmp_path):
+    """Connect as the service does, with this in the URL; return the cipher of the connection."""
+
+    def cipher(query):
+        url = f"{database.url('information_schema')}&{query}"
+        app = create_app(Settings(secret_keys=(KEY,), database_url=url, instance_path=tmp_path))
+        try:
+            with app.app_context(), reading() as connection:
+                return connection.execute(text("SHOW STATUS LIKE 'Ssl_cipher'")).one()[1]
+        finally:
+            close(app)
+
+    return cipher
+
+
+def test_the_authority_that_was_named_is_trusted(cipher, authority):
+    assert cipher(f"ssl_ca={authority.file}")
+
+
+def test_a_certificate_of_another_authority_is_refused(cipher, tmp_path):
+    other = Authority(tmp_path, "Another Root")
+    with pytest.raises(sqlalchemy.exc.OperationalError, match="CERTIFICATE_VERIFY_FAILED"):
+        cipher(f"ssl_ca={other.file}")
+
+
+def test_a_certificate_for_another_name_is_refused(authority, tmp_path):
+    need(MariaDB)
+    pair = authority.pair("db.example.com")
+    with MariaDB(ssl_cert=pair.chain, ssl_key=pair.key) as server:
+        url = f"{server.url('information_schema')}&ssl_ca={authority.file}"
+        app = create_app(Settings(secret_keys=(KEY,), database_url=url, instance_path=tmp_path))
+        with (
+            app.app_context(),
+            pytest.raises(sqlalchemy.exc.OperationalError, match="CERTIFICATE_VERIFY_FAILED"),
+            reading(),
+        ):
+            pass
+        close(app)
+
+
+@pytest.mark.parametrize(
+    ("name", "refusal"), [(HOST, ""), ("db.example.com", "alidat|verif"), (None, "SSL")]
+)
+def test_the_tools_that_copy_it_verify_the_name_too(authority, tmp_path, name, refusal):
+    """They would send the password to whoever answers."""
+    need(MariaDB)
+    pair = authority.pair(name) if name else None
+    tls = {"ssl_cert": pair.chain, "ssl_key": pair.key} if pair else {}
+    with MariaDB(**tls) as server:
+        url = make_url(f"{server.create_database('copied')}&ssl_ca={authority.file}")
+        if not refusal:
+            dump.write(url, tmp_path / "copy.sql", tmp_path / "copy.sql")
+            return
+        with pytest.raises(dump.BackupError, match=refusal):
+            dump.write(url, tmp_path / "copy.sql", tmp_path / "copy.sql")

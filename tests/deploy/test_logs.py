@@ -1,0 +1,274 @@
+"""The log's fields: the lines, the table in the guide, and what ships them all say the same."""
+
+import ast
+import json
+import logging
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+
+from deploy.lib import units
+from deploy.lib.nginx import Site
+from myapi import audit
+from myapi.observability.logs import JsonFormatter
+from myapi.settings import ROOT
+from myapi.web.access import public
+from tests.requirements import need
+from tests.servers import Nginx, _find
+
+LOGS = ROOT / "deploy" / "logs"
+GUIDES = ("docs/operations.md", "docs/operations.zh-CN.md")
+TYPES = {"text": str, "long": int, "double": (float, int)}
+FIRST = {"service": ("service", "服务"), "Nginx": ("Nginx",), "collector": ("collector", "采集器")}
+PLAIN = {"time", "level", "logger", "msg"}
+COLLECTORS = {"MESSAGE", "_HOSTNAME", "_SYSTEMD_UNIT"}
+
+
+class Logrotate:
+    @staticmethod
+    def available():
+        return None if _find("logrotate") else "logrotate not found: apt install logrotate"
+
+
+def table(guide=GUIDES[0], by="service"):
+    """Return the fields that one of them writes, with their types, as a guide has them."""
+    text = (ROOT / guide).read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (text|long|double) \| ([^|]+) \|", text, re.MULTILINE)
+    return {name: kind for name, kind, who in rows if any(word in who for word in FIRST[by])}
+
+
+def everything():
+    return {name: kind for by in FIRST for name, kind in table(by=by).items()}
+
+
+# ---- the service ----
+
+
+@pytest.fixture
+def lines(app):
+    """Collect the JSON lines of the service as they are written."""
+    written = []
+
+    class Collector(logging.Handler):
+        def emit(self, record):
+            written.append(json.loads(JsonFormatter().format(record)))
+
+    handler = Collector()
+    log = logging.getLogger("myapi")
+    level = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    yield written
+    log.removeHandler(handler)
+    log.setLevel(level)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_real_lines_of_the_service_have_fields_of_the_table_and_their_types(
+    app, client, sign_in, lines, wechat
+):
+    phone = sign_in("alice")
+    sign_in("alice")
+    phone.get("/api/me")
+    phone.delete("/api/auth/sessions")
+    phone.post("/api/auth/logout")
+    client.get("/api/me")
+    client.post("/api/auth/login", json={"code": "bad"})
+    sign_in("bob").delete("/api/me")
+    with app.app_context():
+        audit.record_now("key_rotation", step="add")
+        audit.record_now("reencrypt", moved=1, unreadable=0)
+    app.testing = False
+    app.view_functions["hello.hello"] = public(lambda: 1 / 0)
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    client.get("/api/hello")
+    known = table()
+    for line in lines:
+        assert line.keys() <= known.keys(), line
+        for name, value in line.items():
+            assert value is None or isinstance(value, TYPES[known[name]]), (name, value)
+    seen = {name for line in lines for name in line}
+    assert seen == known.keys(), "each field of the table was written"
+
+
+def test_the_code_gives_the_log_no_field_that_the_table_lacks():
+    given = {name for file in (ROOT / "myapi").rglob("*.py") for name in fields_of(file)}
+    assert given | PLAIN | {"trace"} == table().keys()
+
+
+def fields_of(file):
+    """Find what a file gives to `extra=…` and to `audit.record(…)`."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call):
+            continue
+        called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+        for keyword in node.keywords:
+            if keyword.arg == "extra" and isinstance(keyword.value, ast.Dict):
+                yield from (k.value for k in keyword.value.keys if k and k.value != "fields")
+            elif called in {"record", "record_now"} and keyword.arg not in {None, "level"}:
+                yield keyword.arg
+    if file.name == "request_log.py":
+        text = file.read_text(encoding="utf-8")
+        yield from re.findall(r'^        "(\w+)":', text, re.MULTILINE)
+
+
+# ---- Nginx ----
+
+
+def test_real_lines_of_nginx_have_the_fields_of_the_table():
+    need(Nginx)
+    base = (ROOT / "deploy/nginx/base.conf").read_text(encoding="utf-8")
+    log_format = base[base.index("map $request_uri $myapi_path") :]
+    server = (
+        "server { listen 127.0.0.1:@PORT@; access_log @FOLDER@/access.log myapi; return 200 x; }"
+    )
+    with Nginx(f"{log_format}\n{server}") as nginx:
+        urllib.request.urlopen(f"{nginx.url}/api/hello?code=x", timeout=5).close()
+        time.sleep(0.1)
+        (line,) = map(json.loads, (nginx.folder / "access.log").read_text().splitlines())
+    known = table(by="Nginx")
+    assert line.keys() == known.keys()
+    for name, value in line.items():
+        assert isinstance(value, str)
+        if known[name] != "text":
+            float(value)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d", line["time"])
+    assert line["path"] == "/api/hello"
+
+
+# ---- the guide, the collector, the index ----
+
+
+def test_both_guides_have_the_same_table():
+    for by in FIRST:
+        assert table(GUIDES[0], by) == table(GUIDES[1], by)
+    assert table(by="collector").keys() == COLLECTORS
+
+
+def test_the_index_has_every_field_with_its_type_and_no_other():
+    index = json.loads((LOGS / "sls-index.json").read_text(encoding="utf-8"))
+    assert {name: key["type"] for name, key in index["keys"].items()} == everything()
+    assert all(key["doc_value"] for key in index["keys"].values())
+    for key in index["keys"].values():
+        wanted = {"type", "doc_value", "alias"}
+        wanted |= {"caseSensitive", "chn", "token"} if key["type"] == "text" else set()
+        assert key.keys() == wanted
+
+
+def test_the_pipeline_of_the_journal_takes_every_field_of_the_service():
+    yaml = pytest.importorskip("yaml", reason="PyYAML comes with schemathesis, on Python 3.11")
+    pipeline = yaml.safe_load((LOGS / "sls-journal.yaml").read_text(encoding="utf-8"))
+    (source,) = pipeline["inputs"]
+    json_, pick = pipeline["processors"]
+    assert set(pick["Include"]) == table().keys() | COLLECTORS
+    assert json_["SourceKey"] in pick["Include"], "what is no JSON is kept"
+    services = {unit.name for unit in units.files() if unit.suffix == ".service"}
+    assert set(source["Units"]) == {name for name in services if "@" not in name}
+
+
+def test_the_pipeline_of_nginx_reads_the_file_that_nginx_writes():
+    yaml = pytest.importorskip("yaml", reason="PyYAML comes with schemathesis, on Python 3.11")
+    pipeline = yaml.safe_load((LOGS / "sls-nginx.yaml").read_text(encoding="utf-8"))
+    assert pipeline["inputs"][0]["FilePaths"] == [Site("x", (1, 22, 1)).access_log]
+    assert pipeline["processors"][1]["SourceKey"] == "time"
+    both = [
+        yaml.safe_load((LOGS / f"sls-{n}.yaml").read_text("utf-8")) for n in ("journal", "nginx")
+    ]
+    assert both[0]["flushers"] == both[1]["flushers"]
+
+
+# ---- a plain file ----
+
+WRITER = """
+import itertools, sys, time
+for number in itertools.count():
+    sys.stderr.write('{"n":%d}\\n' % number)
+    sys.stderr.flush()
+    time.sleep(0.001)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no logrotate on Windows")
+def test_logrotate_cuts_the_file_and_the_service_writes_on(tmp_path):
+    need(Logrotate)
+    file = tmp_path / "service.log"
+    config = tmp_path / "logrotate.conf"
+    text = (LOGS / "logrotate.conf").read_text(encoding="utf-8")
+    config.write_text(text.replace("/var/log/myapi/service.log", str(file)))
+    config.chmod(0o644)
+    tmp_path.chmod(0o755)  # logrotate refuses a folder that others may write to
+    with file.open("ab") as log:  # as systemd's append: opens it
+        writer = subprocess.Popen([sys.executable, "-c", WRITER], stderr=log)
+    try:
+        wait_for(file)
+        rotate(config, tmp_path)
+        wait_for(file)
+    finally:
+        writer.kill()
+        writer.wait()
+    (old,) = tmp_path.glob("service.log-*")
+    before, after = numbers(old), numbers(file)
+    assert before == list(range(len(before))), "whole lines, in their order"
+    assert after == list(range(after[0], after[0] + len(after))), "no hole at the start"
+    assert after[0] >= len(before)
+    again = file.stat().st_size
+    rotate(config, tmp_path, force=False)
+    assert file.stat().st_size == again, "once a day"
+
+
+def rotate(config, folder, *, force=True):
+    command = [
+        _find("logrotate"),
+        *(["--force"] if force else []),
+        "--state",
+        str(folder / "state"),
+    ]
+    done = subprocess.run([*command, str(config)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def wait_for(file):
+    end = time.monotonic() + 10
+    while file.stat().st_size < 200:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def numbers(file):
+    return [json.loads(line)["n"] for line in file.read_text().splitlines()]
+
+
+def test_systemd_understands_the_drop_in_and_it_names_the_file_that_is_cut(tmp_path):
+    drop_in = (LOGS / "plain-file.conf").read_text(encoding="utf-8")
+    written = set(re.findall(r"^Standard\w+=append:(\S+)$", drop_in, re.MULTILINE))
+    assert len(written) == 1
+    assert f"{written.pop()} {{" in (LOGS / "logrotate.conf").read_text(encoding="utf-8")
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("systemd-analyze not found: apt install systemd")
+    folder = tmp_path / "myapi.service.d"
+    folder.mkdir()
+    shutil.copy(units.SOURCE / "myapi.service", tmp_path)
+    shutil.copy(units.SOURCE / "myapi.socket", tmp_path)
+    shutil.copy(LOGS / "plain-file.conf", folder)
+    said = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", "myapi.service"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "SYSTEMD_UNIT_PATH": f"{tmp_path}:"},
+    )
+    assert "plain-file.conf" not in said.stderr
+    assert "append" not in said.stderr
+
+
+def test_the_four_commands_of_the_plain_file_name_files_that_there_are():
+    text = (LOGS / "plain-file.conf").read_text(encoding="utf-8")
+    named = re.findall(r"deploy/logs/\S+", text)
+    assert len(named) == 2
+    assert all((ROOT / name).is_file() for name in named)

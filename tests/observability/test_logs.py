@@ -1,0 +1,114 @@
+"""Log lines: JSON for machines, short text in development; secrets masked in either."""
+
+import json
+import logging
+import time
+
+import pytest
+
+from myapi.observability.logs import JsonFormatter, TextFormatter, mask
+
+
+def record(message, *args, **extra):
+    made = logging.makeLogRecord({"msg": message, "args": args, "levelname": "INFO", "name": "n"})
+    made.__dict__.update(extra)
+    return made
+
+
+def test_a_json_line_has_time_level_message_and_fields():
+    line = json.loads(JsonFormatter().format(record("a %s", "b", event="login", user="u1")))
+    assert line.pop("time").endswith("Z")
+    assert line == {"level": "info", "logger": "n", "msg": "a b", "event": "login", "user": "u1"}
+
+
+def test_what_json_cannot_hold_is_shown_and_not_raised():
+    line = json.loads(JsonFormatter().format(record("x", thing=object(), text="\ud800")))
+    assert "object object" in line["thing"]
+
+
+def test_a_line_break_in_a_message_makes_no_second_line():
+    text = JsonFormatter().format(record("a\nb %s", '"c"\r\n{"level":"x"}'))
+    assert len(text.splitlines()) == 1
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\x0b", "\x85", "\u2028"])
+def test_in_text_too_nothing_looks_like_a_line_of_its_own(end):
+    forged = f"x{end}12:00:00.000 ERROR   forged"
+    try:
+        raise ValueError(forged)
+    except ValueError as error:
+        made = record(forged, user=forged, exc_info=(type(error), error, error.__traceback__))
+    first, *rest = TextFormatter().format(made).splitlines()
+    assert "INFO" in first
+    assert sum("ERROR   forged" in line for line in rest) == 3
+    assert all(line.startswith("    ") for line in rest)
+
+
+def test_in_text_nothing_steers_the_terminal():
+    assert TextFormatter().format(record("\x1b[2J\x07")).count("\\x") == 2
+
+
+def test_a_text_line_leaves_out_what_is_empty():
+    text = TextFormatter().format(record("hello", event="login", user=None))
+    assert "event=login" in text
+    assert "user" not in text
+
+
+@pytest.mark.parametrize("formatter", [JsonFormatter(), TextFormatter()])
+def test_a_trace_is_there_and_masked(formatter):
+    try:
+        raise ValueError("js_code=081abcdef")
+    except ValueError as error:
+        made = record("failed", exc_info=(type(error), error, error.__traceback__))
+    text = formatter.format(made)
+    assert "ValueError" in text
+    assert "081abcdef" not in text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "GET /sns/jscode2session?appid=wx1&secret=S3CRET&js_code=S3CRET&grant_type=x",
+        '{"session_key": "S3CRET", "openid": "o"}',
+        "{'session_key': 'S3CRET'}",
+        '{\\"session_key\\": \\"S3CRET\\"}',
+        "Authorization: Bearer S3CRET",
+        "mysql+pymysql://myapi:S3CRET@db/myapi",
+        "redis://:S3CRET@cache/0",
+        "access_token=S3CRET",
+        "login?code=S3CRET",
+        '{"code": "S3CRET"}',
+        "{'code': 'S3CRET'}",
+        '{\\"code\\": \\"S3CRET\\"}',
+        "password: S3CRET",
+        "MYAPI_WECHAT_SECRET=S3CRET",
+        "MYAPI_SECRET_KEYS=S3CRET",
+    ],
+)
+def test_what_stands_where_a_secret_would_is_masked(text):
+    assert "S3CRET" not in mask(text)
+    assert "***" in mask(text)
+
+
+@pytest.mark.parametrize("piece", ["://a:", "secret", 'secret=\\"', "bearer ", "a" * 31 + ".", "-"])
+def test_a_long_text_is_masked_soon(piece):
+    text = piece * (65536 // len(piece)) + "token"
+    started = time.process_time()
+    mask(text)
+    assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "errcode=40163",
+        "code been used",
+        "status code 200",
+        "a plain line",
+        "code: invalid",
+        "the database is at a newer revision than this code: 0002",
+        "exit code: 3",
+    ],
+)
+def test_words_that_only_look_like_it_stay(text):
+    assert mask(text) == text

@@ -1,0 +1,260 @@
+"""The description and the routes agree, in both directions."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from myapi import create_app
+from myapi.auth import schemas as auth_schemas
+from myapi.settings import Settings
+from myapi.users import schemas as users_schemas
+from myapi.web import hello, sandbox
+from myapi.web.errors import REGISTRY, RETRY_AFTER
+from myapi.web.openapi.description import describe, routes
+from myapi.web.openapi.json_schema import enveloped
+from myapi.web.openapi.views import FOLDER
+from tests.conftest import KEY
+
+OF_A_SESSION = {"token_missing", "token_invalid", "session_ended", "user_banned"}
+OF_A_BODY = {"invalid_request", "payload_too_large", "unsupported_media_type"}
+OF_ANY = {"internal_error", "development_only"}
+SHAPES = {name for module in (auth_schemas, users_schemas, hello, sandbox) for name in vars(module)}
+OURS = {"auth", "health", "hello", "me", "sandbox"}
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory):
+    """An app that no request reaches: describing it needs no database."""
+    return create_app(Settings(secret_keys=(KEY,), instance_path=tmp_path_factory.mktemp("app")))
+
+
+@pytest.fixture(scope="module")
+def description(app):
+    return describe(app)
+
+
+@pytest.fixture(scope="module")
+def operations(description):
+    return {
+        operation["operationId"]: operation
+        for item in description["paths"].values()
+        for operation in item.values()
+    }
+
+
+@pytest.fixture(scope="module")
+def validator(description):
+    """Make validators of JSON Schemas that stand anywhere in the description."""
+    jsonschema_rs = pytest.importorskip("jsonschema_rs", reason="schemathesis needs Python 3.11")
+
+    def make(schema):
+        whole = {**schema, "components": description["components"]}
+        return jsonschema_rs.Draft202012Validator(whole)
+
+    return make
+
+
+def errors_of(operation):
+    """All errors that an operation names, with the status under which it does."""
+    return {
+        error: int(status)
+        for status, response in operation["responses"].items()
+        if status != "200"
+        for error in response["content"]["application/json"]["schema"]["properties"]["error"][
+            "enum"
+        ]
+    }
+
+
+def test_every_route_is_described_and_nothing_else(app, description):
+    routed = {
+        (rule.rule.replace("<", "{").replace(">", "}"), method.lower(), rule.endpoint)
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+        if not rule.endpoint.startswith("docs.")
+    }
+    described = {
+        (path, method, operation["operationId"])
+        for path, item in description["paths"].items()
+        for method, operation in item.items()
+    }
+    assert described == routed
+
+
+def test_the_registry_of_errors_is_in_the_description(description):
+    assert description["x-myapi-errors"] == {
+        name: {"status": kind.status, "code": kind.code, "msg": kind.msg, "msg_zh": kind.msg_zh}
+        for name, kind in REGISTRY.items()
+    }
+    error = description["components"]["schemas"]["Error"]["properties"]
+    assert error["error"]["enum"] == list(REGISTRY)
+    assert error["code"]["enum"] == [kind.code for kind in REGISTRY.values()]
+
+
+def test_every_error_is_some_route_s_answer(operations):
+    named = {error for operation in operations.values() for error in errors_of(operation)}
+    assert named == REGISTRY.keys() - {"method_not_allowed"}  # which is the answer of no route
+
+
+def test_every_error_stands_under_its_status_with_its_code(operations):
+    for operation in operations.values():
+        for error, status in errors_of(operation).items():
+            assert REGISTRY[error].status == status
+        for status, response in operation["responses"].items():
+            if status != "200":
+                schema = response["content"]["application/json"]["schema"]["properties"]
+                codes = [REGISTRY[error].code for error in schema["error"]["enum"]]
+                assert schema["code"]["enum"] == codes
+
+
+def test_the_errors_of_a_route_are_those_of_its_contract_its_guard_and_its_body(app, operations):
+    for route in routes(app):
+        expected = set(OF_ANY)
+        if not hasattr(route.view, "access"):
+            expected |= OF_A_SESSION | {"service_unavailable"}
+        if route.declared:
+            expected |= set(route.declared.errors)
+            expected |= OF_A_BODY if route.declared.body else set()
+        if route.endpoint.startswith("sandbox.") or route.path == "/metrics":
+            expected |= {"not_found"}  # to any but this machine
+        assert errors_of(operations[route.endpoint]).keys() == expected, route.path
+
+
+def test_what_a_login_may_answer_is_described(operations):
+    statuses = {int(status) for status in operations["auth.login"]["responses"]}
+    assert statuses == {200, 400, 403, 413, 415, 429, 500, 502, 503, 504}
+
+
+def test_a_token_is_asked_for_where_the_guard_does(app, description, operations):
+    assert description["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+    for route in routes(app):
+        closed = not hasattr(route.view, "access")
+        assert operations[route.endpoint].get("security", []) == [{"bearer": []}] * closed
+
+
+def test_the_body_is_described_where_there_is_one(app, operations):
+    for route in routes(app):
+        body = operations[route.endpoint].get("requestBody")
+        if route.declared and route.declared.body:
+            name = route.declared.body.__name__
+            reference = {"$ref": f"#/components/schemas/{name}"}
+            assert body["required"]
+            assert body["content"]["application/json"]["schema"] == reference
+        else:
+            assert body is None
+
+
+def test_answers_are_described_in_their_envelope(operations):
+    def answer(name):
+        return operations[name]["responses"]["200"]["content"]
+
+    user = {"$ref": "#/components/schemas/UserOut"}
+    assert answer("me.show")["application/json"]["schema"] == enveloped(user)
+    assert answer("auth.logout")["application/json"]["schema"] == enveloped({"type": "null"})
+    hello = {"$ref": "#/components/schemas/Hello"}
+    assert answer("hello.hello")["application/json"]["schema"] == hello
+    assert answer("health.metrics") == {"text/plain": {"schema": {"type": "string"}}}
+
+
+def test_all_fields_of_an_answer_are_described_as_always_there(description):
+    hello = description["components"]["schemas"]["Hello"]
+    assert set(hello["required"]) == {"code", "msg", "time"}
+
+
+def test_the_headers_of_an_answer_are_described(operations):
+    for operation in operations.values():
+        for status, response in operation["responses"].items():
+            names = set()
+            if status != "200":
+                schema = response["content"]["application/json"]["schema"]
+                names = set(schema["properties"]["error"]["enum"])
+            expected = {"X-Request-Id"}
+            expected |= {"WWW-Authenticate"} if status == "401" else set()
+            expected |= {"Retry-After"} if names & RETRY_AFTER.keys() else set()
+            assert response["headers"].keys() == expected
+
+
+def test_every_part_of_a_path_is_described(app, operations):
+    for route in routes(app):
+        parameters = operations[route.endpoint].get("parameters", [])
+        assert [parameter["name"] for parameter in parameters] == list(route.arguments)
+        assert all(f"{{{name}}}" in route.path for name in route.arguments)
+
+
+def test_every_operation_and_every_tag_says_what_it_is_for(description, operations):
+    tags = {tag["name"]: tag["description"] for tag in description["tags"]}
+    assert all(tags.values())
+    for operation in operations.values():
+        assert operation["summary"].endswith(".")
+        assert set(operation["tags"]) <= tags.keys()
+
+
+def test_the_description_is_valid_openapi(description):
+    schemathesis = pytest.importorskip("schemathesis", reason="schemathesis needs Python 3.11")
+    schemathesis.openapi.from_dict(description).validate()
+    spoiled = {**description, "paths": {"/api/hello": {"get": {"responses": 1}}}}
+    with pytest.raises(ValueError, match='1 is not of type "object"'):
+        schemathesis.openapi.from_dict(spoiled).validate()
+
+
+def test_every_schema_is_valid_json_schema(description, validator):
+    for schema in description["components"]["schemas"].values():
+        validator(schema)  # raises for one that is not
+
+
+def test_every_example_fits_its_schema(description, operations, validator):
+    shown = 0
+    for operation in operations.values():
+        contents = [response["content"] for response in operation["responses"].values()]
+        contents += [operation["requestBody"]["content"]] if "requestBody" in operation else []
+        for content in contents:
+            for media in content.values():
+                examples = [one["value"] for one in media.get("examples", {}).values()]
+                examples += [media["example"]] if "example" in media else []
+                for example in examples:
+                    validator(media["schema"]).validate(example)
+                    shown += 1
+    assert shown > 2 * len(operations)
+    for schema in description["components"]["schemas"].values():
+        for field in schema["properties"].values():
+            for example in field.get("examples", ()):
+                validator(field).validate(example)
+
+
+def test_examples_are_not_empty(operations):
+    example = operations["auth.list_sessions"]["responses"]["200"]["content"]["application/json"]
+    (session,) = example["example"]["data"]["sessions"]
+    assert all(session.values())
+
+
+def test_the_description_is_the_same_every_time(app, description):
+    assert json.dumps(describe(app)) == json.dumps(description)
+
+
+def test_every_text_of_what_comes_with_myapi_has_its_chinese(description):
+    """A team's own endpoints need none: the page shows what their docstrings say."""
+    chinese = json.loads(Path(FOLDER / "zh.json").read_text(encoding="utf-8"))
+    texts = set(description["info"]["description"].split("\n\n"))
+    texts |= OURS
+    texts |= set(_texts([tag for tag in description["tags"] if tag["name"] in OURS]))
+    for methods in description["paths"].values():
+        texts |= set(_texts([one for one in methods.values() if OURS & set(one.get("tags", ()))]))
+    shapes = description["components"]["schemas"].items()
+    texts |= set(_texts([shape for name, shape in shapes if name in SHAPES]))
+    assert texts - chinese.keys() == set(), f"translate these in {FOLDER / 'zh.json'}"
+
+
+def _texts(part):
+    """Yield all summaries and descriptions, but not those of responses: names of errors."""
+    if isinstance(part, list):
+        for item in part:
+            yield from _texts(item)
+    elif isinstance(part, dict):
+        for key, value in part.items():
+            if key in ("summary", "description") and isinstance(value, str):
+                yield value
+            elif key == "responses":
+                yield from _texts(value["200"]["content"])
+            else:
+                yield from _texts(value)

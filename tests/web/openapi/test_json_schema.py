@@ -1,0 +1,128 @@
+"""The schemas of bodies say exactly what the validator takes, as far as JSON Schema can."""
+
+import msgspec
+import pytest
+
+from myapi.auth.schemas import LoginRequest
+from myapi.users.schemas import DecryptRequest, ProfileRequest
+from myapi.web.openapi.json_schema import incoming
+from myapi.web.sandbox import EncryptRequest, FaultRequest
+
+pytest.importorskip("schemathesis", reason="schemathesis needs Python 3.11")
+
+import jsonschema_rs  # which schemathesis brings, as it does hypothesis
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+HOSTS = ["a.example", "A-b_c.", "[::1]", "[", "]", "a b", "", "user@a", "例.cn", "a:1", "a:123456"]
+texts = st.one_of(
+    st.text(max_size=40),
+    st.text(st.characters(max_codepoint=0x7F), max_size=40),
+    st.builds(lambda text, end: text + end, st.text(max_size=33), st.sampled_from(["\n", "\x85"])),
+    st.builds(lambda char, count: char * count, st.characters(), st.sampled_from([31, 32, 33])),
+    st.builds(
+        lambda scheme, host, rest: f"{scheme}://{host}{rest}",
+        st.sampled_from(["https", "http", "HTTPS", " https"]),
+        st.sampled_from(HOSTS),
+        st.one_of(st.just(""), st.text(max_size=5).map("/".__add__), st.text(max_size=5)),
+    ),
+    st.sampled_from(
+        ["slow", "slow\n", "slower", "-1", "45011", "1234567890", "x" * 256, "x" * 257]
+    ),
+)
+values = st.one_of(
+    texts,
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.sampled_from([-(10**9), 10**9, 2**31 - 1, 2**31]),
+    st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
+)
+
+
+def bodies(shape):
+    names = [field.encode_name for field in msgspec.structs.fields(shape)]
+    fields = st.dictionaries(st.sampled_from(names), values)
+    others = st.dictionaries(st.text(max_size=3).filter(lambda name: name not in names), values)
+    return st.builds(lambda some, more: {**more, **some}, fields, others)
+
+
+def agree(shape, body):
+    """Whether the body is taken; both must say the same."""
+    components = {}
+    schema = {**incoming(shape, components), "components": {"schemas": components}}
+    described = jsonschema_rs.Draft202012Validator(schema).is_valid(body)
+    try:
+        msgspec.convert(body, shape)
+    except msgspec.ValidationError:
+        taken = False
+    else:
+        taken = True
+    assert taken == described, body
+    return taken
+
+
+thoroughly = settings(max_examples=300, derandomize=True, database=None, deadline=None)
+
+
+@thoroughly
+@given(bodies(LoginRequest))
+@example({"code": "a\n"})
+@example({"code": " "})
+@example({"code": "x" * 256})
+def test_a_login_is_described_as_it_is_validated(body):
+    agree(LoginRequest, body)
+
+
+@thoroughly
+@given(bodies(ProfileRequest))
+@example({"avatar_url": "https://a.example/1.png\n"})
+@example({"avatar_url": "https://user@a.example/"})
+@example({"nickname": "𝄞" * 32})
+@example({"nickname": "𝄞" * 33})
+def test_a_profile_is_described_as_it_is_validated(body):
+    agree(ProfileRequest, body)
+
+
+@thoroughly
+@given(bodies(DecryptRequest))
+@example({"encryptedData": "a", "iv": "b", "rawData": "c"})
+@example({"encryptedData": "a", "iv": "b", "rawData": "c", "signature": None})
+@example({"encryptedData": "a", "iv": "b", "rawData": "c", "signature": "d\n"})
+@example({"encryptedData": "a", "iv": "b", "rawData": None, "signature": None})
+def test_what_to_decrypt_is_described_as_it_is_validated(body):
+    agree(DecryptRequest, body)
+
+
+@thoroughly
+@given(bodies(EncryptRequest))
+def test_what_to_encrypt_is_described_as_it_is_validated(body):
+    agree(EncryptRequest, body)
+
+
+@thoroughly
+@given(bodies(FaultRequest))
+def test_a_fault_is_described_as_it_is_validated(body):
+    kind = body.get("kind")
+    if not (isinstance(kind, str) and kind.endswith("\n")):  # the sandbox itself refuses that
+        agree(FaultRequest, body)
+
+
+@pytest.mark.parametrize(
+    ("body", "taken"),
+    [
+        ({"avatar_url": "https://thirdwx.qlogo.cn/mmopen/vi_32/Q0j4TwGTfTK/132"}, True),
+        ({"avatar_url": "https://a.example:8443/a?b=%20#c"}, True),
+        ({"avatar_url": "https://[::1]/"}, True),
+        ({"avatar_url": "https://"}, False),
+        ({"avatar_url": "https://a@b/"}, False),
+        ({"avatar_url": "https://a.example/ä"}, False),
+        ({"avatar_url": "http://a.example/"}, False),
+        ({"nickname": "一" * 32, "avatar_url": None}, True),
+        ({"nickname": "a\u2028b"}, False),
+        ({"nickname": "a\nb"}, False),
+        ({}, True),
+    ],
+)
+def test_both_say_what_is_meant(body, taken):
+    assert agree(ProfileRequest, body) == taken

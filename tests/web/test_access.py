@@ -1,0 +1,127 @@
+"""Who may call a route."""
+
+import pytest
+
+from myapi.auth import authenticate
+
+OPEN = {
+    ("GET", "/api/hello"),
+    ("POST", "/api/auth/login"),
+    ("GET", "/healthz"),
+    ("GET", "/readyz"),
+}
+DEVELOPMENT = {("GET", "/openapi.json"), ("GET", "/docs")}
+NEIGHBOURS = {("GET", "/metrics"), ("POST", "/sandbox/encrypt"), ("PUT", "/sandbox/fault")}
+
+
+def routes(app):
+    for rule in app.url_map.iter_rules():
+        for method in rule.methods - {"HEAD", "OPTIONS"}:
+            yield method, rule.rule
+
+
+def test_every_route_is_closed_unless_opened_by_name(app, client):
+    """Walks the URL map: a new route that nobody opened shows up here as closed."""
+    opened = OPEN | DEVELOPMENT | NEIGHBOURS
+    walked = 0
+    for method, rule in routes(app):
+        if (method, rule) in opened or rule.startswith("/docs/"):
+            continue
+        path = rule.replace("<session_id>", "x")
+        response = client.open(path, method=method)
+        assert response.status_code == 401, f"{method} {rule} is open"
+        assert response.get_json()["error"] == "token_missing"
+        walked += 1
+    assert walked >= 8
+
+
+def test_a_route_that_someone_adds_is_closed(app, client):
+    app.add_url_rule("/api/notes", view_func=lambda: "secret", endpoint="notes")
+    assert client.get("/api/notes").status_code == 401
+
+
+def test_production_opens_just_the_four(make_app):
+    app = make_app(env="production", wechat_appid="wx0123456789abcdef", wechat_secret="s" * 32)
+    client = app.test_client()
+    found = set()
+    for method, rule in routes(app):
+        status = client.open(rule.replace("<session_id>", "x"), method=method).status_code
+        if status != 401:
+            found.add((method, rule))
+    assert found == OPEN | {("GET", "/metrics")}
+
+
+@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic dXNlcjpwdw==", "abc.def"])
+def test_no_bearer_token_is_token_missing(client, header):
+    headers = {} if header is None else {"Authorization": header}
+    response = client.get("/api/me", headers=headers)
+    assert (response.status_code, response.get_json()["error"]) == (401, "token_missing")
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="myapi"'
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["x", "a.b", ".", "a" * 5000, "a b", "\xff\xfe", "null", "..", "a.b.c"],
+    ids=lambda token: repr(token)[:20],
+)
+def test_a_token_that_is_not_ours_is_token_invalid(client, token):
+    response = client.get("/api/me", headers={"Authorization": f"Bearer {token}"})
+    assert (response.status_code, response.get_json()["error"]) == (401, "token_invalid")
+    assert 'error="invalid_token"' in response.headers["WWW-Authenticate"]
+
+
+def test_a_forged_token_costs_no_query(app, client, sign_in, monkeypatch):
+    phone = sign_in("alice")
+    monkeypatch.setattr(authenticate, "_SELECT_CALLER", None)
+    body, _, signature = phone.token.partition(".")
+    forged = f"{body}.{'A' * len(signature)}"
+    response = client.get("/api/me", headers={"Authorization": f"Bearer {forged}"})
+    assert response.get_json()["error"] == "token_invalid"
+
+
+def test_the_scheme_is_read_in_any_case(client, sign_in):
+    token = sign_in("alice").token
+    for scheme in ("bearer", "BEARER", "Bearer "):
+        headers = {"Authorization": f"{scheme} {token}"}
+        assert client.get("/api/me", headers=headers).status_code == 200
+
+
+def test_a_token_elsewhere_than_in_the_header_is_not_read(client, sign_in):
+    token = sign_in("alice").token
+    assert client.get(f"/api/me?access_token={token}").status_code == 401
+    client.set_cookie("Authorization", f"Bearer {token}")
+    assert client.get("/api/me").status_code == 401
+
+
+def test_a_token_of_other_keys_is_token_invalid(make_app, sign_in):
+    token = sign_in("alice").token
+    other = make_app(secret_keys=("another key altogether, 0123456789",)).test_client()
+    response = other.get("/api/me", headers={"Authorization": f"Bearer {token}"})
+    assert response.get_json()["error"] == "token_invalid"
+
+
+@pytest.mark.parametrize(
+    ("peer", "headers", "lan", "status"),
+    [
+        ("127.0.0.1", {}, False, 200),
+        ("127.9.9.9", {}, False, 200),
+        ("::1", {}, False, 200),
+        ("::ffff:127.0.0.1", {}, False, 200),
+        ("192.168.1.7", {}, False, 403),
+        ("8.8.8.8", {}, False, 403),
+        ("192.168.1.7", {}, True, 200),
+        ("10.1.2.3", {}, True, 200),
+        ("8.8.8.8", {}, True, 403),
+        ("127.0.0.1", {"X-Forwarded-For": "127.0.0.1"}, False, 403),
+        ("127.0.0.1", {"X-Forwarded-Proto": "https"}, True, 403),
+        ("127.0.0.1", {"Forwarded": "for=1.2.3.4"}, False, 403),
+        ("127.0.0.1", {"X-Real-IP": "1.2.3.4"}, False, 403),
+        ("not an address", {}, False, 403),
+    ],
+)
+def test_development_answers_this_machine_alone_and_no_proxy(make_app, peer, headers, lan, status):
+    client = make_app(dev_lan=lan).test_client()
+    response = client.get("/api/hello", headers=headers, environ_base={"REMOTE_ADDR": peer})
+    assert response.status_code == status
+    if status == 403:
+        assert response.get_json()["error"] == "development_only"
