@@ -23,11 +23,8 @@ WELCOME_SITE = Path("/etc/nginx/sites-enabled/default")
 def install(machine: Machine, *extra: str, certbot: bool) -> None:
     """Install Nginx, Python's venv, openssl, certbot if wanted, and the `extra` packages."""
     ours = list(read_state().get("packages", []))
-    if (
-        ours
-        and capture("dpkg", "--audit").stdout.strip()
-        and machine.announce("finish an interrupted apt run")
-    ):
+    interrupted = ours and capture("dpkg", "--audit").stdout.strip()
+    if interrupted and machine.announce("finish an interrupted apt run"):
         _repair_dpkg()
     installed = {
         "nginx": _found("nginx"),
@@ -38,9 +35,7 @@ def install(machine: Machine, *extra: str, certbot: bool) -> None:
     missing = [*(name for name, found in installed.items() if not found), *extra]
     if missing:
         if not machine.dry_run:
-            capture(
-                *APT, "update", environ=NONINTERACTIVE
-            )  # if this fails, an old package list may do
+            _apt("update")  # if this fails, an old package list may do
         simulated = capture(*APT, "-s", "install", *NO_RECOMMENDS, *missing).stdout
         with_dependencies = re.findall(r"^Inst (\S+) \(", simulated, re.M)
         record(
@@ -48,19 +43,11 @@ def install(machine: Machine, *extra: str, certbot: bool) -> None:
             packages=sorted({*ours, *missing}),
             came=sorted({*read_state().get("came", []), *with_dependencies}),
         )
-        machine.run(
-            f"install {' '.join(missing)}",
-            *APT,
-            "install",
-            *NO_RECOMMENDS,
-            *missing,
-            environ=NONINTERACTIVE,
-        )
-    if (
-        "nginx" in read_state().get("packages", [])
-        and "welcome" not in read_state()
-        and WELCOME_SITE.is_symlink()
-    ):
+        command = (*APT, "install", *NO_RECOMMENDS, *missing)
+        machine.run(f"install {' '.join(missing)}", *command, environ=NONINTERACTIVE)
+    state = read_state()
+    nginx_is_ours = "nginx" in state.get("packages", []) and "welcome" not in state
+    if nginx_is_ours and WELCOME_SITE.is_symlink():
         machine.remove(WELCOME_SITE)  # the default page of the Nginx package
         record(machine, welcome="removed")
 
@@ -69,18 +56,14 @@ def _repair_dpkg() -> None:
     """Finish an interrupted apt run; half-unpacked packages are reinstalled."""
     capture("dpkg", "--configure", "-a", environ=NONINTERACTIVE)
     listed = capture("dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${Package}\n").stdout
-    half = re.findall(r"^..R (\S+)$", listed, re.M)
-    if half:
-        capture(
-            *APT,
-            "--fix-broken",
-            "--reinstall",
-            "install",
-            *NO_RECOMMENDS,
-            *half,
-            environ=NONINTERACTIVE,
-        )
-    capture(*APT, "--fix-broken", "install", *NO_RECOMMENDS, environ=NONINTERACTIVE)
+    half_unpacked = re.findall(r"^..R (\S+)$", listed, re.M)
+    if half_unpacked:
+        _apt("--fix-broken", "--reinstall", "install", *NO_RECOMMENDS, *half_unpacked)
+    _apt("--fix-broken", "install", *NO_RECOMMENDS)
+
+
+def _apt(*arguments: str) -> None:
+    capture(*APT, *arguments, environ=NONINTERACTIVE)
 
 
 def purge(machine: Machine) -> None:

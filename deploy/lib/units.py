@@ -59,10 +59,8 @@ def enable(machine: Machine, *names: str) -> None:
     for name in names:
         if capture("systemctl", "is-enabled", name).returncode:
             machine.run(f"enable {name}", "systemctl", "enable", name)
-        if (
-            name.endswith((".timer", ".socket"))
-            and capture("systemctl", "is-active", name).returncode
-        ):
+        starts_now = name.endswith((".timer", ".socket"))
+        if starts_now and capture("systemctl", "is-active", name).returncode:
             machine.run(f"start {name}", "systemctl", "start", name)
 
 
