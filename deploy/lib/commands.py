@@ -108,7 +108,10 @@ def restore(machine: Machine, options: Namespace) -> None:
     backups.restore(machine, live, options.file)
     if not machine.dry_run and not releases.healthy(paths.SOCKET, timeout=30):
         raise DeployError("the service does not answer: journalctl -u myapi · 服务没有应答")
-    show(f"{options.file} is restored; phones log in again by themselves · 已恢复，手机会自动登录")
+    show(
+        f"{options.file} is restored; phones log in again by themselves"
+        " · 已恢复，手机端会自动重新登录"
+    )
 
 
 def uninstall(machine: Machine, options: Namespace) -> None:
