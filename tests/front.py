@@ -35,7 +35,7 @@ class Front(Nginx):
             "version": installed(),
             "certificate": f"{self.folder}/tls.pem",
             "key": f"{self.folder}/tls.pem",
-            "nobody": f"{self.folder}/tls.pem",
+            "placeholder_certificate": f"{self.folder}/tls.pem",
             "socket": self.socket_path,
             "webroot": f"{self.folder}/webroot",
             "access_log": f"{self.folder}/access.log",

@@ -231,7 +231,7 @@ class Front(Nginx):
             version=nginx.version(said),
             certificate=str(self._pair.chain),
             key=str(self._pair.key),
-            nobody=str(self._pair.chain),
+            placeholder_certificate=str(self._pair.chain),
             socket=str(self._path),
             webroot=f"{self.folder}/webroot",
             access_log=f"{self.folder}/access.log",

@@ -1,4 +1,4 @@
-"""The certificate: from an authority through certbot, or the user's own files as they come."""
+"""The TLS certificate: requested with certbot, or the operator's own files."""
 
 from __future__ import annotations
 
@@ -10,26 +10,27 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deploy.lib import paths
-from deploy.lib.machine import Machine, RefusedError, ask
+from deploy.lib.machine import DeployError, Machine, capture
 
 BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 HOOK = """\
 #!/bin/sh
-# After a renewal: Nginx takes the new certificate, unless its files would not work.
+# After a renewal: load the new certificate, unless the Nginx configuration is invalid.
 nginx -t -q && systemctl reload nginx
 """
-UNREACHED = (
-    "The authority asks this server over port 80: the name has to lead here, and the cloud's own"
-    " firewall has to let TCP 80 in · 证书机构要从公网访问本机 80 端口：请确认解析与云防火墙"
+PORT_80_HINT = (
+    "The certificate authority connects to this server on port 80: DNS must point here, and the"
+    " cloud provider's firewall must allow TCP 80"
+    " · 证书机构要从公网访问本机 80 端口：请确认解析与云防火墙"
 )
 
 
-def from_authority(machine: Machine, domain: str, email: str, server: str | None) -> None:
-    """Have a certificate of certbot's, ECDSA.
+def request(machine: Machine, domain: str, email: str, server: str | None) -> None:
+    """Request an ECDSA certificate with certbot, unless there is one.
 
-    It is rehearsed first: the authority counts failures, and its staging server does not.
+    A dry run comes first: the authority limits failed requests, its staging server does not.
     """
-    machine.folder(paths.HOOK.parent)
+    machine.ensure_folder(paths.HOOK.parent)
     machine.write(paths.HOOK, HOOK, mode=0o755)
     if (paths.LIVE / domain / "fullchain.pem").exists():
         return
@@ -38,35 +39,35 @@ def from_authority(machine: Machine, domain: str, email: str, server: str | None
     command += ["--cert-name", domain, "--domain", domain]
     command += ["--server", server] if server else []
     try:
-        machine.run("rehearse with the authority", *command, "--dry-run")
-    except RefusedError as refusal:
-        raise RefusedError(f"{refusal}\n{UNREACHED}") from None
-    machine.run(f"get a certificate for {domain}", *command)
+        machine.run("try the certificate request on the staging server", *command, "--dry-run")
+    except DeployError as error:
+        raise DeployError(f"{error}\n{PORT_80_HINT}") from None
+    machine.run(f"request a certificate for {domain}", *command)
 
 
 def problems(domain: str, cert: Path, key: Path | None) -> Iterator[str]:
-    """Say what is wrong with the user's own files."""
+    """Yield what is wrong with the operator's own files."""
     try:
-        chain, secret = read(cert, key)
-    except RefusedError as refusal:
-        yield str(refusal)
+        chain, private_key = read_files(cert, key)
+    except DeployError as error:
+        yield str(error)
     except OSError as error:
         yield f"{error.filename}: {error.strerror} · 无法读取文件"
     else:
-        if problem := wrong_with(chain, secret, domain):
+        if problem := find_problem(chain, private_key, domain):
             yield problem
 
 
-def from_files(machine: Machine, cert: Path, key: Path | None) -> None:
-    """Put the user's files (PEM, or a zip with both) into place."""
-    chain, secret = read(cert, key)
-    machine.folder(paths.TLS, mode=0o700)
-    machine.install(paths.TLS / "key.pem", secret, mode=0o600, owner="root:root")
-    machine.install(paths.TLS / "fullchain.pem", chain, mode=0o644, owner="root:root")
+def install_own(machine: Machine, cert: Path, key: Path | None) -> None:
+    """Install the operator's own certificate and key (PEM files, or a zip with both)."""
+    chain, private_key = read_files(cert, key)
+    machine.ensure_folder(paths.TLS, mode=0o700)
+    machine.write_bytes(paths.TLS / "key.pem", private_key, mode=0o600, owner="root:root")
+    machine.write_bytes(paths.TLS / "fullchain.pem", chain, mode=0o644, owner="root:root")
 
 
-def read(cert: Path, key: Path | None) -> tuple[bytes, bytes]:
-    """Return (chain, key) from two PEM files or from one zip as the cloud's console gives it."""
+def read_files(cert: Path, key: Path | None) -> tuple[bytes, bytes]:
+    """Return (chain, key) from PEM files, or from a zip as cloud consoles offer for download."""
     if not zipfile.is_zipfile(cert):
         return cert.read_bytes(), (key or cert).read_bytes()
     with zipfile.ZipFile(cert) as archive:
@@ -74,17 +75,17 @@ def read(cert: Path, key: Path | None) -> tuple[bytes, bytes]:
     chains = [text for text in texts if b"BEGIN CERTIFICATE" in text]
     keys = [text for text in texts if b"PRIVATE KEY" in text]
     if not chains or not (keys or key):
-        raise RefusedError(
-            f"{cert}: there is no certificate with its key in it · 压缩包内缺少证书或私钥"
+        raise DeployError(
+            f"{cert}: the zip must contain a certificate and its key · 压缩包内缺少证书或私钥"
         )
     return max(chains, key=len), key.read_bytes() if key else keys[0]
 
 
-def wrong_with(chain: bytes, key: bytes, domain: str) -> str | None:
-    """Say what a browser or a phone would not accept, in words; None where all is well."""
+def find_problem(chain: bytes, key: bytes, domain: str) -> str | None:
+    """Return why browsers or phones would reject the certificate, or None if they accept it."""
     blocks = BLOCK.findall(chain)
     if not blocks:
-        return "the certificate file has no PEM certificate in it · 证书文件不是 PEM 格式"
+        return "the certificate file contains no PEM certificate · 证书文件不是 PEM 格式"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for i, block in enumerate(blocks):
@@ -93,57 +94,65 @@ def wrong_with(chain: bytes, key: bytes, domain: str) -> str | None:
         (folder / "rest.pem").write_bytes(b"\n".join(blocks[1:]) + b"\n")
         (folder / "key.pem").touch(mode=0o600)
         (folder / "key.pem").write_bytes(key)
-        return _key(folder) or _dates(folder) or _name(folder, domain) or _chain(folder, blocks)
+        return (
+            _key_problem(folder)
+            or _date_problem(folder)
+            or _name_problem(folder, domain)
+            or _chain_problem(folder, blocks)
+        )
 
 
-def _key(folder: Path) -> str | None:
+def _key_problem(folder: Path) -> str | None:
     try:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(folder / "chain.pem", folder / "key.pem", password="")
     except ssl.SSLError as error:
         if "KEY_VALUES_MISMATCH" in str(error) or "KEY_TYPE_MISMATCH" in str(error):
             return (
-                "the key does not belong to the certificate (the server's own has to come first)"
+                "the private key does not match the certificate (the server's own must come first)"
                 " · 私钥与证书不匹配"
             )
         return f"the certificate or its key cannot be read: {error.reason} · 证书或私钥无法读取"
     return None
 
 
-def _dates(folder: Path) -> str | None:
+def _date_problem(folder: Path) -> str | None:
     leaf = str(folder / "0.pem")
-    if ask("openssl", "x509", "-in", leaf, "-noout", "-checkend", "0").returncode:
-        end = ask("openssl", "x509", "-in", leaf, "-noout", "-enddate").stdout.strip()
+    if capture("openssl", "x509", "-in", leaf, "-noout", "-checkend", "0").returncode:
+        end = capture("openssl", "x509", "-in", leaf, "-noout", "-enddate").stdout.strip()
         return f"the certificate has expired ({end.partition('=')[2]}) · 证书已过期"
     return None
 
 
-def _name(folder: Path, domain: str) -> str | None:
-    said = ask("openssl", "x509", "-in", str(folder / "0.pem"), "-noout", "-checkhost", domain)
-    if "does match" in said.stdout:
+def _name_problem(folder: Path, domain: str) -> str | None:
+    leaf = str(folder / "0.pem")
+    checked = capture("openssl", "x509", "-in", leaf, "-noout", "-checkhost", domain)
+    if "does match" in checked.stdout:
         return None
     return f"the certificate is not for {domain} · 证书与域名 {domain} 不符"
 
 
-def _chain(folder: Path, blocks: list[bytes]) -> str | None:
-    def part(i: int, what: str) -> str:
-        said = ask("openssl", "x509", "-in", str(folder / f"{i}.pem"), "-noout", f"-{what}")
-        return said.stdout.partition("=")[2].strip()
+def _chain_problem(folder: Path, blocks: list[bytes]) -> str | None:
+    def field(i: int, name: str) -> str:
+        printed = capture("openssl", "x509", "-in", str(folder / f"{i}.pem"), "-noout", f"-{name}")
+        return printed.stdout.partition("=")[2].strip()
 
-    if part(0, "issuer") == part(0, "subject"):
-        return "the certificate is self-signed: WeChat refuses it · 自签名证书，微信不接受"
+    if field(0, "issuer") == field(0, "subject"):
+        return "the certificate is self-signed; WeChat rejects it · 自签名证书，微信不接受"
     for i in range(len(blocks) - 1):
-        if part(i, "issuer") != part(i + 1, "subject"):
+        if field(i, "issuer") != field(i + 1, "subject"):
             return (
                 f"certificate {i + 1} of the chain is not followed by its issuer · 证书链顺序错误"
             )
     untrusted = ["-untrusted", str(folder / "rest.pem")] if len(blocks) > 1 else []
-    said = ask("openssl", "verify", *untrusted, str(folder / "0.pem"))
-    if "unable to get local issuer" in said.stderr + said.stdout:
+    verified = capture("openssl", "verify", *untrusted, str(folder / "0.pem"))
+    output = verified.stderr + verified.stdout
+    if "unable to get local issuer" in output:
         return (
-            "the chain is incomplete, so Android phones refuse it: use the file for Nginx, with the"
-            f" intermediate of {part(len(blocks) - 1, 'issuer')} · 证书链不完整，安卓手机会拒绝"
+            "the chain is incomplete, so Android phones reject it: use the file for Nginx, which"
+            f" includes the intermediate of {field(len(blocks) - 1, 'issuer')}"
+            " · 证书链不完整，安卓手机会拒绝"
         )
-    if said.returncode and "not yet valid" in said.stderr + said.stdout:
-        return "the certificate is not valid yet; is the clock right? · 证书尚未生效"
+    if verified.returncode and "not yet valid" in output:
+        return "the certificate is not valid yet; check the clock of this server · 证书尚未生效"
     return None

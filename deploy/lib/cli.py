@@ -1,4 +1,4 @@
-"""The command line of `deploy/myapi`."""
+"""Deploy myapi on this server: install, release, roll back, back up, restore, uninstall."""
 
 from __future__ import annotations
 
@@ -9,37 +9,39 @@ import sys
 from pathlib import Path
 
 from deploy.lib import commands
-from deploy.lib.machine import Machine, RefusedError
+from deploy.lib.machine import DeployError, Machine
 
 LOCK = Path("/run/myapi-deploy.lock")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    given = _parser().parse_args(arguments)
+    options = _parser().parse_args(arguments)
     os.umask(0o022)
     try:
         if os.geteuid() != 0:
-            raise RefusedError("run it as root: sudo deploy/myapi … · 请用 sudo 运行")
+            raise DeployError("run it as root: sudo deploy/myapi … · 请用 sudo 运行")
         with LOCK.open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise RefusedError("another deploy/myapi is at work · 另一个部署正在进行") from None
-            status: int = given.command(Machine(dry=given.dry_run), given) or 0
+                raise DeployError(
+                    "another deploy/myapi is already running · 另一个部署正在进行"
+                ) from None
+            status: int = options.command(Machine(dry_run=options.dry_run), options) or 0
             return status
-    except RefusedError as refusal:
-        print(refusal, file=sys.stderr)  # noqa: T201
+    except DeployError as error:
+        print(error, file=sys.stderr)  # noqa: T201
         return 1
     except KeyboardInterrupt:
-        print("\nstopped; run it again to go on · 已中断，再次运行即可继续", file=sys.stderr)  # noqa: T201
+        print("\ninterrupted; run it again to continue · 已中断，再次运行即可继续", file=sys.stderr)  # noqa: T201
         return 130
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="deploy/myapi", description=__doc__)
-    added = parser.add_subparsers(required=True, metavar="COMMAND")
-    one = {}
-    for run in (
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    by_name = {}
+    for command in (
         commands.up,
         commands.status,
         commands.release,
@@ -48,34 +50,50 @@ def _parser() -> argparse.ArgumentParser:
         commands.restore,
         commands.uninstall,
     ):
-        name = run.__name__
-        one[name] = added.add_parser(name, help=run.__doc__, description=run.__doc__)
-        one[name].set_defaults(command=run)
-        one[name].add_argument("--dry-run", action="store_true", help="only say what would be done")
-        one[name].add_argument("--yes", action="store_true", help="ask nothing")
+        name = command.__name__
+        subparser = subparsers.add_parser(name, help=command.__doc__, description=command.__doc__)
+        subparser.set_defaults(command=command)
+        subparser.add_argument("--dry-run", action="store_true", help="only print the changes")
+        subparser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+        by_name[name] = subparser
     for name in ("up", "release"):
-        one[name].add_argument("--wheels", type=Path, metavar="DIR", help="packages from a folder")
-        one[name].add_argument("--index-url", metavar="URL", help="packages from this index")
-    _options_of_up(one["up"])
-    one["restore"].add_argument("file", type=Path)
-    one["uninstall"].add_argument(
-        "--purge", action="store_true", help="data, secrets and packages too"
+        by_name[name].add_argument(
+            "--wheels", type=Path, metavar="DIR", help="install Python packages from this folder"
+        )
+        by_name[name].add_argument(
+            "--index-url", metavar="URL", help="install Python packages from this index"
+        )
+    _add_options_of_up(by_name["up"])
+    by_name["restore"].add_argument("file", type=Path, help="the backup")
+    by_name["uninstall"].add_argument(
+        "--purge", action="store_true", help="also remove data, secrets and installed packages"
     )
     return parser
 
 
-def _options_of_up(up: argparse.ArgumentParser) -> None:
-    up.add_argument("--domain", required=True)
-    up.add_argument("--email", help="for the authority's notices")
-    up.add_argument("--acme-server", metavar="URL", help="another authority")
-    up.add_argument("--cert", type=Path, metavar="FILE", help="PEM, or a zip with its key")
-    up.add_argument("--key", type=Path, metavar="FILE")
+def _add_options_of_up(up: argparse.ArgumentParser) -> None:
+    up.add_argument("--domain", required=True, help="the API's domain name")
+    up.add_argument("--email", help="where the certificate authority sends notices")
     up.add_argument(
-        "--database-url", metavar="URL", help="MySQL; one on localhost is installed as well"
+        "--acme-server", metavar="URL", help="a certificate authority other than certbot's default"
     )
-    up.add_argument("--redis-url", metavar="URL", help="for the rate limits; on localhost as well")
-    for name, value, said in (
-        ("--ssh-from", "ADDRESS", "let SSH in from here alone"),
-        ("--behind", "CIDR", "a load balancer whose word on the address is believed"),
+    up.add_argument(
+        "--cert",
+        type=Path,
+        metavar="FILE",
+        help="your own certificate: PEM, or a zip that also contains the private key",
+    )
+    up.add_argument("--key", type=Path, metavar="FILE", help="the private key of --cert")
+    up.add_argument(
+        "--database-url",
+        metavar="URL",
+        help="a MySQL database; for localhost, MariaDB is installed",
+    )
+    up.add_argument(
+        "--redis-url", metavar="URL", help="Redis for rate limits; for localhost, it is installed"
+    )
+    for name, value, text in (
+        ("--ssh-from", "ADDRESS", "allow SSH only from this address; can be repeated"),
+        ("--behind", "CIDR", "trust X-Forwarded-For from these load balancers; can be repeated"),
     ):
-        up.add_argument(name, action="append", default=[], metavar=value, help=said)
+        up.add_argument(name, action="append", default=[], metavar=value, help=text)

@@ -1,4 +1,4 @@
-"""What each command of `deploy/myapi` does, step by step."""
+"""The steps of each command of `deploy/myapi`."""
 
 from __future__ import annotations
 
@@ -21,215 +21,217 @@ from deploy.lib import (
     site,
     units,
 )
-from deploy.lib.machine import Machine, RefusedError, ask
-from deploy.lib.state import remember, state
+from deploy.lib.machine import DeployError, Machine, capture
+from deploy.lib.state import read_state, record
 
 DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]+")
-VERDICTS = (
-    "The doctor finds nothing wrong. · 体检通过。",
-    "The doctor has warnings, see above. · 体检有警告，见上。",
-    "THE DOCTOR FINDS WHAT MAKES PHONES FAIL, see above. · 体检发现问题，手机端会失败，见上。",
+DOCTOR_VERDICTS = (
+    "The doctor found no problems. · 体检通过。",
+    "The doctor found warnings, see above. · 体检有警告，见上。",
+    "THE DOCTOR FOUND PROBLEMS THAT BREAK PHONES, see above. · 体检发现问题，手机端会失败，见上。",
 )
 
 
-def up(machine: Machine, given: Namespace) -> None:
-    """Take this server to a live HTTPS API; run again, it changes nothing."""
-    domain = _domain(given)
-    _preflight(domain, given)
-    for kept in settings.kept_instead(given):
-        say(f"note: {kept}")
-    account = settings.account(os.environ)
-    database_url = settings.secret("database_url") or given.database_url or ""
-    redis_url = settings.secret("rate_limit_storage_url") or given.redis_url or ""
-    servers = local_servers.packages(database_url, redis_url)
-    packages.install(machine, *servers, certbot=not given.cert)
-    settings.user(machine)
-    settings.folders(machine)
-    settings.write(machine, account, given, os.environ)
-    local_servers.prepare(machine, database_url)
+def up(machine: Machine, options: Namespace) -> None:
+    """Turn this server into a live HTTPS API. Safe to repeat: a second run changes nothing."""
+    domain = _domain(options)
+    _preflight(domain, options)
+    for warning in settings.ignored_options(options):
+        show(f"note: {warning}")
+    account = settings.wechat_account(os.environ)
+    database_url = settings.read_secret("database_url") or options.database_url or ""
+    redis_url = settings.read_secret("rate_limit_storage_url") or options.redis_url or ""
+    servers = local_servers.missing_packages(database_url, redis_url)
+    packages.install(machine, *servers, certbot=not options.cert)
+    settings.ensure_user(machine)
+    settings.ensure_folders(machine)
+    settings.write_once(machine, account, options, os.environ)
+    local_servers.create_database(machine, database_url)
     units.install(machine)
-    _release(machine, given)
+    _deploy_checkout(machine, options)
     units.enable(machine, "myapi.socket", "myapi.service", *units.TIMERS)
-    site.nobody(machine)
-    folder = _https(machine, given, domain)
+    site.ensure_placeholder_certificate(machine)
+    folder = _enable_https(machine, options, domain)
     doctor.install(machine, domain, folder)
-    say(firewall.open_ports(machine, given.ssh_from))
-    _conclude(machine, domain, folder)
+    show(firewall.open_ports(machine, options.ssh_from))
+    _show_result(machine, domain, folder)
 
 
-def release(machine: Machine, given: Namespace) -> None:
-    """Put this checkout live, if it answers."""
-    _installed()
+def release(machine: Machine, options: Namespace) -> None:
+    """Deploy this checkout. It goes live only if it answers its health checks."""
+    _require_installation()
     units.install(machine)
-    _release(machine, given)
+    _deploy_checkout(machine, options)
 
 
-def rollback(machine: Machine, _given: Namespace) -> None:
-    """Go back to the release before; the database stays as it is, since migrations only add."""
-    _installed()
+def rollback(machine: Machine, _options: Namespace) -> None:
+    """Switch back to the previous release. The database stays: migrations only add."""
+    _require_installation()
     if not paths.PREVIOUS.exists():
-        raise RefusedError("there is no former release · 没有上一个版本")
-    former = paths.PREVIOUS.resolve()
-    if former == releases.current() and releases.serves(former):
-        raise RefusedError("the former release is what runs · 当前运行的就是上一个版本")
-    releases.go_live(machine, former)
-    say(f"{former.name} is live again · 已回退")
+        raise DeployError("there is no previous release · 没有上一个版本")
+    previous = paths.PREVIOUS.resolve()
+    if previous == releases.current() and releases.is_serving(previous):
+        raise DeployError("the previous release is already live · 当前运行的就是上一个版本")
+    releases.go_live(machine, previous)
+    show(f"{previous.name} is live again · 已回退")
 
 
-def status(_machine: Machine, _given: Namespace) -> int:
-    """Say what runs."""
-    _installed()
+def status(_machine: Machine, _options: Namespace) -> int:
+    """Show the live release, the state of the units, and the number of backups."""
+    _require_installation()
     live = releases.current()
-    well = releases.healthy(paths.SOCKET)
-    say(
-        f"release   {live.name if live else 'none'}{'' if well else '  DOES NOT ANSWER · 没有应答'}"
-    )
+    healthy = releases.healthy(paths.SOCKET)
+    name = live.name if live else "none"
+    show(f"release   {name}{'' if healthy else '  DOES NOT ANSWER · 没有应答'}")
     for unit in ("myapi.socket", "myapi.service", "nginx.service", *units.TIMERS):
-        say(f"{ask('systemctl', 'is-active', unit).stdout.strip():9} {unit}")
-    kept = backups.kept()
-    say(f"backups   {len(kept)}{f', the last {kept[-1].name}' if kept else ''}")
-    return 0 if well else 2
+        show(f"{capture('systemctl', 'is-active', unit).stdout.strip():9} {unit}")
+    existing = backups.existing()
+    show(f"backups   {len(existing)}{f', latest {existing[-1].name}' if existing else ''}")
+    return 0 if healthy else 2
 
 
-def backup(machine: Machine, _given: Namespace) -> None:
-    """Copy the database now."""
-    backups.make(machine, _live(), "manual")
+def backup(machine: Machine, _options: Namespace) -> None:
+    """Back up the database now."""
+    backups.create(machine, _live_release(), "manual")
 
 
-def restore(machine: Machine, given: Namespace) -> None:
-    """Put a backup in the place of the database, which is backed up first."""
-    live = _live()
-    if not given.file.is_file():
-        raise RefusedError(f"{given.file} is no file · 文件不存在")
-    if not (given.yes or given.dry_run):
-        raise RefusedError(
-            "what was written since that backup will be gone, and every session ended: say --yes"
-            " · 备份之后的数据会丢失，所有会话会结束：请加 --yes 确认"
+def restore(machine: Machine, options: Namespace) -> None:
+    """Replace the database with a backup, after backing up the current one."""
+    live = _live_release()
+    if not options.file.is_file():
+        raise DeployError(f"{options.file} is not a file · 文件不存在")
+    if not (options.yes or options.dry_run):
+        raise DeployError(
+            "this discards everything written since that backup and ends every session:"
+            " confirm with --yes · 备份之后的数据会丢失，所有会话会结束：请加 --yes 确认"
         )
-    backups.restore(machine, live, given.file)
-    if not machine.dry and not releases.healthy(paths.SOCKET, patience=30):
-        raise RefusedError("the service does not answer: journalctl -u myapi · 服务没有应答")
-    say(
-        f"{given.file} is restored; phones log in anew by themselves · 已恢复，手机端会自动重新登录"
+    backups.restore(machine, live, options.file)
+    if not machine.dry_run and not releases.healthy(paths.SOCKET, timeout=30):
+        raise DeployError("the service does not answer: journalctl -u myapi · 服务没有应答")
+    show(
+        f"{options.file} is restored; phones log in again by themselves"
+        " · 已恢复，手机端会自动重新登录"
     )
 
 
-def uninstall(machine: Machine, given: Namespace) -> None:
-    """Take it off this machine; data, backups and secrets stay, unless `--purge` is given."""
-    if not (given.yes or given.dry_run):
-        what = "everything, data and secrets too" if given.purge else "the service"
-        raise RefusedError(f"this removes {what}: say --yes · 请加 --yes 确认")
+def uninstall(machine: Machine, options: Namespace) -> None:
+    """Remove myapi from this server. Data, backups and secrets stay unless `--purge` is given."""
+    if not (options.yes or options.dry_run):
+        what = "everything, including data and secrets" if options.purge else "the service"
+        raise DeployError(f"this removes {what}: confirm with --yes · 请加 --yes 确认")
     units.remove(machine)
-    machine.remove(site.file())
-    if "welcome" in state() and not packages.WELCOME.exists() and not given.purge:
-        machine.link(packages.WELCOME, Path("/etc/nginx/sites-available/default"))
-    if ask("systemctl", "is-active", "nginx").returncode == 0:
-        machine.run("have Nginx forget it", "systemctl", "reload", "nginx")
+    machine.remove(site.config_file())
+    if "welcome" in read_state() and not packages.WELCOME_SITE.exists() and not options.purge:
+        machine.link(packages.WELCOME_SITE, Path("/etc/nginx/sites-available/default"))
+    if capture("systemctl", "is-active", "nginx").returncode == 0:
+        machine.run("reload Nginx without myapi", "systemctl", "reload", "nginx")
     for path in (paths.HOOK, paths.OPT, paths.WEBROOT):
         machine.remove(path)
-    if not given.purge:
-        say(f"kept · 已保留: {paths.ETC}, {paths.DATA}")
+    if not options.purge:
+        show(f"kept · 已保留: {paths.ETC}, {paths.DATA}")
         return
-    if domain := state().get("domain"):
-        ask("certbot", "delete", "--non-interactive", "--cert-name", str(domain))
-    local_servers.purge(machine)
+    if domain := read_state().get("domain"):
+        capture("certbot", "delete", "--non-interactive", "--cert-name", str(domain))
+    local_servers.drop_database(machine)
     packages.purge(machine)
     machine.remove(paths.DATA)
-    if ask("id", "myapi").returncode == 0:
-        machine.run("remove the user myapi", "userdel", "myapi")
-    machine.remove(paths.ETC)  # last: it tells what was done, should this be cut short
+    if capture("id", "myapi").returncode == 0:
+        machine.run("delete the user myapi", "userdel", "myapi")
+    machine.remove(paths.ETC)  # last: it holds the record that an interrupted purge needs
 
 
-def say(text: str) -> None:
+def show(text: str) -> None:
     print(text, flush=True)  # noqa: T201
 
 
-def _domain(given: Namespace) -> str:
-    domain: str = given.domain.lower().rstrip(".")
+def _domain(options: Namespace) -> str:
+    domain: str = options.domain.lower().rstrip(".")
     if not DOMAIN.fullmatch(domain):
-        raise RefusedError(
-            f"{given.domain} is no domain name such as api.example.com · 域名格式不正确"
+        raise DeployError(
+            f"{options.domain} is not a domain name like api.example.com · 域名格式不正确"
         )
-    if not given.cert and not given.email:
-        raise RefusedError(
+    if not options.cert and not options.email:
+        raise DeployError(
             "give --email, or your own certificate with --cert and --key · 请给出邮箱或证书"
         )
     return domain
 
 
-def _preflight(domain: str, given: Namespace) -> None:
+def _preflight(domain: str, options: Namespace) -> None:
     problems = [
-        *local_servers.problems(given.database_url, given.redis_url),
-        *firewall.problems(given.ssh_from),
-        *preflight.networks(given.behind),
-        *(certificate.problems(domain, given.cert, given.key) if given.cert else ()),
+        *local_servers.problems(options.database_url, options.redis_url),
+        *firewall.problems(options.ssh_from),
+        *preflight.check_networks(options.behind),
+        *(certificate.problems(domain, options.cert, options.key) if options.cert else ()),
     ]
-    direct = not (given.behind or given.cert)
-    own = str(site.file())
-    for warning in preflight.check(domain, problems, reached_directly=direct, own_file=own):
-        say(f"note: {warning}")
+    reached_directly = not (options.behind or options.cert)
+    for warning in preflight.check(
+        domain, problems, reached_directly=reached_directly, own_file=str(site.config_file())
+    ):
+        show(f"note: {warning}")
 
 
-def _release(machine: Machine, given: Namespace) -> None:
-    made = releases.make(machine, _sources(machine, given))
-    if releases.current() == made and releases.serves(made):
-        say(f"{made.name} is live already")
+def _deploy_checkout(machine: Machine, options: Namespace) -> None:
+    built = releases.build(machine, _pip_options(machine, options))
+    if releases.current() == built and releases.is_serving(built):
+        show(f"{built.name} is live already")
         return
     if releases.current() is None:
         units.enable(machine, "myapi.socket")
-    releases.migrate(machine, made)
-    releases.go_live(machine, made)
-    say(f"{made.name} is live · 已上线")
+    releases.migrate(machine, built)
+    releases.go_live(machine, built)
+    show(f"{built.name} is live · 已上线")
 
 
-def _sources(machine: Machine, given: Namespace) -> list[str]:
-    """Return where pip gets packages from, as its options; what was said once stays said."""
-    if given.wheels:
-        return ["--no-index", "--find-links", str(given.wheels.resolve())]
-    if given.index_url:
-        remember(machine, index_url=given.index_url)
-    index = state().get("index_url")
+def _pip_options(machine: Machine, options: Namespace) -> list[str]:
+    """Return pip's options for the package source. `--index-url` is remembered for later runs."""
+    if options.wheels:
+        return ["--no-index", "--find-links", str(options.wheels.resolve())]
+    if options.index_url:
+        record(machine, index_url=options.index_url)
+    index = read_state().get("index_url")
     return ["--index-url", index] if index else []
 
 
-def _https(machine: Machine, given: Namespace, domain: str) -> Path:
-    """Have a certificate and Nginx with it; return the certificate's folder."""
-    if given.cert:
-        certificate.from_files(machine, given.cert, given.key)
+def _enable_https(machine: Machine, options: Namespace, domain: str) -> Path:
+    """Install a certificate and the Nginx site that uses it; return the certificate's folder."""
+    if options.cert:
+        certificate.install_own(machine, options.cert, options.key)
         folder = paths.TLS
     else:
         folder = paths.LIVE / domain
-        if not (folder / "fullchain.pem").exists() and not machine.dry:
-            site.serve(machine, site.text(domain, None, given.behind))
-        remember(machine, domain=domain)
-        certificate.from_authority(machine, domain, given.email, given.acme_server)
+        if not (folder / "fullchain.pem").exists() and not machine.dry_run:
+            site.install(machine, site.config_text(domain, None, options.behind))
+        record(machine, domain=domain)
+        certificate.request(machine, domain, options.email, options.acme_server)
     units.enable(machine, "nginx.service")
-    if not machine.dry:
-        own = (folder / "fullchain.pem").read_text() if given.cert else ""  # certbot's has a hook
-        site.serve(machine, site.text(domain, folder, given.behind), own)
+    if not machine.dry_run:
+        # Certbot's renewal hook reloads Nginx; nothing does so for the operator's own files.
+        chain = (folder / "fullchain.pem").read_text() if options.cert else ""
+        site.install(machine, site.config_text(domain, folder, options.behind), chain)
     return folder
 
 
-def _conclude(machine: Machine, domain: str, folder: Path) -> None:
-    done = "nothing had to be changed" if not machine.changes else f"{machine.changes} changes"
-    if machine.dry:
-        say(f"\nthis is what would be done: {done} · 以上是将要执行的操作")
+def _show_result(machine: Machine, domain: str, folder: Path) -> None:
+    changes = f"{machine.changes} changes" if machine.changes else "nothing had to be changed"
+    if machine.dry_run:
+        show(f"\nThis was a dry run: {changes} · 以上是将要执行的操作")
         return
-    verdict = doctor.examine(_live(), domain, folder)
-    say(f"\n{VERDICTS[min(verdict, 2)]}")
-    say(f"https://{domain}/api/hello is live; {done}. · 服务已上线。")
-    say("In the mini program console, 开发管理 → 开发设置 → 服务器域名 → request 合法域名:")
-    say(f"https://{domain}")
+    exit_code = doctor.run(_live_release(), domain, folder)
+    show(f"\n{DOCTOR_VERDICTS[min(exit_code, 2)]}")
+    show(f"https://{domain}/api/hello is live; {changes}. · 服务已上线。")
+    show("In the mini program console, 开发管理 → 开发设置 → 服务器域名 → request 合法域名:")
+    show(f"https://{domain}")
 
 
-def _live() -> Path:
-    _installed()
+def _live_release() -> Path:
+    _require_installation()
     live = releases.current()
     if live is None:
-        raise RefusedError("there is no release yet: deploy/myapi up · 尚无版本")
+        raise DeployError("there is no release yet: deploy/myapi up · 尚无版本")
     return live
 
 
-def _installed() -> None:
+def _require_installation() -> None:
     if not (paths.ENV.exists() and paths.UNITS.joinpath("myapi.service").exists()):
-        raise RefusedError("myapi is not installed here: deploy/myapi up · 尚未安装")
+        raise DeployError("myapi is not installed here: deploy/myapi up · 尚未安装")

@@ -1,4 +1,4 @@
-"""The doctor on this server: at the end of `up`, and each hour from its timer."""
+"""Run the doctor on this server: at the end of `up`, and hourly from its timer."""
 
 from __future__ import annotations
 
@@ -7,35 +7,37 @@ import subprocess
 from pathlib import Path
 
 from deploy.lib import paths, units
-from deploy.lib.machine import Machine, as_service
+from deploy.lib.machine import Machine, as_service_user
 
-KEPT = paths.DATA / "doctor.json"
+LAST_RESULT = paths.DATA / "doctor.json"
 DROP_IN = paths.UNITS / "myapi-doctor.service.d" / "site.conf"
 
-# The certificate's folder is root's alone, so systemd hands the service a copy of the chain.
-UNIT = """\
-# Written by deploy/myapi: what this server is asked for.
+# Only root can read the certificate's folder, so systemd passes the chain as a credential.
+DROP_IN_TEXT = """\
+# Written by deploy/myapi: the domain and certificate to check.
 [Service]
 LoadCredential=chain.pem:{chain}
 ExecStart=
 ExecStart=/bin/sh -ec 'cd -P /opt/myapi/current; exec .venv/bin/python -m flask doctor \\
-  https://{domain} --cert "$CREDENTIALS_DIRECTORY/chain.pem" --changes {kept}'
+  https://{domain} --cert "$CREDENTIALS_DIRECTORY/chain.pem" --changes {last_result}'
 """
 
 
 def install(machine: Machine, domain: str, certificate: Path) -> None:
-    """Have the timer look at this site, and tell what changed since the run before."""
-    text = UNIT.format(chain=certificate / "fullchain.pem", domain=domain, kept=KEPT)
-    machine.folder(DROP_IN.parent)
+    """Make the hourly run check this domain and log what changed since the run before."""
+    text = DROP_IN_TEXT.format(
+        chain=certificate / "fullchain.pem", domain=domain, last_result=LAST_RESULT
+    )
+    machine.ensure_folder(DROP_IN.parent)
     if machine.write(DROP_IN, text):
-        units.reload(machine)
+        units.daemon_reload(machine)
 
 
-def examine(release: Path, domain: str, certificate: Path) -> int:
-    """Run it now and let it print; returns 0 well, 1 warnings, 2 failures."""
+def run(release: Path, domain: str, certificate: Path) -> int:
+    """Run the doctor now and let it print; return 0 for ok, 1 for warnings, 2 for failures."""
     shell = 'exec "$0" -m flask doctor "$1" --cert "$CREDENTIALS_DIRECTORY/chain.pem"'
     language = os.environ.get("LC_ALL") or os.environ.get("LANG") or "C.UTF-8"
-    command = as_service(
+    command = as_service_user(
         release,
         *("/bin/sh", "-c", shell, f"{release}/.venv/bin/python", f"https://{domain}"),
         properties=(

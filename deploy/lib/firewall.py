@@ -1,4 +1,4 @@
-"""The firewall of this machine, where it has one: 80 and 443, and SSH before anything closes."""
+"""Open ports 80 and 443 in ufw, if it is installed. SSH is allowed first."""
 
 from __future__ import annotations
 
@@ -7,58 +7,64 @@ import re
 import shutil
 from collections.abc import Iterator
 
-from deploy.lib.machine import Machine, ask
+from deploy.lib.machine import Machine, capture
 
-CLOUD = (
-    "The cloud's own firewall is a second one: open TCP 80 and 443 there"
+CLOUD_FIREWALL = (
+    "The cloud provider has a firewall of its own: open TCP 80 and 443 there too"
     " · 云控制台还有一层防火墙，请在那里放行 TCP 80 和 443"
 )
 
 
 def problems(ssh_from: list[str]) -> Iterator[str]:
-    """Say what would lock out who is connected over SSH now."""
+    """Yield why --ssh-from is invalid, or would cut an SSH connection that is open now."""
     allowed = []
     for address in ssh_from:
         try:
             allowed.append(ipaddress.ip_network(address, strict=False))
         except ValueError:
-            yield f"--ssh-from {address} is no IP address or network · 不是合法的 IP 或网段"
+            yield f"--ssh-from {address} is not an IP address or network · 不是合法的 IP 或网段"
             return
     if not allowed:
         return
-    for peer in ssh_peers(ask("ss", "-Htn", "state", "established").stdout, _ssh_ports()):
+    for peer in ssh_peers(capture("ss", "-Htn", "state", "established").stdout, _ssh_ports()):
         if not any(peer in network for network in allowed):
             yield (
-                f"you are connected over SSH from {peer}, which --ssh-from does not name: it would"
-                " lock you out · 当前 SSH 来源不在 --ssh-from 中，会把你锁在门外"
+                f"an SSH connection from {peer} is open, which --ssh-from does not include:"
+                " it would lock you out · 当前 SSH 来源不在 --ssh-from 中，会把你锁在门外"
             )
 
 
 def open_ports(machine: Machine, ssh_from: list[str]) -> str:
-    """Open 80 and 443, and SSH on its true port before anything is closed. Say what was done."""
+    """Open ports 80 and 443. SSH is allowed before ufw is enabled. Return a note to print."""
     if shutil.which("ufw", path="/usr/sbin:/usr/bin") is None:
         unused = ", so --ssh-from has no effect" if ssh_from else ""
-        return f"There is no ufw on this machine: its firewall is left as it is{unused}. {CLOUD}"
-    shown = ask("ufw", "show", "added").stdout.splitlines()
-    active = "Status: active" in ask("ufw", "status").stdout
+        return (
+            f"ufw is not installed; this server's firewall is unchanged{unused}. {CLOUD_FIREWALL}"
+        )
+    rules = capture("ufw", "show", "added").stdout.splitlines()
+    active = "Status: active" in capture("ufw", "status").stdout
     for port in _ssh_ports():
-        plain = f"allow {port}/tcp"
-        named = [f"allow from {each} to any port {port} proto tcp" for each in ssh_from]
-        # Where it is off, who is connected may come from elsewhere by now.
-        stays = active and _named_before(shown, port)
-        for rule in named or ([] if stays else [plain]):
-            _add(machine, shown, rule)
-        if named and f"ufw {plain}" in shown:
-            machine.run(f"ufw delete {plain}", "ufw", "delete", *plain.split())
+        allow_all = f"allow {port}/tcp"
+        restricted = [f"allow from {each} to any port {port} proto tcp" for each in ssh_from]
+        # While ufw is inactive, the operator's address may have changed since the last run.
+        keep_restriction = active and _is_restricted(rules, port)
+        for rule in restricted or ([] if keep_restriction else [allow_all]):
+            _add_rule(machine, rules, rule)
+        if restricted and f"ufw {allow_all}" in rules:
+            machine.run(f"ufw delete {allow_all}", "ufw", "delete", *allow_all.split())
     for port in ("80", "443"):
-        _add(machine, shown, f"allow {port}/tcp")
+        _add_rule(machine, rules, f"allow {port}/tcp")
     if not active:
-        machine.run("switch the firewall on", "ufw", "--force", "enable")
-    return CLOUD
+        machine.run("enable the firewall", "ufw", "--force", "enable")
+    return CLOUD_FIREWALL
 
 
 def ssh_ports(listening: str, socket_unit: str = "") -> list[str]:
-    """Tell where SSH listens: sshd in `ss -Hltnp`, or systemd for it; 22 where nobody is seen."""
+    """Return the ports of SSH; 22 if none is found.
+
+    `listening` is the output of `ss -Hltnp`, where sshd listens itself. `socket_unit` is the
+    output of `systemctl show ssh.socket`, where systemd listens for it.
+    """
     found = {
         line.split()[3].rpartition(":")[2]
         for line in listening.splitlines()
@@ -71,7 +77,7 @@ def ssh_ports(listening: str, socket_unit: str = "") -> list[str]:
 def ssh_peers(
     established: str, ports: list[str]
 ) -> set[ipaddress.IPv4Address | ipaddress.IPv6Address]:
-    """Read `ss -Htn state established`: who is connected to these ports."""
+    """Parse `ss -Htn state established`; return the addresses connected to these ports."""
     peers = set()
     for line in established.splitlines():
         *_, local, peer = line.split()
@@ -82,16 +88,16 @@ def ssh_peers(
 
 
 def _ssh_ports() -> list[str]:
-    unit = ask("systemctl", "show", "ssh.socket", "-p", "ActiveState", "-p", "Listen").stdout
+    unit = capture("systemctl", "show", "ssh.socket", "-p", "ActiveState", "-p", "Listen").stdout
     active = "ActiveState=active" in unit
-    return ssh_ports(ask("ss", "-Hltnp").stdout, unit if active else "")
+    return ssh_ports(capture("ss", "-Hltnp").stdout, unit if active else "")
 
 
-def _named_before(shown: list[str], port: str) -> bool:
-    """Whether a former run let SSH in from named addresses alone: so it stays."""
-    return any(re.match(rf"ufw allow from \S+ to any port {port} ", line) for line in shown)
+def _is_restricted(rules: list[str], port: str) -> bool:
+    """Return whether an earlier run allowed this port only from certain addresses."""
+    return any(re.match(rf"ufw allow from \S+ to any port {port} ", rule) for rule in rules)
 
 
-def _add(machine: Machine, shown: list[str], rule: str) -> None:
-    if f"ufw {rule}" not in shown:
+def _add_rule(machine: Machine, rules: list[str], rule: str) -> None:
+    if f"ufw {rule}" not in rules:
         machine.run(f"ufw {rule}", "ufw", *rule.split())

@@ -1,8 +1,8 @@
-"""The Nginx file: rendered from the templates for the Nginx that is installed.
+"""Render the Nginx file from templates, for the installed version of Nginx.
 
-A template is Nginx's own language with two additions: `@NAME@` is a value (a line with one of
-several values stands once for each), and a line that ends in `#? feature` or `#? !feature`
-stands only where this Nginx has the feature, or has it not.
+A template is an Nginx configuration with two additions. `@NAME@` is replaced by a value; if there
+are several values, the line is repeated for each. A line that ends in `#? feature` is kept only
+if this Nginx has the feature, and one that ends in `#? !feature` only if it has not.
 """
 
 from __future__ import annotations
@@ -15,15 +15,16 @@ from typing import NamedTuple
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "nginx"
 
-# What became possible with which version. Ubuntu 22.04 has 1.18, Debian 12 1.22,
-# Ubuntu 24.04 1.24, Debian 13 1.26.
+# The version that introduced each feature. Ubuntu 22.04 has Nginx 1.18, Debian 12 has 1.22,
+# Ubuntu 24.04 has 1.24, Debian 13 has 1.26.
 FEATURES = {
     "ssl_reject_handshake": (1, 19, 4),
     "keepalive_time": (1, 19, 10),
     "http2_on": (1, 25, 1),
 }
 
-# What Nginx says by itself, word for word as the API says it; 403 is Nginx's alone.
+# The messages of Nginx's own errors, (English, Chinese). They equal the API's messages; the one
+# for 403 is used by Nginx only.
 MESSAGES = {
     400: ("The request is not as described.", "请求格式不正确。"),
     403: (
@@ -43,31 +44,34 @@ Values = Mapping[str, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Site:
-    """What an Nginx file is made for. `http` and `https` are addresses to listen on."""
+    """The values of an Nginx file. `http` and `https` are the addresses to listen on."""
 
     domain: str
     version: tuple[int, ...]
-    certificate: str = ""  # "" while there is none: port 80 alone
+    certificate: str = ""  # "" until there is one: port 80 only
     key: str = ""
     socket: str = "/run/myapi/http.sock"
     webroot: str = "/var/lib/myapi-acme"
-    nobody: str = "/etc/myapi/tls/nobody.pem"  # a certificate for no name, for Nginx 1.18
+    placeholder_certificate: str = "/etc/myapi/tls/nobody.pem"  # for other names, on Nginx 1.18
     access_log: str = "/var/log/nginx/myapi.log"
     error_log: str = "/var/log/nginx/myapi-error.log"
     http: tuple[str, ...] = ("80", "[::]:80")
     https: tuple[str, ...] = ("443", "[::]:443")
-    default_http: bool = True  # be the one who answers nobody; not where another site listens
+    # Whether to add a default server that closes connections for other names. False if another
+    # site listens on the port.
+    default_http: bool = True
     default_https: bool = True
-    http2: bool = True  # before 1.25.1 it is the port's: not where another site goes without
-    behind: tuple[str, ...] = ()
-    rate: int = 100  # requests a second of one address, and how many more at once
-    burst: int = 400
+    # Before 1.25.1, HTTP/2 is a setting of the port: False if another site there does without it.
+    http2: bool = True
+    trusted_proxies: tuple[str, ...] = ()  # load balancers whose X-Forwarded-For is trusted
+    rate: int = 100  # requests per second per client address
+    burst: int = 400  # requests above the rate that are let through at once
     login_rate: int = 20
     login_burst: int = 100
 
 
 def render(site: Site) -> str:
-    """Write the whole file."""
+    """Return the text of the whole file."""
     parts = ["base", "http"]
     if site.certificate:
         parts.append("https")
@@ -75,94 +79,95 @@ def render(site: Site) -> str:
         parts.append("default-http")
     if site.default_https and site.certificate:
         parts.append("default-https")
-    return "".join(_fill((TEMPLATES / f"{part}.conf").read_text("utf-8"), site) for part in parts)
+    templates = ((TEMPLATES / f"{part}.conf").read_text("utf-8") for part in parts)
+    return "".join(_fill_template(template, site) for template in templates)
 
 
 def features(site: Site) -> set[str]:
     found = {name for name, since in FEATURES.items() if site.version >= since}
     if site.http2 and "http2_on" not in found:
         found.add("http2_listen")
-    return found | ({"behind"} if site.behind else set())
+    return found | ({"trusted_proxies"} if site.trusted_proxies else set())
 
 
 def version(printed: str) -> tuple[int, ...]:
-    """Read what `nginx -v` prints, such as `nginx version: nginx/1.22.1`."""
+    """Parse the output of `nginx -v`, such as `nginx version: nginx/1.22.1`."""
     found = re.search(r"nginx/(\d+)\.(\d+)\.(\d+)", printed)
     if not found:
-        raise ValueError(f"no version of Nginx in {printed!r}")
+        raise ValueError(f"no Nginx version in {printed!r}")
     return tuple(int(part) for part in found.groups())
 
 
-def _fill(template: str, site: Site) -> str:
-    values, has = _values(site), features(site)
+def _fill_template(template: str, site: Site) -> str:
+    values, available = _template_values(site), features(site)
     lines: list[str] = []
     for line in template.splitlines():
         text, mark, feature = line.partition("#?")
-        if mark and (feature.strip().lstrip("!") in has) == feature.strip().startswith("!"):
+        if mark and (feature.strip().lstrip("!") in available) == feature.strip().startswith("!"):
             continue
-        lines.extend(_repeated(text.rstrip(), values))
+        lines.extend(_expand(text.rstrip(), values))
     return "\n".join(lines) + "\n"
 
 
-def _repeated(line: str, values: Values) -> list[str]:
-    """Put the values in; a line that names one of several becomes as many lines."""
+def _expand(line: str, values: Values) -> list[str]:
+    """Replace the placeholders in a line; several values give several lines."""
     lines = [line]
     for name in re.findall(r"@([A-Z0-9_]+)@", line):
-        if name in values:  # "@PORT@" and the like of a test's own come later
+        if name in values:  # tests have placeholders of their own, such as "@PORT@"
             lines = [one.replace(f"@{name}@", v) for one in lines for v in values[name]]
     return lines
 
 
-def _values(site: Site) -> Values:
-    plain = {
+def _template_values(site: Site) -> Values:
+    fields = {
         name.upper(): value if isinstance(value, tuple) else (str(value),)
         for name, value in vars(site).items()
         if name != "version"
     }
-    said = {f"MSG_{status}": (msg,) for status, (msg, _) in MESSAGES.items()}
-    zh = {f"ZH_{status}": (msg,) for status, (_, msg) in MESSAGES.items()}
-    return {**plain, **said, **zh}
+    english = {f"MSG_{status}": (msg,) for status, (msg, _) in MESSAGES.items()}
+    chinese = {f"ZH_{status}": (msg,) for status, (_, msg) in MESSAGES.items()}
+    return {**fields, **english, **chinese}
 
 
-# ---- the other sites on the same Nginx ----
+# ---- other sites on the same Nginx ----
 
 
 class Listen(NamedTuple):
-    """One `listen` of another site."""
+    """A `listen` directive of another site."""
 
     file: str
     port: int
 
 
-def others(dump: str, own: str) -> list[tuple[str, str]]:
-    """Split what `nginx -T` prints into (file, text) of every file but `own`."""
+def other_files(dump: str, own_file: str) -> list[tuple[str, str]]:
+    """Split the output of `nginx -T` into (file, text) pairs, leaving out our own file."""
     pieces = re.split(r"^# configuration file (.+):$", dump, flags=re.MULTILINE)
     pairs = zip(pieces[1::2], pieces[2::2], strict=False)
-    return [(file, _without_comments(text)) for file, text in pairs if file != own]
+    return [(file, _without_comments(text)) for file, text in pairs if file != own_file]
 
 
-def listens(dump: str, own: str) -> list[Listen]:
-    """Tell where other sites listen: there the default is theirs, said or unsaid."""
+def other_listens(dump: str, own_file: str) -> list[Listen]:
+    """Return where other sites listen. On these ports, one of them is the default server."""
     found: list[Listen] = []
-    for file, text in others(dump, own):
-        said = re.findall(r"\blisten\s+([^\s;]+)", text)
-        found += [Listen(file, _port(a)) for a in said if not a.startswith("unix:")]
-        if not said and re.search(r"\bserver\s*\{", text):
-            found.append(Listen(file, 80))  # a server that says nothing listens on 80
+    for file, text in other_files(dump, own_file):
+        addresses = re.findall(r"\blisten\s+([^\s;]+)", text)
+        found += [Listen(file, _port(a)) for a in addresses if not a.startswith("unix:")]
+        if not addresses and re.search(r"\bserver\s*\{", text):
+            found.append(Listen(file, 80))  # Nginx's default
     return found
 
 
-def speaks_http2(dump: str, own: str) -> bool:
-    """Tell whether another site asks for HTTP/2 where it listens."""
-    said = [text for _, text in others(dump, own)]
-    return any(re.search(r"\blisten\s[^;]*\bhttp2\b", text) for text in said)
+def others_use_http2(dump: str, own_file: str) -> bool:
+    """Return whether another site enables HTTP/2 in a `listen` directive."""
+    texts = [text for _, text in other_files(dump, own_file)]
+    return any(re.search(r"\blisten\s[^;]*\bhttp2\b", text) for text in texts)
 
 
-def named(dump: str, own: str, domain: str) -> list[str]:
-    """Return the files of other sites that have this name already."""
+def files_with_name(dump: str, own_file: str, domain: str) -> list[str]:
+    """Return the files of other sites that have this `server_name`."""
     return [
         file
-        for file, text in others(dump, own)
+        for file, text in other_files(dump, own_file)
         for names in re.findall(r"\bserver_name\s+([^;]+)", text)
         if domain in names.split()
     ]

@@ -1,4 +1,4 @@
-"""Debian's packages: what is missing, and nothing that nobody asked for."""
+"""Install the Debian packages that are missing, without recommended ones."""
 
 from __future__ import annotations
 
@@ -6,80 +6,89 @@ import re
 import shutil
 from pathlib import Path
 
-from deploy.lib.machine import Machine, ask
-from deploy.lib.state import remember, state
+from deploy.lib.machine import Machine, capture
+from deploy.lib.state import read_state, record
 
-QUIET = {"DEBIAN_FRONTEND": "noninteractive"}
+NONINTERACTIVE = {"DEBIAN_FRONTEND": "noninteractive"}
 APT = ("apt-get", "-qq", "--yes", "-o", "DPkg::Lock::Timeout=300")
-FEW = ("--no-install-recommends",)
-# What some versions of a package leave behind when it is purged; of folders, the empty ones.
-REMAINS = {
+NO_RECOMMENDS = ("--no-install-recommends",)
+# What some versions of a package leave behind when purged. Folders are removed only if empty.
+LEFTOVERS = {
     "certbot": ("/var/lib/letsencrypt",),
     "nginx": ("/var/www/html/index.nginx-debian.html", "/var/www/html", "/var/www"),
 }
-WELCOME = Path("/etc/nginx/sites-enabled/default")
+WELCOME_SITE = Path("/etc/nginx/sites-enabled/default")
 
 
 def install(machine: Machine, *extra: str, certbot: bool) -> None:
-    """Have Nginx, Python's venv and what else is needed; `extra` are packages by name."""
-    ours = list(state().get("packages", []))
-    if ours and ask("dpkg", "--audit").stdout.strip() and machine.act("finish what apt had begun"):
-        _finish()
-    there = {
+    """Install Nginx, Python's venv, openssl, certbot if wanted, and the `extra` packages."""
+    ours = list(read_state().get("packages", []))
+    interrupted = ours and capture("dpkg", "--audit").stdout.strip()
+    if interrupted and machine.announce("finish an interrupted apt run"):
+        _repair_dpkg()
+    installed = {
         "nginx": _found("nginx"),
         "certbot": _found("certbot") or not certbot,
         "openssl": _found("openssl"),
-        "python3-venv": ask("python3", "-c", "import ensurepip, venv").returncode == 0,
+        "python3-venv": capture("python3", "-c", "import ensurepip, venv").returncode == 0,
     }
-    missing = [*(name for name, found in there.items() if not found), *extra]
+    missing = [*(name for name, found in installed.items() if not found), *extra]
     if missing:
-        if not machine.dry:
-            ask(*APT, "update", environ=QUIET)  # an old list may do as well
-        come = re.findall(
-            r"^Inst (\S+) \(", ask(*APT, "-s", "install", *FEW, *missing).stdout, re.M
+        if not machine.dry_run:
+            _apt("update")  # if this fails, an old package list may do
+        simulated = capture(*APT, "-s", "install", *NO_RECOMMENDS, *missing).stdout
+        with_dependencies = re.findall(r"^Inst (\S+) \(", simulated, re.M)
+        record(
+            machine,
+            packages=sorted({*ours, *missing}),
+            came=sorted({*read_state().get("came", []), *with_dependencies}),
         )
-        come = sorted({*state().get("came", []), *come})
-        remember(machine, packages=sorted({*ours, *missing}), came=come)
-        words = f"install {' '.join(missing)}"
-        machine.run(words, *APT, "install", *FEW, *missing, environ=QUIET)
-    if "nginx" in state().get("packages", []) and "welcome" not in state() and WELCOME.is_symlink():
-        machine.remove(WELCOME)  # the page that came with Nginx; nobody's site
-        remember(machine, welcome="removed")
+        command = (*APT, "install", *NO_RECOMMENDS, *missing)
+        machine.run(f"install {' '.join(missing)}", *command, environ=NONINTERACTIVE)
+    state = read_state()
+    nginx_is_ours = "nginx" in state.get("packages", []) and "welcome" not in state
+    if nginx_is_ours and WELCOME_SITE.is_symlink():
+        machine.remove(WELCOME_SITE)  # the default page of the Nginx package
+        record(machine, welcome="removed")
 
 
-def _finish() -> None:
-    """Bring what apt was killed at to its end; half unpacked, a package has to come anew."""
-    ask("dpkg", "--configure", "-a", environ=QUIET)
-    known = ask("dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${Package}\n").stdout
-    half = re.findall(r"^..R (\S+)$", known, re.M)
-    if half:
-        ask(*APT, "--fix-broken", "--reinstall", "install", *FEW, *half, environ=QUIET)
-    ask(*APT, "--fix-broken", "install", *FEW, environ=QUIET)
+def _repair_dpkg() -> None:
+    """Finish an interrupted apt run; half-unpacked packages are reinstalled."""
+    capture("dpkg", "--configure", "-a", environ=NONINTERACTIVE)
+    listed = capture("dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${Package}\n").stdout
+    half_unpacked = re.findall(r"^..R (\S+)$", listed, re.M)
+    if half_unpacked:
+        _apt("--fix-broken", "--reinstall", "install", *NO_RECOMMENDS, *half_unpacked)
+    _apt("--fix-broken", "install", *NO_RECOMMENDS)
+
+
+def _apt(*arguments: str) -> None:
+    capture(*APT, *arguments, environ=NONINTERACTIVE)
 
 
 def purge(machine: Machine) -> None:
-    """Remove the packages that came with myapi, and what came with them."""
-    names: list[str] = state().get("packages", [])
+    """Remove the packages that `install` installed, and their dependencies."""
+    names: list[str] = read_state().get("packages", [])
     if names:
         _purge(machine, names)
-    # What another package merely suggests, apt keeps: Ubuntu's python3 suggests its venv.
-    left = [name for name in state().get("came", []) if _is_installed(name)]
-    would = ask(*APT, "-s", "purge", *left).stdout if left else ""
-    if left and {*re.findall(r"^(?:Remv|Purg) (\S+)", would, re.M)} <= {*left}:
+    # apt keeps a dependency that another package suggests: Ubuntu's python3 suggests its venv.
+    left = [name for name in read_state().get("came", []) if _is_installed(name)]
+    simulated = capture(*APT, "-s", "purge", *left).stdout if left else ""
+    if left and {*re.findall(r"^(?:Remv|Purg) (\S+)", simulated, re.M)} <= {*left}:
         _purge(machine, left)
     for name in names:
-        for path in map(Path, REMAINS.get(name, ())):
+        for path in map(Path, LEFTOVERS.get(name, ())):
             if not path.is_dir() or name == "certbot" or not any(path.iterdir()):
                 machine.remove(path)
 
 
 def _purge(machine: Machine, names: list[str]) -> None:
-    words = "remove the packages that came with it"
-    machine.run(words, *APT, "purge", "--auto-remove", *names, environ=QUIET)
+    command = (*APT, "purge", "--auto-remove", *names)
+    machine.run("remove the installed packages", *command, environ=NONINTERACTIVE)
 
 
 def _is_installed(name: str) -> bool:
-    return ask("dpkg-query", "-W", "-f", "${db:Status-Abbrev}", name).stdout.startswith("ii")
+    return capture("dpkg-query", "-W", "-f", "${db:Status-Abbrev}", name).stdout.startswith("ii")
 
 
 def _found(program: str) -> bool:

@@ -1,4 +1,4 @@
-"""Whether this machine can become a server of myapi. Looks, and changes nothing."""
+"""Check whether myapi can be installed on this server. Changes nothing."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from deploy.lib import nginx
-from deploy.lib.machine import RefusedError, ask
+from deploy.lib.machine import DeployError, capture
 
 SYSTEMS = {
     ("ubuntu", "22.04"): "Ubuntu 22.04",
     ("ubuntu", "24.04"): "Ubuntu 24.04",
     ("debian", "12"): "Debian 12",
 }
-MEMORY = 700 * 2**20
-DISK = 2 * 2**30
-OLDEST = 1_790_000_000  # a clock before this code was written is wrong
+MIN_MEMORY = 700 * 2**20
+MIN_DISK = 2 * 2**30
+MIN_TIME = 1_790_000_000  # a clock that shows a time before this code was written is wrong
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -30,77 +30,78 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 def check(
     domain: str, problems: Iterable[str], *, reached_directly: bool, own_file: str
 ) -> list[str]:
-    """Raise `RefusedError` with all that is in the way; return what else is worth knowing.
+    """Raise `DeployError` with every problem found; return warnings.
 
-    `problems` are those that were found in what the user gave.
+    `problems` are those already found in the command's options. If phones reach this server
+    directly, and not through a load balancer, a wrong DNS record is a problem, else a warning.
     """
     problems = [
         *problems,
         *(() if os.geteuid() == 0 else ("run it as root: sudo deploy/myapi … · 请用 sudo 运行",)),
-        *system(_os_release(Path("/etc/os-release"))),
-        *resources(_memory(), shutil.disk_usage("/").free, time.time()),
-        *ports(ask("ss", "-Hltnp").stdout),
-        *names(ask("nginx", "-T").stdout, own_file, domain),
+        *check_system(_os_release(Path("/etc/os-release"))),
+        *check_resources(_memory(), shutil.disk_usage("/").free, time.time()),
+        *check_ports(capture("ss", "-Hltnp").stdout),
+        *check_server_names(capture("nginx", "-T").stdout, own_file, domain),
     ]
-    resolved, own = resolve(domain), addresses(ask("ip", "-j", "address").stdout)
-    wrong, unsure = dns(domain, resolved, own)
+    own = parse_addresses(capture("ip", "-j", "address").stdout)
+    wrong, uncertain = check_dns(domain, resolve(domain), own)
     if reached_directly:
         problems += wrong
     else:
-        unsure = [*wrong, *unsure]
+        uncertain = [*wrong, *uncertain]
     if problems:
         listed = "\n".join(f"  - {problem}" for problem in problems)
-        raise RefusedError(f"nothing has been changed. In the way · 未做任何改动，原因：\n{listed}")
-    return unsure
+        raise DeployError(f"nothing has been changed. Problems · 未做任何改动，原因：\n{listed}")
+    return uncertain
 
 
-def system(release: dict[str, str]) -> Iterator[str]:
+def check_system(release: dict[str, str]) -> Iterator[str]:
     known = (release.get("ID", ""), release.get("VERSION_ID", ""))
     if known not in SYSTEMS:
         name = release.get("PRETTY_NAME", "an unknown system")
-        wanted = ", ".join(SYSTEMS.values())
-        yield f"this is {name}; it has to be one of {wanted} · 系统不受支持，请使用 {wanted}"
+        supported = ", ".join(SYSTEMS.values())
+        yield f"{name} is not supported; use one of {supported} · 系统不受支持，请使用 {supported}"
 
 
-def resources(memory: int, disk: int, now: float) -> Iterator[str]:
-    if memory < MEMORY:
-        yield f"{memory >> 20} MB of memory; 1 GB is the least, 2 GB is right · 内存不足"
-    if disk < DISK:
-        yield f"{disk >> 20} MB of free disk; 2 GB are needed · 磁盘空间不足"
-    if now < OLDEST:
-        yield "the clock is years behind: timedatectl set-ntp true · 系统时间不正确，请先校时"
+def check_resources(memory: int, disk: int, now: float) -> Iterator[str]:
+    if memory < MIN_MEMORY:
+        yield f"{memory >> 20} MB of memory; 1 GB is the minimum, 2 GB is recommended · 内存不足"
+    if disk < MIN_DISK:
+        yield f"{disk >> 20} MB of free disk space; 2 GB are needed · 磁盘空间不足"
+    if now < MIN_TIME:
+        yield "the clock is wrong: timedatectl set-ntp true · 系统时间不正确，请先校时"
 
 
-def ports(listening: str) -> Iterator[str]:
-    """Read `ss -Hltnp`; only Nginx may have 80 and 443 already."""
+def check_ports(listening: str) -> Iterator[str]:
+    """Parse `ss -Hltnp`: if ports 80 and 443 are in use, then only by Nginx."""
     for line in listening.splitlines():
         local = line.split()[3] if len(line.split()) > 3 else ""
         port = local.rpartition(":")[2]
         owner = re.search(r'\(\("([^"]+)"', line)
         if port in {"80", "443"} and owner and owner[1] != "nginx":
-            yield f"port {port} belongs to {owner[1]}: stop it first · 端口被占用，请先停止该程序"
+            yield f"port {port} is in use by {owner[1]}: stop it first · 端口被占用，请先停止该程序"
 
 
-def networks(behind: list[str]) -> Iterator[str]:
+def check_networks(behind: list[str]) -> Iterator[str]:
     for each in behind:
         try:
             ipaddress.ip_network(each)
         except ValueError:
-            yield f"--behind {each} is no network such as 10.0.0.0/8 · 不是合法的网段"
+            yield f"--behind {each} is not a network like 10.0.0.0/8 · 不是合法的网段"
 
 
-def names(dump: str, own_file: str, domain: str) -> Iterator[str]:
-    for file in nginx.named(dump, own_file, domain):
-        yield f"{file} answers for {domain} already · Nginx 中已有同名站点"
+def check_server_names(dump: str, own_file: str, domain: str) -> Iterator[str]:
+    for file in nginx.files_with_name(dump, own_file, domain):
+        yield f"{file} already has the server_name {domain} · Nginx 中已有同名站点"
 
 
-def dns(domain: str, resolved: set[Address], own: set[Address]) -> tuple[list[str], list[str]]:
-    """Compare the name's addresses with the machine's; return (wrong, cannot be judged)."""
+def check_dns(
+    domain: str, resolved: set[Address], own: set[Address]
+) -> tuple[list[str], list[str]]:
+    """Compare the addresses of the domain and of this server; return (wrong, uncertain)."""
     if not resolved:
-        return [
-            f"{domain} has no address: add a DNS record for it · 域名没有解析，请先添加记录"
-        ], []
-    wrong, unsure = [], []
+        return [f"{domain} has no address: add a DNS record · 域名没有解析，请先添加记录"], []
+    wrong, uncertain = [], []
     for version, kind in ((4, "A"), (6, "AAAA")):
         found = {a for a in resolved if a.version == version}
         mine = {a for a in own if a.version == version}
@@ -108,16 +109,16 @@ def dns(domain: str, resolved: set[Address], own: set[Address]) -> tuple[list[st
             continue
         listed = ", ".join(sorted(map(str, found)))
         if version == 4 and not any(a.is_global for a in mine):
-            unsure.append(
-                f"{domain} is {listed}; this machine is behind NAT and cannot tell whether that is"
-                " its own public address · 本机在 NAT 之后，请自行确认该地址是本机的公网 IP"
+            uncertain.append(
+                f"{domain} resolves to {listed}; this server is behind NAT, so check yourself that"
+                " this is its public address · 本机在 NAT 之后，请自行确认该地址是本机的公网 IP"
             )
         else:
             wrong.append(
-                f"the {kind} record of {domain} is {listed}, which is not this machine: correct or"
+                f"the {kind} record of {domain} is {listed}, which is not this server: correct or"
                 f" remove it · 域名的 {kind} 记录不是本机地址，请修改或删除"
             )
-    return wrong, unsure
+    return wrong, uncertain
 
 
 def resolve(domain: str) -> set[Address]:
@@ -128,8 +129,8 @@ def resolve(domain: str) -> set[Address]:
     return {ipaddress.ip_address(str(item[4][0])) for item in found}
 
 
-def addresses(printed: str) -> set[Address]:
-    """Read `ip -j address`."""
+def parse_addresses(printed: str) -> set[Address]:
+    """Parse `ip -j address`."""
     return {
         ipaddress.ip_address(entry["local"])
         for interface in json.loads(printed or "[]")

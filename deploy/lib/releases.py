@@ -1,4 +1,4 @@
-"""Releases: made aside, tried on a socket of their own, switched to in one step, five kept."""
+"""Releases: built beside the live one, tested as a canary, then switched to atomically."""
 
 from __future__ import annotations
 
@@ -14,44 +14,46 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deploy.lib import backups, paths
-from deploy.lib.machine import Machine, RefusedError, ask, flask
+from deploy.lib.machine import DeployError, Machine, capture, flask_command
 
 PARTS = ("myapi", "migrations", "deploy", "gunicorn.conf.py", "wsgi.py", "requirements.txt")
-KEPT = 5
-PATIENCE = 12  # s for a release that answered on trial; calls that wait give up after 20 s
-BELIEVED = 8  # wrong answers in a row, 0.2 s apart
-DONE = ".complete"  # its text is the digest of the code; a release without it was cut short
+KEEP = 5  # releases and backups
+SWITCH_TIMEOUT = 12  # seconds until the live release must answer; queued requests wait for 20
+MAX_WRONG_ANSWERS = 8  # in a row, 0.2 s apart; then the release has failed
+COMPLETE = ".complete"  # holds the digest of the code; without it, the release is unfinished
 PROBES = ("/healthz", "/readyz", "/api/hello")
 
 
-def make(machine: Machine, packages: list[str]) -> Path:
-    """Have a release of this checkout, with a venv of its own; `packages` are options of pip."""
+def build(machine: Machine, pip_options: list[str]) -> Path:
+    """Build a release of this checkout, with its own virtual environment, unless it exists."""
     wanted = digest(paths.CHECKOUT)
     for release in complete():
-        if (release / DONE).read_text("utf-8") == wanted:
+        if (release / COMPLETE).read_text("utf-8") == wanted:
             return release
     release = paths.RELEASES / f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{wanted[:8]}"
-    for cut_short in paths.RELEASES.glob("2*"):
-        if not (cut_short / DONE).exists():
-            machine.remove(cut_short)
-    if machine.act(f"copy this checkout to {release}"):
+    for unfinished in paths.RELEASES.glob("2*"):
+        if not (unfinished / COMPLETE).exists():
+            machine.remove(unfinished)
+    if machine.announce(f"copy this checkout to {release}"):
         for part in PARTS:
             _copy(paths.CHECKOUT / part, release / part)
     python = str(release / ".venv/bin/python")
-    machine.run("make its Python environment", "python3", "-m", "venv", f"{release}/.venv")
+    machine.run("create its virtual environment", "python3", "-m", "venv", f"{release}/.venv")
     install = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-    machine.run("install its packages", *install, *packages, "-r", f"{release}/requirements.txt")
-    machine.run("compile it", python, "-m", "compileall", "-q", str(release / "myapi"))
-    if not machine.dry:
-        draft = release / f"{DONE}.new"
+    machine.run(
+        "install its Python packages", *install, *pip_options, "-r", f"{release}/requirements.txt"
+    )
+    machine.run("compile its code", python, "-m", "compileall", "-q", str(release / "myapi"))
+    if not machine.dry_run:
+        draft = release / f"{COMPLETE}.new"
         draft.write_text(wanted, "utf-8")
-        draft.replace(release / DONE)
+        draft.replace(release / COMPLETE)
     return release
 
 
 def complete() -> list[Path]:
-    """Return the whole releases, the newest first."""
-    return sorted((mark.parent for mark in paths.RELEASES.glob(f"*/{DONE}")), reverse=True)
+    """Return the finished releases, newest first."""
+    return sorted((mark.parent for mark in paths.RELEASES.glob(f"*/{COMPLETE}")), reverse=True)
 
 
 def current() -> Path | None:
@@ -59,103 +61,103 @@ def current() -> Path | None:
 
 
 def migrate(machine: Machine, release: Path) -> None:
-    """Bring the database to the state that the release expects, after a backup. It only adds.
+    """Apply the release's migrations, after a backup.
 
-    A database that is there already, or newer as after a rollback, stays as it is.
+    A database that needs none, or that is newer (after a rollback), is left as it is.
     """
-    if not machine.dry and not _is_behind(release):
+    if not machine.dry_run and not _needs_migration(release):
         return
     if live := current():
-        backups.make(machine, live, f"before-{release.name}")
-        backups.prune(machine, "before-", KEPT)
-    machine.run("bring the database up to date", *flask(release, "db", "upgrade"))
+        backups.create(machine, live, f"before-{release.name}")
+        backups.prune(machine, "before-", KEEP)
+    machine.run("apply the database migrations", *flask_command(release, "db", "upgrade"))
 
 
-def _is_behind(release: Path) -> bool:
-    said = ask(*flask(release, "db", "current"))
-    newer = "Can't locate revision" in said.stdout + said.stderr
-    return not newer and "(head)" not in said.stdout
+def _needs_migration(release: Path) -> bool:
+    current_revision = capture(*flask_command(release, "db", "current"))
+    newer = "Can't locate revision" in current_revision.stdout + current_revision.stderr
+    return not newer and "(head)" not in current_revision.stdout
 
 
 def go_live(machine: Machine, release: Path) -> None:
-    """Try the release, switch to it, and go back by itself where it does not answer then."""
-    former = current()
-    if former == release and serves(release):
+    """Test the release, switch to it, and switch back if it does not answer then."""
+    fallback = current()
+    if fallback == release and is_serving(release):
         return
-    if former == release and not machine.dry and paths.PREVIOUS.exists():
-        former = paths.PREVIOUS.resolve()  # a run was cut short between the switch and the start
-    try_out(machine, release)
-    before = paths.PREVIOUS.resolve() if paths.PREVIOUS.exists() else None
-    if former and former != release:
-        machine.link(paths.PREVIOUS, former)
+    if fallback == release and not machine.dry_run and paths.PREVIOUS.exists():
+        fallback = paths.PREVIOUS.resolve()  # a run was interrupted between switch and restart
+    run_canary(machine, release)
+    previous = paths.PREVIOUS.resolve() if paths.PREVIOUS.exists() else None
+    if fallback and fallback != release:
+        machine.link(paths.PREVIOUS, fallback)
     machine.link(paths.CURRENT, release)
-    _restart(machine, "start it")
-    if machine.dry or healthy(paths.SOCKET, patience=PATIENCE):
+    _restart(machine, "restart the service")
+    if machine.dry_run or healthy(paths.SOCKET, timeout=SWITCH_TIMEOUT):
         _prune(machine)
         return
-    said = ask("journalctl", "-u", "myapi.service", "-n", "20", "-o", "cat", "--no-pager").stdout
-    if former is None or former == release or not former.exists():
-        raise RefusedError(f"the release does not answer:\n{said}")
-    machine.link(paths.CURRENT, former)
-    if before and before != former:
-        machine.link(paths.PREVIOUS, before)
-    _restart(machine, "go back to the former release")
-    back = "answers again" if healthy(paths.SOCKET, patience=30) else "DOES NOT ANSWER EITHER"
-    raise RefusedError(
-        f"{release.name} did not answer; {former.name} {back} · 已自动退回上一版本\n{said}"
+    log = capture("journalctl", "-u", "myapi.service", "-n", "20", "-o", "cat", "--no-pager").stdout
+    if fallback is None or fallback == release or not fallback.exists():
+        raise DeployError(f"the release does not answer · 新版本没有应答:\n{log}")
+    machine.link(paths.CURRENT, fallback)
+    if previous and previous != fallback:
+        machine.link(paths.PREVIOUS, previous)
+    _restart(machine, "go back to the previous release")
+    outcome = "answers again" if healthy(paths.SOCKET, timeout=30) else "DOES NOT ANSWER EITHER"
+    raise DeployError(
+        f"{release.name} did not answer; {fallback.name} {outcome} · 已自动退回上一版本\n{log}"
     )
 
 
-def _restart(machine: Machine, what: str) -> None:
-    """Whether it starts is seen by who asks it, for it may start and not answer."""
-    if machine.act(what):
-        ask("systemctl", "restart", "myapi.service")
+def _restart(machine: Machine, change: str) -> None:
+    """Restart the service. The caller checks its health: it may start and yet not answer."""
+    if machine.announce(change):
+        capture("systemctl", "restart", "myapi.service")
 
 
-def serves(release: Path) -> bool:
-    """Whether this is the code that answers, which it need not be for being `current`."""
-    pid = ask("systemctl", "show", "-P", "MainPID", "myapi.service").stdout.strip()
+def is_serving(release: Path) -> bool:
+    """Return whether this release is the one running, and healthy. `current` alone is no proof."""
+    pid = capture("systemctl", "show", "-P", "MainPID", "myapi.service").stdout.strip()
     try:
         return Path(f"/proc/{pid}/cwd").resolve() == release and healthy(paths.SOCKET)
     except OSError:
         return False
 
 
-def try_out(machine: Machine, release: Path) -> None:
-    """Run the release on a socket of its own; refuse it where it does not answer there."""
+def run_canary(machine: Machine, release: Path) -> None:
+    """Start the release on a socket of its own; raise if it does not answer there."""
     unit = f"myapi-canary@{release.name}.service"
-    if not machine.act(f"try {release.name} on a socket of its own"):
+    if not machine.announce(f"start {release.name} as a canary"):
         return
-    started = ask("systemctl", "start", unit)
-    well = started.returncode == 0 and healthy(paths.CANARY, patience=20)
-    said = ask("journalctl", "-u", unit, "-n", "20", "-o", "cat", "--no-pager").stdout
-    ask("systemctl", "stop", unit)
-    ask("systemctl", "reset-failed", unit)
-    if not well:
-        raise RefusedError(
-            f"{release.name} does not answer and was not put live · 新版本没有应答，未上线\n{said}"
+    started = capture("systemctl", "start", unit)
+    answers = started.returncode == 0 and healthy(paths.CANARY, timeout=20)
+    log = capture("journalctl", "-u", unit, "-n", "20", "-o", "cat", "--no-pager").stdout
+    capture("systemctl", "stop", unit)
+    capture("systemctl", "reset-failed", unit)
+    if not answers:
+        raise DeployError(
+            f"{release.name} does not answer and did not go live · 新版本没有应答，未上线\n{log}"
         )
 
 
-def healthy(path: Path, patience: float = 0) -> bool:
-    """Whether all probes answer well over this Unix socket, within so many seconds.
+def healthy(path: Path, timeout: float = 0) -> bool:
+    """Return whether all probes succeed over this Unix socket within `timeout` seconds.
 
-    Silence may be a start that is not over. An answer that is wrong, again and again, is not:
-    the sooner it is believed, the fewer calls get it.
+    No answer can mean that the service is still starting. Repeated wrong answers cannot, so they
+    end the wait early: fewer requests then get them.
     """
-    end, wrong = time.monotonic() + patience, 0
+    end, wrong = time.monotonic() + timeout, 0
     while True:
-        answers = [_answers(path, probe) for probe in PROBES]
-        if all(answers):
+        results = [_probe(path, probe) for probe in PROBES]
+        if all(results):
             return True
-        wrong = wrong + 1 if None not in answers else 0
-        if time.monotonic() >= end or wrong == BELIEVED:
+        wrong = wrong + 1 if None not in results else 0
+        if time.monotonic() >= end or wrong == MAX_WRONG_ANSWERS:
             return False
         time.sleep(0.2)
 
 
 def digest(checkout: Path) -> str:
-    """Return what tells one state of the code from another, wherever it lies."""
+    """Return a digest of the code and of the Python version; the checkout's path is not part."""
     whole = hashlib.sha256()
     for part in PARTS:
         for file in sorted(_files(checkout / part)):
@@ -165,7 +167,7 @@ def digest(checkout: Path) -> str:
     return whole.hexdigest()
 
 
-class Unix(http.client.HTTPConnection):
+class UnixHTTPConnection(http.client.HTTPConnection):
     """HTTP over a Unix socket."""
 
     def __init__(self, path: Path) -> None:
@@ -178,11 +180,11 @@ class Unix(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-def _answers(path: Path, probe: str) -> bool | None:
-    """Whether it answers well; None where it does not answer."""
-    connection = Unix(path)
+def _probe(path: Path, url_path: str) -> bool | None:
+    """Return whether the answer is right, or None if there is none."""
+    connection = UnixHTTPConnection(path)
     try:
-        connection.request("GET", probe)
+        connection.request("GET", url_path)
         response = connection.getresponse()
         return response.status == 200 and json.loads(response.read())["code"] == 0
     except (OSError, http.client.HTTPException):
@@ -195,7 +197,7 @@ def _answers(path: Path, probe: str) -> bool | None:
 
 def _prune(machine: Machine) -> None:
     keep = {current(), paths.PREVIOUS.resolve()}
-    for release in complete()[KEPT:]:
+    for release in complete()[KEEP:]:
         if release not in keep:
             machine.remove(release)
 
@@ -209,7 +211,7 @@ def _files(part: Path) -> Iterator[Path]:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy code: root's, for all to read, whatever the modes of the checkout are."""
+    """Copy code so that everybody can read it, whatever the modes in the checkout are."""
     for file in _files(source):
         to = target / file.relative_to(source) if source.is_dir() else target
         to.parent.mkdir(parents=True, exist_ok=True)

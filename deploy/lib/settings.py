@@ -1,4 +1,4 @@
-"""The service's user, its folders, and its settings, which are made once."""
+"""The user myapi, its folders, and the settings. Settings are written only once."""
 
 from __future__ import annotations
 
@@ -13,111 +13,116 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from deploy.lib import paths
-from deploy.lib.machine import Machine, RefusedError
+from deploy.lib.machine import DeployError, Machine
 
 APPID = re.compile(r"wx[0-9a-f]{16}")
 SECRET = re.compile(r"[0-9a-f]{32}")
-EXPECTED = {
-    "MYAPI_WECHAT_APPID": (APPID, "wx and 16 digits or letters a to f"),
-    "MYAPI_WECHAT_SECRET": (SECRET, "32 digits or letters a to f"),
+FORMATS = {
+    "MYAPI_WECHAT_APPID": (APPID, "wx followed by 16 hexadecimal digits (0-9, a-f)"),
+    "MYAPI_WECHAT_SECRET": (SECRET, "32 hexadecimal digits (0-9, a-f)"),
 }
 
 
 @dataclass(frozen=True)
-class Account:
-    """The mini program that this server is for."""
+class WeChatAccount:
+    """The mini program of this server."""
 
     appid: str = ""
     secret: str = field(default="", repr=False)
 
 
-def account(environ: Mapping[str, str]) -> Account:
-    """Take AppID and secret from the environment or ask for them; nothing where both are kept."""
+def wechat_account(environ: Mapping[str, str]) -> WeChatAccount:
+    """Read AppID and AppSecret from the environment or prompt for them; empty if already stored."""
     if paths.ENV.exists() and (paths.SECRETS / "wechat_secret").exists():
-        return Account()
-    return Account(_wanted(environ, "MYAPI_WECHAT_APPID"), _wanted(environ, "MYAPI_WECHAT_SECRET"))
+        return WeChatAccount()
+    return WeChatAccount(
+        _read_or_prompt(environ, "MYAPI_WECHAT_APPID"),
+        _read_or_prompt(environ, "MYAPI_WECHAT_SECRET"),
+    )
 
 
-def user(machine: Machine) -> None:
+def ensure_user(machine: Machine) -> None:
     try:
-        its_group = str(pwd.getpwnam("myapi").pw_gid)
+        group_id = str(pwd.getpwnam("myapi").pw_gid)
     except KeyError:
         home = ("--home-dir", str(paths.DATA), "--no-create-home")
         shell = ("--shell", "/usr/sbin/nologin")
         machine.run(
-            "add the user myapi", "useradd", "--system", "--user-group", *home, *shell, "myapi"
+            "create the user myapi", "useradd", "--system", "--user-group", *home, *shell, "myapi"
         )
         return
     try:
         grp.getgrnam("myapi")
-    except KeyError:  # `useradd` was killed between the two files that it writes
-        add = ("groupadd", "--system", "--gid", its_group, "myapi")
-        machine.run("add the group myapi", *add)
+    except KeyError:  # an interrupted `useradd` wrote the user but not its group
+        add = ("groupadd", "--system", "--gid", group_id, "myapi")
+        machine.run("create the group myapi", *add)
 
 
-def folders(machine: Machine) -> None:
-    machine.folder(paths.ETC, mode=0o750, owner="root:myapi")
-    machine.folder(paths.SECRETS, mode=0o700, owner="myapi:myapi")
-    machine.folder(paths.DATA, mode=0o700, owner="myapi:myapi")
-    machine.folder(paths.BACKUPS, mode=0o700, owner="myapi:myapi")
-    machine.folder(paths.WEBROOT)
-    machine.folder(paths.RELEASES)
+def ensure_folders(machine: Machine) -> None:
+    machine.ensure_folder(paths.ETC, mode=0o750, owner="root:myapi")
+    machine.ensure_folder(paths.SECRETS, mode=0o700, owner="myapi:myapi")
+    machine.ensure_folder(paths.DATA, mode=0o700, owner="myapi:myapi")
+    machine.ensure_folder(paths.BACKUPS, mode=0o700, owner="myapi:myapi")
+    machine.ensure_folder(paths.WEBROOT)
+    machine.ensure_folder(paths.RELEASES)
 
 
-def write(machine: Machine, known: Account, given: Namespace, environ: Mapping[str, str]) -> None:
-    """Make the settings once. What is there is never written over, whatever is given."""
-    made = {
+def write_once(
+    machine: Machine, account: WeChatAccount, options: Namespace, environ: Mapping[str, str]
+) -> None:
+    """Write the settings that do not exist yet. Existing ones are never overwritten."""
+    values = {
         "secret_keys": secrets.token_hex(32),
-        "database_url": given.database_url or f"sqlite:///{paths.DATABASE}",
-        "wechat_secret": known.secret,
-        "rate_limit_storage_url": given.redis_url or "memory://",
+        "database_url": options.database_url or f"sqlite:///{paths.DATABASE}",
+        "wechat_secret": account.secret,
+        "rate_limit_storage_url": options.redis_url or "memory://",
     }
-    for name, value in made.items():
+    for name, value in values.items():
         if not (paths.SECRETS / name).exists():
             file = paths.SECRETS / name
             machine.write(file, f"{value}\n", mode=0o600, owner="myapi:myapi")
     if paths.ENV.exists():
         return
     lines = [
-        "# Settings of myapi; .env.example explains them. After a change: systemctl restart myapi",
+        "# Settings of myapi, explained in .env.example. After a change: systemctl restart myapi",
         "# myapi 的设置（说明见 .env.example）。修改后执行 systemctl restart myapi。",
         "MYAPI_ENV=production",
-        f"MYAPI_WECHAT_APPID={known.appid}",
+        f"MYAPI_WECHAT_APPID={account.appid}",
         f"MYAPI_BIND=unix:{paths.SOCKET}",
-        *(f"MYAPI_{name.upper()}_FILE={paths.SECRETS / name}" for name in made),
+        *(f"MYAPI_{name.upper()}_FILE={paths.SECRETS / name}" for name in values),
     ]
     lines += [f"{k}={environ[k]}" for k in ("MYAPI_WECHAT_BASE_URL",) if environ.get(k)]
     machine.write(paths.ENV, "\n".join(lines) + "\n", mode=0o640, owner="root:myapi")
 
 
-def kept_instead(given: Namespace) -> Iterator[str]:
-    """Say which options have no effect, since the server has settings of its own by now."""
-    for option, wanted, name in (
-        ("--database-url", given.database_url, "database_url"),
-        ("--redis-url", given.redis_url, "rate_limit_storage_url"),
+def ignored_options(options: Namespace) -> Iterator[str]:
+    """Yield a warning for each option that differs from a setting already stored."""
+    for option, value, name in (
+        ("--database-url", options.database_url, "database_url"),
+        ("--redis-url", options.redis_url, "rate_limit_storage_url"),
     ):
-        if wanted and secret(name) not in {"", wanted}:
+        if value and read_secret(name) not in {"", value}:
             yield (
-                f"{option} has no effect: {paths.SECRETS / name} says otherwise, and is never"
-                " written over · 已有设置不会被覆盖，该选项不生效"
+                f"{option} has no effect: {paths.SECRETS / name} already holds another value and is"
+                " never overwritten · 已有设置不会被覆盖，该选项不生效"
             )
 
 
-def secret(name: str) -> str:
-    """Read one of the settings that have a file of their own."""
+def read_secret(name: str) -> str:
+    """Read a setting that is stored in a file of its own; empty if there is none."""
     file = paths.SECRETS / name
     return file.read_text("utf-8").strip() if file.exists() else ""
 
 
-def _wanted(environ: Mapping[str, str], name: str) -> str:
-    pattern, described = EXPECTED[name]
-    if given := environ.get(name, "").strip():
-        if not pattern.fullmatch(given):
-            raise RefusedError(f"{name} has to be {described} · {name} 格式不正确")
-        return given
+def _read_or_prompt(environ: Mapping[str, str], name: str) -> str:
+    pattern, description = FORMATS[name]
+    if value := environ.get(name, "").strip():
+        if not pattern.fullmatch(value):
+            raise DeployError(f"{name} must be {description} · {name} 格式不正确")
+        return value
     if not os.isatty(0):
-        raise RefusedError(f"give {name} in the environment · 请通过环境变量给出 {name}")
-    ask = getpass.getpass if "SECRET" in name else input
-    while not pattern.fullmatch(typed := ask(f"{name}: ").strip()):
-        print(f"It is {described}. · 格式不正确，请重新输入。")  # noqa: T201
+        raise DeployError(f"set {name} in the environment · 请通过环境变量给出 {name}")
+    prompt = getpass.getpass if "SECRET" in name else input
+    while not pattern.fullmatch(typed := prompt(f"{name}: ").strip()):
+        print(f"It must be {description}. · 格式不正确，请重新输入。")  # noqa: T201
     return typed

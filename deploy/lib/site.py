@@ -1,4 +1,4 @@
-"""The Nginx file on this machine: rendered for what is there, and never left where it fails."""
+"""The Nginx site on this server. A file that Nginx rejects is never left in place."""
 
 from __future__ import annotations
 
@@ -6,83 +6,91 @@ import hashlib
 from pathlib import Path
 
 from deploy.lib import nginx, paths
-from deploy.lib.machine import Machine, RefusedError, ask
-from deploy.lib.state import remember, state
+from deploy.lib.machine import DeployError, Machine, capture
+from deploy.lib.state import read_state, record
 
 
-def file() -> Path:
-    """Return where the Nginx file goes: read last, so no other site's unsaid default changes."""
+def config_file() -> Path:
+    """Return the path of the Nginx file.
+
+    `zz-` makes Nginx read it last: another site may be the implicit default server, which is the
+    first one Nginx reads.
+    """
     main = Path("/etc/nginx/nginx.conf")
     enabled = main.exists() and "sites-enabled" in main.read_text("utf-8")
     folder = "sites-enabled" if enabled or not main.exists() else "conf.d"
     return Path("/etc/nginx") / folder / "zz-myapi.conf"
 
 
-def text(domain: str, certificate: Path | None, behind: list[str]) -> str:
-    """Write it for this machine; without a certificate, for port 80 alone."""
-    said = ask("nginx", "-v").stderr
-    dump = ask("nginx", "-T").stdout
-    taken = {listen.port for listen in nginx.listens(dump, str(file()))}
-    six = Path("/proc/net/if_inet6").exists()
+def config_text(domain: str, certificate: Path | None, trusted_proxies: list[str]) -> str:
+    """Render the Nginx file for this server; without a certificate, for port 80 only."""
+    version = nginx.version(capture("nginx", "-v").stderr)
+    dump = capture("nginx", "-T").stdout
+    taken_ports = {listen.port for listen in nginx.other_listens(dump, str(config_file()))}
+    has_ipv6 = Path("/proc/net/if_inet6").exists()
     return nginx.render(
         nginx.Site(
             domain=domain,
-            version=nginx.version(said),
+            version=version,
             certificate=str(certificate / "fullchain.pem") if certificate else "",
             key=str(certificate / _key_name(certificate)) if certificate else "",
-            http=("80", "[::]:80") if six else ("80",),
-            https=("443", "[::]:443") if six else ("443",),
-            default_http=80 not in taken,
-            default_https=443 not in taken,
-            http2=443 not in taken or nginx.speaks_http2(dump, str(file())),
-            behind=tuple(behind),
+            http=("80", "[::]:80") if has_ipv6 else ("80",),
+            https=("443", "[::]:443") if has_ipv6 else ("443",),
+            default_http=80 not in taken_ports,
+            default_https=443 not in taken_ports,
+            http2=443 not in taken_ports or nginx.others_use_http2(dump, str(config_file())),
+            trusted_proxies=tuple(trusted_proxies),
         )
     )
 
 
-def serve(machine: Machine, written: str, certificate: str = "") -> None:
-    """Put the file into place; the old one comes back where Nginx refuses the new one.
+def install(machine: Machine, text: str, certificate: str = "") -> None:
+    """Install the Nginx file and reload Nginx; if Nginx rejects it, restore the previous file.
 
-    What Nginx has read is noted: a run that is cut short before that is gone on with.
+    A digest of the loaded configuration is recorded, so that an interrupted run reloads next time.
     """
-    target = file()
-    old = target.read_text("utf-8") if target.exists() else None
-    if old != written:
-        remember(machine, nginx="")
-    if machine.write(target, written):
-        tested = ask("nginx", "-t")
+    target = config_file()
+    previous = target.read_text("utf-8") if target.exists() else None
+    if previous != text:
+        record(machine, nginx="")
+    if machine.write(target, text):
+        tested = capture("nginx", "-t")
         if tested.returncode:
-            if old is None:
+            if previous is None:
                 target.unlink()
             else:
-                target.write_text(old, "utf-8")
-            raise RefusedError(
-                f"Nginx refuses the new file; the old one is back:\n{tested.stderr.strip()}"
+                target.write_text(previous, "utf-8")
+            raise DeployError(
+                "Nginx rejected the new configuration; the previous one is back"
+                f" · Nginx 配置未通过检查，已恢复原配置:\n{tested.stderr.strip()}"
             )
-    wanted = hashlib.sha256((written + certificate).encode()).hexdigest()
-    if state().get("nginx") != wanted:
-        read(machine)
-        remember(machine, nginx=wanted)
+    digest = hashlib.sha256((text + certificate).encode()).hexdigest()
+    if read_state().get("nginx") != digest:
+        reload_nginx(machine)
+        record(machine, nginx=digest)
 
 
-def read(machine: Machine) -> None:
-    """Have Nginx take its files and certificates anew, without losing a call."""
-    running = ask("systemctl", "is-active", "nginx").returncode == 0
-    machine.run("have Nginx read it", "systemctl", "reload" if running else "start", "nginx")
+def reload_nginx(machine: Machine) -> None:
+    """Load the configuration and certificates without dropping a request; start Nginx if down."""
+    verb = "reload" if capture("systemctl", "is-active", "nginx").returncode == 0 else "start"
+    machine.run(f"{verb} Nginx", "systemctl", verb, "nginx")
 
 
-def nobody(machine: Machine) -> None:
-    """Have a certificate for no name, which Nginx 1.18 shows to whoever asks for none of ours."""
+def ensure_placeholder_certificate(machine: Machine) -> None:
+    """Create a self-signed certificate for TLS handshakes with other names.
+
+    Only for Nginx before 1.19.4, which has no `ssl_reject_handshake`.
+    """
     target = paths.TLS / "nobody.pem"
-    if target.exists() or nginx.version(ask("nginx", "-v").stderr) >= (1, 19, 4):
+    if target.exists() or nginx.version(capture("nginx", "-v").stderr) >= (1, 19, 4):
         return
-    machine.folder(paths.TLS, mode=0o700)
+    machine.ensure_folder(paths.TLS, mode=0o700)
     new = ("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256")
     name = ("-nodes", "-days", "36500", "-subj", "/CN=nobody")
     draft = target.with_suffix(".new")
     out = ("-keyout", str(draft), "-out", str(draft))
-    machine.run("make a certificate for no name", *new, *name, *out)
-    if not machine.dry:
+    machine.run("create a placeholder certificate", *new, *name, *out)
+    if not machine.dry_run:
         draft.replace(target)
 
 

@@ -36,19 +36,19 @@ LISTEN 0 511 [::]:443 [::]:* users:(("apache2",pid=3,fd=4))
 )
 def test_only_known_systems_are_taken(name, version, welcome):
     found = {"ID": name, "VERSION_ID": version, "PRETTY_NAME": f"{name} {version}"}
-    problems = list(preflight.system(found))
+    problems = list(preflight.check_system(found))
     assert (problems == []) == welcome
     assert welcome or f"{name} {version}" in problems[0]
 
 
 def test_too_little_memory_or_disk_or_a_wrong_clock_is_refused():
-    assert len(list(preflight.resources(512 << 20, 1 << 30, 0))) == 3
-    assert list(preflight.resources(2 << 30, 20 << 30, 1_800_000_000)) == []
+    assert len(list(preflight.check_resources(512 << 20, 1 << 30, 0))) == 3
+    assert list(preflight.check_resources(2 << 30, 20 << 30, 1_800_000_000)) == []
 
 
 def test_a_port_that_another_program_has_is_named():
-    (problem,) = preflight.ports(LISTENING)
-    assert "port 443 belongs to apache2" in problem
+    (problem,) = preflight.check_ports(LISTENING)
+    assert "port 443 is in use by apache2" in problem
 
 
 def test_ssh_is_found_on_its_true_port():
@@ -78,14 +78,14 @@ def test_who_is_connected_over_ssh_is_seen_whatever_the_address():
         ([], ""),
         (["198.51.100.0/24"], ""),
         (["203.0.113.9"], "lock you out"),
-        (["everyone"], "is no IP address"),
+        (["everyone"], "is not an IP address"),
     ],
 )
 def test_nobody_is_locked_out_of_the_connection_that_is_in_use(monkeypatch, named, problem):
     said = 'LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:(("sshd",pid=1,fd=3))\n'
     monkeypatch.setattr(
         firewall,
-        "ask",
+        "capture",
         lambda *command: subprocess.CompletedProcess(
             command, 0, "0 0 10.0.0.5:22 198.51.100.7:50022\n" if "-Htn" in command else said, ""
         ),
@@ -100,18 +100,18 @@ def test_a_firewall_that_was_off_lets_ssh_in_before_it_is_switched_on(monkeypatc
         ("ufw", "show", "added"): "ufw allow from 198.51.100.7 to any port 22 proto tcp\n",
         ("ufw", "status"): f"Status: {status}\n",
     }
-    asked = []
+    commands = []
 
-    def ask(*command, **_):
-        asked.append(" ".join(command))
+    def capture(*command, **_):
+        commands.append(" ".join(command))
         return subprocess.CompletedProcess(command, 0, said.get(command, ""), "")
 
-    monkeypatch.setattr(firewall, "ask", ask)
-    monkeypatch.setattr(machine, "ask", ask)
+    monkeypatch.setattr(firewall, "capture", capture)
+    monkeypatch.setattr(machine, "capture", capture)
     monkeypatch.setattr(firewall.shutil, "which", lambda *_, **__: "/usr/sbin/ufw")
     firewall.open_ports(machine.Machine(), [])
-    assert ("ufw allow 22/tcp" in asked) == opened
-    assert ("ufw --force enable" in asked) == opened
+    assert ("ufw allow 22/tcp" in commands) == opened
+    assert ("ufw --force enable" in commands) == opened
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_a_firewall_that_was_off_lets_ssh_in_before_it_is_switched_on(monkeypatc
 )
 def test_a_database_server_is_installed_only_for_a_url_of_this_machine(monkeypatch, url, wanted):
     monkeypatch.setattr(local_servers, "PATH", "/nowhere")
-    assert local_servers.packages(url, "memory://") == wanted
+    assert local_servers.missing_packages(url, "memory://") == wanted
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_database_server_is_installed_only_for_a_url_of_this_machine(monkeypat
 )
 def test_redis_is_installed_only_for_a_url_of_this_machine(monkeypatch, url, wanted):
     monkeypatch.setattr(local_servers, "PATH", "/nowhere")
-    assert local_servers.packages("sqlite:///x", url) == wanted
+    assert local_servers.missing_packages("sqlite:///x", url) == wanted
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_redis_is_installed_only_for_a_url_of_this_machine(monkeypatch, url, wan
 )
 def test_a_database_url_that_cannot_be_is_refused_without_being_shown(url):
     (problem,) = local_servers.problems(url, None)
-    assert "--database-url has to be" in problem
+    assert "--database-url must look like" in problem
     assert url not in problem
 
 
@@ -158,8 +158,8 @@ def test_names_that_would_have_to_be_quoted_are_refused_where_we_make_them():
 
 
 def test_a_load_balancer_is_named_as_a_network():
-    assert list(preflight.networks(["10.0.0.0/8", "2400::/32"])) == []
-    assert len(list(preflight.networks(["10.0.0.1/8", "the-lb"]))) == 2
+    assert list(preflight.check_networks(["10.0.0.0/8", "2400::/32"])) == []
+    assert len(list(preflight.check_networks(["10.0.0.1/8", "the-lb"]))) == 2
 
 
 # ---- whether a release answers ----
@@ -213,7 +213,7 @@ def test_one_probe_that_fails_is_enough(release_at):
 def test_wrong_answers_are_believed_before_the_patience_ends(release_at, wrong):
     path = release_at(lambda _path: wrong)
     started = time.monotonic()
-    assert not releases.healthy(path, patience=60)
+    assert not releases.healthy(path, timeout=60)
     assert time.monotonic() - started < 30
 
 
@@ -224,7 +224,7 @@ def test_silence_is_given_time(release_at, tmp_path):
 
     thread = threading.Thread(target=later)
     thread.start()
-    assert releases.healthy(tmp_path / "http.sock", patience=30)
+    assert releases.healthy(tmp_path / "http.sock", timeout=30)
     thread.join()
 
 
@@ -243,7 +243,7 @@ def test_the_name_has_to_lead_here(resolved, own, wrong, unsure):
     def parsed(texts):
         return {ipaddress.ip_address(text) for text in texts}
 
-    problems, notes = preflight.dns(NAME, parsed(resolved), parsed(own))
+    problems, notes = preflight.check_dns(NAME, parsed(resolved), parsed(own))
     assert (wrong in "".join(problems), bool(problems)) == (True, bool(wrong))
     assert (unsure in "".join(notes), bool(notes)) == (True, bool(unsure))
 
@@ -264,7 +264,7 @@ def middle(authority):
 def test_a_whole_chain_is_taken(authority, middle):
     leaf = Issued(NAME, middle)
     chain = leaf.pem + middle.pem + authority.pem
-    assert certificate.wrong_with(chain, leaf.key_pem, NAME) is None
+    assert certificate.find_problem(chain, leaf.key_pem, NAME) is None
 
 
 @pytest.mark.parametrize(
@@ -272,11 +272,11 @@ def test_a_whole_chain_is_taken(authority, middle):
     [
         ("no chain", "the chain is incomplete"),
         ("wrong order", "is not followed by its issuer"),
-        ("other key", "the key does not belong"),
+        ("other key", "the private key does not match"),
         ("expired", "has expired"),
         ("other name", f"is not for {NAME}"),
         ("self-signed", "is self-signed"),
-        ("nothing", "no PEM certificate"),
+        ("nothing", "contains no PEM certificate"),
         ("no key", "cannot be read"),
     ],
 )
@@ -291,7 +291,7 @@ def test_what_is_wrong_with_a_certificate_is_said(authority, middle, given, said
         "self-signed": leaf.pem,
         "nothing": b"",
     }.get(given, leaf.pem + middle.pem + authority.pem)
-    assert said in certificate.wrong_with(chain, key, NAME)
+    assert said in certificate.find_problem(chain, key, NAME)
 
 
 def test_a_zip_of_the_clouds_console_is_taken_as_it_comes(tmp_path, authority, middle):
@@ -299,7 +299,7 @@ def test_a_zip_of_the_clouds_console_is_taken_as_it_comes(tmp_path, authority, m
     with zipfile.ZipFile(tmp_path / "cert.zip", "w") as archive:
         archive.writestr(f"123_{NAME}_nginx/{NAME}.pem", leaf.pem + middle.pem)
         archive.writestr(f"123_{NAME}_nginx/{NAME}.key", leaf.key_pem)
-    found = certificate.read(tmp_path / "cert.zip", None)
+    found = certificate.read_files(tmp_path / "cert.zip", None)
     assert found == (leaf.pem + middle.pem, leaf.key_pem)
 
 

@@ -154,7 +154,7 @@ def test_a_client_cannot_choose_its_address(front, gunicorn, header):
 
 def test_behind_a_load_balancer_its_word_on_the_address_counts(gunicorn):
     need(Nginx)
-    with Front(gunicorn.path, behind=("127.0.0.0/8", "10.0.0.0/8")) as front:
+    with Front(gunicorn.path, trusted_proxies=("127.0.0.0/8", "10.0.0.0/8")) as front:
         seen = "198.51.100.1, 203.0.113.9, 10.1.2.3"  # the last is the balancer's own
         answer = front.call("GET", "/api/hello", X_Forwarded_For=seen)
         assert front.logged()[-1]["ip"] == "203.0.113.9"
@@ -332,7 +332,7 @@ def test_many_phones_behind_one_address_are_not_stopped(front):
 
 def test_an_ipv6_network_of_64_bits_counts_as_one_client():
     need(Nginx)
-    site = {"behind": ("127.0.0.0/8",), "rate": 1, "burst": 1}
+    site = {"trusted_proxies": ("127.0.0.0/8",), "rate": 1, "burst": 1}
 
     def status(front, address):
         return front.call("GET", "/api/hello", X_Forwarded_For=address).status
@@ -661,7 +661,7 @@ OWN = "/etc/nginx/sites-enabled/zz-myapi.conf"
 
 
 def test_where_another_site_listens_the_default_stays_its_own():
-    ports = {(Path(listen.file).name, listen.port) for listen in nginx.listens(DUMP, OWN)}
+    ports = {(Path(listen.file).name, listen.port) for listen in nginx.other_listens(DUMP, OWN)}
     assert ports == {("shop", 80), ("shop", 443), ("silent", 80)}
     text = nginx.render(nginx.Site(DOMAIN, (1, 22, 1), "/c", "/k", default_http=False))
     assert "listen 80 default_server" not in text
@@ -673,16 +673,18 @@ def test_http2_is_not_forced_upon_another_site():
     text = nginx.render(nginx.Site(DOMAIN, (1, 22, 1), "/c", "/k", http2=False))
     assert "listen 443 ssl;" in text
     assert "http2" not in text
-    assert not nginx.speaks_http2(DUMP, OWN)
-    assert nginx.speaks_http2(DUMP.replace("ssl;", "ssl http2;", 1), OWN)
+    assert not nginx.others_use_http2(DUMP, OWN)
+    assert nginx.others_use_http2(DUMP.replace("ssl;", "ssl http2;", 1), OWN)
 
 
 def test_a_name_that_another_site_has_is_found():
-    assert nginx.named(DUMP, OWN, "www.shop.example.com") == ["/etc/nginx/sites-enabled/shop"]
-    assert nginx.named(DUMP, OWN, DOMAIN) == []
+    assert nginx.files_with_name(DUMP, OWN, "www.shop.example.com") == [
+        "/etc/nginx/sites-enabled/shop"
+    ]
+    assert nginx.files_with_name(DUMP, OWN, DOMAIN) == []
 
 
 def test_the_version_is_read_from_what_nginx_prints():
     assert nginx.version("nginx version: nginx/1.18.0 (Ubuntu)") == (1, 18, 0)
-    with pytest.raises(ValueError, match="no version"):
+    with pytest.raises(ValueError, match="no Nginx version"):
         nginx.version("apache")

@@ -166,7 +166,7 @@ def test_a_release_that_answers_nothing_never_goes_live(server):
     server.change("app.wsgi_app = None")  # it loads, but answers nothing
     done, calls = server.under_load("refusal of a broken release", server.release)
     assert done.returncode == 1
-    assert "was not put live" in done.stderr
+    assert "did not go live" in done.stderr
     assert server.live() == before
     assert calls["failures"] == []
 

@@ -15,13 +15,13 @@ from tests.install.test_debian import MIGRATION
 # there. A pattern is of files in the machine; a number is seconds after the step was announced.
 MIDST = {
     "install nginx": ("var/lib/dpkg/info/nginx-common.list", "var/lib/dpkg/info/certbot.list", 0.5),
-    "make its Python environment": ("opt/myapi/releases/*/.venv/bin/python3",),
-    "install its packages": ("opt/myapi/releases/*/.venv/lib/python3*/site-packages/flask",),
-    "bring the database up to date": ("var/lib/myapi/myapi.db", 0.5),
-    "try RELEASE": ("run/myapi-canary/http.sock",),
-    "start it": (0.3, 1.0),
-    "rehearse with the authority": ("etc/letsencrypt/accounts/*/*/*/private_key.json", 1.0, 2.0),
-    "get a certificate": ("etc/letsencrypt/archive/*/cert1.pem", 0.5, 1.5),
+    "create its virtual environment": ("opt/myapi/releases/*/.venv/bin/python3",),
+    "install its Python packages": ("opt/myapi/releases/*/.venv/lib/python3*/site-packages/flask",),
+    "apply the database migrations": ("var/lib/myapi/myapi.db", 0.5),
+    "start RELEASE as a canary": ("run/myapi-canary/http.sock",),
+    "restart the service": (0.3, 1.0),
+    "try the certificate request": ("etc/letsencrypt/accounts/*/*/*/private_key.json", 1.0, 2.0),
+    "request a certificate": ("etc/letsencrypt/archive/*/cert1.pem", 0.5, 1.5),
 }
 MOST_RUNS = 200
 # What `useradd` leaves of its own locks and new files when it is killed; nobody minds them later.
@@ -115,9 +115,9 @@ def test_killed_at_each_step_and_in_the_midst_of_long_ones_it_ends_well(server):
     assert len(kills) > 40
     # These may come to their end although `up` was killed, and are then not begun again.
     assert {start for start, rest in signs.items() if rest} <= {
-        "bring the database up to date",  # a unit of its own
-        "start it",  # a job of systemd's
-        "get a certificate",  # quick: the next kill may come too late
+        "apply the database migrations",  # a unit of its own
+        "restart the service",  # a job of systemd's
+        "request a certificate",  # quick: the next kill may come too late
     }
     server.logs_in("alice")
     server.whole()
@@ -163,7 +163,7 @@ def test_two_runs_at_once_are_one(server):
     said, _ = first.communicate(timeout=120)
     assert first.returncode == 0, said
     assert second.returncode == 1
-    assert "another deploy/myapi is at work" in second.stderr
+    assert "another deploy/myapi is already running" in second.stderr
 
 
 def test_purged_it_leaves_the_machine_as_it_was_all_the_same(server, bare):

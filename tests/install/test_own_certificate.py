@@ -90,7 +90,7 @@ def logs_in(server):
 WRONG = {
     "expired": ({"begins": -90, "ends": -1}, "has expired"),
     "for another name": ({"name": "www.example.com"}, f"is not for {DOMAIN}"),
-    "with the key of another": ({"key": "another"}, "does not belong to the certificate"),
+    "with the key of another": ({"key": "another"}, "does not match the certificate"),
     "without its intermediate": ({"sends": "leaf"}, "the chain is incomplete"),
 }
 
@@ -117,7 +117,7 @@ def test_a_zip_without_a_key_is_refused_and_nothing_changes(server):
     before = server.everything()
     done = server.up(certificate=("--cert", "/pebble/half.zip"))
     assert done.returncode == 1
-    assert "no certificate with its key in it" in done.stderr
+    assert "must contain a certificate and its key" in done.stderr
     assert unlike(before, server.everything()) == []
 
 
@@ -125,7 +125,7 @@ def test_the_name_of_another_site_is_not_taken(server):
     before = server.everything()
     done = server.deploy("up", "--domain", OTHER, *CERTIFICATE, "--wheels", "/wheels")
     assert done.returncode == 1
-    assert f"answers for {OTHER} already" in done.stderr
+    assert f"already has the server_name {OTHER}" in done.stderr
     assert unlike(before, server.everything()) == []
 
 
