@@ -21,10 +21,10 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
+from myapi.doctor import Address, Look, Network, Said, Server, Trust, Visit
 
 from myapi import doctor
 from myapi.cli import doctor_checks
-from myapi.doctor import Address, Look, Network, Said, Server, Trust, Visit
 from myapi.settings import ROOT
 from tests.requirements import need
 from tests.servers import HOST, BlackHole, Nginx, free_port

@@ -16,7 +16,10 @@ from pathlib import Path
 from deploy.lib import backups, paths
 from deploy.lib.machine import Machine, RefusedError, ask, flask
 
-PARTS = ("myapi", "migrations", "deploy", "gunicorn.conf.py", "wsgi.py", "requirements.txt")
+PARTS = (
+    *("myapi", "doctor", "migrations", "deploy"),
+    *("gunicorn.conf.py", "wsgi.py", "requirements.txt"),
+)
 KEPT = 5
 PATIENCE = 12  # s for a release that answered on trial; calls that wait give up after 20 s
 BELIEVED = 8  # wrong answers in a row, 0.2 s apart
@@ -41,7 +44,8 @@ def make(machine: Machine, packages: list[str]) -> Path:
     machine.run("make its Python environment", "python3", "-m", "venv", f"{release}/.venv")
     install = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
     machine.run("install its packages", *install, *packages, "-r", f"{release}/requirements.txt")
-    machine.run("compile it", python, "-m", "compileall", "-q", str(release / "myapi"))
+    code = (str(release / "myapi"), str(release / "doctor"))
+    machine.run("compile it", python, "-m", "compileall", "-q", *code)
     if not machine.dry:
         draft = release / f"{DONE}.new"
         draft.write_text(wanted, "utf-8")

@@ -4,10 +4,10 @@ import json
 import re
 
 import pytest
+from myapi.doctor import Visit
 
 from myapi import create_app, doctor
 from myapi.cli import doctor_checks
-from myapi.doctor import Visit
 from myapi.schema_version import _revisions
 from myapi.settings import Settings
 from tests.test_doctor import (
