@@ -14,8 +14,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+import doctor
 from deploy.lib import nginx
-from myapi import create_app, doctor
+from myapi import create_app
 from myapi.api.openapi import describe
 from myapi.errors import REGISTRY
 from myapi.settings import ROOT, Settings

@@ -4,13 +4,14 @@ import json
 import re
 
 import pytest
-from myapi.doctor import Visit
 
-from myapi import create_app, doctor
+import doctor
+from doctor import Target
+from myapi import create_app
 from myapi.cli import doctor_checks
 from myapi.schema_version import _revisions
 from myapi.settings import Settings
-from tests.test_doctor import (
+from tests.doctor.example import (
     APPID,
     APPSECRET,
     KEY,
@@ -67,7 +68,7 @@ def test_a_database_that_is_not_migrated(run, execute):
         told = run("doctor", "--lang", "en", "--only", "database", code=2).stdout
     finally:
         execute("INSERT INTO alembic_version VALUES (:v)", v=newest())
-    assert "it waits for `flask db upgrade`" in told
+    assert "`flask db upgrade` has not been run" in told
 
 
 def newest():
@@ -100,13 +101,13 @@ def test_settings_of_sqlite_that_are_wrong(app, monkeypatch):
         doctor_checks, "MYSQL_SETTINGS", {"one": ("SELECT 1", lambda value: value == 2)}
     )
     with app.app_context():
-        assert doctor_checks.database_settings(Visit(None)).status == "warn"
+        assert doctor_checks.database_settings.run(Target(None)).status == "warn"
 
 
 def test_more_connections_than_mysql_allows(make_app, mariadb, migrated_mariadb):
     app = make_app(database_url=migrated_mariadb, workers=32, threads=64)
     with app.app_context():
-        found = doctor_checks.pool(Visit(None))
+        found = doctor_checks.pool.run(Target(None))
     assert found.status == "fail"
     assert re.fullmatch(r"this host opens up to 640, MySQL allows \d+", found.evidence.en)
 
@@ -116,7 +117,7 @@ def test_development_behind_a_public_name(flask, settings):
     args = ("--json", "--lang", "en", "--only", "environment,settings")
     behind = checks_of(flask("doctor", URL, *args, *closed(), **settings))
     word = "development" if settings else "sandbox"
-    assert behind["environment"]["evidence"] == f"{word}; behind a public name"
+    assert behind["environment"]["evidence"] == f"{word}; under a public name"
     assert behind["environment"]["status"] == "fail"
     assert checks_of(flask("doctor", *args, **settings))["environment"]["status"] == "ok"
 
@@ -128,7 +129,7 @@ def test_development_behind_a_public_name(flask, settings):
         ({"secret_keys": f"{KEY},{'ab' * 20}"}, "fail", "MYAPI_SECRET_KEYS 2"),
         ({"wechat_secret": "its-own-secret"}, "warn", "MYAPI_WECHAT_SECRET"),
         ({"wechat_appid": "touristappid"}, "warn", "MYAPI_WECHAT_APPID"),
-        ({}, "ok", "none"),
+        ({}, "ok", "no weak secret"),
     ],
     ids=["example", "second", "secret", "appid", "none"],
 )
@@ -137,7 +138,7 @@ def test_secrets_that_are_none(tmp_path, settings, status, named):
     given["secret_keys"] = tuple(given["secret_keys"].split(","))
     app = create_app(Settings(**given, env="production", instance_path=tmp_path))
     with app.app_context():
-        found = doctor_checks.secrets(Visit(None))
+        found = doctor_checks.secrets.run(Target(None))
     assert (found.status, named in found.evidence.en) == (status, True)
     for secret in settings.values():
         assert secret not in found.evidence.en + found.evidence.zh
