@@ -24,11 +24,11 @@ A server is never trusted: what it sends is cut, cleaned and shown, and nothing 
 
 from doctor.causes import explain
 from doctor.checks import Check, Finding, check, fail, ok, skip, warn
-from doctor.examination import Result, examine, exit_status, select
+from doctor.examination import Result, examine, exit_status, select, verdict
 from doctor.history import changes
 from doctor.network import network_from, parse_url
 from doctor.outside import OUTSIDE
-from doctor.report import render, render_causes
+from doctor.report import render, render_explanation
 from doctor.server import SERVER
 from doctor.symptoms import SYMPTOMS
 from doctor.target import Target
@@ -59,10 +59,11 @@ __all__ = [
     "parse_url",
     "printable",
     "render",
-    "render_causes",
+    "render_explanation",
     "select",
     "skip",
     "system_language",
     "untranslated",
+    "verdict",
     "warn",
 ]

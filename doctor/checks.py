@@ -30,7 +30,7 @@ Run = Callable[[Target], Finding]
 
 
 class Check(NamedTuple):
-    """`symptoms` are keys of SYMPTOMS, the most typical first; `fix` is what usually helps."""
+    """`symptoms` are keys of SYMPTOMS; `fix` is what usually helps."""
 
     id: str
     run: Run

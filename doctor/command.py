@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from doctor.causes import explain
-from doctor.examination import Result, examine, exit_status, select
+from doctor.examination import Result, examine, exit_status, select, verdict
 from doctor.history import changes
 from doctor.network import network_from, parse_url
 from doctor.outside import OUTSIDE
-from doctor.report import print_text, render, render_causes
+from doctor.report import print_text, render, render_explanation
 from doctor.server import SERVER
 from doctor.target import Target
 from doctor.texts import printable, system_language
@@ -29,9 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     given = parser.parse_args(argv)
     if given.explain is not None:
-        causes = explain(given.explain, [*OUTSIDE, *SERVER])
-        print_text(render_causes(causes, given.lang, as_json=given.json))
-        return 0
+        explanation = explain(given.explain, [*OUTSIDE, *SERVER])
+        print_text(render_explanation(explanation, given.lang, as_json=given.json))
+        return 0 if explanation.causes else 1
     if given.url is None:
         parser.error("a URL is needed, such as https://api.example.com")
     try:
@@ -39,9 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         shown = changes(results, given.changes) if given.changes else results
     except (OSError, ValueError) as error:
         parser.error(printable(str(error)))
+    worst = verdict(results)
     if shown or not given.changes or given.json:
-        print_text(render(shown, given.lang, as_json=given.json))
-    return exit_status(results)
+        print_text(render(shown, worst, given.lang, as_json=given.json))
+    return exit_status(worst)
 
 
 def _examine(given: argparse.Namespace) -> list[Result]:
@@ -61,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="doctor",
         description="Find out why a mini program cannot use this API."
         " 找出小程序访问不了本 API 的原因。",
-        epilog="Exit status: 0 ok, 1 warnings, 2 failures.",
+        epilog="Exit status: 0 ok, 1 warnings, 2 failures; with --explain 0 found, 1 not found.",
     )
     parser.add_argument("url", nargs="?", metavar="URL", help="such as https://api.example.com")
     parser.add_argument(

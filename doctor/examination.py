@@ -75,6 +75,11 @@ def _mask(text: Text, secrets: Iterable[str]) -> Text:
     return text
 
 
-def exit_status(results: Iterable[Result]) -> int:
+def verdict(results: Iterable[Result]) -> str:
+    """Return the worst status: ok, warn or fail. What could not be judged does not count."""
     statuses = {result.status for result in results}
-    return 2 if "fail" in statuses else 1 if "warn" in statuses else 0
+    return next((status for status in ("fail", "warn") if status in statuses), "ok")
+
+
+def exit_status(verdict: str) -> int:
+    return ("ok", "warn", "fail").index(verdict)

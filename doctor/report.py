@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from doctor.causes import Explanation
 from doctor.checks import STATUSES
 from doctor.examination import Result
 from doctor.texts import Text
@@ -24,16 +25,18 @@ STATUS_WORDS = {
 }
 
 
-def render(results: Sequence[Result], language: str, *, as_json: bool = False) -> str:
+def render(results: Sequence[Result], verdict: str, language: str, *, as_json: bool = False) -> str:
+    """Render the results of checks. `verdict` is that of the run; with --changes it had more."""
     if as_json:
-        return _json({"checks": [each.as_dict(language) for each in results]})
+        return _json({"verdict": verdict, "checks": _dicts(results, language)})
     return "\n".join([*_blocks(results, language), _count(results, language)])
 
 
-def render_causes(causes: Sequence[Result], language: str, *, as_json: bool = False) -> str:
-    """Render what --explain found."""
+def render_explanation(explanation: Explanation, language: str, *, as_json: bool = False) -> str:
+    meaning, causes = explanation
     if as_json:
-        return render(causes, language, as_json=True)
+        content = {"meaning": meaning.in_language(language), "checks": _dicts(causes, language)}
+        return _json(content)
     if not causes:
         return Text(
             "no check explains this; give the errno or the message as the phone shows it",
@@ -45,6 +48,10 @@ def render_causes(causes: Sequence[Result], language: str, *, as_json: bool = Fa
 def _json(content: dict[str, Any]) -> str:
     """ASCII alone, so that every terminal can print it."""
     return json.dumps(content, indent=2)
+
+
+def _dicts(results: Iterable[Result], language: str) -> list[dict[str, str]]:
+    return [result.as_dict(language) for result in results]
 
 
 def _blocks(results: Iterable[Result], language: str) -> list[str]:

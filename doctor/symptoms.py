@@ -45,25 +45,25 @@ SYMPTOMS: dict[str, Symptom] = {
         ),
     ),
     "not_resolved": Symptom(
-        r"request:?\s?fail|NAME_NOT_RESOLVED|-105\b|-1003\b|unknown host|域名解析",
+        r"NAME_NOT_RESOLVED|-105\b|-1003\b|unknown host|域名解析",
         Text(
             "net::ERR_NAME_NOT_RESOLVED (-105) in errno 600001",
             "errno 600001 中的 net::ERR_NAME_NOT_RESOLVED（-105）：域名解析失败",
         ),
     ),
     "refused": Symptom(
-        r"request:?\s?fail|REFUSED|-102\b|-1004\b|拒绝连接|连接被拒",
+        r"REFUSED|-102\b|-1004\b|拒绝连接|连接被拒",
         Text(
             "net::ERR_CONNECTION_REFUSED (-102) in errno 600001",
             "errno 600001 中的 net::ERR_CONNECTION_REFUSED（-102）：连接被拒绝",
         ),
     ),
     "timeout": Symptom(
-        r"errno\W{0,3}5(?!\d)|^\W*5\W*$|time ?d? ?-?out|TIMED_OUT|-118\b|-1001\b|超时",
+        r"errno\W{0,3}5(?!\d)|^\W*5\W*$|(?<!wechat_)time ?d? ?-?out|TIMED_OUT|-118\b|-1001\b|超时",
         Text("request:fail timeout (errno 5)", "request:fail timeout 请求超时（errno 5）"),
     ),
     "reset": Symptom(
-        r"request:?\s?fail|RESET|-10[01]\b|CONNECTION_CLOSED|连接(被)?重置",
+        r"RESET|-10[01]\b|CONNECTION_CLOSED|连接(被)?重置",
         Text(
             "net::ERR_CONNECTION_RESET (-101) in errno 600001",
             "errno 600001 中的 net::ERR_CONNECTION_RESET（-101）：连接被重置",
@@ -81,14 +81,14 @@ SYMPTOMS: dict[str, Symptom] = {
         ),
     ),
     "certificate_name": Symptom(
-        r"-200\b|COMMON_NAME|certificate|证书",
+        r"-200\b|COMMON_NAME|证书.{0,4}域名",
         Text(
             "net::ERR_CERT_COMMON_NAME_INVALID (-200) in errno 600001",
             "errno 600001 中的 net::ERR_CERT_COMMON_NAME_INVALID（-200）：证书与域名不符",
         ),
     ),
     "certificate_date": Symptom(
-        r"-201\b|CERT_DATE|expired|certificate|证书|过期",
+        r"-201\b|CERT_DATE|expired|not yet valid|过期|有效期|生效",
         Text(
             "net::ERR_CERT_DATE_INVALID (-201) in errno 600001",
             "errno 600001 中的 net::ERR_CERT_DATE_INVALID（-201）：证书不在有效期内",

@@ -54,21 +54,22 @@ def command(explain: str | None, as_json: bool, lang: str, **options: Any) -> No
     """Find out why a mini program cannot use the API at URL, such as https://api.example.com.
 
     Each check shows the symptom on the phone, the evidence and the fix. Without a URL only the
-    server is checked. Exit status: 0 ok, 1 warnings, 2 failures.
+    server is checked. Exit status: 0 ok, 1 warnings, 2 failures; with --explain 0 found, 1 not.
     """
     if explain is not None:
-        causes = doctor.explain(explain, [*doctor.OUTSIDE, *doctor.SERVER, *CONFIGURED])
-        screen.say(doctor.render_causes(causes, lang, as_json=as_json))
-        return
+        explanation = doctor.explain(explain, [*doctor.OUTSIDE, *doctor.SERVER, *CONFIGURED])
+        screen.say(doctor.render_explanation(explanation, lang, as_json=as_json))
+        click.get_current_context().exit(0 if explanation.causes else 1)
     try:
         results = _examine(**options)
         file = options["file"]
         shown = results if file is None else doctor.changes(results, file)
     except (OSError, ValueError) as error:
         raise click.UsageError(doctor.printable(str(error))) from None
+    verdict = doctor.verdict(results)
     if shown or file is None or as_json:
-        screen.say(doctor.render(shown, lang, as_json=as_json))
-    click.get_current_context().exit(doctor.exit_status(results))
+        screen.say(doctor.render(shown, verdict, lang, as_json=as_json))
+    click.get_current_context().exit(doctor.exit_status(verdict))
 
 
 def _examine(

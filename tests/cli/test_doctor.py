@@ -190,4 +190,5 @@ def test_explain_in_both_commands(flask):
         assert "settings" in done.stdout or "gateway" in done.stdout
     asked = json.loads(script("--explain", "502", "--json").stdout)
     assert "gateway" in [each["id"] for each in asked["checks"]]
-    assert "errno" in script("--explain", "purple", "--lang", "en").stdout
+    assert list(asked) == ["meaning", "checks"]
+    assert flask("doctor", "--explain", "purple").returncode == 1
