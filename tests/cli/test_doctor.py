@@ -23,7 +23,7 @@ from tests.doctor.example import (
 )
 
 
-def test_flask_doctor_works_with_settings_that_are_wrong(flask):
+def test_flask_doctor_works_with_wrong_settings(flask):
     done = flask("doctor", "--json", "--lang", "en", env="production", threads="many")
     checks = checks_of(done)
     assert done.returncode == 2
@@ -62,7 +62,7 @@ def test_flask_doctor_works_without_a_database(flask, tmp_path):
     assert checks_of(done)["database"]["status"] == "fail"
 
 
-def test_a_database_that_is_not_migrated(run, execute):
+def test_database_that_is_not_migrated_fails(run, execute):
     execute("DELETE FROM alembic_version")
     try:
         told = run("doctor", "--lang", "en", "--only", "database", code=2).stdout
@@ -75,7 +75,7 @@ def newest():
     return _revisions()[0]
 
 
-def test_the_database_and_its_settings(run, app):
+def test_database_and_its_settings_are_judged(run, app):
     result = run(
         "doctor",
         "--json",
@@ -93,7 +93,7 @@ def test_the_database_and_its_settings(run, app):
         assert "innodb_flush_log_at_trx_commit = 0" in checks["database_settings"]["evidence"]
 
 
-def test_settings_of_sqlite_that_are_wrong(app, monkeypatch):
+def test_wrong_database_settings_warn(app, monkeypatch):
     """What the app sets by itself at each connection cannot be wrong; so it is asked for more."""
     wanted = {"journal_mode": ("PRAGMA journal_mode", lambda value: value == "delete")}
     monkeypatch.setattr(doctor_checks, "SQLITE_SETTINGS", wanted)
@@ -104,7 +104,7 @@ def test_settings_of_sqlite_that_are_wrong(app, monkeypatch):
         assert doctor_checks.database_settings.run(Target(None)).status == "warn"
 
 
-def test_more_connections_than_mysql_allows(make_app, mariadb, migrated_mariadb):
+def test_more_connections_than_mysql_allows_fail(make_app, mariadb, migrated_mariadb):
     app = make_app(database_url=migrated_mariadb, workers=32, threads=64)
     with app.app_context():
         found = doctor_checks.pool.run(Target(None))
@@ -113,7 +113,7 @@ def test_more_connections_than_mysql_allows(make_app, mariadb, migrated_mariadb)
 
 
 @pytest.mark.parametrize("settings", [{}, {"wechat_appid": APPID, "wechat_secret": APPSECRET}])
-def test_development_behind_a_public_name(flask, settings):
+def test_development_under_a_public_name_fails(flask, settings):
     args = ("--json", "--lang", "en", "--only", "environment,settings")
     behind = checks_of(flask("doctor", URL, *args, *closed(), **settings))
     word = "development" if settings else "sandbox"
@@ -133,7 +133,7 @@ def test_development_behind_a_public_name(flask, settings):
     ],
     ids=["example", "second", "secret", "appid", "none"],
 )
-def test_secrets_that_are_none(tmp_path, settings, status, named):
+def test_weak_secrets_are_named(tmp_path, settings, status, named):
     given = {"wechat_appid": APPID, "wechat_secret": APPSECRET, "secret_keys": KEY, **settings}
     given["secret_keys"] = tuple(given["secret_keys"].split(","))
     app = create_app(Settings(**given, env="production", instance_path=tmp_path))
@@ -144,18 +144,18 @@ def test_secrets_that_are_none(tmp_path, settings, status, named):
         assert secret not in found.evidence.en + found.evidence.zh
 
 
-def test_settings_worth_knowing(flask):
+def test_misspelt_setting_warns(flask):
     done = flask("doctor", "--json", "--only", "settings", environ={"MYAPI_WROKERS": "2"})
     assert checks_of(done)["settings"]["status"] == "warn"
     assert "did you mean MYAPI_WORKERS?" in checks_of(done)["settings"]["evidence"]
 
 
-def test_debug_is_seen_by_the_command(flask):
+def test_debug_mode_is_seen_by_the_command(flask):
     done = flask("doctor", "--json", "--only", "debug", environ={"FLASK_DEBUG": "1"})
     assert (done.returncode, checks_of(done)["debug"]["status"]) == (1, "warn")
 
 
-def test_the_command_looks_from_outside(flask):
+def test_from_outside_runs_the_outside_checks_only(flask):
     done = flask("doctor", URL, "--from-outside", "--json", *closed(), env="production")
     assert list(checks_of(done)) == [one.id for one in doctor.OUTSIDE]
     assert done.returncode == 2

@@ -9,7 +9,7 @@ from doctor.texts import EMPTY
 from tests.doctor.example import APPID, APPSECRET, KEY, URL, options, resolve, script
 
 
-def test_all_is_well_from_outside(installed, look, monkeypatch):
+def test_all_checks_from_outside_are_ok(installed, look, monkeypatch):
     monkeypatch.setattr(timing, "SLOW", 10)  # a machine that tests is a busy one
     _, front = installed()
     results = look(front.port, front.plain)
@@ -20,7 +20,7 @@ def test_all_is_well_from_outside(installed, look, monkeypatch):
     assert all(each.fix == EMPTY for each in results.values())
 
 
-def test_all_is_well_on_the_server(installed, authority, pair, tmp_path):
+def test_all_checks_on_the_server_are_ok(installed, authority, pair, tmp_path):
     service, front = installed()
     (tmp_path / "served.db").chmod(0o600)
     done = service.flask("doctor", URL, *options(front, authority, pair), "--json", "--lang", "en")
@@ -39,7 +39,7 @@ def test_all_is_well_on_the_server(installed, authority, pair, tmp_path):
         assert secret not in done.stdout + done.stderr
 
 
-def test_the_script_alone_says_that_all_is_well(installed, authority):
+def test_command_alone_is_ok_in_both_languages(installed, authority):
     _, front = installed()
     given = [URL, "--from-outside", "--ca", str(authority.file), *resolve(front)]
     done = script(*given, "--json")

@@ -43,7 +43,7 @@ from myapi.cli import doctor_checks
         ("证书过期", "dates"),
     ],
 )
-def test_the_usual_wordings_lead_to_the_checks(wording, name):
+def test_usual_wordings_lead_to_the_checks(wording, name):
     causes = explain(wording, OUTSIDE + SERVER).causes
     assert name in [each.id for each in causes]
     assert len(causes) <= 3

@@ -11,7 +11,7 @@ from doctor.certificates import common_name, parse_certificate, read_certificate
 from tests.doctor.example import NAME
 
 
-def test_a_certificate_is_read_as_others_read_it(authority):
+def test_certificate_is_parsed_as_the_cryptography_package_parses_it(authority):
 
     pair = authority.pair(NAME, "*.example.com", "127.0.0.1", "::1")
     certificate = read_certificate(pair.chain)
@@ -22,7 +22,7 @@ def test_a_certificate_is_read_as_others_read_it(authority):
     assert common_name(certificate.issuer) == "Example Intermediate"
 
 
-def test_a_certificate_that_is_rubbish_is_a_value_error(pair):
+def test_broken_certificate_raises_value_error_only(pair):
     der = read_certificate(pair.chain).der
     source = random.Random(7)
     for _ in range(3000):
@@ -35,7 +35,7 @@ def test_a_certificate_that_is_rubbish_is_a_value_error(pair):
 
 
 @pytest.mark.parametrize("level", ["3.13", "3.10"])
-def test_the_chain_is_read_on_every_python(pair, level):
+def test_sent_chain_is_read_on_every_python(pair, level):
     """Public since 3.13, where it gives bytes; before, one level below, where it gives PEM."""
     der = read_certificate(pair.chain).der
 

@@ -12,7 +12,7 @@ from tests.doctor.example import URL, closed, script
     "args",
     [[], [URL, "--only", "nonsense"], [URL, "--resolve", "x"], [URL, "--ca", "/nowhere/ca.pem"]],
 )
-def test_wrong_words_to_the_script_are_a_usage_error(args):
+def test_wrong_arguments_are_a_usage_error(args):
     done = script(*args)
     assert (done.returncode, done.stdout) == (2, "")
     assert "Traceback" not in done.stderr
@@ -64,14 +64,14 @@ def test_explain_ends_with_1_if_no_check_explains_it(capsys):
     assert "no check explains this" in capsys.readouterr().out
 
 
-def test_the_language_is_that_of_the_system():
+def test_language_is_that_of_the_system():
     given = [URL, "--from-outside", *closed(), "--only", "port"]
     assert "连接被拒绝" in script(*given, LANG="zh_CN.UTF-8").stdout
     assert "connection refused" in script(*given, LANG="de_DE.UTF-8").stdout
     assert "connection refused" in script(*given, LANG="zh_CN.UTF-8", LC_ALL="C").stdout
 
 
-def test_a_terminal_that_knows_no_chinese_gets_question_marks():
+def test_terminal_without_chinese_gets_question_marks():
     done = script(
         URL,
         "--from-outside",

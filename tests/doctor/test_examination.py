@@ -8,7 +8,7 @@ from doctor.texts import EMPTY
 from tests.doctor.example import URL
 
 
-def test_a_name_server_that_hangs_holds_nothing_up():
+def test_hanging_name_server_delays_nothing_else():
     class Hanging(Network):
         def lookup(self, host, port):
             time.sleep(5)
@@ -23,7 +23,7 @@ def test_a_name_server_that_hangs_holds_nothing_up():
     assert by_id["dns"].evidence.en == "no result after 0.5 s"
 
 
-def test_a_check_that_breaks_is_no_reason_to_end():
+def test_raising_check_is_skipped():
     def broken(target):
         raise RuntimeError("\x1b[2J nobody thought of this")
 

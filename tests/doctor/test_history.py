@@ -8,7 +8,7 @@ from doctor import Result, Text, changes
 from tests.doctor.example import GOOD, HSTS, URL, nginx, resolve, script
 
 
-def test_a_timer_hears_what_changed(pair, authority, tmp_path):
+def test_only_changes_are_printed(pair, authority, tmp_path):
     file = tmp_path / "doctor.json"
 
     def run(front):
@@ -46,7 +46,7 @@ def test_a_timer_hears_what_changed(pair, authority, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"statuses": 7}', '{"statuses": {"port": []}}'])
-def test_a_file_of_changes_that_is_broken_is_begun_anew(tmp_path, text):
+def test_broken_file_of_changes_is_replaced(tmp_path, text):
     file = tmp_path / "doctor.json"
     file.write_text(text)
     result = Result("port", "fail", *[Text("a", "甲")] * 3)

@@ -38,7 +38,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("kind", HOSTILE)
 @pytest.mark.parametrize("over", ["tls", "nothing"])
-def test_no_hostile_answer_makes_it_raise_or_wait(look, pair, kind, over):
+def test_hostile_response_neither_raises_nor_hangs(look, pair, kind, over):
     source = random.Random(kind)
 
     def behave(connection):
@@ -61,7 +61,7 @@ def test_no_hostile_answer_makes_it_raise_or_wait(look, pair, kind, over):
 
 
 @pytest.mark.parametrize("over", ["tls", "nothing"])
-def test_a_drip_is_cut_off(look, pair, over):
+def test_dripping_response_is_cut_off(look, pair, over):
     def behave(connection):
         for byte in b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 5000:
             connection.sendall(bytes([byte]))

@@ -9,7 +9,7 @@ from doctor import OUTSIDE, SERVER, SYMPTOMS
 from myapi.cli import doctor_checks
 
 
-def test_every_sentence_is_there_in_both_languages():
+def test_every_text_is_in_both_languages():
     """Each `Text(…)` in the source: two texts, with the same values in them."""
     counted = 0
     package = Path(doctor.__file__).parent

@@ -8,7 +8,7 @@ from doctor import deadlines
 from doctor.this_server import run_program
 
 
-def test_a_program_of_the_system(monkeypatch):
+def test_failing_or_hanging_program_raises_os_error(monkeypatch):
     assert run_program(sys.executable, "-c", "print(1)") == "1\n"
     with pytest.raises(OSError, match="not allowed"):
         run_program(sys.executable, "-c", "import sys; sys.exit('not allowed')")

@@ -11,7 +11,7 @@ from tests.doctor.example import NAME, URL, at
 from tests.tls import Authority, Peer, answering
 
 
-def test_on_windows_the_store_of_intermediates_is_never_asked(monkeypatch, authority):
+def test_intermediates_of_windows_are_not_used(monkeypatch, authority):
     """A chain with a gap must not pass since Windows happens to have its intermediate."""
     whole = authority.pair(NAME, sends="root intermediate").chain.read_text()
     root, intermediate = (
@@ -46,9 +46,7 @@ def test_on_windows_the_store_of_intermediates_is_never_asked(monkeypatch, autho
         assert chain.run(target).status == "fail"
 
 
-def test_on_windows_a_root_that_is_not_there_yet_may_be_a_good_one(
-    monkeypatch, authority, tmp_path
-):
+def test_root_missing_on_windows_is_skipped(monkeypatch, authority, tmp_path):
     """Windows downloads a root when it is needed."""
     pem = Authority(tmp_path, "Another Root").file.read_text()
     store = [(ssl.PEM_cert_to_DER_cert(pem), "x509_asn", True)]
@@ -60,7 +58,7 @@ def test_on_windows_a_root_that_is_not_there_yet_may_be_a_good_one(
     assert (found.status, "on demand" in found.evidence.en) == ("skip", True)
 
 
-def test_a_python_that_looks_elsewhere_finds_the_systems_roots(monkeypatch, authority):
+def test_roots_of_the_system_are_found_if_python_looks_elsewhere(monkeypatch, authority):
     monkeypatch.setattr(trust, "ROOT_FILES", ("/nowhere.pem", str(authority.file)))
     monkeypatch.setattr(
         ssl, "get_default_verify_paths", lambda: namedtuple("Paths", "capath")(None)

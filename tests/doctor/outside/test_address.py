@@ -26,12 +26,12 @@ from tests.doctor.example import URL
         ),
     ],
 )
-def test_a_url_that_wechat_refuses(url, evidence):
+def test_url_that_wechat_refuses_fails(url, evidence):
     found = address.url.run(Target(parse_url(url)))
     assert (found.status, found.evidence.en) == ("fail", evidence)
 
 
-def test_a_url_with_a_port_is_a_warning_and_a_plain_one_is_well():
+def test_url_with_port_warns_and_plain_url_is_ok():
     assert address.url.run(Target(parse_url("https://api.example.com:8443"))).status == "warn"
     assert address.url.run(Target(parse_url("https://api.example.com/"))).status == "ok"
     assert address.url.run(Target(parse_url("api.example.com"))).status == "ok"
@@ -48,14 +48,14 @@ class Names(Network):
         return list(self.ips)
 
 
-def test_a_name_without_an_address():
+def test_name_without_address_fails():
     found = address.dns.run(Target(parse_url("https://nothing-here.invalid")))
     assert found.status == "fail"
     assert found.evidence.en.startswith("nothing-here.invalid has no address")
     assert address.dns.run(Target(parse_url(URL), network=Names())).status == "fail"
 
 
-def test_a_name_that_is_longer_than_names_can_be():
+def test_overlong_name_fails():
     url = parse_url(f"https://{'a' * 70}.example.com")
     assert address.dns.run(Target(url)).status == "fail"
 
@@ -70,5 +70,5 @@ def test_a_name_that_is_longer_than_names_can_be():
         ("198.18.0.7", "skip"),
     ],
 )
-def test_addresses_that_phones_cannot_reach(ip, status):
+def test_dns_judges_what_phones_can_reach(ip, status):
     assert address.dns.run(Target(parse_url(URL), network=Names(ip))).status == status

@@ -6,7 +6,7 @@ from tests.servers import HOST, BlackHole, free_port
 from tests.tls import Peer, answering
 
 
-def test_the_app_is_down(installed, look):
+def test_stopped_app_fails(installed, look):
     service, front = installed()
     service.stop()
     results = look(front.port, front.plain)
@@ -17,7 +17,7 @@ def test_the_app_is_down(installed, look):
     assert on_server["gateway"].evidence.en.endswith("the app itself does not answer either")
 
 
-def test_nginx_asks_in_the_wrong_place(serve, pair, look):
+def test_wrong_proxy_pass_fails_with_its_own_fix(serve, pair, look):
     service = serve()
     wrong = f"location / {{ proxy_pass http://{HOST}:{free_port()}; }}"
     with nginx(pair, wrong) as front:
@@ -28,7 +28,7 @@ def test_nginx_asks_in_the_wrong_place(serve, pair, look):
     assert "proxy_pass" in results["gateway"].fix.en
 
 
-def test_an_app_that_never_answers(look, pair):
+def test_hanging_app_is_a_504(look, pair):
     with BlackHole() as hole:
         inside = f"location / {{ proxy_pass {hole.url}; proxy_read_timeout 1s; }}"
         with nginx(pair, inside) as front:
@@ -36,21 +36,21 @@ def test_an_app_that_never_answers(look, pair):
     assert results["gateway"].evidence.en.startswith("HTTP 504")
 
 
-def test_the_prefix_is_lost_on_the_way(installed, look):
+def test_lost_prefix_fails(installed, look):
     _, front = installed(slash="/")
     results = look(front.port, front.plain)
     assert failing(results) == {"route"}
     assert "the prefix /api was lost" in results["route"].evidence.en
 
 
-def test_nginx_does_not_pass_the_route_on(look, pair):
+def test_route_unknown_to_nginx_fails(look, pair):
     with nginx(pair, "root /nowhere;") as front:
         results = look(front.port, only=["route", "gateway", "redirect", "body_limit"])
     assert failing(results) == {"route"}
     assert results["route"].evidence.en.startswith("HTTP 404, text/html: <html>")
 
 
-def test_another_site_answers(look, pair):
+def test_another_site_fails(look, pair):
     with Peer(
         answering(body=b"<h1>Welcome to nginx!</h1>", content_type="text/html"), pair
     ) as peer:
@@ -59,7 +59,7 @@ def test_another_site_answers(look, pair):
     assert results["route"].evidence.en.endswith("another site answers")
 
 
-def test_a_redirect_to_another_host(look, pair):
+def test_redirect_to_another_host_fails(look, pair):
     with nginx(pair, "return 301 https://www.example.com$request_uri;") as front:
         results = look(front.port)
     assert failing(results) == {"redirect"}

@@ -8,7 +8,7 @@ from tests.doctor.example import Replayed, failing
 from tests.tls import HELLO, Peer, answering, read_request
 
 
-def test_a_proxy_that_takes_small_bodies_alone(installed, look):
+def test_proxy_with_small_body_limit_fails(installed, look):
     service = installed
     _, front = service(location="client_max_body_size 8k;")
     results = look(front.port, front.plain)
@@ -17,7 +17,7 @@ def test_a_proxy_that_takes_small_bodies_alone(installed, look):
     assert "client_max_body_size" in results["body_limit"].fix.en
 
 
-def test_a_proxy_that_ends_the_connection_at_a_large_body(look, pair):
+def test_proxy_that_closes_on_a_large_body_fails(look, pair):
     def behave(connection):
         if b"POST" not in read_request(connection)[:4]:
             answering()(Replayed(connection))
@@ -37,6 +37,6 @@ def test_a_proxy_that_ends_the_connection_at_a_large_body(look, pair):
     ],
     ids=["gzip", "no gzip", "brotli", "none"],
 )
-def test_compression(look, pair, coding, body, status):
+def test_compression_must_be_what_the_header_says(look, pair, coding, body, status):
     with Peer(answering(body=body, Content_Encoding=coding), pair) as peer:
         assert look(peer, only=["compression"])["compression"].status == status

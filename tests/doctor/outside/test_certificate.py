@@ -6,7 +6,7 @@ from tests.doctor.example import NAME, failing
 from tests.tls import Peer, answering
 
 
-def test_a_certificate_for_another_name(look, authority):
+def test_certificate_for_another_name_fails(look, authority):
     with Peer(answering(), authority.pair("www.example.com", "*.api.example.com")) as peer:
         results = look(peer)
     assert failing(results) == {"name"}
@@ -14,7 +14,7 @@ def test_a_certificate_for_another_name(look, authority):
     assert results["name"].evidence.en == said
 
 
-def test_a_certificate_with_a_star(look, authority):
+def test_wildcard_certificate_is_ok(look, authority):
     with Peer(answering(), authority.pair("*.example.com")) as peer:
         assert look(peer, only=["name"])["name"].status == "ok"
 
@@ -31,7 +31,7 @@ def test_a_certificate_with_a_star(look, authority):
         (-300, +65, "ok", "65.0 days left, until "),
     ],
 )
-def test_a_certificate_and_its_days(look, authority, begins, ends, status, evidence):
+def test_days_left_are_judged_by_the_lifetime(look, authority, begins, ends, status, evidence):
     with Peer(answering(), authority.pair(NAME, begins=begins, ends=ends)) as peer:
         results = look(peer)
     assert results["dates"].status == status

@@ -9,7 +9,7 @@ from tests.servers import BlackHole, free_port
 from tests.tls import Peer, answering
 
 
-def test_a_closed_port(look):
+def test_closed_port_fails(look):
     port = free_port()
     results = look(port)
     assert failing(results) == {"port"}
@@ -18,7 +18,7 @@ def test_a_closed_port(look):
     assert results["route"].status == "skip"
 
 
-def test_a_port_that_swallows_everything(look, monkeypatch):
+def test_silent_port_fails_tls_with_a_timeout(look, monkeypatch):
     monkeypatch.setattr(deadlines, "STEP", 1.0)
     with BlackHole() as hole:
         results = look(hole.port, only=["port", "tls", "plain_http"])
@@ -26,21 +26,21 @@ def test_a_port_that_swallows_everything(look, monkeypatch):
     assert results["tls"].evidence.en == "127.0.0.1: no answer in time"
 
 
-def test_one_of_two_addresses_is_dead(look, pair):
+def test_dead_address_beside_a_good_one_fails(look, pair):
     with Peer(answering(), pair) as peer:
         results = look([free_port(), peer], only=["port", "tls", "route"])
     assert failing(results) == {"port"}
     assert "remove the dead address" in results["port"].fix.en
 
 
-def test_a_stale_aaaa_record(look, pair):
+def test_stale_aaaa_record_fails(look, pair):
     with Peer(answering(), pair) as peer:
         results = look([peer, dead_ipv6()], only=["ipv6", "port", "tls", "name", "route"])
     assert failing(results) == {"ipv6"}
     assert results["ipv6"].evidence.en == "::1: connection refused"
 
 
-def test_an_aaaa_record_that_leads_to_another_server(look, pair, authority):
+def test_aaaa_record_of_another_server_fails(look, pair, authority):
     other = authority.pair("old.example.com")
     with Peer(answering(), pair) as peer, Peer(answering(), other, host="::1") as old:
         results = look([peer, old], only=["ipv6", "port", "tls", "name"])
@@ -48,12 +48,12 @@ def test_an_aaaa_record_that_leads_to_another_server(look, pair, authority):
     assert results["ipv6"].evidence.en.endswith("is for old.example.com")
 
 
-def test_an_aaaa_record_that_is_right(look, pair):
+def test_right_aaaa_record_is_ok(look, pair):
     with Peer(answering(), pair) as peer, Peer(answering(), pair, host="::1") as other:
         assert look([peer, other], only=["ipv6"])["ipv6"].status == "ok"
 
 
-def test_without_ipv6_here_nothing_is_said_of_it(monkeypatch):
+def test_ipv6_is_skipped_on_a_computer_without_it(monkeypatch):
     look = Probe(Address("2001:db8::1", 443), connect_error=OSError(101, "Network is unreachable"))
     monkeypatch.setattr(Target, "probes", lambda target: [look])
     found = connection.ipv6.run(Target(parse_url(URL)))

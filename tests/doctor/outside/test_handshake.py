@@ -5,7 +5,7 @@ from tests.doctor.example import failing, nginx
 from tests.tls import Peer, answering
 
 
-def test_plain_http_where_tls_should_be(look, monkeypatch):
+def test_plain_http_on_port_443_fails(look, monkeypatch):
     monkeypatch.setattr(deadlines, "STEP", 1.5)
     with Peer(answering()) as peer:  # it waits for the rest of what is no request
         results = look(peer)
@@ -14,13 +14,13 @@ def test_plain_http_where_tls_should_be(look, monkeypatch):
     assert "listen 443 ssl" in results["plain_http"].fix.en
 
 
-def test_plain_http_of_nginx_where_tls_should_be(look, pair):
+def test_plain_http_of_nginx_fails_and_its_tls_is_ok(look, pair):
     with nginx(pair, "", plain="return 200;") as front:
         assert "plain_http" in failing(look(front.plain, only=["plain_http"]))
         assert look(front.port, only=["plain_http"])["plain_http"].status == "ok"
 
 
-def test_a_connection_that_is_reset_whatever_the_name(look):
+def test_connection_reset_for_any_name_is_not_an_icp_block(look):
     def behave(connection):
         connection.recv(10)
 

@@ -15,7 +15,7 @@ from tests.tls import Peer, answering
         ({"Strict_Transport_Security": "max-age=63072000; includeSubDomains"}, "ok"),
     ],
 )
-def test_hsts(look, pair, header, status):
+def test_hsts_of_less_than_half_a_year_warns(look, pair, header, status):
     with Peer(answering(**header), pair) as peer:
         assert look(peer, only=["hsts"])["hsts"].status == status
 
@@ -31,12 +31,12 @@ def test_hsts(look, pair, header, status):
     ],
     ids=["the API in plain", "refused", "redirect", "redirect elsewhere", "404"],
 )
-def test_port_80(look, pair, plain, status):
+def test_plain_http_is_judged_by_what_it_gives_away(look, pair, plain, status):
     with nginx(pair, GOOD, plain=plain) as front:
         assert look(front.port, front.plain, only=["port_80"])["port_80"].status == status
 
 
-def test_port_80_closed(look, pair):
+def test_closed_port_80_warns(look, pair):
     with Peer(answering(), pair) as peer:
         results = look(peer, only=["port_80"])
     assert results["port_80"].status == "warn"

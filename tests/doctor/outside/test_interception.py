@@ -6,7 +6,7 @@ from tests.doctor.example import NAME, failing
 from tests.tls import Peer, answering
 
 
-def test_a_name_that_is_not_filed_is_reset(look, pair):
+def test_reset_for_this_name_only_is_an_icp_block(look, pair):
     with Peer(answering(), pair, resets=NAME) as peer:
         results = look(peer, only=["tls", "icp", "port"])
     assert failing(results) == {"tls", "icp"}
@@ -23,14 +23,14 @@ def test_a_name_that_is_not_filed_is_reset(look, pair):
     ],
     ids=["page", "server", "redirect", "chinese"],
 )
-def test_an_interception_page_on_port_80(look, pair, behave):
+def test_block_page_on_port_80_fails(look, pair, behave):
     with Peer(answering(), pair) as peer, Peer(behave) as plain:
         results = look(peer, plain, only=["icp"])
     assert failing(results) == {"icp"}
     assert "block page" in results["icp"].evidence.en
 
 
-def test_a_filing_number_in_a_footer_is_no_interception(look, pair):
+def test_filing_number_in_a_footer_is_ok(look, pair):
     page = '<a href="https://beian.miit.gov.cn">京ICP备12345678号</a>'.encode()
     with Peer(answering(), pair) as peer, Peer(answering(body=page)) as plain:
         assert look(peer, plain, only=["icp"])["icp"].status == "ok"

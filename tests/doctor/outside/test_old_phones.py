@@ -14,7 +14,7 @@ from tests.tls import Authority, Peer, answering
         ("USERTrust RSA Certification Authority", "ok"),
     ],
 )
-def test_roots_that_old_phones_know_and_do_not(look, tmp_path, root, status):
+def test_roots_are_judged_by_what_old_phones_know(look, tmp_path, root, status):
     authority = Authority(tmp_path, root)
     with Peer(answering(), authority.pair(NAME)) as peer:
         results = look(peer, ca=str(authority.file), only=["old_phones"])

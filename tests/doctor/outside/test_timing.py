@@ -15,7 +15,7 @@ from tests.tls import Peer, answering, read_request
     ("ahead", "status"),
     [(0, "ok"), (-120, "warn"), (120, "warn"), (-3600, "fail"), (86400, "fail")],
 )
-def test_a_clock_that_is_wrong(look, pair, ahead, status):
+def test_wrong_clock_warns_or_fails(look, pair, ahead, status):
     date = email.utils.formatdate(time.time() + ahead, usegmt=True)
     with Peer(answering(Date=date), pair) as peer:
         results = look(peer, only=["clock"])
@@ -28,13 +28,13 @@ def test_a_clock_that_is_wrong(look, pair, ahead, status):
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", "Mon, 99 Foo 2026 99:99:99 GMT", "9" * 500])
-def test_a_date_that_cannot_be_read(look, pair, date):
+def test_unreadable_date_is_skipped(look, pair, date):
     with Peer(answering(Date=date), pair) as peer:
         assert look(peer, only=["clock"])["clock"].status == "skip"
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(0, "ok"), (1.6, "warn"), (3.1, "fail")])
-def test_slow_answers(look, pair, monkeypatch, seconds, status):
+def test_slow_responses_warn_or_fail(look, pair, monkeypatch, seconds, status):
     monkeypatch.setattr(timing, "SLOW", 1.5)
     monkeypatch.setattr(timing, "VERY_SLOW", 3.0)
 

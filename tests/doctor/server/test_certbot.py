@@ -19,12 +19,12 @@ from tests.doctor.example import NAME, TIMERS, URL, here, systemctl
         ),
     ],
 )
-def test_renewal(letsencrypt, run, status, evidence):
+def test_renewal_needs_a_running_timer(letsencrypt, run, status, evidence):
     found = here("renewal", Server(letsencrypt=letsencrypt, run=run), URL)
     assert (found.status, found.evidence.en) == (status, evidence)
 
 
-def test_renewal_of_another_name_and_without_certbot(letsencrypt, tmp_path):
+def test_renewal_of_another_name_warns_and_no_certbot_is_skipped(letsencrypt, tmp_path):
     server = Server(letsencrypt=letsencrypt, run=systemctl(TIMERS))
     assert here("renewal", server, "https://other.example.com").status == "warn"
     (letsencrypt / "renewal" / f"{NAME}.conf").rename(letsencrypt / "renewal" / "old.conf")
@@ -33,7 +33,7 @@ def test_renewal_of_another_name_and_without_certbot(letsencrypt, tmp_path):
     assert here("renewal", Server(letsencrypt=tmp_path / "nothing"), URL).status == "skip"
 
 
-def test_renewal_without_systemd(letsencrypt):
+def test_renewal_is_skipped_without_systemd(letsencrypt):
     def run(*command):
         raise FileNotFoundError(2, "No such file or directory", command[0])
 

@@ -7,7 +7,7 @@ from tests.doctor.example import NAME, failing
 from tests.tls import Peer, answering
 
 
-def test_the_served_certificate_is_not_the_one_on_disk(look, pair, letsencrypt):
+def test_served_certificate_must_be_the_one_on_disk(look, pair, letsencrypt):
     server = Server(letsencrypt=letsencrypt, nginx=letsencrypt)
     with Peer(answering(), pair) as peer:
         results = look(peer, server=server, only=["certificate_served"])
@@ -20,7 +20,7 @@ def test_the_served_certificate_is_not_the_one_on_disk(look, pair, letsencrypt):
         )
 
 
-def test_the_certificate_is_found_where_nginx_has_it(look, pair, authority, tmp_path):
+def test_certificate_is_found_in_the_configuration_of_nginx(look, pair, authority, tmp_path):
     (tmp_path / "conf.d").mkdir()
     config = tmp_path / "conf.d" / "api.conf"
     config.write_text(f"server {{ server_name x {NAME};\n  ssl_certificate {pair.chain};\n }}")

@@ -13,7 +13,7 @@ from tests.doctor.example import here
 @pytest.mark.parametrize(
     ("free", "status"), [(50 * 2**20, "fail"), (500 * 2**20, "warn"), (40 * 2**30, "ok")]
 )
-def test_a_disk_that_is_nearly_full(monkeypatch, tmp_path, free, status):
+def test_nearly_full_disk_warns_or_fails(monkeypatch, tmp_path, free, status):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(80 * 2**30, 0, free))
     found = here("disk", Server(data_folders=(tmp_path / "not" / "yet", Path("/"))))
@@ -24,5 +24,5 @@ def test_a_disk_that_is_nearly_full(monkeypatch, tmp_path, free, status):
     ("told", "status"),
     [("NTPSynchronized=yes", "ok"), ("NTPSynchronized=no", "warn"), ("", "skip")],
 )
-def test_a_clock_that_nobody_keeps(told, status):
+def test_unsynchronised_clock_warns(told, status):
     assert here("clock_synchronised", Server(run=lambda *command: told)).status == status

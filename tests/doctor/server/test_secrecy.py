@@ -10,7 +10,7 @@ from doctor import Server
 from tests.doctor.example import URL, here
 
 
-def test_debug_mode():
+def test_debug_mode_fails_under_a_public_name():
     assert here("debug", Server(debug=True), URL).status == "fail"
     assert here("debug", Server(debug=True)).status == "warn"
     assert here("debug", Server()).status == "ok"
@@ -27,7 +27,7 @@ def test_debug_mode():
         (0o755, 0o604, "fail"),
     ],
 )
-def test_files_that_others_can_read(folder, file, status):
+def test_files_that_others_can_read_fail(folder, file, status):
 
     with tempfile.TemporaryDirectory(dir="/tmp") as name:  # every folder above is open to all
         Path(name).chmod(folder)

@@ -8,7 +8,7 @@ from tests.servers import HOST, free_port
 from tests.tls import Peer, answering
 
 
-def test_the_app_at_its_socket(tmp_path):
+def test_app_is_asked_at_its_socket(tmp_path):
     with Peer(answering()) as peer:
         assert here("app", Server(bind=f"{HOST}:{peer.port}")).status == "ok"
         assert here("app", Server(bind=f"0.0.0.0:{peer.port}")).status == "ok"
@@ -19,7 +19,7 @@ def test_the_app_at_its_socket(tmp_path):
     assert here("app", Server(bind="nonsense")).status == "fail"
 
 
-def test_the_app_at_a_unix_socket(serve, tmp_path):
+def test_app_is_asked_at_its_unix_socket(serve, tmp_path):
     path = tmp_path / "app.sock"
     missing = here("app", Server(bind=f"unix:{path}"))
     assert (missing.status, "No such file" in missing.evidence.en) == ("fail", True)

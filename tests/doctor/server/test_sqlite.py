@@ -24,7 +24,7 @@ from tests.doctor.example import here
         ("3.52.0", False),
     ],
 )
-def test_sqlite_with_the_bug_of_its_log(monkeypatch, version, bug):
+def test_sqlite_with_the_wal_bug_warns(monkeypatch, version, bug):
     numbers = tuple(map(int, version.split(".")))
     monkeypatch.setattr(sqlite3, "sqlite_version_info", numbers)
     found = here("sqlite", Server())

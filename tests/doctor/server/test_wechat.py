@@ -27,7 +27,7 @@ def ask_wechat(wechat):
     return ask
 
 
-def test_an_account_that_is_right(ask_wechat):
+def test_right_account_is_ok(ask_wechat):
     assert {each.status for each in ask_wechat().values()} == {"ok"}
 
 
@@ -39,14 +39,14 @@ def test_an_account_that_is_right(ask_wechat):
         ({"secret": "frozen-secret"}, "40243: the AppSecret is frozen"),
     ],
 )
-def test_an_account_that_wechat_refuses(ask_wechat, given, evidence):
+def test_refused_account_fails(ask_wechat, given, evidence):
     results = ask_wechat(**given)
     assert failing(results) == {"account"}
     assert results["account"].evidence.en == evidence
     assert results["wechat"].status == "ok"
 
 
-def test_a_server_that_is_not_on_the_allow_list(ask_wechat, wechat):
+def test_server_that_is_not_on_the_allow_list_warns(ask_wechat, wechat):
     wechat.sandbox.set_fault(40164, 1)  # one call answers all three checks
     results = ask_wechat()
     assert results["allow_list"].status == "warn"
@@ -54,7 +54,7 @@ def test_a_server_that_is_not_on_the_allow_list(ask_wechat, wechat):
     assert results["account"].status == "ok"
 
 
-def test_wechat_is_never_asked_to_force_a_token(pair):
+def test_token_is_never_forced(pair):
     asked = []
 
     def behave(connection):
@@ -74,7 +74,7 @@ def test_wechat_is_never_asked_to_force_a_token(pair):
     assert "a-very-secret-token" not in render(results, "ok", "en")
 
 
-def test_a_message_that_repeats_the_secret_is_shown_without(pair):
+def test_secret_in_a_message_is_masked(pair):
     body = json.dumps({"errcode": 99999, "errmsg": f"what is {APPSECRET}?"}).encode()
     with Peer(answering(body=body)) as peer:
         server = Server(appid=APPID, secret=APPSECRET, wechat_url=f"http://{HOST}:{peer.port}")
@@ -83,20 +83,20 @@ def test_a_message_that_repeats_the_secret_is_shown_without(pair):
 
 
 @pytest.mark.parametrize("fault", ["http_502_html", "html", "empty", "closed"])
-def test_wechat_on_a_bad_day(ask_wechat, wechat, fault):
+def test_broken_answer_of_wechat_fails(ask_wechat, wechat, fault):
     wechat.sandbox.set_fault(fault, 9)
     results = ask_wechat()
     assert failing(results) == {"wechat"}
     assert results["account"].status == "skip"
 
 
-def test_wechat_that_cannot_be_reached(ask_wechat):
+def test_unreachable_wechat_fails(ask_wechat):
     results = ask_wechat(url=f"http://{HOST}:{free_port()}")
     assert results["wechat"].evidence.en == "127.0.0.1: connection refused"
     assert ask_wechat(url="https://nothing-here.invalid")["wechat"].status == "fail"
 
 
-def test_a_wechat_with_a_certificate_of_nobody_we_know_gets_no_secret(ask_wechat, authority):
+def test_untrusted_wechat_gets_no_secret(ask_wechat, authority):
     asked = []
     pair = authority.pair(HOST)
     with Peer(lambda connection: asked.append(read_request(connection)), pair) as peer:
@@ -118,12 +118,12 @@ def test_a_wechat_with_a_certificate_of_nobody_we_know_gets_no_secret(ask_wechat
     ],
     ids=range(7),
 )
-def test_whatever_wechat_says_nothing_breaks(ask_wechat, reply):
+def test_odd_json_of_wechat_breaks_nothing(ask_wechat, reply):
     with Peer(answering(body=reply)) as peer:
         results = ask_wechat(url=f"http://{HOST}:{peer.port}")
     assert not any("Error" in each.evidence.en for each in results.values())
 
 
-def test_with_the_sandbox_in_use_wechat_is_not_asked():
+def test_sandbox_skips_wechat():
     found = here("account", Server(uses_sandbox=True))
     assert (found.status, found.evidence.en) == ("skip", str(SANDBOX.en))
