@@ -22,6 +22,11 @@ A program of its own on Python's standard library. It imports nothing of myapi; 
 A server is never trusted: what it sends is cut, cleaned and shown, and nothing of it is obeyed.
 """
 
+import sys
+
+if sys.version_info < (3, 10):  # noqa: UP036 (a laptop may have any; macOS brings 3.9)
+    sys.exit("the doctor needs Python 3.10 or newer · 需要 Python 3.10 或更新版本")
+
 from doctor.causes import explain
 from doctor.checks import Check, Finding, check, fail, ok, skip, warn
 from doctor.examination import Result, examine, exit_status, select, verdict

@@ -60,7 +60,7 @@ def cached(observe: Callable[[Target], T]) -> Callable[[Target], T]:
 
 
 class Target:
-    """The API under examination. No method raises because of what a server does."""
+    """The API under examination. What goes wrong there is returned; only `handshake` raises."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The doctor on this server: at the end of `up`, and each hour from its timer."""
+"""The doctor on this server: at the end of `up`, and hourly from its timer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from deploy.lib.machine import Machine, as_service
 KEPT = paths.DATA / "doctor.json"
 DROP_IN = paths.UNITS / "myapi-doctor.service.d" / "site.conf"
 
-# The certificate's folder is root's alone, so systemd hands the service a copy of the chain.
+# Only root can read the certificate's folder, so systemd hands the service a copy of the chain.
 UNIT = """\
 # Written by deploy/myapi: what this server is asked for.
 [Service]
@@ -24,7 +24,7 @@ ExecStart=/bin/sh -ec 'cd -P /opt/myapi/current; exec .venv/bin/python -m flask 
 
 
 def install(machine: Machine, domain: str, certificate: Path) -> None:
-    """Have the timer look at this site, and tell what changed since the run before."""
+    """Let the timer examine this site, and print what changed since the last run."""
     text = UNIT.format(chain=certificate / "fullchain.pem", domain=domain, kept=KEPT)
     machine.folder(DROP_IN.parent)
     if machine.write(DROP_IN, text):
@@ -32,7 +32,7 @@ def install(machine: Machine, domain: str, certificate: Path) -> None:
 
 
 def examine(release: Path, domain: str, certificate: Path) -> int:
-    """Run it now and let it print; returns 0 well, 1 warnings, 2 failures."""
+    """Run it now and print its report; return 0 ok, 1 warnings, 2 failures."""
     shell = 'exec "$0" -m flask doctor "$1" --cert "$CREDENTIALS_DIRECTORY/chain.pem"'
     language = os.environ.get("LC_ALL") or os.environ.get("LANG") or "C.UTF-8"
     command = as_service(

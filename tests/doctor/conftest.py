@@ -24,7 +24,7 @@ def pair(authority):
 
 @pytest.fixture
 def look(authority):
-    """Examine what stands at these ports of loopback as if it were the API; `{id: result}`."""
+    """Run the checks on servers at these loopback ports as if they were the API; `{id: result}`."""
 
     def look(https=None, http=None, *, url=URL, server=None, only=(), timeout=20.0, ca=True):
         ends = https if isinstance(https, list) else [https or free_port()]
@@ -44,7 +44,7 @@ def look(authority):
 
 @pytest.fixture
 def installed(serve, pair):
-    """The whole: Gunicorn in production, and Nginx with TLS before it."""
+    """A whole installation: Gunicorn in production mode behind Nginx with TLS."""
     with contextlib.ExitStack() as stack:
 
         def installed(inside="", location="", slash="", **settings):

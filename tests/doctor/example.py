@@ -1,4 +1,4 @@
-"""The API that the tests examine, with the very fault that a check should name."""
+"""The API that the tests examine: its name, servers for it, and ways to run the doctor."""
 
 import json
 import secrets as random_secrets
@@ -13,38 +13,20 @@ from tests.servers import HOST, Nginx, free_port
 from tests.tls import HELLO, Peer
 
 NAME = "api.example.com"
-
-
 URL = f"https://{NAME}"
-
-
 APPID, APPSECRET = "wx0f1e2d3c4b5a6978", "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
-
-
 KEY = random_secrets.token_hex(32)
-
-
 PRODUCTION = {
     "env": "production",
     "wechat_appid": APPID,
     "wechat_secret": APPSECRET,
     "secret_keys": KEY,
 }
-
-
 HTTPS_REQUIRED = """default_type application/json;
     return 403 '{"code": 40301, "error": "https_required", "msg": "use https"}';"""
-
-
 GOOD = f"default_type application/json; location / {{ return 200 '{HELLO.decode()}'; }}"
-
-
 TLS = "ssl_protocols TLSv1.2 TLSv1.3;"
-
-
 HSTS = 'add_header Strict-Transport-Security "max-age=63072000" always;'
-
-
 TIMERS = "Mon 2026-01-05 03:00:00 UTC 5h left - - certbot.timer certbot.service\n"
 
 
@@ -57,7 +39,7 @@ def failing(results):
 
 
 def nginx(pair, inside, *, plain="return 403;", outside="", tls=""):
-    """Serve HTTPS at its port, and plain HTTP at `.plain`."""
+    """Serve HTTPS at `.port` and plain HTTP at `.plain`."""
     need(Nginx)
     second = free_port()
     server = Nginx(f"""

@@ -55,6 +55,20 @@ def test_the_built_file_runs_anywhere_with_the_exit_status_of_the_doctor(built, 
     assert '"id": "url"' in done.stdout
 
 
+def test_an_older_python_is_told_in_a_sentence():
+    older = "import sys; sys.version_info = (3, 9, 6); import doctor"
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", older],
+        cwd=ROOT,
+        capture_output=True,
+        encoding="utf-8",
+        env={"PYTHONUTF8": "1"},
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("the doctor needs Python 3.10 or newer")
+
+
 def test_it_imports_nothing_but_itself_and_the_standard_library():
     imported = {
         (node.module if isinstance(node, ast.ImportFrom) else alias.name).partition(".")[0]
