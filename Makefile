@@ -4,14 +4,15 @@
 PYTHON ?= python3
 COVERAGE ?= 95
 OUT ?= docs
+BUILD ?= build
 ARGS =
 
 BIN = .venv/bin
 TSC = miniprogram/node_modules/typescript
 PIP = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 
-.PHONY: help run test faults install-test lint types format coverage bench bench-full lock clean \
-	pictures miniprogram-tools peer bench-tools venv runtime tools
+.PHONY: help run doctor test faults install-test lint types format coverage bench bench-full \
+	lock clean pictures miniprogram-tools peer bench-tools venv runtime tools
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -23,6 +24,13 @@ run: runtime  ## set up, migrate the database and serve on MYAPI_BIND
 	echo "myapi on $$url (Ctrl-C ends it). Without an AppID, log in with:"; \
 	echo "  curl $$url/api/auth/login -H 'Content-Type: application/json' -d '{\"code\": \"alice\"}'"
 	@exec $(BIN)/gunicorn wsgi:app
+
+doctor:  ## build build/doctor.pyz, one file for any computer with Python 3.10 or newer
+	@rm -rf $(BUILD)/doctor && mkdir -p $(BUILD)/doctor
+	@tar -cf - --exclude __pycache__ doctor | tar -xf - -C $(BUILD)/doctor
+	@'$(PYTHON)' -m zipapp $(BUILD)/doctor -c -m doctor.command:run -p '/usr/bin/env python3'
+	@rm -rf $(BUILD)/doctor
+	@echo 'python3 $(BUILD)/doctor.pyz https://api.example.com --from-outside'
 
 test: tools  ## run the tests, as in: make test ARGS='-k login'
 	$(BIN)/pytest -n auto $(ARGS)
@@ -81,9 +89,9 @@ lock: venv  ## pin what pyproject.toml asks for, with hashes: make lock ARGS=--u
 	"$$dir/bin/uv" pip $(LOCK) $(ARGS) -o requirements.txt && \
 	"$$dir/bin/uv" pip $(LOCK) $(ARGS) -o requirements-dev.txt --group dev -c requirements.txt
 
-clean:  ## remove .venv, caches and reports; never instance/, where the data is
+clean:  ## remove .venv, caches, reports and build/; never instance/, where the data is
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
-	rm -rf .coverage .coverage.* htmlcov miniprogram/node_modules
+	rm -rf .coverage .coverage.* htmlcov build miniprogram/node_modules
 	rm -rf .venv-bench benchmarks/peer/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

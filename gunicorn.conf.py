@@ -26,8 +26,8 @@ if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
 
 from prometheus_client import multiprocess
 
-from myapi.settings import Settings, SettingsError
 from myapi.observability import logs
+from myapi.settings import Settings, SettingsError
 
 try:
     settings = Settings.from_env()

@@ -14,8 +14,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+import doctor
 from deploy.lib import nginx
-from myapi import create_app, doctor
+from myapi import create_app
 from myapi.settings import ROOT, Settings
 from myapi.web.errors import REGISTRY
 from myapi.web.openapi.description import describe
@@ -341,13 +342,13 @@ def test_a_number_inside_errno_600001_leads_to_what_the_doctor_says_of_it(client
         symptom = told["symptom"]
         if number in named:
             assert symptom["en"] == named[number].en
-        assert doctor.explain(f"errno 600001 {number}", doctor.OUTSIDE), number
+        assert doctor.explain(f"errno 600001 {number}", doctor.OUTSIDE).causes, number
 
 
 def test_what_the_client_says_leads_the_doctor_to_a_check(client):
     for said in client["symptoms"].values():
         for text in said.values():
-            assert doctor.explain(text, doctor.OUTSIDE + doctor.SERVER), text
+            assert doctor.explain(text, doctor.OUTSIDE + doctor.SERVER).causes, text
 
 
 def body_of(operation):

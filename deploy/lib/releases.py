@@ -16,7 +16,10 @@ from pathlib import Path
 from deploy.lib import backups, paths
 from deploy.lib.machine import DeployError, Machine, capture, flask_command
 
-PARTS = ("myapi", "migrations", "deploy", "gunicorn.conf.py", "wsgi.py", "requirements.txt")
+PARTS = (
+    *("myapi", "doctor", "migrations", "deploy"),
+    *("gunicorn.conf.py", "wsgi.py", "requirements.txt"),
+)
 KEEP = 5  # releases and backups
 SWITCH_TIMEOUT = 12  # seconds until the live release must answer; queued requests wait for 20
 MAX_WRONG_ANSWERS = 8  # in a row, 0.2 s apart; then the release has failed
@@ -43,7 +46,8 @@ def build(machine: Machine, pip_options: list[str]) -> Path:
     machine.run(
         "install its Python packages", *install, *pip_options, "-r", f"{release}/requirements.txt"
     )
-    machine.run("compile its code", python, "-m", "compileall", "-q", str(release / "myapi"))
+    code = (str(release / "myapi"), str(release / "doctor"))
+    machine.run("compile its code", python, "-m", "compileall", "-q", *code)
     if not machine.dry_run:
         draft = release / f"{COMPLETE}.new"
         draft.write_text(wanted, "utf-8")

@@ -1,4 +1,4 @@
-"""The doctor's checks that need the app: of its settings and of its database."""
+"""The doctor's checks that need the app: its settings and its database."""
 
 import functools
 import re
@@ -10,18 +10,31 @@ import sqlalchemy.exc
 from flask import current_app
 from sqlalchemy import text
 
-from myapi import doctor
+from doctor import (
+    Check,
+    Finding,
+    Target,
+    Text,
+    check,
+    fail,
+    join,
+    ok,
+    printable,
+    skip,
+    untranslated,
+    warn,
+)
 from myapi.cli.command import SETTINGS_ERROR
 from myapi.db import schema_version
 from myapi.db.engines import places_of
 from myapi.db.transactions import reading
-from myapi.doctor import Check, Finding, Said, Visit, as_is, check, fail, joined, ok, skip
 from myapi.extensions import db, settings
 from myapi.observability.logs import mask
 from myapi.settings import SettingsError, unknown_variables
 
-CONFIGURED: list[Check] = []
-UNSET = Said("the settings cannot be used, see settings", "配置不可用，见 settings 检查项")
+UNUSABLE = Text(
+    "the settings cannot be used, see the check settings", "配置不可用，见 settings 检查项"
+)
 
 PLACEHOLDER = re.compile(
     r"change.?me|example|placeholder|your.?(app|key|secret)|password|0123456789|x{6}|\.\.\.",
@@ -29,85 +42,84 @@ PLACEHOLDER = re.compile(
 )
 
 
-def with_settings(run: Callable[[Visit], Finding]) -> Callable[[Visit], Finding]:
-    """Skip a check where the settings cannot be used, as `settings` tells."""
+def with_settings(run: Callable[[Target], Finding]) -> Callable[[Target], Finding]:
+    """Skip a check if the settings cannot be used, which the check `settings` reports."""
 
     @functools.wraps(run)
-    def checked(visit: Visit) -> Finding:
-        return skip(UNSET) if SETTINGS_ERROR in current_app.extensions else run(visit)
+    def checked(target: Target) -> Finding:
+        return skip(UNUSABLE) if SETTINGS_ERROR in current_app.extensions else run(target)
 
     return checked
 
 
 @check(
-    CONFIGURED,
     "gateway",
     "failing",
-    fix=Said(
-        "put them right in .env or the service's environment, and restart: the app does not start"
-        " with wrong ones (.env.example explains each)",
+    fix=Text(
+        "correct them in .env or the service's environment, and restart: the app does not start"
+        " with wrong settings (.env.example explains each)",
         "在 .env 或服务的环境变量中改正后重启：配置有误时应用不会启动（各项说明见 .env.example）",
     ),
 )
-def settings_(visit: Visit) -> Finding:
-    """Whether the settings can be used, and what in them should be known."""
+def settings_(target: Target) -> Finding:
+    """Whether the settings can be used, and what they warn about."""
     error: SettingsError | None = current_app.extensions.get(SETTINGS_ERROR)
     if error is not None:
-        return fail(as_is(" | ".join(map(doctor.shown, error.problems))))
+        return fail(untranslated(" | ".join(map(printable, error.problems))))
     warnings = [*settings().warnings(), *unknown_variables()]
     if warnings:
-        return doctor.warn(as_is(" | ".join(map(doctor.shown, warnings))))
-    return ok(as_is(settings().env))
+        return warn(untranslated(" | ".join(map(printable, warnings))))
+    return ok(untranslated(settings().env))
 
 
 @check(
-    CONFIGURED,
     "not_found",
     "login",
-    fix=Said(
-        "set MYAPI_ENV=production with AppID, secret and keys: development answers nobody but its"
-        " own machine, and the sandbox lets anyone log in as anyone",
+    fix=Text(
+        "set MYAPI_ENV=production with AppID, AppSecret and keys: development answers only its own"
+        " machine, and the sandbox lets anyone log in as anyone",
         "设置 MYAPI_ENV=production 以及 AppID、AppSecret 和密钥：开发模式只应答本机，"
         "沙箱则允许任何人以任何身份登录",
     ),
 )
 @with_settings
-def environment(visit: Visit) -> Finding:
-    """Whether development or the sandbox stands behind a public name."""
+def environment(target: Target) -> Finding:
+    """Whether development mode or the sandbox is used under a public name."""
     found = settings()
-    said = as_is("sandbox" if found.sandbox else found.env)
-    if found.production or not visit.public:
+    said = untranslated("sandbox" if found.sandbox else found.env)
+    if found.production or not target.has_url:
         return ok(said)
-    return fail(joined([said, Said("behind a public name", "却用在公网域名上")]))
+    return fail(join([said, Text("under a public name", "却用在公网域名上")]))
 
 
 @check(
-    CONFIGURED,
     "unseen",
     "login",
-    fix=Said(
-        "`flask secrets generate` makes a key, `flask secrets rotate` brings it in without logging"
-        " anyone out; AppID and AppSecret are copied from the console",
+    fix=Text(
+        "`flask secrets generate` makes a key, `flask secrets rotate` puts it to use without"
+        " logging anyone out; copy AppID and AppSecret from the console",
         "`flask secrets generate` 生成密钥，`flask secrets rotate` 平滑更换而不让用户掉线；"
         "AppID 和 AppSecret 从小程序后台复制",
     ),
 )
 @with_settings
-def secrets(visit: Visit) -> Finding:
-    """Whether a secret is weak, or one from an example."""
+def secrets(target: Target) -> Finding:
+    """Whether a secret is weak or copied from an example."""
     found = settings()
     weak = [f"MYAPI_SECRET_KEYS {n}" for n, key in enumerate(found.secret_keys, 1) if _weak(key)]
     if weak:
         return fail(
-            Said(f"weak, or of an example: {', '.join(weak)}", f"太弱或照抄示例：{', '.join(weak)}")
+            Text(
+                f"weak, or from an example: {', '.join(weak)}", f"太弱或照抄示例：{', '.join(weak)}"
+            )
         )
     odd = [] if found.sandbox else list(_odd(found.wechat_appid, found.wechat_secret))
     if odd:
         listed = ", ".join(odd)
-        return doctor.warn(
-            Said(f"not as WeChat gives them: {listed}", f"不像微信发放的值：{listed}")
+        return warn(
+            Text(f"not in the form that WeChat issues: {listed}", f"不像微信发放的值：{listed}")
         )
-    return ok(Said("none is weak", "没有弱密钥"))
+    return ok(Text("no weak secret", "没有弱密钥"))
 
 
 def _weak(key: str) -> bool:
@@ -122,44 +134,42 @@ def _odd(appid: str, secret: str) -> Iterator[str]:
 
 
 @check(
-    CONFIGURED,
     "failing",
-    fix=Said(
-        "see that the database runs and MYAPI_DATABASE_URL is right; `flask db upgrade` brings it"
-        " to what this code expects",
+    fix=Text(
+        "check that the database runs and MYAPI_DATABASE_URL is right; `flask db upgrade` migrates"
+        " it to the version that this code needs",
         "确认数据库在运行、MYAPI_DATABASE_URL 正确；`flask db upgrade` 把它升级到代码需要的版本",
     ),
 )
 @with_settings
-def database(visit: Visit) -> Finding:
-    """Whether the database answers and has what the code needs."""
+def database(target: Target) -> Finding:
+    """Whether the database answers and is migrated."""
     if not _is_there():
-        return fail(Said("there is no database yet", "数据库还不存在"))
+        return fail(Text("there is no database yet", "数据库还不存在"))
     try:
         ready = schema_version.is_ready()
     except sqlalchemy.exc.SQLAlchemyError as error:
-        return fail(as_is(_driver_says(error)))
+        return fail(untranslated(_driver_says(error)))
     if not ready:
-        return fail(Said("it waits for `flask db upgrade`", "尚未执行 `flask db upgrade`"))
-    return ok(Said(f"{db.engine.name} answers and is migrated", f"{db.engine.name} 可用，已迁移"))
+        return fail(Text("`flask db upgrade` has not been run", "尚未执行 `flask db upgrade`"))
+    return ok(Text(f"{db.engine.name} answers and is migrated", f"{db.engine.name} 可用，已迁移"))
 
 
 @check(
-    CONFIGURED,
     "failing",
     "unseen",
-    fix=Said(
-        "SQLite: start the app once on a local disk, it sets WAL by itself; MySQL:"
+    fix=Text(
+        "SQLite: keep the file on a local disk and start the app once, which sets WAL; MySQL:"
         " innodb_flush_log_at_trx_commit = 1 and wait_timeout above 1800",
         "SQLite：放在本地磁盘并启动一次应用，它会自行设为 WAL；MySQL："
         "innodb_flush_log_at_trx_commit = 1，wait_timeout 大于 1800",
     ),
 )
 @with_settings
-def database_settings(visit: Visit) -> Finding:
-    """Whether the database keeps what it acknowledged, and readers and writers apart."""
+def database_settings(target: Target) -> Finding:
+    """Whether commits are durable, and readers and writers do not block each other."""
     if not _is_there():
-        return skip(Said("there is no database yet", "数据库还不存在"))
+        return skip(Text("there is no database yet", "数据库还不存在"))
     wanted = SQLITE_SETTINGS if db.engine.name == "sqlite" else MYSQL_SETTINGS
     try:
         with reading() as connection:
@@ -167,13 +177,13 @@ def database_settings(visit: Visit) -> Finding:
                 name: connection.execute(text(sql)).scalar() for name, (sql, _) in wanted.items()
             }
     except sqlalchemy.exc.SQLAlchemyError as error:
-        return skip(as_is(_driver_says(error)))
+        return skip(untranslated(_driver_says(error)))
     listed = ", ".join(f"{name} = {value}" for name, value in values.items())
     right = all(is_right(values[name]) for name, (_, is_right) in wanted.items())
-    return Finding("ok" if right else "warn", as_is(listed))
+    return Finding("ok" if right else "warn", untranslated(listed))
 
 
-#: Name → how to ask for it, and whether the answer will do.
+#: Name → the query, and whether a value is right.
 SQLITE_SETTINGS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "journal_mode": ("PRAGMA journal_mode", lambda value: value == "wal"),
     "synchronous": ("PRAGMA synchronous", lambda value: value == 2),
@@ -189,30 +199,39 @@ MYSQL_SETTINGS: dict[str, tuple[str, Callable[[Any], bool]]] = {
 
 
 @check(
-    CONFIGURED,
     "failing",
-    fix=Said(
-        "raise max_connections in MySQL, or lower MYAPI_WORKERS or MYAPI_THREADS; count every app"
-        " host",
+    fix=Text(
+        "raise max_connections in MySQL, or lower MYAPI_WORKERS or MYAPI_THREADS; add up all app"
+        " hosts",
         "调高 MySQL 的 max_connections，或调低 MYAPI_WORKERS、MYAPI_THREADS；多台应用主机要合计",
     ),
 )
 @with_settings
-def pool(visit: Visit) -> Finding:
-    """Whether MySQL takes as many connections as the app may open."""
+def pool(target: Target) -> Finding:
+    """Whether MySQL allows as many connections as the app may open."""
     if db.engine.name == "sqlite":
-        return ok(Said("SQLite has no such limit", "SQLite 没有这个限制"))
+        return ok(Text("SQLite has no such limit", "SQLite 没有这个限制"))
     try:
         with reading() as connection:
             allowed = int(connection.execute(text("SELECT @@max_connections")).scalar() or 0)
     except sqlalchemy.exc.SQLAlchemyError as error:
-        return skip(as_is(_driver_says(error)))
+        return skip(untranslated(_driver_says(error)))
     most = settings().workers * len(db.engines) * places_of(settings())
-    said = Said(
+    said = Text(
         f"this host opens up to {most}, MySQL allows {allowed}",
         f"本机最多打开 {most} 个连接，MySQL 允许 {allowed} 个",
     )
     return Finding("ok" if most < allowed else "fail", said)
+
+
+CONFIGURED: list[Check] = [
+    settings_,
+    environment,
+    secrets,
+    database,
+    database_settings,
+    pool,
+]
 
 
 def database_files() -> list[Path]:
@@ -222,7 +241,7 @@ def database_files() -> list[Path]:
 
 
 def _is_there() -> bool:
-    """Whether SQLite's file has anything in it; an app that starts makes an empty one."""
+    """Whether SQLite's file has content: an app that starts makes an empty one."""
     if db.engine.name != "sqlite":
         return True
     file = database_files()[0]
@@ -231,4 +250,4 @@ def _is_there() -> bool:
 
 def _driver_says(error: sqlalchemy.exc.SQLAlchemyError) -> str:
     cause = getattr(error, "orig", None) or error
-    return mask(doctor.shown(str(cause.args[-1] if cause.args else type(cause).__name__)))
+    return mask(printable(str(cause.args[-1] if cause.args else type(cause).__name__)))

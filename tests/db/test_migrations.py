@@ -86,7 +86,7 @@ def test_a_process_that_serves_loads_neither_alembic_nor_commands():
         check=True,
     ).stdout.split()
     assert "flask_sqlalchemy" in loaded
-    for module in ("alembic", "redis", "myapi.doctor", "myapi.cli.users"):
+    for module in ("alembic", "redis", "doctor", "myapi.cli.users"):
         assert module not in loaded
 
 

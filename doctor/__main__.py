@@ -1,0 +1,5 @@
+"""For `python3 -m doctor`."""
+
+from doctor.command import run
+
+run()

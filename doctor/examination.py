@@ -1,0 +1,85 @@
+"""Running the checks, and what comes of it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from doctor.checks import Check, Finding, skip
+from doctor.target import Target
+from doctor.texts import EMPTY, Text, printable
+
+
+class Result(NamedTuple):
+    """What a check has found, with the symptom and the fix to show."""
+
+    id: str
+    status: str
+    symptom: Text
+    evidence: Text
+    fix: Text
+
+    def as_dict(self, language: str) -> dict[str, str]:
+        texts = {"symptom": self.symptom, "evidence": self.evidence, "fix": self.fix}
+        translated = {name: text.in_language(language) for name, text in texts.items()}
+        return {"id": self.id, "status": self.status, **translated}
+
+
+def select(checks: Sequence[Check], only: Iterable[str]) -> list[Check]:
+    """Pick checks by id; a text may list several with commas. Raises ValueError if unknown."""
+    ids = {part.strip() for text in only for part in text.split(",") if part.strip()}
+    unknown = ids - {one.id for one in checks}
+    if unknown:
+        raise ValueError(f"no such check: {', '.join(sorted(unknown))}")
+    return [one for one in checks if not ids or one.id in ids]
+
+
+def examine(target: Target, checks: Sequence[Check]) -> list[Result]:
+    """Run all checks at the same time, and skip those that are not done at the deadline.
+
+    Each runs in a daemon thread, so that one that hangs (a name server can) delays neither the
+    others nor the exit of the program.
+    """
+    found: dict[str, Finding] = {}
+
+    def run(one: Check) -> None:
+        try:
+            found[one.id] = one.run(target)
+        except Exception as error:  # a response that nobody thought of must not end the run
+            what = printable(f"{type(error).__name__}: {error}")
+            found[one.id] = skip(Text(f"cannot judge: {what}", f"无法判断：{what}"))
+
+    threads = [threading.Thread(target=run, args=(one,), daemon=True) for one in checks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, target.deadline - time.monotonic()))
+    timeout = f"{target.timeout:g}"
+    late = skip(Text(f"no result after {timeout} s", f"{timeout} 秒后仍无结果"))
+    findings = dict(found)  # a late thread may still write to the other one
+    return [_result(one, findings.get(one.id, late), target.secrets) for one in checks]
+
+
+def _result(one: Check, finding: Finding, secrets: Iterable[str]) -> Result:
+    needs_fix = finding.status in ("warn", "fail")
+    fix = (finding.fix or one.fix) if needs_fix else EMPTY
+    evidence, fix = (_mask(text, secrets) for text in (finding.evidence, fix))
+    return Result(one.id, finding.status, one.symptom, evidence, fix)
+
+
+def _mask(text: Text, secrets: Iterable[str]) -> Text:
+    for secret in filter(None, secrets):
+        text = Text(text.en.replace(secret, "***"), text.zh.replace(secret, "***"))
+    return text
+
+
+def verdict(results: Iterable[Result]) -> str:
+    """Return the worst status: ok, warn or fail. What could not be judged does not count."""
+    statuses = {result.status for result in results}
+    return next((status for status in ("fail", "warn") if status in statuses), "ok")
+
+
+def exit_status(verdict: str) -> int:
+    return ("ok", "warn", "fail").index(verdict)

@@ -1,0 +1,74 @@
+"""What happens to bodies on the way."""
+
+from __future__ import annotations
+
+import json
+import zlib
+
+from doctor.checks import Finding, check, fail, ok, skip, warn
+from doctor.network import describe_error
+from doctor.outside.skipped import NO_RESPONSE, NOT_THE_API
+from doctor.target import Target
+from doctor.texts import Text, printable, untranslated
+
+#: A little less than the API's default limit. The empty code is refused before WeChat or the
+#: database is asked.
+LARGE_BODY = json.dumps({"code": "", "padding": "x" * 65000}).encode("ascii")
+
+
+@check(
+    "too_large",
+    "reset",
+    fix=Text(
+        "write `client_max_body_size 1m;` in Nginx's server block; the app has its own limit"
+        " (MYAPI_MAX_BODY_BYTES)",
+        "在 Nginx 的 server 块中写 `client_max_body_size 1m;`；"
+        "应用自己有上限（MYAPI_MAX_BODY_BYTES）",
+    ),
+)
+def body_limit(target: Target) -> Finding:
+    """Whether a body of 64 KB reaches the app."""
+    hello = target.hello().response
+    if hello is None or not hello.is_from_api:
+        return skip(NOT_THE_API)
+    reply = target.call("POST", "/api/auth/login", LARGE_BODY)
+    if reply.response is None:
+        reason = describe_error(reply.error)
+        return fail(Text(f"a body of 64 KB: {reason.en}", f"64 KB 的请求体：{reason.zh}"))
+    summary = untranslated(reply.response.summary)
+    if reply.response.status == 413:
+        return fail(summary)
+    if reply.response.is_from_api and reply.response.status < 500:
+        return ok(Text("64 KB reach the app", "64 KB 的请求体能到达应用"))
+    return warn(summary)
+
+
+@check(
+    "network",
+    "not_found",
+    fix=Text(
+        "compress in Nginx (gzip on; gzip_types application/json;) or nowhere, and only if the"
+        " request allows it",
+        "压缩只交给 Nginx（gzip on; gzip_types application/json;）或都不压缩，"
+        "并且只在请求允许时压缩",
+    ),
+)
+def compression(target: Target) -> Finding:
+    """Whether a compressed response can be unpacked."""
+    response = target.hello().response
+    if response is None:
+        return skip(NO_RESPONSE)
+    coding = printable(response.headers.get("content-encoding", "identity"), 20)
+    if coding.lower() in ("identity", ""):
+        return ok(
+            Text("not compressed, which is right for so little", "没有压缩，内容很小，这样是对的")
+        )
+    if coding.lower() not in ("gzip", "deflate"):
+        return fail(
+            Text(f"only gzip was allowed, {coding} came", f"只允许 gzip，返回的却是 {coding}")
+        )
+    try:
+        response.unpacked()
+    except zlib.error:
+        return fail(Text(f"labelled {coding}, but it is not", f"标明是 {coding}，内容却不是"))
+    return ok(untranslated(coding))

@@ -1,0 +1,93 @@
+"""The domain's certificate: its name and its dates."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timezone
+
+from doctor.certificates import Certificate, common_name, issuer_path
+from doctor.checks import Finding, check, fail, ok, skip
+from doctor.outside.skipped import NO_CHAIN, NOT_CONNECTED
+from doctor.target import Target
+from doctor.texts import Text
+
+DAY = 86400.0
+
+
+@check(
+    "certificate_name",
+    "certificate",
+    "ssl",
+    fix=Text(
+        "get a certificate for exactly this name, and set Nginx's server_name to it: otherwise the"
+        " default server's certificate is sent",
+        "申请与该域名完全一致的证书，并确认 Nginx 的 server_name 是这个域名，"
+        "否则发送的是默认站点的证书",
+    ),
+)
+def name(target: Target) -> Finding:
+    """Whether the certificate is for this name."""
+    probe = target.tls_probe()
+    if probe is None:
+        return skip(NOT_CONNECTED)
+    if probe.leaf is None:
+        return skip(NO_CHAIN)
+    names, host = probe.leaf.listed_names, target.url.host
+    if probe.leaf.is_valid_for(host):
+        return ok(Text(f"for {names}", f"属于 {names}"))
+    return fail(Text(f"for {names}, not for {host}", f"属于 {names}，而不是 {host}"))
+
+
+@check(
+    "certificate_date",
+    "certificate",
+    "ssl",
+    fix=Text(
+        "renew it (`certbot renew`, or upload the new one), reload Nginx, and find out why it was"
+        " not renewed automatically (the check renewal, on the server)",
+        "更新证书（`certbot renew` 或上传新证书），重新加载 Nginx，并查明为什么没有自动续期"
+        "（在服务器上看 renewal 检查项）",
+    ),
+)
+def dates(target: Target) -> Finding:
+    """Whether the certificates are valid today and for a while, by this computer's clock."""
+    probe = target.tls_probe()
+    if probe is None:
+        return skip(NOT_CONNECTED)
+    if not probe.chain:
+        return skip(NO_CHAIN)
+    now = time.time()
+    for certificate in issuer_path(probe.chain):
+        out_of_date = _out_of_date(certificate, now)
+        if out_of_date:
+            return fail(out_of_date)
+    leaf = probe.chain[0]
+    days = f"{(leaf.not_after - now) / DAY:.1f}"
+    evidence = Text(
+        f"{days} days left, until {leaf.last_day}", f"还剩 {days} 天，到 {leaf.last_day}"
+    )
+    return Finding(_urgency(leaf, now), evidence)
+
+
+def _out_of_date(certificate: Certificate, now: float) -> Text | None:
+    subject, day = common_name(certificate.subject), certificate.last_day
+    if now > certificate.not_after:
+        return Text(
+            f"the certificate of {subject} expired on {day}", f"{subject} 的证书已于 {day} 过期"
+        )
+    if now < certificate.not_before:
+        first = f"{datetime.fromtimestamp(certificate.not_before, timezone.utc):%Y-%m-%d}"
+        return Text(
+            f"the certificate of {subject} is not valid before {first}",
+            f"{subject} 的证书 {first} 才生效",
+        )
+    return None
+
+
+def _urgency(certificate: Certificate, now: float) -> str:
+    """Renewal is due when a third of the lifetime is left; at a quarter it has failed."""
+    lifetime = certificate.not_after - certificate.not_before
+    left = certificate.not_after - now
+    if left < min(lifetime / 20, 3 * DAY):
+        return "fail"
+    return "warn" if left < min(lifetime / 4, 30 * DAY) else "ok"

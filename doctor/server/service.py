@@ -1,0 +1,35 @@
+"""The app at its own socket, without the proxy."""
+
+from __future__ import annotations
+
+from doctor.checks import Finding, check, fail, ok, skip
+from doctor.network import describe_error
+from doctor.target import Target
+from doctor.texts import Text, untranslated
+from doctor.this_server import ask_app
+
+
+@check(
+    "gateway",
+    "failing",
+    fix=Text(
+        "start the service and read its log: `systemctl status`, `journalctl -u`; /readyz needs"
+        " the database, and `flask db upgrade` to have been run",
+        "启动服务并查看日志：`systemctl status`、`journalctl -u`；/readyz 需要数据库可用并已执行"
+        " `flask db upgrade`",
+    ),
+)
+def app(target: Target) -> Finding:
+    """Whether the app answers at its own socket and is ready."""
+    bind = target.this_server.bind
+    if not bind:
+        return skip(Text("it is not known where the app listens", "不知道应用监听在哪里"))
+    deadline = target.step_deadline()
+    replies = {path: ask_app(bind, path, deadline) for path in ("/healthz", "/readyz")}
+    for path, reply in replies.items():
+        if reply.response is None:
+            reason = describe_error(reply.error)
+            return fail(Text(f"{bind}: {reason.en}", f"{bind}：{reason.zh}"))
+        if reply.response.status != 200:
+            return fail(untranslated(f"{bind}{path}: {reply.response.summary}"))
+    return ok(Text(f"{bind} is alive and ready", f"{bind} 存活并就绪"))

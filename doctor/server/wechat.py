@@ -1,0 +1,121 @@
+"""WeChat's server, and this mini program's account there."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Mapping
+from typing import Any
+
+from doctor.checks import Finding, check, fail, ok, skip, warn
+from doctor.network import describe_error
+from doctor.server.stable_token import ask_stable_token
+from doctor.target import Target
+from doctor.texts import Text, printable, untranslated
+
+SANDBOX = Text("no AppID is set: the sandbox is in use", "没有设置 AppID：正在使用沙箱")
+
+
+@check(
+    "login_slow",
+    "failing",
+    fix=Text(
+        "check the server's DNS (/etc/resolv.conf) and that it can connect to port 443 outside;"
+        " `curl -v https://api.weixin.qq.com` shows at which step it fails",
+        "检查服务器的 DNS（/etc/resolv.conf）以及能否访问外网 443 端口；"
+        "`curl -v https://api.weixin.qq.com` 可以看出卡在哪一步",
+    ),
+)
+def wechat(target: Target) -> Finding:
+    """Whether this server reaches WeChat: name, TLS and an answer."""
+    if target.this_server.uses_sandbox:
+        return skip(SANDBOX)
+    (response, error), host = ask_stable_token(target)
+    if response is None:
+        reason = _why_not(error)
+        return fail(Text(f"{host}: {reason.en}", f"{host}：{reason.zh}"))
+    if response.status != 200 or not response.json():
+        return fail(untranslated(f"{host}: HTTP {response.status}"))
+    took = f"{1000 * response.first_byte:.0f} ms"
+    return ok(Text(f"{host} answers in {took}", f"{host} 在 {took} 内应答"))
+
+
+def _why_not(error: Exception | None) -> Text:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        message = printable(error.verify_message, 80)
+        return Text(f"certificate refused: {message}", f"证书未通过验证：{message}")
+    return describe_error(error)
+
+
+ACCOUNT_PROBLEMS = {
+    40013: Text("40013: the AppID is wrong", "40013：AppID 不正确"),
+    40125: Text("40125: the AppSecret is wrong", "40125：AppSecret 不正确"),
+    40243: Text("40243: the AppSecret is frozen", "40243：AppSecret 已被冻结"),
+    41002: Text("41002: the AppID is missing", "41002：缺少 AppID"),
+    41004: Text("41004: the AppSecret is missing", "41004：缺少 AppSecret"),
+}
+NOT_ON_ALLOW_LIST = 40164
+
+
+@check(
+    "login",
+    fix=Text(
+        "copy both again from the console (开发管理 → 开发设置) to MYAPI_WECHAT_APPID and"
+        " MYAPI_WECHAT_SECRET; a frozen secret is unfrozen or reset there",
+        "到小程序后台“开发管理 → 开发设置”重新复制 AppID 和 AppSecret，写入 MYAPI_WECHAT_APPID 和"
+        " MYAPI_WECHAT_SECRET；被冻结的要在那里解冻或重置",
+    ),
+)
+def account(target: Target) -> Finding:
+    """Whether WeChat accepts the AppID and the AppSecret."""
+    answer = _answer(target)
+    if isinstance(answer, Finding):
+        return answer
+    code = answer.get("errcode", 0)
+    if isinstance(code, int) and code in ACCOUNT_PROBLEMS:
+        return fail(ACCOUNT_PROBLEMS[code])
+    if isinstance(answer.get("access_token"), str) or code == NOT_ON_ALLOW_LIST:
+        return ok(Text("AppID and AppSecret are valid", "AppID 和 AppSecret 有效"))
+    return skip(_errcode(answer))
+
+
+@check(
+    "allow_list",
+    fix=Text(
+        "add this address to the IP allow list in the console (开发管理 → 开发设置 → IP 白名单);"
+        " wx.login works without it, calls with an access_token do not",
+        "到小程序后台“开发管理 → 开发设置 → IP 白名单”加入这个地址；wx.login 不受影响，"
+        "但使用 access_token 的接口会失败",
+    ),
+)
+def allow_list(target: Target) -> Finding:
+    """Whether this server's address is on WeChat's allow list."""
+    answer = _answer(target)
+    if isinstance(answer, Finding):
+        return answer
+    if isinstance(answer.get("access_token"), str):
+        return ok(Text("WeChat accepts calls from this address", "微信接受来自本机地址的调用"))
+    if answer.get("errcode") != NOT_ON_ALLOW_LIST:
+        return skip(_errcode(answer))
+    named = re.search(r"invalid ip ([0-9A-Fa-f.:]{2,45})", str(answer.get("errmsg", "")))
+    ip = named[1] if named else "?"
+    return warn(Text(f"40164: {ip} is not on the list", f"40164：{ip} 不在白名单中"))
+
+
+def _answer(target: Target) -> dict[str, Any] | Finding:
+    """Return WeChat's JSON, or a skip if there is none."""
+    server = target.this_server
+    if server.uses_sandbox:
+        return skip(SANDBOX)
+    if not server.appid:
+        return skip(Text("the AppID is not known here", "这里不知道 AppID"))
+    response = ask_stable_token(target).reply.response
+    found = response.json() if response else {}
+    return found or skip(Text("WeChat gave no answer", "微信没有应答"))
+
+
+def _errcode(answer: Mapping[str, Any]) -> Text:
+    code = answer.get("errcode")
+    number = code if isinstance(code, int) else "?"
+    message = printable(str(answer.get("errmsg", "")), 80)
+    return Text(f"WeChat answers {number}: {message}", f"微信返回 {number}：{message}")

@@ -1,0 +1,63 @@
+"""Texts in both languages, and symptoms and fixes of every check."""
+
+import ast
+import re
+from pathlib import Path
+
+import doctor
+from doctor import OUTSIDE, SERVER, SYMPTOMS
+from myapi.cli import doctor_checks
+
+
+def test_every_text_is_in_both_languages():
+    """Each `Text(…)` in the source: two texts, with the same values in them."""
+    counted = 0
+    package = Path(doctor.__file__).parent
+    for file in (*package.rglob("*.py"), Path(doctor_checks.__file__)):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Text":
+                if any(isinstance(argument, ast.Starred) for argument in node.args):
+                    continue
+                english, chinese = node.args
+                assert sorted(values(english)) == sorted(spoken(values(chinese))), ast.unparse(node)
+                if re.search(r"[a-z]{2} [a-z]{2}", words(english)):
+                    assert re.search(r"[\u4e00-\u9fff]", words(chinese)), ast.unparse(node)
+                of_the_console = "开发管理|开发设置|IP 白名单"
+                assert not re.search(r"[\u4e00-\u9fff]", re.sub(of_the_console, "", words(english)))
+                counted += 1
+    assert counted > 150
+
+
+def spoken(names):
+    return [name.replace(".zh", ".en") for name in names]
+
+
+def values(node):
+    """Return the values of an f-string, each once."""
+    found = {
+        ast.unparse(part.value) for part in ast.walk(node) if isinstance(part, ast.FormattedValue)
+    }
+    return sorted(found)
+
+
+def words(node):
+    return "".join(
+        part.value
+        for part in ast.walk(node)
+        if isinstance(part, ast.Constant) and isinstance(part.value, str)
+    )
+
+
+def test_every_check_has_its_symptoms_and_a_fix():
+    every = [*OUTSIDE, *SERVER, *doctor_checks.CONFIGURED]
+    assert len({one.id for one in every}) == len(every)
+    used = set()
+    for one in every:
+        assert one.symptoms
+        assert set(one.symptoms) <= SYMPTOMS.keys()
+        used |= set(one.symptoms)
+        assert len(one.fix.en) > 10
+        assert re.search(r"[\u4e00-\u9fff]", one.fix.zh)
+    assert used == SYMPTOMS.keys()
+    for symptom in SYMPTOMS.values():
+        re.compile(symptom.wordings)
