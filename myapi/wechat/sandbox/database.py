@@ -64,7 +64,7 @@ class Database:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     db = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
     # Not WAL: when several processes turn a new file to WAL at once, one is told "locked" at once.
     db.execute("PRAGMA journal_mode = TRUNCATE")
