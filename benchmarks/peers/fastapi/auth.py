@@ -8,7 +8,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from benchmarks.peers.fastapi.database import Db
+from benchmarks.peers.fastapi.database import Db, writing
 from benchmarks.peers.fastapi.errors import ApiError
 from benchmarks.peers.fastapi.models import Session
 from benchmarks.peers.fastapi.schemas import now
@@ -42,7 +42,8 @@ async def current_session(
         raise ApiError("session_ended")
     if session.last_seen_at is None or session.last_seen_at <= moment - TOUCH_EVERY:
         session.last_seen_at = moment
-        await db.commit()
+        async with writing:
+            await db.commit()
     request.state.session = session
     return session
 

@@ -1,6 +1,8 @@
 """The engine, and a session of the database for each request that asks for one."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import nullcontext
 from typing import Annotated, Any
 
 from fastapi import Depends
@@ -18,6 +20,9 @@ engine = create_async_engine(
     max_overflow=0,
     connect_args={"timeout": 2} if SQLITE else {},  # s to wait for another connection's write
 )
+# SQLite has one writer at a time. Without this, transactions of one process wait for each other's
+# lock in threads, and 256 simultaneous logins nearly stop.
+writing = asyncio.Lock() if SQLITE else nullcontext()
 new_session = async_sessionmaker(engine, expire_on_commit=False)
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from benchmarks.peers.fastapi.auth import create_token
-from benchmarks.peers.fastapi.database import Db
+from benchmarks.peers.fastapi.database import Db, writing
 from benchmarks.peers.fastapi.errors import ApiError
 from benchmarks.peers.fastapi.limits import LOGINS, limit_failed_logins, limiter
 from benchmarks.peers.fastapi.models import Session, User
@@ -22,24 +22,13 @@ router = APIRouter()
 @limiter.limit(LOGINS)
 async def log_in(request: Request, body: LoginRequest, db: Db) -> Answer[LoggedIn]:
     openid, session_key = await request.app.state.wechat.code_to_session(body.code)
-    moment = now()
-    user = await _find_or_create(db, openid, session_key, moment)
-    if user.banned_at is not None:
-        await db.commit()
-        raise ApiError("user_banned")
-    session = Session(
-        user_id=user.id,
-        ip=request.client.host,
-        user_agent=request.headers.get("user-agent", "")[:255],
-        created_at=moment,
-    )
-    db.add(session)
-    await db.commit()
+    async with writing:
+        moment = now()
+        user = await _find_or_create(db, openid, session_key, moment)
+        session = await _open_session(db, user, request, moment)
     expires = moment + LIFE
     token = create_token(session.id, moment, expires)
-    return Answer(
-        data=LoggedIn(token=token, expires_at=iso(expires), user=Profile.of(user)),
-    )
+    return Answer(data=LoggedIn(token=token, expires_at=iso(expires), user=Profile.of(user)))
 
 
 async def _find_or_create(db: AsyncSession, openid: str, session_key: str, moment: int) -> User:
@@ -60,6 +49,21 @@ async def _find_or_create(db: AsyncSession, openid: str, session_key: str, momen
             user = await _find(db, openid)
     user.session_key = session_key
     return user
+
+
+async def _open_session(db: AsyncSession, user: User, request: Request, moment: int) -> Session:
+    if user.banned_at is not None:
+        await db.commit()
+        raise ApiError("user_banned")
+    session = Session(
+        user_id=user.id,
+        ip=request.client.host,
+        user_agent=request.headers.get("user-agent", "")[:255],
+        created_at=moment,
+    )
+    db.add(session)
+    await db.commit()
+    return session
 
 
 async def _find(db: AsyncSession, openid: str) -> User | None:
