@@ -32,10 +32,10 @@ def targets(results: Results) -> Iterator[str]:
 
 
 def _to_peer(results: Results, target: ToPeers, peer: str) -> str:
-    variants = results.variants(target.case)
-    if variants and peer not in variants:
-        return "–"
     found, wanted = target.read(results, peer), target.wanted.get(peer)
+    variants = results.variants(target.case)
+    if wanted is None and variants and peer not in variants:
+        return "–"
     said = ratio(found) if found else "not measured"
     if wanted is None:
         return said
@@ -45,7 +45,7 @@ def _to_peer(results: Results, target: ToPeers, peer: str) -> str:
 def _alone(target: Alone, found: Spread | None) -> str:
     if found is None:
         return "not measured"
-    said = f"{found.median:g}"
+    said = short(found)
     if target.wanted:
         said = f"{spread(found)} {target.unit}" if target.unit else ratio(found)
     return said + _verdict(target, found, target.wanted)
