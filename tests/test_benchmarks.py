@@ -116,7 +116,7 @@ def test_a_report_leaves_a_dash_where_a_peer_takes_no_part(tmp_path, monkeypatch
 def test_a_report_names_the_refused_logins_of_the_worst_turn(tmp_path, monkeypatch):
     turns = {MYAPI: [{"busy_rate": 0}, {"busy_rate": 7}, {"busy_rate": 0}]}
     written = report(tmp_path, monkeypatch, {"login-1000ms-1000": turns})
-    assert "1 000 clients | 0 | 7, **missed** |" in written
+    assert "1 000 clients | 0 | 7.00, **missed** |" in written
 
 
 def test_figures_under_the_former_names_of_the_stacks_are_read(tmp_path):
