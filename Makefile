@@ -12,7 +12,7 @@ TSC = miniprogram/node_modules/typescript
 PIP = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 
 .PHONY: help run doctor test faults install-test lint types format coverage bench bench-full \
-	lock clean pictures miniprogram-tools peer bench-tools venv runtime tools
+	lock clean pictures miniprogram-tools peer express fastapi bench-tools venv runtime tools
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -65,7 +65,7 @@ format: tools  ## rewrite what ruff can put right
 coverage: tools  ## run the tests; fail below COVERAGE per cent of lines and branches
 	$(BIN)/pytest -n auto --cov --cov-branch --cov-fail-under=$(COVERAGE) $(ARGS)
 
-bench: bench-tools  ## measure against the peers, 20 minutes; as in: make bench ARGS='--only hello'
+bench: bench-tools  ## measure against the peers, half an hour; as in: make bench ARGS='--only hello'
 	$(BIN)/python -m benchmarks --output $(OUT) $(ARGS)
 	$(BIN)/python -m benchmarks.report $(OUT)
 	.venv-bench/bin/python -m benchmarks.plots $(OUT)
@@ -73,12 +73,22 @@ bench: bench-tools  ## measure against the peers, 20 minutes; as in: make bench 
 bench-full: ARGS += --full
 bench-full: bench  ## the same with all logins, and tables of up to ten million sessions
 
-peer:  ## install the packages of the benchmarks' peers (Node 20 or newer, npm, a C++ compiler)
-	@cd benchmarks/peer && { cmp -s package-lock.json node_modules/.installed || { \
-		echo 'installing the packages of the peers'; \
+peer: express fastapi  ## install the peers of the benchmarks (Node 20 or newer, npm, a C++ compiler)
+
+express:
+	@cd benchmarks/peers/express && { cmp -s package-lock.json node_modules/.installed || { \
+		echo 'installing the packages of Express'; \
 		prefix=$$(dirname "$$(dirname "$$(command -v node)")"); \
 		[ ! -e "$$prefix/include/node/node.h" ] || export npm_config_nodedir="$$prefix"; \
 		npm ci --silent && cp package-lock.json node_modules/.installed; }; }
+
+# With the system's own Python, as .venv-bench.
+fastapi:
+	@cd benchmarks/peers/fastapi && { cmp -s requirements.txt .venv/installed || { \
+		echo 'installing the packages of FastAPI'; rm -rf .venv; \
+		{ /usr/bin/python3 -m venv .venv || '$(PYTHON)' -m venv .venv; } \
+		&& .venv/bin/python -m pip install -qq --disable-pip-version-check -r requirements.txt \
+		&& cp requirements.txt .venv/installed; }; }
 
 LOCK = compile pyproject.toml --quiet --universal --python-version 3.10 --generate-hashes \
 	--no-strip-extras --custom-compile-command 'make lock'
@@ -92,7 +102,7 @@ lock: venv  ## pin what pyproject.toml asks for, with hashes: make lock ARGS=--u
 clean:  ## remove .venv, caches, reports and build/; never instance/, where the data is
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	rm -rf .coverage .coverage.* htmlcov build miniprogram/node_modules
-	rm -rf .venv-bench benchmarks/peer/node_modules
+	rm -rf .venv-bench benchmarks/peers/express/node_modules benchmarks/peers/fastapi/.venv
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---- .venv: whole, or made anew ----

@@ -12,8 +12,8 @@ from typing import Any
 
 from benchmarks.databases import Maria, Sqlite
 from benchmarks.fill import Filled, fill
-from benchmarks.results import MYAPI, TUNED
-from benchmarks.stacks import MyAPI, Peer, Stack
+from benchmarks.results import MYAPI
+from benchmarks.stacks import APPS, Stack
 from benchmarks.wechat import WeChat
 from tests.servers import DISK, MariaDB
 
@@ -82,16 +82,15 @@ class Bench:
         """Make a stack, not started yet, on a database that is filled with so many sessions."""
         data = self.filled(kind, engine, rows)
         if kind == MYAPI:
-            app: Any = MyAPI(data, self.wechat.url, **{**options, **self._settings})
-        else:
-            app = Peer(data, self.wechat.url, tuned=kind == TUNED, **options)
+            options |= self._settings
+        app = APPS[kind](data, self.wechat.url, **options)
         database = self._mariadb if engine == "mariadb" else None
         return Stack(label or kind, app, tls=self._tls, database=database)
 
     def filled(self, kind: str, engine: str, rows: int) -> Filled:
         key = (kind, engine, rows)
         if key not in self._filled:
-            name = "_".join(map(str, key)).replace(" ", "_")
+            name = "_".join(map(str, key)).replace(" ", "_").lower()
             if engine == "mariadb":
                 self._mariadb = self._mariadb or self._open.enter_context(DiskMariaDB())
                 database: Any = Maria(self._mariadb, name)

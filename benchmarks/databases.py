@@ -24,7 +24,8 @@ class Database(Protocol):
     """A database of one stack, on either engine."""
 
     myapi_url: str
-    peer_url: str
+    express_url: str
+    fastapi_url: str
 
     def run(self, sql: str, rows: Sequence[tuple[object, ...]] = ()) -> None:
         """Run one statement, for each of the rows if there are any."""
@@ -39,7 +40,8 @@ class Sqlite:
     def __init__(self, file: Path) -> None:
         self.file = file
         self.myapi_url = f"sqlite:///{file}"
-        self.peer_url = str(file)
+        self.express_url = str(file)
+        self.fastapi_url = f"sqlite+aiosqlite:///{file}"
 
     def run(self, sql: str, rows: Sequence[tuple[object, ...]] = ()) -> None:
         with closing(self._connect()) as connection, connection:
@@ -78,7 +80,9 @@ class Maria:
         self._server, self._name, self._chunk = server, name, chunk
         self.myapi_url = server.create_database(name)
         login = f"{server.user}:{server.password}@{HOST}:{server.port}"
-        self.peer_url = f"mysql://{login}/{name}?charset=utf8mb4"
+        place = f"{login}/{name}?charset=utf8mb4"
+        self.express_url = f"mysql://{place}"
+        self.fastapi_url = f"mysql+aiomysql://{place}"
 
     def run(self, sql: str, rows: Sequence[tuple[object, ...]] = ()) -> None:
         with closing(self._connect()) as connection, connection.cursor() as cursor:

@@ -21,7 +21,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from benchmarks.databases import Database, Sqlite
-from benchmarks.results import MYAPI, PEER, TUNED
+from benchmarks.results import MYAPI, PEERS
 from myapi.security.tokens import Tokens
 from myapi.settings import ROOT
 
@@ -29,7 +29,7 @@ TOKENS = 10_000
 USERS = 1_000_000  # at most
 APPID = "wx0123456789abcdef"
 SECRET = "a key of the benchmark alone 0123456789"
-SCHEMA = Path(__file__).parent / "peer" / "schema.sql"
+SCHEMA = Path(__file__).parent / "peers" / "schema.sql"
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def _spread(sessions: int) -> list[int]:
 
 
 def _jwt(claims: dict[str, object]) -> str:
-    """Sign as the peer does: HS256, with a time of issue and of expiry."""
+    """Sign as the peers do: HS256, with a time of issue and of expiry."""
     now = int(time.time())
     head = {"alg": "HS256", "typ": "JWT"}
     claims = {**claims, "iat": now, "exp": now + 30 * 86400}
@@ -152,4 +152,4 @@ def _base64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-FILLERS = {MYAPI: _fill_myapi, PEER: _fill_peer, TUNED: _fill_peer}
+FILLERS = {MYAPI: _fill_myapi, **dict.fromkeys(PEERS, _fill_peer)}

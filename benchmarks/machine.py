@@ -11,10 +11,14 @@ from pathlib import Path
 
 from benchmarks import stacks
 from benchmarks.front import nginx_version
-from benchmarks.stacks import PEER_FOLDER
+from benchmarks.stacks import EXPRESS_FOLDER, FASTAPI_FOLDER
 from myapi.settings import ROOT
 
 PYTHON = ("flask", "gunicorn", "sqlalchemy", "pymysql", "itsdangerous", "flask-limiter", "msgspec")
+FASTAPI = (
+    *("fastapi", "uvicorn", "uvloop", "httptools", "pydantic", "sqlalchemy", "aiosqlite"),
+    *("aiomysql", "pyjwt", "httpx", "slowapi", "structlog"),
+)
 
 
 def machine() -> dict[str, str]:
@@ -29,7 +33,7 @@ def machine() -> dict[str, str]:
 
 def versions() -> dict[str, str]:
     """Return name and version of everything that took part."""
-    peer = json.loads((PEER_FOLDER / "package.json").read_text())["dependencies"]
+    express = json.loads((EXPRESS_FOLDER / "package.json").read_text())["dependencies"]
     return {
         "Python": _said(stacks.PYTHON, "-c", "import platform; print(platform.python_version())"),
         **{name: importlib.metadata.version(name) for name in PYTHON},
@@ -37,8 +41,9 @@ def versions() -> dict[str, str]:
             stacks.PYTHON, "-c", "import sqlite3; print(sqlite3.sqlite_version)"
         ),
         "Node": _said("node", "--version").lstrip("v"),
-        **peer,
-        "SQLite (peer)": _said("node", "-p", _SQLITE, cwd=PEER_FOLDER),
+        **express,
+        "SQLite (Express)": _said("node", "-p", _SQLITE, cwd=EXPRESS_FOLDER),
+        **_pinned(FASTAPI_FOLDER / "requirements.txt", FASTAPI),
         "MariaDB": _number(_said("mariadbd", "--version")),
         "Nginx": ".".join(map(str, nginx_version())),
         "wrk": _number(_said("wrk", "-v")),
@@ -54,6 +59,13 @@ def revision() -> str:
 _SQLITE = (
     "new (require('better-sqlite3'))(':memory:').prepare('SELECT sqlite_version()').pluck().get()"
 )
+
+
+def _pinned(requirements: Path, names: tuple[str, ...]) -> dict[str, str]:
+    """Return the versions of these packages; one that myapi has too is told apart."""
+    lines = requirements.read_text().splitlines()
+    versions = dict(line.split("==") for line in lines if "==" in line)
+    return {f"{name} (FastAPI)" if name in PYTHON else name: versions[name] for name in names}
 
 
 def _processor() -> str:

@@ -11,13 +11,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.results import FOLDER, MYAPI, NAME, PEER, TUNED, Results, Spread
-from benchmarks.targets import TO_PEERS, ToPeer
+from benchmarks.results import (
+    FASTAPI,
+    FOLDER,
+    MYAPI,
+    NAME,
+    TUNED,
+    TUTORIAL,
+    Results,
+    Spread,
+)
+from benchmarks.targets import TO_PEERS, ToPeers
 
-COLOURS = {MYAPI: "#1f6f8b", PEER: "#c9a227", TUNED: "#8a5a2b"}
+COLOURS = {MYAPI: "#1f6f8b", TUTORIAL: "#c9a227", TUNED: "#8a5a2b", FASTAPI: "#5b8c5a"}
 TARGET = "#b3261e"
 RATIOS = "Above a peer's bar: myapi's figure over it"
-WIDTH = 0.27  # of a bar
+WIDTH = 0.21  # of a bar
 CALLS = {
     "me-sqlite": "/api/me\nSQLite",
     "me-mariadb": "/api/me\nMariaDB",
@@ -25,6 +34,7 @@ CALLS = {
     "hello": "/api/hello",
     "flood": "refused at\nthe limit",
 }
+LOGINS = tuple(f"login-{d}ms-{c}" for d in (0, 100, 1000) for c in (16, 256, 1000))
 SIZES = {"10k": 1e4, "1M": 1e6, "10M": 1e7}
 
 
@@ -57,7 +67,7 @@ def main() -> None:
 
 def _calls(pyplot: Any, results: Results) -> Any:
     cases = [case for case in CALLS if case in results.cases]
-    figure, panels = pyplot.subplots(3, 1, figsize=(8, 10), layout="constrained")
+    figure, panels = pyplot.subplots(3, 1, figsize=(9, 10), layout="constrained")
     titles = {
         "rate": "Answers a second (more is better)",
         "p99": "p99 in ms (less is better)",
@@ -71,25 +81,22 @@ def _calls(pyplot: Any, results: Results) -> Any:
 
 
 def _logins(pyplot: Any, results: Results) -> Any:
-    cases = [case for case in results.cases if case.startswith("login-") and "ms-" in case]
+    cases = [case for case in LOGINS if case in results.cases]
     labels = [case.removeprefix("login-").replace("ms-", " ms\n") + " clients" for case in cases]
-    width = max(8.5, 1.25 * len(cases))
+    width = max(9, 1.5 * len(cases))
     figure, panels = pyplot.subplots(2, 1, figsize=(width, 8), layout="constrained")
     _groups(panels[0], results, cases, "rate")
     panels[0].set_title("Logins a second, answered 200 (more is better)", loc="left")
     _groups(panels[1], results, cases, "hello_p99")
     panels[1].set_yscale("log")
     panels[1].set_title("p99 of /api/hello meanwhile, ms (log scale; less is better)", loc="left")
-    aim = "login-100ms-256"
-    if aim in cases and (idle := results.figure(aim, MYAPI, "hello_idle_p99")):
-        _aim(panels[1], cases.index(aim) - WIDTH, 2 * idle.median)
     for panel in panels:
         panel.set_xticks(range(len(cases)), labels)
     return _finished(figure, panels[0], RATIOS)
 
 
 def _memory(pyplot: Any, results: Results) -> Any:
-    figure, panel = pyplot.subplots(figsize=(6, 4), layout="constrained")
+    figure, panel = pyplot.subplots(figsize=(7.5, 4), layout="constrained")
     for place, name in enumerate(("idle", "loaded")):
         _group(panel, results, "resources", name, place)
     panel.set_xticks((0, 1), ("idle", "after load"))
@@ -139,12 +146,12 @@ def _group(panel: Any, results: Results, case: str, name: str, place: int) -> No
         if ratio and kind != MYAPI:
             _above(panel, at, spread.greatest, f"{ratio.median:.2f}")
     target = _target(case, name)
-    if target and PEER in found:
-        _aim(panel, first, target.wanted * found[PEER].median)
+    if target and (height := target.height(results)):
+        _aim(panel, first, height)
     panel.margins(y=0.15)
 
 
-def _target(case: str, name: str) -> ToPeer | None:
+def _target(case: str, name: str) -> ToPeers | None:
     return next((t for t in TO_PEERS if (t.case, t.figure) == (case, name)), None)
 
 
@@ -192,9 +199,7 @@ def _finished(figure: Any, panel: Any, title: str = "") -> Any:
 
 PLOTS = {
     "calls": Plot(_calls, tuple(CALLS)),
-    "logins": Plot(
-        _logins, tuple(f"login-{d}ms-{c}" for d in (0, 100, 1000) for c in (16, 256, 1000))
-    ),
+    "logins": Plot(_logins, LOGINS),
     "memory": Plot(_memory, ("resources",)),
     "sizes": Plot(_sizes, ("sizes-sqlite", "sizes-mariadb")),
 }

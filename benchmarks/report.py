@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks import load, tables, verdicts
 from benchmarks.cases import CASES
 from benchmarks.loads import CLIENTS
-from benchmarks.results import FOLDER, NAME, Results
+from benchmarks.results import FASTAPI, FOLDER, NAME, TUNED, TUTORIAL, Results
 from benchmarks.tables import short
 
 ROUNDS = {case.name: min(case.most_rounds, 5) for case in CASES}  # fewer show that it works
@@ -43,11 +43,12 @@ def _head(results: Results) -> Iterator[str]:
     yield "# Benchmarks"
     yield ""
     yield (
-        "myapi beside what others would pick, on the same machine and in turns. The peer is the"
-        " Node stack of the common tutorial, its key for tokens a string as tutorials write it; the"
-        " tuned peer is the same with a KeyObject. All of this page is made by `make bench` (20"
-        " minutes at most) and `make bench-full`. × is myapi's figure over a peer's, divided round"
-        " by round: a median, with the least and the greatest in brackets."
+        "myapi beside three stacks that others would pick, on the same machine and in turns:"
+        f" {TUTORIAL} is the Node stack as tutorials write it, {TUNED} differs in the key for"
+        f" tokens, and {FASTAPI} is the Python stack as its tutorials write it. All of this page"
+        " is made by `make bench` (about half an hour) and `make bench-full`. × is myapi's figure"
+        " over a peer's, divided round by round: a median, with the least and the greatest in"
+        " brackets."
     )
     machine = results.told.get("machine", {})
     if machine:

@@ -15,9 +15,12 @@ from typing import Any
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs"
 NAME = "benchmarks"
-# Variants that are compared; method.md says what the two peers are.
-MYAPI, PEER, TUNED = "myapi", "peer", "tuned peer"
-PEERS = (PEER, TUNED)
+# The stacks that are compared; method.md says what the peers are.
+MYAPI = "myapi"
+TUTORIAL, TUNED, FASTAPI = "Express tutorial", "Express tuned", "FastAPI"
+PEERS = (TUTORIAL, TUNED, FASTAPI)
+STACKS = (MYAPI, *PEERS)
+FORMER_NAMES = {"peer": TUTORIAL, "tuned peer": TUNED}  # in files written before FastAPI came
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class Results:
         self.told: dict[str, Any] = {"cases": {}}
         if self.file.exists():
             self.told = json.loads(self.file.read_text(encoding="utf-8"))
+            for case in self.cases.values():
+                case["turns"] = {_today(name): turns for name, turns in case["turns"].items()}
 
     @property
     def cases(self) -> dict[str, Any]:
@@ -59,7 +64,7 @@ class Results:
         return Spread.of(values) if values else None
 
     def ratio(
-        self, case: str, name: str, of: str = MYAPI, to: str = PEER, to_name: str = ""
+        self, case: str, name: str, of: str = MYAPI, to: str = TUTORIAL, to_name: str = ""
     ) -> Spread | None:
         """Divide round by round, so that what slowed a whole round down counts for neither."""
         above, below = self.values(case, of, name), self.values(case, to, to_name or name)
@@ -69,3 +74,11 @@ class Results:
     def values(self, case: str, variant: str, name: str) -> list[float]:
         turns = self.cases.get(case, {}).get("turns", {}).get(variant, [])
         return [turn[name] for turn in turns if name in turn]
+
+
+def _today(variant: str) -> str:
+    """Return the name that a variant has today: `tuned peer 10k` is `Express tuned 10k`."""
+    for former, name in FORMER_NAMES.items():
+        if variant == former or variant.startswith(f"{former} "):
+            return name + variant[len(former) :]
+    return variant

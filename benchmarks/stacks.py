@@ -1,6 +1,6 @@
 """The stacks, and the floor: processes on a Unix socket, with an Nginx of their own in front.
 
-with Stack("peer", Peer(data, wechat.url)) as stack:
+with Stack("FastAPI", FastAPI(data, wechat.url)) as stack:
     stack.url, stack.cpu(), stack.pss()
 """
 
@@ -10,17 +10,21 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from benchmarks import processes
 from benchmarks.fill import APPID, SECRET, Filled, myapi_environment
 from benchmarks.front import Front
+from benchmarks.results import FASTAPI, MYAPI, TUNED, TUTORIAL
 from myapi.settings import ROOT
 from tests.servers import Server
 
-PEER_FOLDER = Path(__file__).parent / "peer"
+PEERS_FOLDER = Path(__file__).parent / "peers"
+EXPRESS_FOLDER, FASTAPI_FOLDER = PEERS_FOLDER / "express", PEERS_FOLDER / "fastapi"
 NODE = 20
 WORKERS = 2
 # The system's Python, with which a deployed service runs; distributions build it to be fast.
@@ -106,6 +110,25 @@ class MyAPI(App):
 
 
 class Peer(App):
+    """A stack to compare with; only logins have no limit unless one is given."""
+
+    def __init__(self, data: Filled, wechat_url: str, *, login_limit: int = NO_LIMIT) -> None:
+        super().__init__()
+        self.data, self._wechat_url, self._login_limit = data, wechat_url, login_limit
+
+    def environment(self) -> Mapping[str, str]:
+        limits = ("PEER_LOGINS_PER_MINUTE", "PEER_FAILED_LOGINS_PER_MINUTE")
+        return {
+            **os.environ,
+            "PEER_SECRET": SECRET,
+            "PEER_WECHAT_APPID": APPID,
+            "PEER_WECHAT_SECRET": "unused",
+            "PEER_WECHAT_URL": self._wechat_url,
+            **dict.fromkeys(limits, str(self._login_limit)),
+        }
+
+
+class Express(Peer):
     """Express with two clustered processes; tuned, its key for tokens is no string."""
 
     programs = ("node", "npm")
@@ -119,40 +142,62 @@ class Peer(App):
         said = subprocess.run(["node", "-v"], capture_output=True, text=True, check=False).stdout
         if int(said.lstrip("v").partition(".")[0] or 0) < NODE:
             return f"node {said.strip()} is too old: {NODE} or newer"
-        if not (PEER_FOLDER / "node_modules" / ".installed").exists():
-            return "the peers' packages are not installed: make peer"
+        if not (EXPRESS_FOLDER / "node_modules" / ".installed").exists():
+            return "the packages of Express are not installed: make peer"
         return None
 
-    def __init__(
-        self,
-        data: Filled,
-        wechat_url: str,
-        *,
-        tuned: bool = False,
-        login_limit: int = NO_LIMIT,
-    ) -> None:
-        super().__init__()
+    def __init__(self, *args: Any, tuned: bool = False, **options: Any) -> None:
+        super().__init__(*args, **options)
         self._tuned = tuned
-        self.data, self._wechat_url, self._login_limit = data, wechat_url, login_limit
 
     def environment(self) -> Mapping[str, str]:
-        limits = ("PEER_LOGINS_PER_MINUTE", "PEER_FAILED_LOGINS_PER_MINUTE")
         return {
-            **os.environ,
+            **super().environment(),
             "NODE_ENV": "production",
             "PEER_SOCKET": str(self.socket),
             "PEER_WORKERS": str(WORKERS),
-            "PEER_SECRET": SECRET,
-            "PEER_DATABASE": self.data.database.peer_url,
+            "PEER_DATABASE": self.data.database.express_url,
             "PEER_TUNED": "1" if self._tuned else "",
-            "PEER_WECHAT_APPID": APPID,
-            "PEER_WECHAT_SECRET": "unused",
-            "PEER_WECHAT_URL": self._wechat_url,
-            **dict.fromkeys(limits, str(self._login_limit)),
         }
 
     def command(self) -> list[str]:
-        return ["node", str(PEER_FOLDER / "server.js")]
+        return ["node", str(EXPRESS_FOLDER / "server.js")]
+
+
+class FastAPI(Peer):
+    """FastAPI on Uvicorn with two workers."""
+
+    programs = (sys.executable,)
+    package = "python3"
+
+    @classmethod
+    def available(cls) -> str | None:
+        if not (FASTAPI_FOLDER / ".venv" / "installed").exists():
+            return "the packages of FastAPI are not installed: make peer"
+        return super().available()
+
+    def environment(self) -> Mapping[str, str]:
+        return {**super().environment(), "PEER_DATABASE": self.data.database.fastapi_url}
+
+    def command(self) -> list[str]:
+        return [
+            str(FASTAPI_FOLDER / ".venv" / "bin" / "python"),
+            *("-m", "uvicorn", "benchmarks.peers.fastapi.main:app"),
+            *("--uds", str(self.socket), "--workers", str(WORKERS)),
+            *("--loop", "uvloop", "--http", "httptools"),
+            "--no-access-log",  # it writes a line a request of its own, as the other stacks do
+            *("--proxy-headers", "--forwarded-allow-ips", "*"),
+            *("--timeout-keep-alive", "75"),  # s; longer than Nginx keeps an idle connection
+        ]
+
+
+# Each stack that is compared: made with the data, the URL of WeChat, and options.
+APPS: dict[str, Callable[..., App]] = {
+    MYAPI: MyAPI,
+    TUTORIAL: Express,
+    TUNED: partial(Express, tuned=True),
+    FASTAPI: FastAPI,
+}
 
 
 def _of_the_unit() -> dict[str, str]:
@@ -169,7 +214,7 @@ class Stack:
     ) -> None:
         self.name, self.app, self.data = name, app, app.data
         self._tls, self._database = tls, database
-        self.called = 0  # times, so far; the peer's compiler needs thousands to come up to speed
+        self.called = 0  # times, so far; a JIT compiler needs thousands to come up to speed
 
     def __enter__(self) -> "Stack":
         with ExitStack() as opening:

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator
 from benchmarks.cases import DELAYS, PHONES
 from benchmarks.loads import CLIENTS, PROBES
 from benchmarks.plots import PLOTS
-from benchmarks.results import MYAPI, NAME, PEER, TUNED, Results, Spread
+from benchmarks.results import MYAPI, NAME, PEERS, Results, Spread
 
 STEADY = ("me-sqlite", "me-mariadb", "forged", "hello", "flood")
 LOGINS = [f"login-{delay}ms-{clients}" for delay in DELAYS for clients in PHONES]
-LOGINS.append("login-mariadb")
+LOGINS += ["login-mariadb", "login-mariadb-1000ms-1000"]
 # A figure: its name in a table, its unit, whether more of it is better.
 FIGURES = {
     "rate": ("answers a second", "", True),
@@ -133,17 +133,17 @@ def _plot(results: Results, name: str, said: str) -> Iterator[str]:
 
 
 def _compared(results: Results, cases: Iterable[str], figures: tuple[str, ...]) -> Iterator[str]:
-    yield f"| case | figure | {MYAPI} | {PEER} | × | {TUNED} | × |"
-    yield "|---|---|---|---|---|---|---|"
+    yield f"| case | figure | {MYAPI} | {' | '.join(f'{peer} | ×' for peer in PEERS)} |"
+    yield f"|---|---|---{'|---|---' * len(PEERS)}|"
     for case in (c for c in cases if c in results.cases):
         title = results.cases[case]["title"]
         for name in figures:
-            found = [results.figure(case, kind, name) for kind in (MYAPI, PEER, TUNED)]
+            found = [results.figure(case, kind, name) for kind in (MYAPI, *PEERS)]
             if _dull(name, found):
                 continue
             said, unit, _ = FIGURES[name]
             cells = [title, f"{said} {unit}".strip(), spread(found[0])]
-            for kind, theirs in zip((PEER, TUNED), found[1:], strict=True):
+            for kind, theirs in zip(PEERS, found[1:], strict=True):
                 cells += [spread(theirs), ratio(results.ratio(case, name, to=kind))]
             yield f"| {' | '.join(cells)} |"
             title = ""

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from benchmarks.results import MYAPI, PEER, PEERS, TUNED, Results, Spread
-from benchmarks.tables import FIGURES, LOGINS, STEADY, ratio, short
-from benchmarks.targets import ALONE, TO_PEERS, Target
+from benchmarks.results import MYAPI, PEERS, Results, Spread
+from benchmarks.tables import FIGURES, LOGINS, STEADY, ratio, short, spread
+from benchmarks.targets import ALONE, TO_PEERS, Alone, Target, ToPeers
 
 NOT_RATED = {"failed", "busy_rate", "database_cpu", "hello_idle_p99"}
 
@@ -13,44 +13,59 @@ def targets(results: Results) -> Iterator[str]:
     yield "## Targets"
     yield ""
     yield (
-        "The wanted figures were set for the stack of the common tutorial, which is the peer; the"
-        " tuned peer is one line away from it. – stands where the two are the same."
+        "Each cell has the wanted ratio, if there is one, and what was found. – stands where a"
+        " peer takes no part."
     )
     yield ""
-    yield f"| {MYAPI}'s figure over a peer's | wanted | to the {PEER} | to the {TUNED} |"
-    yield "|---|---|---|---|"
+    yield f"| {MYAPI}'s figure over | {' | '.join(PEERS)} |"
+    yield f"|---{'|---' * len(PEERS)}|"
     for target in TO_PEERS:
-        variants = results.variants(target.case)
-        cells = [
-            "–" if variants and peer not in variants else _found(target, target.read(results, peer))
-            for peer in PEERS
-        ]
-        yield f"| {target.what} | {_wanted(target)} | {' | '.join(cells)} |"
+        cells = [_to_peer(results, target, peer) for peer in PEERS]
+        yield f"| {target.what} | {' | '.join(cells)} |"
     yield ""
     yield f"| {MYAPI} alone | wanted | found |"
     yield "|---|---|---|"
     for own in ALONE:
-        yield f"| {own.what} | {_wanted(own)} | {_found(own, own.read(results))} |"
+        wanted = f"{_wanted(own, own.wanted)} {own.unit}".strip()
+        yield f"| {own.what} | {wanted} | {_alone(own, own.read(results))} |"
     yield ""
 
 
-def _wanted(target: Target) -> str:
-    sign = "≥" if target.at_least else "≤"
-    return f"{sign} {target.wanted:g}" if target.wanted else "0"
+def _to_peer(results: Results, target: ToPeers, peer: str) -> str:
+    found, wanted = target.read(results, peer), target.wanted.get(peer)
+    variants = results.variants(target.case)
+    if wanted is None and variants and peer not in variants:
+        return "–"
+    said = ratio(found) if found else "not measured"
+    if wanted is None:
+        return said
+    return f"{_wanted(target, wanted)}: {said}{_verdict(target, found, wanted)}"
 
 
-def _found(target: Target, figure: Spread | None) -> str:
-    if figure is None:
+def _alone(target: Alone, found: Spread | None) -> str:
+    if found is None:
         return "not measured"
-    said = ratio(figure) if target.wanted else f"{figure.median:g}"
-    return f"{said}, {'met' if target.met(figure) else '**missed**'}"
+    said = short(found)
+    if target.wanted:
+        said = f"{spread(found)} {target.unit}" if target.unit else ratio(found)
+    return said + _verdict(target, found, target.wanted)
+
+
+def _wanted(target: Target, wanted: float) -> str:
+    return f"{'≥' if target.at_least else '≤'} {wanted:g}" if wanted else "0"
+
+
+def _verdict(target: Target, found: Spread | None, wanted: float) -> str:
+    if found is None:
+        return ""
+    return ", met" if target.met(found, wanted) else ", **missed**"
 
 
 def losses(results: Results) -> Iterator[str]:
     yield "## Where myapi loses"
     yield ""
     for peer in PEERS:
-        yield f"### To the {peer}"
+        yield f"### To {peer}"
         yield ""
         yield from list(_lost(results, peer)) or ["In no figure measured here."]
         yield ""

@@ -2,7 +2,7 @@
 
 import json
 from contextlib import ExitStack
-from functools import partial
+from itertools import permutations
 
 import pytest
 
@@ -11,16 +11,15 @@ from benchmarks.databases import Maria, Sqlite
 from benchmarks.fill import fill
 from benchmarks.load import ask
 from benchmarks.report import main as write_report
-from benchmarks.results import MYAPI, PEER, TUNED
-from benchmarks.stacks import MyAPI, Peer, Stack
+from benchmarks.results import FASTAPI, MYAPI, PEERS, STACKS, TUNED, TUTORIAL, Results
+from benchmarks.stacks import APPS, Express, FastAPI, Stack
 from benchmarks.wechat import WeChat
 from tests.requirements import need
 from tests.servers import MariaDB, Nginx
 
 USERS, CHUNK = 10, 4
 BANNED, ENDED = 2, 3  # places in the list of tokens
-APPS = {MYAPI: MyAPI, PEER: Peer, TUNED: partial(Peer, tuned=True)}
-LONG_AGO = {MYAPI: "'2026-01-01 00:00:00.000000'", PEER: "1767225600000", TUNED: "1767225600000"}
+LONG_AGO = {MYAPI: "'2026-01-01 00:00:00.000000'", **dict.fromkeys(PEERS, "1767225600000")}
 
 CALLS = {
     "hello": ("/api/hello", None, None),
@@ -39,22 +38,22 @@ CALLS = {
 
 @pytest.fixture(scope="module", params=["sqlite", "mariadb"])
 def stacks(request, tmp_path_factory):
-    need(Peer, Nginx, *([MariaDB] if request.param == "mariadb" else []))
+    need(Express, FastAPI, Nginx, *([MariaDB] if request.param == "mariadb" else []))
     with ExitStack() as opened:
         wechat = opened.enter_context(WeChat())
         yield {
             name: opened.enter_context(
-                started(name, wechat, request, tmp_path_factory.mktemp(name))
+                started(name, place, wechat, request, tmp_path_factory.mktemp("stack"))
             )
-            for name in APPS
+            for place, name in enumerate(STACKS)
         }
 
 
-def started(name, wechat, request, folder):
+def started(name, place, wechat, request, folder):
     if request.param == "sqlite":
         database = Sqlite(folder / "it.db")
     else:
-        database = Maria(request.getfixturevalue("mariadb"), f"benchmarks_{name[:5]}", CHUNK)
+        database = Maria(request.getfixturevalue("mariadb"), f"benchmarks_{place}", CHUNK)
     data = fill(database, name, USERS, folder)
     banned = 1 + (BANNED + 1) % USERS  # the user of that session, see fill
     database.run(f"UPDATE users SET banned_at = {LONG_AGO[name]} WHERE id = {banned}")
@@ -65,7 +64,7 @@ def started(name, wechat, request, folder):
 @pytest.mark.parametrize("call", CALLS)
 def test_the_peers_and_myapi_answer_alike(stacks, call):
     mine, *theirs = (answered(stack, *CALLS[call]) for stack in stacks.values())
-    assert theirs == [mine, mine]
+    assert theirs == [mine] * len(PEERS)
 
 
 def test_every_token_of_a_filled_table_is_good(stacks):
@@ -83,8 +82,8 @@ def test_a_token_of_a_login_is_good_in_each(stacks):
         assert (status, me["data"]) == (200, answer["data"]["user"])
 
 
-def test_a_peer_takes_the_tokens_that_the_other_signed(stacks):
-    for one, other in ((PEER, TUNED), (TUNED, PEER)):
+def test_a_peer_takes_the_tokens_that_another_signed(stacks):
+    for one, other in permutations(PEERS, 2):
         _, answer = ask(f"{stacks[one].url}/api/auth/login", code="0-phone")
         token = {"Authorization": f"Bearer {answer['data']['token']}"}
         status, refused = ask(f"{stacks[other].url}/api/me", token)
@@ -96,19 +95,36 @@ def test_a_report_can_be_written_before_anything_was_measured(tmp_path, monkeypa
 
 
 def test_a_report_holds_myapi_against_each_peer(tmp_path, monkeypatch):
-    turns = {MYAPI: [{"rate": 300}], PEER: [{"rate": 100}], TUNED: [{"rate": 600}]}
+    rates = {MYAPI: 300, TUTORIAL: 100, TUNED: 600, FASTAPI: 60}
+    turns = {name: [{"rate": rate}] for name, rate in rates.items()}
     written = report(tmp_path, monkeypatch, {"me-sqlite": turns})
-    assert "| ≥ 2 | 3.00 (3.00–3.00), met | 0.50 (0.50–0.50), **missed** |" in written
-    losses = written.partition("### To the peer")[2]
-    to_peer, _, to_tuned = losses.partition("### To the tuned peer")
-    assert "In no figure" in to_peer
+    assert "≥ 2: 3.00 (3.00–3.00), met | ≥ 0.95: 0.50 (0.50–0.50), **missed**" in written
+    assert "≥ 3: 5.00 (5.00–5.00), met |" in written
+    to_tutorial, _, rest = written.partition("### To Express tutorial")[2].partition("### To Ex")
+    to_tuned, _, to_fastapi = rest.partition("### To FastAPI")
+    assert "In no figure" in to_tutorial
     assert "answers a second 300 against 600, 0.50 × in every round." in to_tuned
+    assert "In no figure" in to_fastapi
 
 
-def test_a_report_leaves_a_dash_where_both_peers_are_the_same(tmp_path, monkeypatch):
-    turns = {MYAPI: [{"idle": 50}], PEER: [{"idle": 100}]}
+def test_a_report_leaves_a_dash_where_a_peer_takes_no_part(tmp_path, monkeypatch):
+    turns = {MYAPI: [{"idle": 50}], TUTORIAL: [{"idle": 100}], FASTAPI: [{"idle": 200}]}
     written = report(tmp_path, monkeypatch, {"resources": turns})
-    assert "| ≤ 0.6 | 0.50 (0.50–0.50), met | – |" in written
+    assert "≤ 0.78: 0.50 (0.50–0.50), met | – | 0.25 (0.25–0.25) |" in written
+
+
+def test_a_report_names_the_refused_logins_of_the_worst_turn(tmp_path, monkeypatch):
+    turns = {MYAPI: [{"busy_rate": 0}, {"busy_rate": 7}, {"busy_rate": 0}]}
+    written = report(tmp_path, monkeypatch, {"login-1000ms-1000": turns})
+    assert "1 000 clients | 0 | 7.00, **missed** |" in written
+
+
+def test_figures_under_the_former_names_of_the_stacks_are_read(tmp_path):
+    turns = {"myapi": [], "peer": [], "tuned peer": [], "tuned peer 10k": []}
+    file = tmp_path / "benchmarks.json"
+    file.write_text(json.dumps({"cases": {"me-sqlite": {"turns": turns}}}))
+    found = Results(tmp_path).variants("me-sqlite")
+    assert found == [MYAPI, TUTORIAL, TUNED, f"{TUNED} 10k"]
 
 
 def report(folder, monkeypatch, turns):

@@ -1,0 +1,1 @@
+"""What others would pick, to measure myapi against. None of it is part of myapi."""

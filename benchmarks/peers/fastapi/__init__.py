@@ -1,0 +1,1 @@
+"""The FastAPI peer: what its tutorials teach, complete enough to compare myapi with."""
