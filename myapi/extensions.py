@@ -11,7 +11,8 @@ from flask_limiter import Limiter
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import DeclarativeBase
 
-from myapi import metrics, waits
+from myapi import metrics
+from myapi.concurrency import bounded
 from myapi.development import sandbox_url
 from myapi.keyring import Keyring
 from myapi.settings import Settings
@@ -67,6 +68,6 @@ def _wechat_client(settings: Settings) -> WeChatClient:
         base_url=sandbox_url(settings) if settings.sandbox else settings.wechat_base_url,
         timeout=settings.wechat_timeout,
         concurrency=settings.wechat_concurrency,
+        bounded=bounded,
         on_call=metrics.note_wechat_call,
-        waits=waits,
     )
