@@ -102,7 +102,6 @@ class WeChatClient:
         secrets of the request besides the AppSecret: an errmsg that repeats one is masked.
         TooManyWaiting is raised at once when as many calls wait as may.
         """
-
         secrets = (self._secret, *hide)
 
         def ask() -> T:

@@ -19,8 +19,8 @@ from urllib.parse import urlencode
 
 import requests
 import urllib3
-from requests import certs
 from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.response import HTTPResponse
 
@@ -145,7 +145,7 @@ class _Adapter(HTTPAdapter):
         self, connections: int, maxsize: int, block: bool = False, **options: object
     ) -> None:
         """Verify certificate and name against the roots that come with requests, from TLS 1.2."""
-        context = ssl.create_default_context(cafile=certs.where())
+        context = ssl.create_default_context(cafile=DEFAULT_CA_BUNDLE_PATH)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         super().init_poolmanager(connections, maxsize, block, ssl_context=context, **options)
 
