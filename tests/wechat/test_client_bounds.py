@@ -82,7 +82,7 @@ def test_fault_becomes_its_error_and_the_next_call_is_well(
 
 
 def test_client_whose_call_timed_out_is_well_again(make_client, server, sandbox):
-    client = make_client(server.url, timeout=1)
+    client = make_client(server.url, timeout=0.6)  # the sandbox drips a byte a second
     sandbox.set_fault("drip", 1)
     assert type(outcome(client)) is wechat.Timeout
     assert client.code_to_session("bob").openid == sandbox.openid("bob", "wx-ours")
