@@ -12,7 +12,7 @@ from flask_limiter import Limiter
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import DeclarativeBase
 
-from myapi import waits
+from myapi.concurrency import bounded
 from myapi.observability import metrics
 from myapi.security.keyring import Keyring
 from myapi.security.tokens import Tokens
@@ -76,8 +76,8 @@ def _wechat_client(settings: Settings) -> WeChatClient:
         base_url=_sandbox_url(settings) if settings.sandbox else settings.wechat_base_url,
         timeout=settings.wechat_timeout,
         concurrency=settings.wechat_concurrency,
+        bounded=bounded,
         on_call=metrics.record_wechat_call,
-        waits=waits,
     )
 
 

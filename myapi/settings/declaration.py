@@ -33,7 +33,7 @@ class Settings:
     wechat_secret: str = setting("", parsers.printable, secret=True)
     wechat_base_url: str = setting("https://api.weixin.qq.com", parsers.wechat_base_url)
     wechat_timeout: float = setting(3.0, parsers.number(0.1, 30))
-    wechat_concurrency: int = setting(0, parsers.integer(1, 1000))
+    wechat_concurrency: int = setting(500, parsers.integer(1, 2000))
 
     rate_limit_storage_url: str = setting("memory://", parsers.rate_limit_storage_url, secret=True)
     rate_limit_login: str = setting("600/minute", parsers.rate_limit)
@@ -60,7 +60,6 @@ class Settings:
     def __post_init__(self) -> None:
         """Fill in the defaults that follow from the machine or from another setting."""
         derived = {
-            "wechat_concurrency": self.wechat_concurrency or max(1, self.threads // 2),
             "trusted_proxies": (int(self.production) if self.trusted_proxies < 0 else None),
             "log_format": self.log_format or ("json" if self.production else "text"),
             "workers": self.workers or _cores(),
@@ -142,8 +141,6 @@ def _conflicts(settings: Settings, given: Mapping[str, Any]) -> Iterator[str]:
         yield "MYAPI_WECHAT_APPID, MYAPI_WECHAT_SECRET: give both, or neither for the sandbox"
     if settings.session_idle_days > settings.session_max_days and "session_idle_days" in given:
         yield "MYAPI_SESSION_IDLE_DAYS: more than MYAPI_SESSION_MAX_DAYS"
-    if settings.wechat_concurrency > settings.threads:
-        yield "MYAPI_WECHAT_CONCURRENCY: more than MYAPI_THREADS"
 
 
 def _how_to_get(name: str) -> str:

@@ -1,26 +1,31 @@
-"""The client of WeChat's server API: the code of wx.login in, the user out."""
+"""The client of WeChat's server API: one method a call, all of them through `call`."""
 
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
+from typing import TypeVar
 
-from .deadline import Alone, Waits
-from .errors import ADVICE, Misconfigured, TooManyWaiting, WeChatError
-from .replies import Login, read_login
-from .transport import Transport
+from .errors import (
+    ADVICE,
+    BUSY,
+    LOGIN,
+    Errcodes,
+    Misconfigured,
+    Timeout,
+    TooManyWaiting,
+    WeChatError,
+)
+from .replies import Login, Reply, read_login, read_reply
+from .transport import ANSWER_LIMIT, Transport
 
 log = logging.getLogger("myapi.wechat")
 
-#: Seconds to wait for a place, as a storm of logins makes many do, while WeChat is quick.
-PLACE_WAIT = 1.0
-#: Seconds that calls take on average when it no longer is, or that no place is given or given
-#: back while all are taken; then nobody waits for one.
-SLOW = 0.5
-
 #: Seconds before the one retry after errcode -1, "system busy".
 RETRY_PAUSE = 0.1
+
+T = TypeVar("T")
 
 
 class WeChatClient:
@@ -38,17 +43,16 @@ class WeChatClient:
         *,
         base_url: str = "https://api.weixin.qq.com",
         timeout: float = 3.0,
-        concurrency: int = 8,
-        proxies: Mapping[str, str] | None = None,
-        on_call: Callable[[str, float], None] | None = None,
-        waits: Waits | None = None,
+        concurrency: int = 500,
+        bounded: Callable[[float], AbstractContextManager[None]] = lambda seconds: nullcontext(),
+        on_call: Callable[[str, float], None] = lambda outcome, seconds: None,
     ) -> None:
         """Prepare to call; no connection is opened yet.
 
-        `timeout` is the bound in seconds on a whole call, its retry included, and `concurrency`
-        how many callers may wait at once. `proxies` is a mapping of scheme to URL; none is taken
-        from the environment. `on_call` hears of each call: "ok" or the error's name, and seconds.
-        `waits` is told of each wait, so that others can go on meanwhile.
+        `concurrency` is how many calls may wait at once. `timeout` bounds each single wait in
+        seconds, and the whole call, its retry included, where `bounded(timeout)` gives a context
+        manager that raises TimeoutError when the time is up; the default does nothing.
+        `on_call` is told of each call: "ok" or the error's name, and its seconds.
         Raises ValueError for a bound or a URL that makes no sense.
         """
         if timeout <= 0 or concurrency < 1:
@@ -58,15 +62,9 @@ class WeChatClient:
         self._timeout = timeout
         self._concurrency = concurrency
         self._places = threading.BoundedSemaphore(concurrency)
-        self._pace = self._moved = 0.0
-        self._waits = waits or Alone()
-        self._on_call = on_call or (lambda outcome, seconds: None)
-        self._transport = Transport(
-            f"{base_url.rstrip('/')}/sns/jscode2session",
-            connections=concurrency,
-            proxies=proxies,
-            waits=self._waits,
-        )
+        self._bounded = bounded
+        self._on_call = on_call
+        self._transport = Transport(base_url, timeout=timeout, connections=concurrency)
 
     def __repr__(self) -> str:
         return f"WeChatClient({self.appid!r})"
@@ -74,84 +72,73 @@ class WeChatClient:
     def code_to_session(self, code: str) -> Login:
         """Exchange a code from wx.login, which works once. Raises a WeChatError.
 
-        Takes a place for as long as it lasts.
         Source: code2Session, GET /sns/jscode2session.
         """
-        with self.slot():
-            started = time.monotonic()
-            try:
-                login = self._exchange(code, started + self._timeout)
-            except WeChatError as error:
-                self._report_failure(error, self._paced(started))
-                raise
-            self._on_call("ok", self._paced(started))
-            return login
-
-    @contextmanager
-    def slot(self) -> Iterator[None]:
-        """Hold one of the `concurrency` places, or raise TooManyWaiting: at once on slow days.
-
-        No call lasts longer than its time, so a place is free again when its holder leaves.
-        """
-        if not self._places.acquire(blocking=False) and not self._wait_for_place():
-            self._on_call(TooManyWaiting.name, 0.0)
-            raise TooManyWaiting(f"all {self._concurrency} places are taken")
-        self._moved = time.monotonic()
-        try:
-            yield
-        finally:
-            self._moved = time.monotonic()
-            self._places.release()
-
-    def close(self) -> None:
-        """Close the connections that are kept. A later call opens new ones."""
-        self._transport.close()
-
-    def _wait_for_place(self) -> bool:
-        """On slow days nobody waits here: those who do are missing where WeChat is not needed.
-
-        How long calls take is known when the first have ended; that they last, before.
-        """
-        give_up = time.monotonic() + PLACE_WAIT
-        with self._waits.waiting():
-            while self._pace < SLOW:
-                patience = min(give_up, self._moved + SLOW) - time.monotonic()
-                if patience <= 0:
-                    break
-                if self._places.acquire(timeout=patience):
-                    return True
-        return False
-
-    def _paced(self, started: float) -> float:
-        """Return the seconds that a call took, which count towards how quick WeChat is."""
-        seconds = time.monotonic() - started
-        self._pace += (seconds - self._pace) / 8
-        return seconds
-
-    def _exchange(self, code: str, deadline: float) -> Login:
-        try:
-            return self._exchange_once(code, deadline)
-        except WeChatError as error:
-            if error.errcode != -1 or deadline - time.monotonic() <= RETRY_PAUSE:
-                raise
-        with self._waits.waiting():
-            time.sleep(RETRY_PAUSE)
-        return self._exchange_once(code, deadline)
-
-    def _exchange_once(self, code: str, deadline: float) -> Login:
         query = {
             "appid": self.appid,
             "secret": self._secret,
             "js_code": code,
             "grant_type": "authorization_code",
         }
-        return read_login(self._transport.get(query, deadline), hide=(self._secret, code))
+        path = "/sns/jscode2session"
+        return self.call("GET", path, query=query, errcodes=LOGIN, read=read_login, hide=[code])
 
-    def _report_failure(self, error: WeChatError, seconds: float) -> None:
-        advice = ADVICE.get(error.errcode or 0, "")
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        json: Mapping[str, object] | None = None,
+        errcodes: Errcodes,
+        read: Callable[[Reply], T],
+        hide: Iterable[str] = (),
+        limit: int = ANSWER_LIMIT,
+    ) -> T:
+        """Make one call and return what `read` makes of the answer. Raises a WeChatError.
+
+        `errcodes` says what an errcode means for this call. `read` checks the types of the
+        answer, and raises Unavailable if it is unusable; `dict` takes it as it is. `hide` are the
+        secrets of the request besides the AppSecret: an errmsg that repeats one is masked.
+        TooManyWaiting is raised at once when as many calls wait as may.
+        """
+        secrets = (self._secret, *hide)
+
+        def ask() -> T:
+            answer = self._transport.exchange(method, path, query=query, body=json, limit=limit)
+            return read(read_reply(answer, errcodes, hide=secrets))
+
+        if not self._places.acquire(blocking=False):
+            self._on_call(TooManyWaiting.name, 0.0)
+            raise TooManyWaiting(f"{self._concurrency} calls wait for WeChat")
+        started = time.monotonic()
+        try:
+            result = self._in_time(ask)
+        except WeChatError as error:
+            self._report(path, error, time.monotonic() - started)
+            raise
+        finally:
+            self._places.release()
+        self._on_call("ok", time.monotonic() - started)
+        return result
+
+    def close(self) -> None:
+        """Close the connections that are kept. A later call opens new ones."""
+        self._transport.close()
+
+    def _in_time(self, ask: Callable[[], T]) -> T:
+        with suppress(TimeoutError), self._bounded(self._timeout):
+            return _again_if_busy(ask)
+        # Out here: an exception raised by the bound holds the frames that it broke off.
+        raise Timeout("the call has used up its time")
+
+    def _report(self, path: str, error: WeChatError, seconds: float) -> None:
+        misconfigured = isinstance(error, Misconfigured)
+        advice = ADVICE.get(error.errcode or 0) if misconfigured else None
         log.log(
-            logging.ERROR if isinstance(error, Misconfigured) else logging.WARNING,
-            "WeChat gave no login: %s%s",
+            logging.ERROR if misconfigured else logging.WARNING,
+            "WeChat's %s failed: %s%s",
+            path,
             error,
             f". What to do: {advice}" if advice else "",
             extra={
@@ -162,3 +149,14 @@ class WeChatClient:
             },
         )
         self._on_call(error.name, seconds)
+
+
+def _again_if_busy(ask: Callable[[], T]) -> T:
+    """Ask once more after errcode -1. All else is final: codes work once, messages are sent."""
+    try:
+        return ask()
+    except WeChatError as error:
+        if error.errcode != BUSY:
+            raise
+    time.sleep(RETRY_PAUSE)
+    return ask()

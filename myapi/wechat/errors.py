@@ -6,11 +6,12 @@ an errmsg or an exception's class name, and never a secret, a code or a session_
 
 # ruff: noqa: N818 - they are named for what happened, and their base ends in Error.
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
 class WeChatError(Exception):
-    """A call to WeChat that brought no login. Catch this one for them all."""
+    """A call to WeChat that failed. Catch this one for them all."""
 
     #: The name in the API's registry of errors.
     name: ClassVar[str] = "wechat_unavailable"
@@ -67,35 +68,48 @@ class Timeout(WeChatError):
 
 
 class TooManyWaiting(WeChatError):
-    """Every place is taken by a call that still waits for WeChat."""
+    """As many calls wait for WeChat as may."""
 
     name = "service_unavailable"
 
 
-#: errcode → what it means for a login. One that is not here is Unavailable, with its errcode kept.
-#: Source: the pages of code2Session and getStableAccessToken; 40163 is returned, though on neither.
-ERRCODES: dict[int, type[WeChatError]] = {
-    -1: Unavailable,  # busy
+#: errcode → what it means for one call. One that is not in it is Unavailable.
+Errcodes = Mapping[int, type[WeChatError]]
+
+#: "System busy": the one errcode after which a call is made again.
+BUSY = -1
+
+#: What an errcode means in every call, unless the call's own table says otherwise.
+COMMON: Errcodes = {
+    BUSY: Unavailable,
     40001: Unavailable,  # access_token wrong: ours to renew, nobody's configuration
-    40002: Misconfigured,  # grant_type
     40013: Misconfigured,  # AppID
-    40029: CodeInvalid,
+    40014: Unavailable,  # access_token wrong
     40125: Misconfigured,  # secret
-    40163: CodeUsed,
     40164: Misconfigured,  # this server's address is not on the list
-    40226: UserBlocked,
     40243: Misconfigured,  # secret frozen
-    41002: Misconfigured,  # AppID missing
-    41004: Misconfigured,  # secret missing
-    41008: CodeInvalid,  # code missing
     42001: Unavailable,  # access_token too old
-    44990: QuotaExceeded,
-    44991: QuotaExceeded,
+    44990: QuotaExceeded,  # by the second
+    44991: QuotaExceeded,  # by the minute
+    44993: QuotaExceeded,  # by the day
     45009: QuotaExceeded,  # by the day
     45011: QuotaExceeded,  # by the minute
+    48001: Misconfigured,  # this mini program has not been granted the call
     89503: Misconfigured,  # an administrator has yet to approve this server's address
     89506: Misconfigured,  # … has refused it twice, for 24 hours
     89507: Misconfigured,  # … has refused it, for an hour
+}
+
+#: code2Session. 40163 is returned, though its page does not list it.
+LOGIN: Errcodes = {
+    **COMMON,
+    40002: Misconfigured,  # grant_type
+    40029: CodeInvalid,
+    40163: CodeUsed,
+    40226: UserBlocked,
+    41002: Misconfigured,  # AppID missing
+    41004: Misconfigured,  # secret missing
+    41008: CodeInvalid,  # code missing
 }
 
 #: What the operator can do about it, by errcode.
@@ -106,12 +120,8 @@ ADVICE: dict[int, str] = {
     40164: "the address of this server is not on the console's IP list (IP白名单)",
     41002: "the AppID is empty",
     41004: "the AppSecret is empty",
+    48001: "this mini program has no right to this call: see the console",
     89503: "an administrator has to approve the address of this server on the phone",
     89506: "an administrator refused the address of this server twice: wait 24 hours",
     89507: "an administrator refused the address of this server: wait an hour",
 }
-
-
-def error_for(errcode: int, errmsg: str) -> WeChatError:
-    """Make the error that an errcode stands for. `errmsg` has been made harmless before."""
-    return ERRCODES.get(errcode, Unavailable)(errmsg, errcode)

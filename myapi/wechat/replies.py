@@ -1,4 +1,4 @@
-"""Reading what code2Session answers: nothing in it is trusted before it has been looked at."""
+"""Reading what WeChat answers: nothing in it is trusted before its type has been checked."""
 
 import base64
 import binascii
@@ -8,10 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import quote, quote_plus
 
-from .errors import Unavailable, error_for
+from .errors import Errcodes, Unavailable
 
 #: The longest errmsg that goes to a log, in characters.
 ERRMSG_LIMIT = 200
+
+#: The JSON object that WeChat answers with, its values unchecked.
+Reply = dict[str, object]
 
 _ID = re.compile(r"[!-~]{1,128}")
 
@@ -25,18 +28,24 @@ class Login:
     unionid: str | None = None
 
 
-def read_login(body: bytes, *, hide: Iterable[str]) -> Login:
-    """Read a login out of a reply, or raise the WeChatError that it stands for.
+def read_reply(body: bytes, errcodes: Errcodes, *, hide: Iterable[str] = ()) -> Reply:
+    """Read a reply, or raise the WeChatError that its errcode stands for.
 
-    `hide` are the request's own secrets: an errmsg that repeats one goes on without it.
-    Source: code2Session, where `errcode` is left out or 0 when all went well.
+    `errcode` is left out or 0 when all went well. `hide` are the request's own secrets: an errmsg
+    that repeats one goes on without it.
     """
     reply = _json_object(body)
     errcode = reply.get("errcode", 0)
     if type(errcode) is not int or abs(errcode) >= 2**31:
         raise Unavailable("errcode is no integer")
     if errcode:
-        raise error_for(errcode, harmless(reply.get("errmsg"), hide))
+        error = errcodes.get(errcode, Unavailable)
+        raise error(harmless(reply.get("errmsg"), hide), errcode)
+    return reply
+
+
+def read_login(reply: Reply) -> Login:
+    """Read what code2Session answers. Raises Unavailable if a field is not what it should be."""
     return Login(
         openid=_identifier(reply, "openid"),
         session_key=_session_key(reply),
@@ -65,7 +74,7 @@ def _encoded(secret: str) -> list[str]:
     ]
 
 
-def _json_object(body: bytes) -> dict[str, object]:
+def _json_object(body: bytes) -> Reply:
     """JSON whatever the Content-Type says: the real one says text/plain."""
     try:
         reply = json.loads(body.decode("utf-8"), object_pairs_hook=_unique)
@@ -77,21 +86,21 @@ def _json_object(body: bytes) -> dict[str, object]:
     return reply
 
 
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _unique(pairs: list[tuple[str, object]]) -> Reply:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("a name is given twice, and who reads the one may trust the other")
     return found
 
 
-def _identifier(reply: dict[str, object], name: str) -> str:
+def _identifier(reply: Reply, name: str) -> str:
     value = reply.get(name)
     if not isinstance(value, str) or not _ID.fullmatch(value):
         raise Unavailable(f"{name} is unusable")
     return value
 
 
-def _session_key(reply: dict[str, object]) -> str:
+def _session_key(reply: Reply) -> str:
     """Base64 of an AES-128 key, kept as the text it came as."""
     value = reply.get("session_key")
     if not isinstance(value, str) or _decoded_length(value) != 16:

@@ -1,154 +1,187 @@
-"""One bounded GET, through connections that are kept.
+"""One HTTP exchange with WeChat, over connections that are kept.
 
-`requests` says what is sent where: the URL, the proxy, the pool, the roots. What it makes of every
-answer besides (cookies, headers, a response of its own) costs more than to ask, and nobody looks
-at it; so the asking itself is left to the pool.
+The connection pool of `requests`' adapter is asked directly. A Session of `requests` would carry
+cookies from one user's call into the next, read proxies and netrc from the environment, and cost
+about as much CPU again.
 """
 
+import json
+import logging
 import os
+import re
 import ssl
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3 import ProxyManager, Retry
-from urllib3.util.ssl_ import create_urllib3_context
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.response import HTTPResponse
 
-from .connections import POOLS
-from .deadline import Alone, BoundedTLSSocket, Call, Waits, calling
 from .errors import Timeout, Unavailable, WeChatError
 
-#: The most bytes of a reply that are read. A real one has about 150.
-REPLY_LIMIT = 64 * 1024
+#: The most bytes of an answer that are read, unless a call allows more. A login has about 150.
+ANSWER_LIMIT = 64 * 1024
+
+#: Seconds after which an idle connection is not used again. Servers, NATs and firewalls drop one
+#: after a minute or more, some in silence, and a request sent over it would wait in vain.
+IDLE_LIMIT = 30.0
 
 _HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "myapi"}
-_ONCE = Retry(0, read=False)
+_JSON_HEADERS = {**_HEADERS, "Content-Type": "application/json"}
+_NO_RETRY = urllib3.Retry(False)
+
+_QUERY = re.compile(r"\?\S*")
+_LOGGERS_OF_URLS = ("urllib3.connection", "urllib3.connectionpool", "urllib3.util.retry")
 
 
 class Transport:
-    """GETs one URL with changing queries.
+    """Sends requests to one server. Threads share it; each process opens its own connections."""
 
-    There is no Session of `requests`: so no proxy or netrc from the environment, no redirect that
-    is followed, and no cookie that goes from one user's call into another's.
-    """
+    def __init__(self, base_url: str, *, timeout: float, connections: int) -> None:
+        """Open nothing yet. `connections` is how many are kept.
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        connections: int,
-        proxies: Mapping[str, str] | None,
-        waits: Waits | None = None,
-    ) -> None:
-        """Open nothing yet. `connections` is how many are kept."""
-        # Without the query the request never changes, and threads can share it.
-        self._request = requests.Request("GET", url, headers=_HEADERS).prepare()
+        `timeout` bounds each wait in seconds. A connection attempt may take half of it, so that
+        a first address which leads nowhere leaves time for the next one.
+        Raises ValueError for a URL that makes no sense.
+        """
+        self._request = requests.Request("GET", base_url).prepare()
+        self._prefix = self._request.path_url.rstrip("/")
+        self._waits = urllib3.Timeout(connect=timeout / 2, read=timeout)
         self._connections = connections
-        self._waits = waits or Alone()
-        self._proxies = dict(proxies or {})
         self._lock = threading.Lock()
         self._adapter: _Adapter | None = None
+        for name in _LOGGERS_OF_URLS:
+            logging.getLogger(name).addFilter(hide_query)
 
-    def get(self, query: Mapping[str, str], deadline: float) -> bytes:
-        """Return the body of a 200 as it came over the wire. Raises Timeout or Unavailable.
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, object] | None = None,
+        limit: int = ANSWER_LIMIT,
+    ) -> bytes:
+        """Return the body of a 200 answer as it came. Raises Timeout or Unavailable.
 
-        `deadline` (`time.monotonic()` seconds) holds for the name, the connection, TLS, the
-        headers and the body together.
+        `body` is sent as JSON, in plain UTF-8: WeChat misreads some values that are escaped.
+        An answer of more than `limit` bytes is Unavailable.
         """
-        call = Call(deadline, urlencode(query, errors="replace"), self._waits)
-        before = sys.exc_info()[1]
+        target = self._prefix + path
+        if query is not None:
+            target += f"?{urlencode(query, errors='replace')}"
+        content = None
+        if body is not None:
+            content = json.dumps(body, ensure_ascii=False).encode(errors="replace")
+        handled_before = sys.exc_info()[1]
         failure: WeChatError
         try:
-            with calling(call):
-                status, body = self._exchange(call)
-        except Exception as error:  # each is an answer that did not come
-            failure = _failure(error, before)
+            status, answer = self._send(method, target, content, limit)
+        except Exception as error:  # each of them is an answer that did not come
+            failure = _failure(error, handled_before)
         else:
-            if status == 200 and len(body) <= REPLY_LIMIT:
-                return body
-            failure = Unavailable(f"HTTP {status}, {len(body)} bytes read")
-        # Raised out here, it takes along nothing of the exception that told of it.
+            if status == 200 and len(answer) <= limit:
+                return answer
+            failure = Unavailable(f"HTTP {status}, {len(answer)} bytes read")
+        # urllib3's exceptions hold the URL with its secrets. Raised out here, ours has no context.
         raise failure
 
     def close(self) -> None:
-        """Close the connections that are kept. A later call opens new ones."""
+        """Close the connections that are kept. A later exchange opens new ones."""
         with self._lock:
             adapter, self._adapter = self._adapter, None
         if adapter:
             adapter.close()
 
-    def _exchange(self, call: Call) -> tuple[int, bytes]:
-        adapter = self._opened()
-        response = adapter.pool.urlopen(
-            "GET",
-            adapter.target,
-            headers=_HEADERS,
-            retries=_ONCE,
+    def _send(
+        self, method: str, target: str, content: bytes | None, limit: int
+    ) -> tuple[int, bytes]:
+        response = self._opened().pool.urlopen(
+            method,
+            target,
+            body=content,
+            headers=_HEADERS if content is None else _JSON_HEADERS,
+            retries=_NO_RETRY,
             redirect=False,
-            assert_same_host=False,
-            timeout=call.remaining(),
+            timeout=self._waits,
             preload_content=False,
         )
         try:
-            return response.status, response.read(REPLY_LIMIT + 1, decode_content=False)
+            return response.status, response.read(limit + 1, decode_content=False)
         finally:
-            # One that was read to its end has gone back to the pool; any other is closed.
+            # A connection whose answer was read to its end is back in the pool; others are closed.
             response.close()
             response.release_conn()
 
     def _opened(self) -> "_Adapter":
-        """Keep one for each process: two on one connection would read each other's replies."""
-        with self._lock:
-            if self._adapter is None or self._adapter.process != os.getpid():
-                self._adapter = _Adapter(self._request, self._connections, self._proxies)
-            return self._adapter
+        """Keep one for each process: two on one connection would read each other's answers."""
+        adapter = self._adapter
+        if adapter is None or adapter.process != os.getpid():
+            with self._lock:
+                adapter = self._adapter
+                if adapter is None or adapter.process != os.getpid():
+                    adapter = self._adapter = _Adapter(self._request, self._connections)
+        return adapter
 
 
 class _Adapter(HTTPAdapter):
-    """Keeps bounded connections for one request of one process, with one TLS context for all."""
+    """Holds one process's pool of connections to one server, with one TLS context for all."""
 
-    def __init__(
-        self, request: requests.PreparedRequest, connections: int, proxies: dict[str, str]
-    ) -> None:
-        self._tls = tls_context()
+    def __init__(self, request: requests.PreparedRequest, connections: int) -> None:
         super().__init__(pool_connections=1, pool_maxsize=connections)
-        self.poolmanager.pool_classes_by_scheme = POOLS
         self.process = os.getpid()
-        self.pool: Any = self.get_connection_with_tls_context(request, True, proxies)
-        self.target = self.request_url(request, proxies)
+        pool: Any = self.get_connection_with_tls_context(request, verify=True)
+        pool.ConnectionCls = _Connection if pool.scheme == "http" else _TLSConnection
+        self.pool = pool
 
     def init_poolmanager(
         self, connections: int, maxsize: int, block: bool = False, **options: object
     ) -> None:
-        super().init_poolmanager(connections, maxsize, block, ssl_context=self._tls, **options)
-
-    def proxy_manager_for(self, proxy: str, **options: object) -> ProxyManager:
-        both = {"ssl_context": self._tls, "proxy_ssl_context": self._tls}
-        manager: ProxyManager = super().proxy_manager_for(proxy, **both, **options)
-        manager.pool_classes_by_scheme = POOLS
-        return manager
+        """Verify certificate and name against the roots that come with requests, from TLS 1.2."""
+        context = ssl.create_default_context(cafile=DEFAULT_CA_BUNDLE_PATH)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        super().init_poolmanager(connections, maxsize, block, ssl_context=context, **options)
 
 
-def tls_context() -> ssl.SSLContext:
-    """Verify certificate and name against the roots that come with requests, TLS 1.2 and above."""
-    context = create_urllib3_context()
-    context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
-    context.sslsocket_class = BoundedTLSSocket
-    return context
+class _Connection(HTTPConnection):
+    """The pool asks `is_connected` before it uses a connection again, and opens it anew if not."""
+
+    _answered_at = 0.0
+
+    @property
+    def is_connected(self) -> bool:
+        return super().is_connected and time.monotonic() - self._answered_at < IDLE_LIMIT
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3 itself
+        response = super().getresponse()
+        self._answered_at = time.monotonic()
+        return response
 
 
-def _failure(error: BaseException, before: BaseException | None) -> WeChatError:
-    """Only class names go on: the texts of these exceptions name hosts, and proxies with passwords.
+class _TLSConnection(_Connection, HTTPSConnection):
+    """The same over TLS."""
 
-    `before` is the exception that the caller was handling already: no cause of this one.
+
+def hide_query(record: logging.LogRecord) -> bool:
+    """Take the queries out of what urllib3 logs: they hold AppSecret, codes and tokens."""
+    record.msg, record.args = _QUERY.sub("?***", record.getMessage()), ()
+    return True
+
+
+def _failure(error: BaseException, handled_before: BaseException | None) -> WeChatError:
+    """Name what went wrong by the class of its first cause; the texts hold hosts and URLs.
+
+    `handled_before` is what the caller was handling already: no cause of this one.
     """
     chain = [error]
-    while (cause := chain[-1].__cause__ or chain[-1].__context__) and cause is not before:
+    while (cause := chain[-1].__cause__ or chain[-1].__context__) and cause is not handled_before:
         chain.append(cause)
     slow = any(isinstance(link, TimeoutError) for link in chain)
     return (Timeout if slow else Unavailable)(type(chain[-1]).__name__)

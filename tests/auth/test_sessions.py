@@ -205,7 +205,7 @@ def test_a_resent_login_of_a_user_banned_in_between_is_told_of_the_ban(app, clie
 
 def test_many_used_codes_at_once_keep_no_other_login_waiting(make_app, monkeypatch):
     monkeypatch.setattr(retried_login, "WAIT", 4.0)
-    app = make_app(threads=16, wechat_concurrency=4)
+    app = make_app()
     with ThreadPoolExecutor(16) as pool:
         refused = [pool.submit(_login, app, "used.1") for _ in range(12)]
         time.sleep(0.3)
@@ -214,8 +214,8 @@ def test_many_used_codes_at_once_keep_no_other_login_waiting(make_app, monkeypat
         assert {answer.result().get_json()["error"] for answer in refused} == {"login_code_invalid"}
 
 
-def test_logins_that_wait_for_wechat_leave_threads_for_others(make_app, wechat):
-    app = make_app(threads=4, wechat_concurrency=2)
+def test_one_login_too_many_is_told_to_come_back_later(make_app, wechat):
+    app = make_app(wechat_concurrency=2)
     wechat.latency = 0.5
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda n: _login(app, f"user{n}"), range(8)))

@@ -55,7 +55,7 @@ def test_defaults_are_those_that_are_documented(tmp_path):
     assert settings.max_body_bytes == 65536
     assert settings.log_format == "text"
     assert settings.bind == "127.0.0.1:8000"
-    assert settings.wechat_concurrency == settings.threads // 2
+    assert settings.wechat_concurrency == 500
     assert settings.rate_limit_login == "600/minute"
     assert Settings.from_env(PRODUCTION, tmp_path).trusted_proxies == 1
     assert Settings.from_env(PRODUCTION, tmp_path).log_format == "json"
@@ -92,7 +92,8 @@ def test_production_names_all_that_is_missing_at_once(tmp_path):
         ("WECHAT_TIMEOUT", "0"),
         ("WECHAT_TIMEOUT", "inf"),
         ("WECHAT_TIMEOUT", "nan"),
-        ("WECHAT_CONCURRENCY", "9999"),
+        ("WECHAT_CONCURRENCY", "0"),
+        ("WECHAT_CONCURRENCY", "2001"),
         ("RATE_LIMIT_STORAGE_URL", "memcached://x"),
         ("RATE_LIMIT_LOGIN", "0/minute/what"),
         ("RATE_LIMIT_LOGIN", "often"),
@@ -128,6 +129,7 @@ def test_a_wrong_value_is_named_and_never_repeated(tmp_path, name, value):
         ("WECHAT_BASE_URL", "http://127.0.0.1:9/", "wechat_base_url", "http://127.0.0.1:9"),
         ("WECHAT_BASE_URL", "http://[::1]:9", "wechat_base_url", "http://[::1]:9"),
         ("WECHAT_TIMEOUT", "2.5", "wechat_timeout", 2.5),
+        ("WECHAT_CONCURRENCY", "2000", "wechat_concurrency", 2000),
         (
             "CORS_ORIGINS",
             "https://a.example, http://b:8080",

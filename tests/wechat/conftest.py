@@ -2,14 +2,19 @@
 
 import contextlib
 import json
+import re
 import socket
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
 from myapi.wechat import WeChatClient
 from myapi.wechat.sandbox import Sandbox, SandboxServer
 
+ROOT = Path(__file__).parents[2]
 SECRET = "5f0e-a-secret-of-the-mini-program"
 
 
@@ -75,10 +80,10 @@ class RawServer:
             self.behave(self, connection)
 
     def read_request(self, connection):
-        """Read one head, and keep it; None when the client has gone."""
+        """Read one request, and keep it; None when the client has gone."""
         data = b""
         connection.settimeout(0.02)
-        while b"\r\n\r\n" not in data:
+        while not _is_whole(data):
             try:
                 piece = connection.recv(65536)
             except TimeoutError:
@@ -89,7 +94,7 @@ class RawServer:
                 return None
             data += piece
         connection.settimeout(10)
-        self.requests.append(data.decode("ascii"))
+        self.requests.append(data.decode("utf-8"))
         return self.requests[-1]
 
     def close(self):
@@ -97,6 +102,12 @@ class RawServer:
         for thread in self.threads:
             thread.join()
         self.listener.close()
+
+
+def _is_whole(request):
+    head, end, body = request.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)content-length: ([0-9]+)", head)
+    return bool(end) and len(body) >= int(length[1] if length else 0)
 
 
 @pytest.fixture
@@ -130,3 +141,29 @@ def answering(raw_server):
         return raw_server(behave)
 
     return start
+
+
+@pytest.fixture
+def in_gevent():
+    """Make calls in a process that gevent has patched; see gevent_process."""
+    pytest.importorskip("gevent")
+
+    def run(url, codes, *, timeout=0.5, concurrency=50, at_once=1, roots=None, hang=False):
+        order = {
+            "url": url,
+            "codes": codes,
+            "timeout": timeout,
+            "concurrency": concurrency,
+            "at_once": at_once,
+            "roots": roots and str(roots),
+            "name_server_hangs": hang,
+        }
+        program = [sys.executable, "-m", "tests.wechat.gevent_process", json.dumps(order)]
+        done = subprocess.run(
+            program, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert "Traceback" not in done.stderr
+        return json.loads(done.stdout)
+
+    return run

@@ -1,5 +1,8 @@
 """Exchanging a code: what is asked, what comes out, and who may ask at the same time."""
 
+import contextlib
+import functools
+import os
 import threading
 import time
 
@@ -52,7 +55,7 @@ def test_code_that_is_no_text_reaches_wechat_as_a_wrong_one(make_client, answeri
     assert type(outcome(make_client(server.url), "\ud800")) is wechat.CodeInvalid
 
 
-@pytest.mark.parametrize(("errcode", "error"), errors.ERRCODES.items())
+@pytest.mark.parametrize(("errcode", "error"), errors.LOGIN.items())
 def test_errcode_becomes_its_error(make_client, answering, errcode, error):
     caught = outcome(make_client(answering({"errcode": errcode, "errmsg": "why"}).url))
     assert type(caught) is error
@@ -79,7 +82,7 @@ def test_codes_of_the_sandbox_become_their_errors(client, code, error):
 
 
 def test_every_error_has_a_name_of_the_registry():
-    names = {error.name for error in errors.ERRCODES.values()}
+    names = {error.name for error in errors.LOGIN.values()}
     assert names == {
         "login_code_invalid",
         "rate_limited",
@@ -102,15 +105,15 @@ class TestRetry:
         assert (type(caught), caught.errcode) == (wechat.Unavailable, -1)
         assert sandbox.take_fault() == "busy"
 
-    def test_there_is_none_without_time_for_it(self, make_client, answering, monkeypatch):
-        monkeypatch.setattr("myapi.wechat.client.RETRY_PAUSE", 10)
-        server = answering({"errcode": -1}, GOOD)
-        assert outcome(make_client(server.url)).errcode == -1
-        assert len(server.requests) == 1
-
     def test_other_errors_are_final(self, client, sandbox):
         sandbox.set_fault(45011, 1)
         assert type(outcome(client)) is wechat.QuotaExceeded
+
+    def test_connection_that_closes_is_final(self, make_client, raw_server):
+        """WeChat may have taken the code already, and it works once."""
+        server = raw_server(lambda server, connection: server.read_request(connection))
+        assert type(outcome(make_client(server.url))) is wechat.Unavailable
+        assert len(server.requests) == 1
 
 
 class TestConnections:
@@ -131,22 +134,27 @@ class TestConnections:
     def test_one_that_was_idle_for_long_is_not_used_again(
         self, make_client, answering, monkeypatch
     ):
-        monkeypatch.setattr("myapi.wechat.connections.IDLE_LIMIT", 0)
+        monkeypatch.setattr("myapi.wechat.transport.IDLE_LIMIT", 0)
         server = answering(GOOD)
         client = make_client(server.url)
         client.code_to_session("c")
         client.code_to_session("c")
         assert server.connections == 2
 
-    def test_another_process_opens_its_own(self, make_client, answering, monkeypatch):
+    @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+    def test_another_process_opens_its_own(self, make_client, answering):
         server = answering(GOOD)
         client = make_client(server.url)
         client.code_to_session("c")
-        parent = client._transport._adapter
-        monkeypatch.setattr("os.getpid", lambda: -1)
+        child = os.fork()
+        if child == 0:
+            with contextlib.suppress(BaseException):
+                client.code_to_session("c")
+                os._exit(0)
+            os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         client.code_to_session("c")
-        assert server.connections == 2
-        parent.close()
+        assert (server.connections, len(server.requests)) == (2, 3)
 
     def test_closed_client_opens_new_ones(self, make_client, answering):
         server = answering(GOOD)
@@ -169,75 +177,73 @@ class TestConnections:
             monkeypatch.setenv(name, "http://127.0.0.1:9")
         assert make_client(answering(GOOD).url).code_to_session("c").openid
 
-    def test_proxy_that_is_given_is_used(self, make_client, answering):
-        proxy = answering(GOOD)
-        client = make_client("http://wechat.test", proxies={"http": proxy.url})
-        client.code_to_session("c")
-        assert proxy.requests[0].startswith("GET http://wechat.test/sns/jscode2session?appid=")
+
+class TestOtherCalls:
+    def test_body_is_json_in_plain_utf8(self, make_client, answering):
+        server = answering({"errcode": 0, "msgid": 7})
+        client = make_client(server.url)
+        reply = client.call(
+            "POST",
+            "/cgi-bin/message",
+            query={"access_token": "t&1"},
+            json={"text": "你好 & \ud800"},
+            errcodes=errors.COMMON,
+            read=dict,
+        )
+        assert reply == {"errcode": 0, "msgid": 7}
+        head, body = server.requests[0].split("\r\n\r\n")
+        assert head.startswith("POST /cgi-bin/message?access_token=t%261 HTTP/1.1")
+        assert "Content-Type: application/json" in head
+        assert body == '{"text": "你好 & ?"}'
+
+    def test_errcode_means_what_the_call_says(self, make_client, answering):
+        client = make_client(answering({"errcode": 40013, "errmsg": "of another AppID"}).url)
+        table = {**errors.COMMON, 40013: wechat.CodeInvalid}
+        with pytest.raises(wechat.CodeInvalid):
+            client.call("GET", "/x", errcodes=table, read=dict)
+        with pytest.raises(wechat.Misconfigured):
+            client.call("GET", "/x", errcodes=errors.COMMON, read=dict)
+
+    def test_answer_may_be_larger_where_the_call_says_so(self, make_client, answering):
+        server = answering(b"{}".rjust(2 * transport.ANSWER_LIMIT))
+        call = functools.partial(
+            make_client(server.url).call, "GET", "/x", errcodes=errors.COMMON, read=dict
+        )
+        assert call(limit=2 * transport.ANSWER_LIMIT) == {}
+        with pytest.raises(wechat.Unavailable):
+            call()
 
 
-class TestPlaces:
+class TestConcurrency:
     @pytest.fixture
     def narrow(self, make_client, server):
         return make_client(server.url, concurrency=1)
 
-    @staticmethod
-    def elsewhere(action):
-        """Run in another thread, and return what was raised."""
-        raised = []
+    def test_one_call_too_many_is_refused_at_once(self, make_client, raw_server):
+        release, busy = threading.Event(), threading.Event()
 
-        def run():
-            try:
-                action()
-            except wechat.WeChatError as error:
-                raised.append(error)
+        def behave(server, connection):
+            server.read_request(connection)
+            busy.set()
+            release.wait(10)
 
-        thread = threading.Thread(target=run)
-        thread.start()
-        thread.join()
-        return raised
-
-    def test_no_place_is_refused_at_once(self, narrow):
-        with narrow.slot():
-            (error,) = self.elsewhere(lambda: narrow.code_to_session("alice"))
-            assert type(error) is wechat.TooManyWaiting
-            (error,) = self.elsewhere(narrow.slot().__enter__)
-            assert error.name == "service_unavailable"
-
-    def test_nobody_waits_while_all_places_stand_still(self, narrow, monkeypatch):
-        """Though no call has ended yet, from which it could be known that WeChat is slow."""
-        monkeypatch.setattr("myapi.wechat.client.PLACE_WAIT", 60)
-        with narrow.slot():
-            for _ in range(2):  # the first is there as the place is taken, the other comes later
-                started = time.monotonic()
-                (error,) = self.elsewhere(narrow.slot().__enter__)
-                assert type(error) is wechat.TooManyWaiting
-                assert time.monotonic() - started < 10
-
-    def test_who_waits_gets_a_place_while_they_are_given_back(self, make_client, server):
-        server.latency = 0.05
-        client = make_client(server.url, concurrency=1)
-        names = [f"user{number}" for number in range(8)]
-        failed = []
-
-        def login(name):
-            failed.extend(self.elsewhere(lambda: client.code_to_session(name)))
-
-        threads = [threading.Thread(target=login, args=[name]) for name in names]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert failed == []
+        client = make_client(raw_server(behave).url, concurrency=1)
+        waiting = threading.Thread(target=outcome, args=[client])
+        waiting.start()
+        assert busy.wait(10)
+        started = time.monotonic()
+        refused = outcome(client)
+        assert time.monotonic() - started < 1
+        release.set()
+        waiting.join()
+        assert (type(refused), refused.name) == (wechat.TooManyWaiting, "service_unavailable")
 
     def test_place_is_free_again_after_every_ending(self, narrow, sandbox):
         for fault in ("busy", "closed", "http_500"):
             sandbox.set_fault(fault, 1)
-            self.elsewhere(lambda: narrow.code_to_session("bad"))
-        assert not self.elsewhere(lambda: narrow.code_to_session("alice"))
-        with narrow.slot():
-            pass
-        assert not self.elsewhere(lambda: narrow.code_to_session("alice"))
+            assert type(outcome(narrow, "bad")) is not wechat.TooManyWaiting
+        assert narrow.code_to_session("alice").openid
+        assert narrow.code_to_session("alice").openid
 
     def test_many_threads_share_a_client(self, make_client, server, sandbox):
         client = make_client(server.url, timeout=10, concurrency=16)
@@ -261,9 +267,7 @@ def test_hook_hears_of_every_outcome(make_client, server):
     client = make_client(server.url, concurrency=1, on_call=lambda *call: heard.append(call))
     client.code_to_session("alice")
     outcome(client, "used")
-    with client.slot():
-        TestPlaces.elsewhere(lambda: client.code_to_session("alice"))
-    assert [name for name, _ in heard] == ["ok", "login_code_invalid", "service_unavailable"]
+    assert [name for name, _ in heard] == ["ok", "login_code_invalid"]
     assert all(0 <= seconds < 5 for _, seconds in heard)
 
 
@@ -280,7 +284,7 @@ def test_base_url_that_is_none_is_refused():
 
 def test_reply_up_to_the_limit_is_read(make_client, answering):
     whole = b'{"openid": "o", "session_key": "tiihtNczf5v6AKRyjwEUhQ=="}'
-    server = answering(whole.rjust(transport.REPLY_LIMIT), whole.rjust(transport.REPLY_LIMIT + 1))
+    server = answering(whole.rjust(transport.ANSWER_LIMIT), whole.rjust(transport.ANSWER_LIMIT + 1))
     client = make_client(server.url)
     assert client.code_to_session("c").openid == "o"
     assert type(outcome(client)) is wechat.Unavailable

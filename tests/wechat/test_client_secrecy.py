@@ -1,11 +1,13 @@
 """Secret, code and session_key come out nowhere: not in a log, a repr or an error."""
 
+import contextlib
 import logging
 import traceback
 
 import pytest
 
 from myapi import wechat
+from myapi.wechat.errors import COMMON
 from myapi.wechat.sandbox import FAULTS
 
 SECRET = "5f0e-a-secret-of-the-mini-program"
@@ -80,12 +82,36 @@ def test_reply_that_is_no_login_is_not_repeated(make_client, answering, everythi
     assert_hidden(printed(caught.value) + everything.text, key)
 
 
-def test_proxy_password_is_not_told(make_client, everything):
-    proxies = {"http": "http://user:hush@127.0.0.1:9"}
-    client = make_client("http://wechat.test", proxies=proxies)
+def test_body_and_token_of_a_call_tell_nothing(make_client, server, everything):
     with pytest.raises(wechat.Unavailable) as caught:
-        client.code_to_session(CODE)
-    assert_hidden(printed(caught.value) + repr(client) + everything.text, "hush")
+        make_client(server.url).call(
+            "POST",
+            "/no/such/call",
+            query={"access_token": SECRET},
+            json={"code": CODE},
+            errcodes=COMMON,
+            read=dict,
+        )
+    assert "/no/such/call?***" in everything.text
+    assert_hidden(printed(caught.value) + everything.text)
+
+
+def test_bound_that_ends_a_call_tells_nothing(make_client, answering, everything):
+    @contextlib.contextmanager
+    def bounded(seconds):
+        yield
+        raise TimeoutError(f"the bound was {seconds}")
+
+    server = answering({"openid": "o", "session_key": "tiihtNczf5v6AKRyjwEUhQ=="})
+    with pytest.raises(wechat.Timeout) as caught:
+        make_client(server.url, bounded=bounded).code_to_session(CODE)
+    assert (caught.value.__cause__, caught.value.__context__) == (None, None)
+    assert_hidden(printed(caught.value) + everything.text)
+
+
+def test_query_that_anything_else_logs_through_urllib3_is_hidden_too(client, everything):
+    logging.getLogger("urllib3.connectionpool").debug('"%s %s"', "GET", "/x?code=a-code&a=b HTTP")
+    assert everything.messages == ['"GET /x?*** HTTP"']
 
 
 def test_repr_shows_the_appid_alone(client):

@@ -5,10 +5,15 @@ import json
 import pytest
 
 from myapi import wechat
-from myapi.wechat.replies import ERRMSG_LIMIT, harmless, read_login
+from myapi.wechat.errors import LOGIN
+from myapi.wechat.replies import ERRMSG_LIMIT, harmless, read_login, read_reply
 
 KEY = "tiihtNczf5v6AKRyjwEUhQ=="
 GOOD = {"openid": "o-someone", "session_key": KEY}
+
+
+def read(body):
+    return read_login(read_reply(body, LOGIN))
 
 
 @pytest.mark.parametrize(
@@ -61,16 +66,14 @@ GOOD = {"openid": "o-someone", "session_key": KEY}
 )
 def test_unusable_reply_is_unavailable(body):
     with pytest.raises(wechat.WeChatError) as caught:
-        read_login(body, hide=())
+        read(body)
     assert type(caught.value) is wechat.Unavailable
     assert caught.value.__context__ is None
     assert KEY not in str(caught.value)
 
 
 def test_longest_identifiers_are_taken():
-    login = read_login(
-        json.dumps({**GOOD, "openid": "o" * 128, "unionid": "~" * 128}).encode(), hide=()
-    )
+    login = read(json.dumps({**GOOD, "openid": "o" * 128, "unionid": "~" * 128}).encode())
     assert len(login.openid) == 128
 
 

@@ -1,0 +1,32 @@
+"""The few places where the app meets gevent. Elsewhere it is ordinary blocking code."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+
+def bounded(seconds: float) -> AbstractContextManager[None]:
+    """Break off what is done inside after `seconds`, by a TimeoutError, in a gevent worker.
+
+    Whatever waits there can be broken off: a name look-up, a socket, a lock, a sleep. In plain
+    threads (commands, `flask run`, tests) nothing can, and this does nothing.
+    """
+    return _bounded_by_gevent(seconds) if _in_gevent() else nullcontext()
+
+
+def _in_gevent() -> bool:
+    """Whether gevent has patched the sockets of this process. Does not import it."""
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey is not None and bool(monkey.is_module_patched("socket"))
+
+
+@contextmanager
+def _bounded_by_gevent(seconds: float) -> Iterator[None]:
+    import gevent  # is imported already, where it has patched anything
+
+    # False: the `with` ends quietly. What is raised inside is gevent's own BaseException, which
+    # no library takes for an error of the network that it may handle and go on.
+    with gevent.Timeout(seconds, False):
+        yield
+        return
+    raise TimeoutError("the time is up")
