@@ -9,7 +9,6 @@ from myapi.auth.authenticate import authenticate
 from myapi.db import engines
 from myapi.observability import logs
 from myapi.settings import Settings, SettingsError, unknown_variables
-from myapi.web.flask_app import App
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +24,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     except SettingsError as error:
         return cli.app_without_settings(error)
 
-    app = App(__name__, static_folder=None, instance_path=str(settings.instance_path))
+    app = Flask(__name__, static_folder=None, instance_path=str(settings.instance_path))
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.url_map.merge_slashes = False  # a wrong path is a 404, not a redirect in HTML

@@ -1,8 +1,13 @@
 """The few places where the app meets gevent. Elsewhere it is ordinary blocking code."""
 
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+GATE_WAIT = 0.02  # s
+
+_gate = threading.Lock()
 
 
 def bounded(seconds: float) -> AbstractContextManager[None]:
@@ -12,6 +17,19 @@ def bounded(seconds: float) -> AbstractContextManager[None]:
     threads (commands, `flask run`, tests) nothing can, and this does nothing.
     """
     return _bounded_by_gevent(seconds) if _in_gevent() else nullcontext()
+
+
+def let_reads_first() -> None:
+    """Before work that takes long or locks, let the requests that are ready go first.
+
+    Only one caller waits so at a time, until the loop is idle or for 20 ms, so a flood of reads
+    cannot hold up all writes. In plain threads this does nothing.
+    """
+    if _in_gevent():
+        import gevent
+
+        with _gate, gevent.Timeout(GATE_WAIT, False):
+            gevent.idle()
 
 
 def _in_gevent() -> bool:

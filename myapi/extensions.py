@@ -8,7 +8,6 @@ import threading
 from pathlib import Path
 
 from flask import Flask, current_app
-from flask_limiter import Limiter
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.orm import DeclarativeBase
 
@@ -26,7 +25,6 @@ class Base(DeclarativeBase):
 
 
 db = SQLAlchemy(model_class=Base)
-limiter = Limiter(key_func=lambda: "")  # every limit names its own key
 
 REAL_WECHAT = Settings().wechat_base_url
 

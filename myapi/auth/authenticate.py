@@ -6,7 +6,7 @@ from myapi.auth.last_use import RECORD_EVERY, record_last_use
 from myapi.auth.liveness import is_live, limits, moment
 from myapi.auth.models import Session
 from myapi.clock import now
-from myapi.db.prepared import Prepared
+from myapi.db.hot_query import HotQuery
 from myapi.extensions import settings, tokens
 from myapi.security.tokens import TokenInvalidError
 from myapi.users.accounts import COLUMNS, UserRow
@@ -27,13 +27,12 @@ def authenticate(token: str) -> Caller:
     except TokenInvalidError:
         raise ApiError("token_invalid") from None
     at = now()
-    second = at.replace(microsecond=0)  # the same for all calls of a second: see `prepared`
     row = _SELECT_CALLER.first(
         {
             "digest": digest,
             "appid": settings().appid,
-            "recorded_after": second - RECORD_EVERY,
-            **limits(second),
+            "recorded_after": at - RECORD_EVERY,
+            **limits(at),
         }
     )
     if row is None:
@@ -58,7 +57,7 @@ _STANDING = case(
     else_=literal_column("'stale'"),
 )
 
-_SELECT_CALLER = Prepared(
+_SELECT_CALLER = HotQuery(
     select(Session.id.label("session_id"), Session.public_id.label("session"), *COLUMNS, _STANDING)
     .join_from(Session, User)
     .where(Session.token_digest == bindparam("digest"), User.appid == bindparam("appid"))

@@ -14,7 +14,6 @@ from myapi import audit
 from myapi.auth import sessions
 from myapi.auth.models import BannedOpenid, DataKey
 from myapi.clock import now
-from myapi.db.statements import Statement
 from myapi.db.transactions import Transaction, changed, insert_or_lock, transaction
 from myapi.extensions import keyring, settings
 from myapi.security.keyring import keyed_digest
@@ -24,6 +23,7 @@ from myapi.users.models import User
 log = logging.getLogger(__name__)
 
 KEY_NAME = "banned-openids"
+SELECT_KEYS = select(DataKey.sealed).order_by(DataKey.created_at, DataKey.name)
 
 
 @transaction
@@ -93,8 +93,8 @@ def _clear(tx: Transaction, user_id: int) -> None:
 
 def _keys(tx: Transaction) -> list[str]:
     """Return the keys that can be unsealed, the newest last. There is one, unless one was lost."""
-    sealed = _SELECT_KEYS.all(tx, {})
-    keys = [key for each in sealed if (key := keyring().unseal(each[0])) is not None]
+    sealed = tx.scalars(SELECT_KEYS).all()
+    keys = [key for each in sealed if (key := keyring().unseal(each)) is not None]
     if sealed and not keys:
         # Refusing every new user because of it would do more harm.
         log.error("the bans of erased accounts have no effect: no secret key unseals their key")
@@ -107,12 +107,9 @@ def _add_key(tx: Transaction) -> list[str]:
     A key that cannot be unsealed stays: its bans are back in force once its secret key is.
     """
     key = secrets.token_hex(32)
-    name = f"{KEY_NAME}-{len(_SELECT_KEYS.all(tx, {})) + 1}"
+    name = f"{KEY_NAME}-{len(tx.scalars(SELECT_KEYS).all()) + 1}"
     insert_or_lock(tx, DataKey, {"name": name, "sealed": keyring().seal(key), "created_at": now()})
     return _keys(tx) or [key]
-
-
-_SELECT_KEYS = Statement(select(DataKey.sealed).order_by(DataKey.created_at, DataKey.name))
 
 
 def _digest(key: str, appid: str, openid: str) -> bytes:

@@ -12,7 +12,6 @@ from myapi.auth.liveness import expires_at
 from myapi.auth.models import Session
 from myapi.auth.new_session import NewSession
 from myapi.clock import now
-from myapi.db.statements import Statement
 from myapi.db.transactions import Transaction, transaction
 from myapi.extensions import keyring, tokens, wechat
 from myapi.users import accounts
@@ -68,12 +67,9 @@ def _start_session(
         "user_agent": device.user_agent,
         "created_at": exchanged_at,
     }
-    _INSERT_SESSION.change(tx, values)
+    tx.execute(insert(Session), values)
     audit.record(tx, "login", user=user.public_id, session=public_id)
     return NewSession(token.text, expires_at(exchanged_at), user)
-
-
-_INSERT_SESSION = Statement(insert(Session))
 
 
 def _sign_up(tx: Transaction, login: Login, moment: datetime) -> UserRow:

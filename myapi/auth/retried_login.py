@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from sqlalchemy import ColumnElement, and_, or_, select, update
 
-from myapi import audit, waits
+from myapi import audit
 from myapi.auth.liveness import expires_at, is_live, limits
 from myapi.auth.models import Session
 from myapi.auth.new_session import NewSession
@@ -42,8 +42,7 @@ def wait_for_session(code_digests: list[bytes]) -> NewSession | None:
         while True:
             if (session := _find_and_reissue(code_digests)) or time.monotonic() >= deadline:
                 return session
-            with waits.waiting():
-                time.sleep(POLL)
+            time.sleep(POLL)
     finally:
         if waits_for_it:
             _places.release()

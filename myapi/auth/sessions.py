@@ -5,13 +5,12 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Integer, Row, bindparam, exists, select, update
+from sqlalchemy import ColumnElement, Connection, Row, exists, select, update
 
 from myapi import audit
 from myapi.auth.liveness import LAST_USE, is_live, limits
 from myapi.auth.models import Session
 from myapi.clock import iso, now
-from myapi.db.statements import Statement
 from myapi.db.transactions import Transaction, changed, reading, transaction
 from myapi.extensions import settings
 from myapi.web.errors import ApiError
@@ -36,21 +35,16 @@ def end_surplus(tx: Transaction, user_id: int) -> None:
 
     The row of the user is locked, so two logins at once are counted one after the other.
     """
-    kept = settings().sessions_per_user - 1
-    for (session_id,) in _SURPLUS.all(tx, {"user_id": user_id, "kept": kept, **limits(now())}):
-        _END.change(tx, {"session_id": session_id, "ended_at": now()})
-
-
-_SURPLUS = Statement(
-    select(Session.id)
-    .where(Session.user_id == bindparam("user_id"), is_live())
-    .order_by(LAST_USE.desc(), Session.id.desc())
-    .offset(bindparam("kept", type_=Integer))
-    .limit(NO_LIMIT)
-)
-_END = Statement(
-    update(Session).where(Session.id == bindparam("session_id"), Session.ended_at.is_(None))
-)
+    surplus = (
+        select(Session.id)
+        .where(Session.user_id == user_id, is_live())
+        .order_by(LAST_USE.desc(), Session.id.desc())
+        .offset(settings().sessions_per_user - 1)
+        .limit(NO_LIMIT)
+    )
+    ids = tx.scalars(surplus, limits(now())).all()
+    if ids:
+        _end(tx, Session.id.in_(ids))
 
 
 @transaction

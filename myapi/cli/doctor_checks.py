@@ -26,7 +26,7 @@ from doctor import (
 )
 from myapi.cli.command import SETTINGS_ERROR
 from myapi.db import schema_version
-from myapi.db.engines import places_of
+from myapi.db.engines import POOL
 from myapi.db.transactions import reading
 from myapi.extensions import db, settings
 from myapi.observability.logs import mask
@@ -216,7 +216,7 @@ def pool(target: Target) -> Finding:
             allowed = int(connection.execute(text("SELECT @@max_connections")).scalar() or 0)
     except sqlalchemy.exc.SQLAlchemyError as error:
         return skip(untranslated(_driver_says(error)))
-    most = settings().workers * len(db.engines) * places_of(settings())
+    most = settings().workers * len(db.engines) * POOL
     said = Text(
         f"this host opens up to {most}, MySQL allows {allowed}",
         f"本机最多打开 {most} 个连接，MySQL 允许 {allowed} 个",

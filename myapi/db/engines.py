@@ -10,21 +10,24 @@ import functools
 import re
 import sqlite3
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import sqlalchemy.exc
-from flask import Flask
+from flask import Flask, current_app
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event
 from sqlalchemy.engine import make_url
 
-from myapi import extensions, waits
-from myapi.db.group_commit import GroupCommit
-from myapi.db.pulse import Pulse
+from myapi import extensions
+from myapi.db.deadline import request_deadline
+from myapi.db.fair_queue import FairQueue
+from myapi.db.writer import Writer
 from myapi.extensions import db
-from myapi.settings import Settings
 
 READER, WRITER = "reader", "writer"
+POOL = 10  # connections of each engine in a process
 AUTOCOMMIT = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
 READS = {**AUTOCOMMIT, "pool_reset_on_return": None}  # a read leaves nothing to roll back
 LOCK_WAIT = 1  # s for a row's lock on MySQL
@@ -36,41 +39,49 @@ PING_AFTER = 1.0  # s idle; under load no connection is idle for so long, so non
 
 
 class Timeouts(NamedTuple):
-    """Seconds to wait for a place to read or write, for SQLite's lock, and for MySQL."""
+    """Seconds to wait for a connection of the pool, for SQLite's lock, and for MySQL."""
 
-    place: float
+    queue: float
     busy: float
-    connect: int
-    read: int
+    connect: float
+    read: float
+    one_deadline: bool = False  # for all that a request waits for MySQL
 
 
-WEB = Timeouts(place=1, busy=2, connect=1, read=2)
-COMMAND = Timeouts(place=10, busy=60, connect=10, read=3600)
+WEB = Timeouts(queue=0.5, busy=2, connect=0.8, read=1.5, one_deadline=True)
+COMMAND = Timeouts(queue=10, busy=60, connect=10, read=3600)
 
 
 def init_app(app: Flask, timeouts: Timeouts) -> None:
     settings = extensions.settings()
-    places = places_of(settings)
-    options = _engine_options(settings.database_url, places, timeouts)
+    options = _engine_options(settings.database_url, POOL, timeouts)
     reader = options | READS
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
     app.config["SQLALCHEMY_BINDS"] = {READER: {"url": settings.database_url, **reader}}
     app.extensions["timeouts"] = timeouts
-    app.extensions["pulse"] = {each: Pulse(places, timeouts.place) for each in (READER, WRITER)}
+    app.extensions["queues"] = {each: FairQueue(POOL, timeouts.queue) for each in (READER, WRITER)}
     db.init_app(app)
-    app.teardown_appcontext_funcs.remove(db._teardown_session)  # the ORM is not used
-    app.extensions["group_commit"] = GroupCommit(db.engine)
+    app.extensions["writer"] = Writer(db.engine)
     for engine in db.engines.values():
         _prepare(engine, timeouts, writes=engine is db.engine)
 
 
-def places_of(settings: Settings) -> int:
-    """Return how many threads of a process may read at once, and how many may write.
+def timeouts() -> Timeouts:
+    found: Timeouts = current_app.extensions["timeouts"]
+    return found
 
-    A third of the threads is left for other calls; more than ten would compete for the interpreter.
-    """
-    return max(2, min(10, settings.threads // 3))
+
+@contextmanager
+def database_wait(which: str) -> Iterator[None]:
+    """Hold a place in the queue of an engine; on MySQL also keep the request's deadline."""
+    queue: FairQueue = current_app.extensions["queues"][which]
+    if timeouts().one_deadline and db.engine.name != "sqlite":
+        with request_deadline(), queue.place():
+            yield
+    else:
+        with queue.place():
+            yield
 
 
 def separate_engine(url: str) -> Engine:
@@ -85,9 +96,9 @@ def separate_engine(url: str) -> Engine:
     return engine
 
 
-def _engine_options(url: str, places: int, timeouts: Timeouts) -> dict[str, Any]:
+def _engine_options(url: str, size: int, timeouts: Timeouts) -> dict[str, Any]:
     options: dict[str, Any] = {
-        "pool_size": places,
+        "pool_size": size,
         "max_overflow": 0,
         "pool_timeout": 1,
         "pool_use_lifo": True,  # the connection used last has the warmest cache
@@ -173,10 +184,8 @@ def _begin_immediate(timeouts: Timeouts, connection: Connection) -> None:
         except sqlite3.Error as error:
             if "locked" not in str(error):
                 break
-            waits.pass_on()
             time.sleep(LOCK_POLL)
         else:
-            waits.come_back(first=True)
             return
     connection.exec_driver_sql("BEGIN IMMEDIATE")  # a failure now is raised as SQLAlchemy's error
 

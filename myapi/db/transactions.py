@@ -12,10 +12,9 @@ from flask import current_app
 from sqlalchemy import Connection, Delete, Insert, Update, insert
 from sqlalchemy.dialects import mysql
 
-from myapi import waits
-from myapi.db.engines import LOCK_WAIT, READER, WRITER, Timeouts
-from myapi.db.group_commit import GroupCommit
-from myapi.db.pulse import Pulse
+from myapi.concurrency import let_reads_first
+from myapi.db.engines import LOCK_WAIT, READER, WRITER, database_wait, timeouts
+from myapi.db.writer import Writer
 from myapi.extensions import Base, db
 
 P = ParamSpec("P")
@@ -33,7 +32,7 @@ ATTEMPTS = 5
 @contextmanager
 def reading() -> Iterator[Connection]:
     """Lend a connection that reads in autocommit. Give it back soon."""
-    with pulse(READER), db.engines[READER].connect() as connection:
+    with database_wait(READER), db.engines[READER].connect() as connection:
         yield connection
 
 
@@ -43,7 +42,7 @@ def write(work: Callable[[Transaction], T], wait: float | None = None) -> T:
     `work` may run more than once (MySQL: it lost a deadlock, or another inserted the same row
     first), so it has no effect outside the transaction; `after_commit` is for those. On SQLite
     another thread may run it, in a savepoint of a shared transaction, but under the context of its
-    own caller. `wait` bounds the wait for other writers, in seconds.
+    own caller. `wait` bounds the wait for other writers on SQLite, in seconds.
     """
 
     def run(tx: Transaction) -> tuple[T, list[Callback]]:
@@ -51,17 +50,13 @@ def write(work: Callable[[Transaction], T], wait: float | None = None) -> T:
         tx.info[CALLBACKS] = callbacks
         return work(tx), callbacks
 
-    try:
-        # A request that waits for SQLite's lock holds a place, so not every thread can wait.
-        with pulse(WRITER) if wait is None else pulse(WRITER).within(wait):
-            if db.engine.dialect.name == "sqlite":
-                group: GroupCommit = current_app.extensions["group_commit"]
-                result, callbacks = group.run(run, wait or _timeouts().busy)
-            else:
-                waits.pass_on()
-                result, callbacks = _retry(run)
-    finally:
-        waits.come_back()
+    let_reads_first()
+    if db.engine.dialect.name == "sqlite":
+        writer: Writer = current_app.extensions["writer"]
+        result, callbacks = writer.run(run, timeouts().busy if wait is None else wait)
+    else:
+        with database_wait(WRITER):
+            result, callbacks = _retry(run)
     for callback in callbacks:
         callback()
     return result
@@ -104,7 +99,7 @@ def _insert_or_lock(dialect: str, model: type[Base]) -> Insert:
 
 
 def _retry(work: Callable[[Transaction], T]) -> T:
-    give_up = time.monotonic() + _timeouts().busy - LOCK_WAIT / 2
+    give_up = time.monotonic() + timeouts().busy - LOCK_WAIT / 2
     for attempt in range(1, ATTEMPTS + 1):
         try:
             with db.engine.begin() as tx:
@@ -122,13 +117,3 @@ def _retried(error: sqlalchemy.exc.DBAPIError) -> int | None:
     """Return MySQL's error number if running the work again may succeed."""
     number = next(iter(error.orig.args), None) if error.orig else None
     return number if number in RETRIED else None
-
-
-def _timeouts() -> Timeouts:
-    found: Timeouts = current_app.extensions["timeouts"]
-    return found
-
-
-def pulse(which: str) -> Pulse:
-    found: Pulse = current_app.extensions["pulse"][which]
-    return found

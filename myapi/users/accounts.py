@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, insert, or_, select, update
 
-from myapi.db.statements import Statement
 from myapi.db.transactions import Transaction, reading
 from myapi.extensions import keyring, settings
 from myapi.users.models import User
@@ -36,6 +35,9 @@ class UserRow(NamedTuple):
 COLUMNS = tuple(getattr(User, name) for name in UserRow._fields)
 SELECT_USERS = select(*COLUMNS)
 SELECT_BY_ID = SELECT_USERS.where(User.id == bindparam("id")).with_for_update()
+SELECT_BY_OPENID = SELECT_USERS.where(
+    User.appid == bindparam("appid"), User.openid == bindparam("openid")
+).with_for_update()
 
 
 def find(reference: str) -> UserRow | None:
@@ -64,15 +66,8 @@ def get_or_404(tx: Transaction, user_id: int) -> UserRow:
 
 def lock_by_openid(tx: Transaction, openid: str) -> UserRow | None:
     """Read the user of an openid of our AppID, and lock the row; None if there is none."""
-    row = _SELECT_BY_OPENID.first(tx, {"appid": settings().appid, "openid": openid})
+    row = tx.execute(SELECT_BY_OPENID, {"appid": settings().appid, "openid": openid}).first()
     return None if row is None else UserRow._make(row)
-
-
-_SELECT_BY_OPENID = Statement(
-    SELECT_USERS.where(
-        User.appid == bindparam("appid"), User.openid == bindparam("openid")
-    ).with_for_update()
-)
 
 
 def insert_user(tx: Transaction, login: Login, moment: datetime) -> UserRow:
@@ -89,11 +84,8 @@ def insert_user(tx: Transaction, login: Login, moment: datetime) -> UserRow:
         "created_at": moment,
     }
     sealed = keyring().seal(login.session_key)
-    inserted = _INSERT.change(tx, {**values, "session_key": sealed})
-    return _row(id=inserted.id, **values)
-
-
-_INSERT = Statement(insert(User))
+    inserted = tx.execute(insert(User), {**values, "session_key": sealed})
+    return _row(id=inserted.lastrowid, **values)
 
 
 def store_session_key(tx: Transaction, user: UserRow, login: Login, exchanged_at: datetime) -> None:
@@ -102,15 +94,11 @@ def store_session_key(tx: Transaction, user: UserRow, login: Login, exchanged_at
     if at is not None and exchanged_at < at < exchanged_at + MAX_REORDER:
         return
     values = {
-        "user_id": user.id,
         "session_key": keyring().seal(login.session_key),
         "session_key_at": exchanged_at,
         "unionid": login.unionid or user.unionid,
     }
-    _UPDATE_SESSION_KEY.change(tx, values)
-
-
-_UPDATE_SESSION_KEY = Statement(update(User).where(User.id == bindparam("user_id")))
+    tx.execute(update(User).where(User.id == user.id).values(values))
 
 
 def session_key(connection: Connection, user_id: int) -> str | None:

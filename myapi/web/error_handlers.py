@@ -1,16 +1,12 @@
 """From exceptions to JSON answers. A bug becomes a 500 whose trace is in the log alone."""
 
 import logging
-import math
-import time
 
 import sqlalchemy.exc
 from flask import Flask, Response, request
-from flask_limiter import RateLimitExceeded
 from werkzeug.exceptions import HTTPException
 
 from myapi.db.errors import is_outage
-from myapi.extensions import limiter
 from myapi.web.errors import REGISTRY, RETRY_AFTER, ApiError, ErrorSpec
 from myapi.web.responses import json_response
 from myapi.wechat import QuotaExceeded, WeChatError
@@ -31,7 +27,6 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(ApiError, _api_error)
     app.register_error_handler(WeChatError, _wechat_error)
     app.register_error_handler(sqlalchemy.exc.SQLAlchemyError, _database_error)
-    app.register_error_handler(RateLimitExceeded, _rate_limited)
     app.register_error_handler(HTTPException, _http_exception)
     app.register_error_handler(Exception, _bug)
 
@@ -94,15 +89,6 @@ def _database_error(error: sqlalchemy.exc.SQLAlchemyError) -> Response:
     cause = getattr(error, "orig", None) or error
     log.error("the database failed: %s", cause, extra={"event": "database_failed"})
     return answer("service_unavailable")
-
-
-def _rate_limited(error: RateLimitExceeded) -> Response:
-    """Say when the window ends; if the storage fails just now, when it must have ended."""
-    try:
-        seconds = (limiter.current_limit.reset_at - time.time()) if limiter.current_limit else 1
-    except Exception:
-        seconds = error.limit.limit.get_expiry()
-    return answer("rate_limited", retry_after=max(1, math.ceil(seconds)))
 
 
 def _http_exception(error: HTTPException) -> Response:

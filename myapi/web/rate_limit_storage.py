@@ -2,7 +2,6 @@
 
 import threading
 import time
-from typing import Any
 
 from limits.storage import Storage
 
@@ -10,18 +9,16 @@ SWEEP_EVERY = 60.0  # s
 
 
 class Counters(Storage):
-    """Fixed windows for `limits`, as `counters://`.
+    """A storage for `limits`: fixed windows, counted in this process.
 
-    Its own `memory://` starts a thread for every few calls, each of which looks at every key:
-    under a flood of logins from many addresses that costs more than the logins.
+    The library's own MemoryStorage scans all keys every 10 ms while it is used: under a flood of
+    logins from many addresses the scans take longer than the logins.
     """
 
-    STORAGE_SCHEME = ["counters"]  # noqa: RUF012 (as the library has it)
-
-    def __init__(self, uri: str | None = None, **options: Any) -> None:  # noqa: ANN401
-        super().__init__(uri, **options)
+    def __init__(self) -> None:
+        super().__init__()
         self._lock = threading.Lock()
-        # By key: when it ends by the monotonic clock, which is never put right, and the count.
+        # Key → when the window ends (`time.monotonic()`, which is never set back), and the count.
         self._windows: dict[str, tuple[float, int]] = {}
         self._sweep_at = time.monotonic() + SWEEP_EVERY
 

@@ -5,10 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from limits import RateLimitItemPerMinute
-from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
-from myapi.extensions import limiter
 from myapi.web import rate_limit_storage
 from myapi.web.rate_limit_storage import Counters
 
@@ -85,17 +83,3 @@ def test_threads_lose_no_count_and_none_is_started():
         list(pool.map(lambda n: store.incr(f"{n % 3}", 60), range(3000)))
     assert [store.get(f"{n}") for n in range(3)] == [1000, 1000, 1000]
     assert threading.active_count() == before
-
-
-def test_limits_finds_it_by_its_scheme():
-    assert isinstance(storage_from_string("counters://"), Counters)
-
-
-def test_the_app_counts_with_it(app):
-    assert isinstance(app.extensions["limiter"].copy().pop().storage, Counters)
-
-
-def test_the_app_counts_with_it_while_redis_is_away(make_app):
-    app = make_app(rate_limit_storage_url="redis://:memory:@127.0.0.1:1/0")
-    assert app.config["RATELIMIT_STORAGE_URI"] == "redis://:memory:@127.0.0.1:1/0"
-    assert isinstance(limiter._fallback_limiter.storage, Counters)
