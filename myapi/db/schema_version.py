@@ -24,7 +24,7 @@ Migrations: TypeAlias = Mapping[str, tuple[str, ...]]  # revision → the revisi
 def is_ready() -> bool:
     """Whether this code can run on the database: no migration of this code is missing.
 
-    A newer database is ready too: migrations only add, so the former release runs on it after a
+    A newer database is ready too: migrations only add, so the previous release runs on it after a
     rollback. Raises SQLAlchemyError if the database does not answer.
     """
     try:

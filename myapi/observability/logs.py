@@ -96,7 +96,7 @@ class TextFormatter(logging.Formatter):
 def mask(text: str) -> str:
     """Replace what looks like a secret by `***`.
 
-    No secret is logged on purpose. This is for a library, or a later line of ours, that logs one.
+    No secret is logged on purpose. This protects against libraries and later code that log one.
     """
     if not MAY_HOLD_SECRET.search(text):
         return text

@@ -1,4 +1,4 @@
-"""The secret key of development: made at the first start and kept, so tokens stay valid."""
+"""The secret key of development: created at the first start and kept, so tokens stay valid."""
 
 import contextlib
 import os

@@ -66,7 +66,7 @@ def secret_keys(text: str) -> tuple[str, ...]:
     for number, key in enumerate(keys, 1):
         if len(key) < SECRET_KEY_LENGTH:
             raise ValueError(
-                f"key {number} is too short: use at least {SECRET_KEY_LENGTH} random characters"
+                f"key {number} needs at least {SECRET_KEY_LENGTH} random characters"
                 " (make one with `flask secrets generate`)"
             )
     if len(set(keys)) != len(keys):

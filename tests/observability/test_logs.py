@@ -10,9 +10,9 @@ from myapi.observability.logs import JsonFormatter, TextFormatter, mask
 
 
 def record(message, *args, **extra):
-    made = logging.makeLogRecord({"msg": message, "args": args, "levelname": "INFO", "name": "n"})
-    made.__dict__.update(extra)
-    return made
+    entry = logging.makeLogRecord({"msg": message, "args": args, "levelname": "INFO", "name": "n"})
+    entry.__dict__.update(extra)
+    return entry
 
 
 def test_json_line_has_time_level_message_and_fields():
@@ -37,8 +37,8 @@ def test_text_line_indents_text_after_a_line_break(end):
     try:
         raise ValueError(forged)
     except ValueError as error:
-        made = record(forged, user=forged, exc_info=(type(error), error, error.__traceback__))
-    first, *rest = TextFormatter().format(made).splitlines()
+        entry = record(forged, user=forged, exc_info=(type(error), error, error.__traceback__))
+    first, *rest = TextFormatter().format(entry).splitlines()
     assert "INFO" in first
     assert sum("ERROR   forged" in line for line in rest) == 3
     assert all(line.startswith("    ") for line in rest)
@@ -48,7 +48,7 @@ def test_text_line_escapes_control_characters():
     assert TextFormatter().format(record("\x1b[2J\x07")).count("\\x") == 2
 
 
-def test_text_line_omits_empty_fields():
+def test_text_omits_empty_fields():
     text = TextFormatter().format(record("hello", event="login", user=None))
     assert "event=login" in text
     assert "user" not in text
@@ -59,8 +59,8 @@ def test_traceback_is_logged_and_masked(formatter):
     try:
         raise ValueError("js_code=081abcdef")
     except ValueError as error:
-        made = record("failed", exc_info=(type(error), error, error.__traceback__))
-    text = formatter.format(made)
+        entry = record("failed", exc_info=(type(error), error, error.__traceback__))
+    text = formatter.format(entry)
     assert "ValueError" in text
     assert "081abcdef" not in text
 

@@ -1,7 +1,7 @@
 """Copy a database: check both, prepare the target, synchronize the rows, verify them.
 
-Each run makes the target equal to the source, whatever an earlier run left there. So a copy that
-was interrupted is simply run again.
+Each run makes the target equal to the source, whatever an earlier run has left. A copy that was
+interrupted is simply run again.
 """
 
 import os

@@ -25,7 +25,7 @@ def prepare(target: ReflectedDatabase, source: str, schemas: list[TableSchema]) 
     """Migrate and mark the target for a copy of the database named `source`.
 
     Returns False, and changes nothing, if the target has rows that are not from an unfinished copy
-    of `source`. Raises `RefusedError` if it cannot be a target at all.
+    of `source`. Raises `RefusedError` if it cannot be a target.
     """
     existing = target.table_names()
     if MARKER.name in existing:

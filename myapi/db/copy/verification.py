@@ -1,7 +1,6 @@
 """Compare all rows of the source and the target."""
 
 from collections.abc import Iterator
-from functools import partial
 
 from myapi.db.copy.database import Checksum, ReflectedDatabase, TableSchema
 from myapi.db.copy.errors import CopyError
@@ -22,21 +21,20 @@ def verify(
     with source.snapshot(), target.snapshot():
         checksums = {}
         for schema in schemas:
-            checksums[schema.name] = _checksum(source, schema, "of the database", report)
-            if _checksum(target, schema, "of the target", report) != checksums[schema.name]:
+            checksums[schema.name] = _checksum(source, schema, "database", report)
+            if _checksum(target, schema, "target", report) != checksums[schema.name]:
                 difference = next(_differences(source, target, schema), "the digests differ")
                 raise CopyError(f"{schema.name}: {difference}")
     return checksums
 
 
 def _checksum(
-    database: ReflectedDatabase, schema: TableSchema, whose: str, report: Report
+    database: ReflectedDatabase, schema: TableSchema, which: str, report: Report
 ) -> Checksum:
-    return database.checksum(schema, partial(_report_compared, schema, whose, report))
+    def report_rows(rows: int) -> None:
+        report(f"{schema.name}: {rows} rows of the {which} compared")
 
-
-def _report_compared(schema: TableSchema, whose: str, report: Report, rows: int) -> None:
-    report(f"{schema.name}: {rows} rows {whose} compared")
+    return database.checksum(schema, report_rows)
 
 
 def _differences(
