@@ -1,7 +1,7 @@
-"""Runs the migrations on the database of the settings (`flask db upgrade`).
+"""Run the migrations on the database of the settings (`flask db upgrade`).
 
-Or on another one, where the caller puts its engine into the attributes of the configuration
-(`flask db copy`).
+A caller can have them run on another database: it puts its engine into the attributes of the
+configuration (`flask db copy`).
 """
 
 import logging
@@ -20,12 +20,12 @@ log.setLevel(logging.INFO)
 
 def run() -> None:
     engine = context.config.attributes.get("engine") or db.engine
-    with engine.connect() as connection, _without_cascades(connection):
+    with engine.connect() as connection, _foreign_keys_off(connection):
         context.configure(
             connection=connection,
             target_metadata=Base.metadata,
             render_item=_render_item,
-            process_revision_directives=_tidy,
+            process_revision_directives=_remove_index_drops,
             **current_app.extensions["migrate"].configure_args,
         )
         with context.begin_transaction():
@@ -34,10 +34,12 @@ def run() -> None:
 
 
 @contextmanager
-def _without_cascades(connection):
-    """Let SQLite make a table anew, as most changes need, and keep the rows that refer to it.
+def _foreign_keys_off(connection):
+    """Turn SQLite's foreign keys off, and check them at the end.
 
-    The pragma has no effect inside a transaction, so it is set before one begins.
+    SQLite makes most changes by recreating the table. With foreign keys on, dropping the old table
+    would delete the rows that refer to it. The pragma has no effect inside a transaction, so it is
+    set before one begins.
     """
     if connection.dialect.name != "sqlite":
         yield
@@ -46,31 +48,36 @@ def _without_cascades(connection):
     driver.execute("PRAGMA foreign_keys = OFF")
     try:
         yield
-        if lost := driver.execute("PRAGMA foreign_key_check").fetchall():
-            raise SystemExit(f"the migration left rows that refer to nothing: {lost[:3]}")
+        if broken := driver.execute("PRAGMA foreign_key_check").fetchall():
+            raise SystemExit(
+                f"the migration left rows whose foreign keys point to no row: {broken[:3]}"
+            )
     finally:
         driver.execute("PRAGMA foreign_keys = ON")
 
 
 def _render_item(kind, item, autogen_context):
-    """Write our own type out, so that a migration stays as it is when myapi changes."""
+    """Write UtcDateTime as plain SQLAlchemy types: migrations must not depend on our code."""
     if kind != "type" or not isinstance(item, UtcDateTime):
         return False
     autogen_context.imports.add("from sqlalchemy.dialects import mysql")
     return "sa.DateTime().with_variant(mysql.DATETIME(fsp=6), 'mysql')"
 
 
-def _tidy(_context, _revision, directives):
-    """Drop a table with its indexes: MySQL does not drop one that a foreign key needs by itself."""
+def _remove_index_drops(_context, _revision, directives):
+    """Leave out `drop_index` for a table that is dropped: it drops its indexes itself.
+
+    MySQL refuses to drop an index alone that a foreign key needs.
+    """
     for downgrade in (down for script in directives for down in script.downgrade_ops_list):
-        gone = {op.table_name for op in downgrade.ops if isinstance(op, DropTableOp)}
+        dropped = {op.table_name for op in downgrade.ops if isinstance(op, DropTableOp)}
         downgrade.ops = [
             op
             for op in downgrade.ops
-            if isinstance(op, DropTableOp) or getattr(op, "table_name", None) not in gone
+            if isinstance(op, DropTableOp) or getattr(op, "table_name", None) not in dropped
         ]
 
 
 if context.is_offline_mode():
-    raise SystemExit("give the migrations a database: --sql is not supported")
+    raise SystemExit("migrations need a database: --sql is not supported")
 run()

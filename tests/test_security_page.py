@@ -123,7 +123,7 @@ def test_a_number_behind_a_heading_is_answered_with_that_section():
     [
         ("| 1.1.1 | met | `tests/observability/test_logs.py` |", None),
         (
-            "| 1.1.1 | met | `tests/observability/test_logs.py::test_a_text_line_leaves_out_what_is_empty` |",
+            "| 1.1.1 | met | `tests/observability/test_logs.py::test_text_omits_empty_fields` |",
             None,
         ),
         ("| 1.1.1 | met | `tests/cli/test_failures.py::TestEnd::test_ctrl_c_is_quiet` |", None),

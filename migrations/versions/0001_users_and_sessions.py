@@ -1,4 +1,4 @@
-"""Users, their sessions, and what outlives a user."""
+"""Users and sessions; banned openids and data keys, which are kept after a user is erased."""
 
 import sqlalchemy as sa
 from alembic import op

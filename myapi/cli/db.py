@@ -9,9 +9,8 @@ from flask_migrate.cli import db
 
 from myapi.cli import output
 from myapi.cli.command import Command, Group
-from myapi.db import copying, migrate
-from myapi.db.copy_target import RefusedError
-from myapi.db.copying import CopyError
+from myapi.db import migrate
+from myapi.db.copy import CopyError, RefusedError, copy_database
 from myapi.extensions import settings
 from myapi.settings import parsers
 
@@ -59,11 +58,11 @@ def copy(url: str | None, file: Path | None) -> None:
     except ValueError as error:
         raise click.UsageError(f"the target {error}") from None
     try:
-        tallies = copying.run(settings().database_url, target, output.progress)
+        checksums = copy_database(settings().database_url, target, output.progress)
     except (CopyError, RefusedError) as error:
         output.progress("")
         raise click.ClickException(output.safe(str(error))) from None
     output.progress("")
-    for name, tally in tallies.items():
-        output.print_line(f"{name}: {output.count(tally.rows, 'row')}, SHA-256 {tally.digest[:16]}")
+    for name, table in checksums.items():
+        output.print_line(f"{name}: {output.count(table.rows, 'row')}, SHA-256 {table.digest[:16]}")
     output.print_line("both hold the same")

@@ -77,7 +77,7 @@ def rotate(
     present = settings().secret_keys
     try:
         taken = step or key_rotation.next_step(present)
-        keys = key_rotation.take(present, taken)
+        keys = key_rotation.keys_after(present, taken)
     except StepError as error:
         raise click.ClickException(str(error)) from None
     if taken == "retire" and not lose_secrets:

@@ -1,4 +1,4 @@
-"""Copy the whole database to a file, and put such a copy in its place."""
+"""Copy the whole database to a file, and restore the database from such a file."""
 
 import re
 import sqlite3
@@ -17,13 +17,14 @@ __all__ = ["BackupError", "check", "restore", "write"]
 
 
 def write(path: Path, draft: Path) -> None:
-    """Copy the database, as of one moment, to the empty file `draft`; it will be named `path`.
+    """Copy a consistent snapshot of the database to the empty file `draft`.
 
-    Of SQLite the copy is a database, of MySQL a dump, compressed if `path` ends in `.gz`.
+    The caller renames it to `path`. The copy of SQLite is a database, that of MySQL a dump, which
+    is compressed if `path` ends in `.gz`.
     """
     url = _url()
     with reading() as connection:
-        connection.execute(text("SELECT 1 FROM alembic_version"))  # or it is not our database
+        connection.execute(text("SELECT 1 FROM alembic_version"))  # fails if it is not our database
         if _is_sqlite(url):
             connection.execute(text("VACUUM INTO :draft"), {"draft": str(draft)})
             return
@@ -31,18 +32,18 @@ def write(path: Path, draft: Path) -> None:
 
 
 def check(path: Path) -> str:
-    """Return the revision of the copy at `path`, or raise BackupError if it cannot be restored."""
+    """Return the revision of the backup at `path`; raise BackupError if it cannot be restored."""
     url = _url()
-    revision = _revision_of_copy(path) if _is_sqlite(url) else dump.revision(path)
+    revision = _revision_of_file(path) if _is_sqlite(url) else dump.revision(path)
     current = _revision_of_database()
-    if revision != current:  # after a rollback past a migration both may be newer than this code
-        _must_be_known(revision, str(path))
-        _must_be_known(current, "the database")
+    if revision != current:  # after a rollback past a migration, both may be newer than this code
+        _check_is_known(revision, str(path))
+        _check_is_known(current, "the database")
     return revision
 
 
 def restore(path: Path) -> None:
-    """Put the copy at `path` in the place of the database, and migrate it to this code."""
+    """Replace the database by the backup at `path`, and apply the migrations that it lacks."""
     revision = check(path)
     url = _url()
     if _is_sqlite(url):
@@ -62,19 +63,19 @@ def _is_sqlite(url: URL) -> bool:
     return url.get_backend_name() == "sqlite"
 
 
-def _revision_of_copy(path: Path) -> str:
-    """Return the revision of a copy of SQLite; raise BackupError unless it is one and whole."""
+def _revision_of_file(path: Path) -> str:
+    """Return the revision of a SQLite backup; raise BackupError if it is none, or damaged."""
     try:
-        # Nothing is written beside it: a copy may be where only reading is allowed.
+        # immutable: SQLite creates no files beside it, so the folder may be read-only.
         uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
-        with closing(sqlite3.connect(uri, uri=True)) as copy:
-            found = copy.execute("SELECT version_num FROM alembic_version").fetchone()
-            whole = copy.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        with closing(sqlite3.connect(uri, uri=True)) as connection:
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+            intact = connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     except sqlite3.Error:
-        raise BackupError(f"{path} is no backup of myapi") from None
-    if not whole:
+        raise BackupError(f"{path} is not a backup of myapi") from None
+    if not intact:
         raise BackupError(f"{path} is damaged")
-    return str(found[0]) if found else ""
+    return str(row[0]) if row else ""
 
 
 def _revision_of_database() -> str | None:
@@ -82,16 +83,16 @@ def _revision_of_database() -> str | None:
     if not inspect(db.engine).get_table_names():
         return None
     with reading() as connection:
-        found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    return str(found)
+        revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return str(revision)
 
 
-def _must_be_known(revision: str | None, what: str) -> None:
+def _check_is_known(revision: str | None, what: str) -> None:
     if revision is not None and not schema_version.is_known(revision):
         shown = re.sub(r"\W", "?", revision)[:32] or "none"
         raise BackupError(
-            f"{what} is at revision {shown}, which this code does not know: put the release live"
-            " that made it"
+            f"{what} is at revision {shown}, which this code does not know: run the release that"
+            " made it"
         )
 
 
@@ -99,14 +100,14 @@ def _overwrite(path: Path) -> None:
     """Write all pages in one transaction: other processes see all of it or nothing."""
     connection = db.engine.raw_connection()
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as copy:
-            copy.backup(connection.driver_connection)  # type: ignore[arg-type]
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as backup:
+            backup.backup(connection.driver_connection)  # type: ignore[arg-type]
     finally:
         connection.close()
 
 
 def _drop_tables() -> None:
-    """Make room for the tables of the dump; tables of other programs in the database stay."""
+    """Drop our tables, which the dump creates again; tables of other programs are kept."""
     ours = {*Base.metadata.tables, "alembic_version"}
     with db.engine.begin() as connection:
         connection.execute(text("SET FOREIGN_KEY_CHECKS = 0"))

@@ -1,7 +1,7 @@
-"""MySQL's and MariaDB's own tools: a whole dump into a file, and back.
+"""Dump a MySQL or MariaDB database to a file and load it again, with the server's own tools.
 
-The password goes to them in an option file for its owner alone: not in their arguments, which
-every user of the machine can read.
+The password is given to them in an option file that only its owner can read. Every user of the
+machine could read it in their arguments.
 """
 
 import gzip
@@ -17,77 +17,92 @@ from typing import IO, Any
 
 from sqlalchemy.engine import URL
 
-DUMPS = ("mariadb-dump", "mysqldump")
+DUMP_TOOLS = ("mariadb-dump", "mysqldump")
 CLIENTS = ("mariadb", "mysql")
-MISSING = "{} not found: apt install mariadb-client (or mysql-client)"
-WHOLE = ("--single-transaction", "--quick", "--no-tablespaces", "--hex-blob", "--skip-lock-tables")
-# What MySQL's tool would ask or write of the whole server, and MariaDB's does not know.
-NOT_OF_THE_SERVER = ("--loose-set-gtid-purged=OFF", "--loose-column-statistics=0")
+NOT_FOUND = "{} not found: apt install mariadb-client (or mysql-client)"
+DUMP_OPTIONS = (
+    "--single-transaction",
+    "--quick",
+    "--no-tablespaces",
+    "--hex-blob",
+    "--skip-lock-tables",
+)
+# mysqldump would dump the server's GTIDs and histograms; mariadb-dump does not know the options.
+MYSQLDUMP_OPTIONS = ("--loose-set-gtid-purged=OFF", "--loose-column-statistics=0")
 LAST_LINE = b"-- Dump completed"
 REVISION = re.compile(rb"INSERT INTO `alembic_version`[^;]{0,99}?\('(\w{1,32})'\)")
-PIECE = 1 << 20  # bytes; no statement of a dump has to fit in it
+CHUNK = 1 << 20  # bytes read at once; a statement may be longer
+OVERLAP = 4096  # bytes of the chunk before that are searched again
 
 
 class BackupError(Exception):
-    """Why there is no backup, or why it cannot be restored, in one sentence."""
+    """A backup cannot be made or restored; the message says why in one sentence."""
 
 
 def write(url: URL, path: Path, file: Path) -> None:
-    """Write all rows, as of one moment, to `file`: compressed where `path` ends in `.gz`."""
-    tool = _tool(DUMPS)
-    extra = () if tool.endswith("mariadb-dump") else NOT_OF_THE_SERVER
-    with _options(url) as options, tempfile.TemporaryFile() as said, _opened(path, file) as target:
-        command = [tool, *options, *WHOLE, *extra, str(url.database)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said) as process:  # noqa: S603
-            last = _copy(_piped(process.stdout), target)
-        if process.returncode or LAST_LINE not in last:
-            raise BackupError(f"the dump failed: {_last_words(said)}")
+    """Dump a consistent snapshot to `file`, compressed if `path` ends in `.gz`."""
+    tool = _find(DUMP_TOOLS)
+    extra = () if tool.endswith("mariadb-dump") else MYSQLDUMP_OPTIONS
+    with (
+        _option_file(url) as options,
+        tempfile.TemporaryFile() as stderr,
+        _open_to_write(path, file) as target,
+    ):
+        command = [tool, *options, *DUMP_OPTIONS, *extra, str(url.database)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr) as process:  # noqa: S603
+            end = _copy(_pipe(process.stdout), target)
+        if process.returncode or LAST_LINE not in end:
+            raise BackupError(f"the dump failed: {_last_line(stderr)}")
 
 
 def revision(path: Path) -> str:
-    """Read a dump to its end; return its revision.
+    """Read a dump to its end and return its revision.
 
-    Raises ClickException unless it is a whole one of a database of myapi.
+    Raises BackupError unless it is a complete dump of a database of myapi.
     """
-    found, last = None, b""
+    found, end = None, b""
     try:
-        with _reading(path) as source:
-            while piece := source.read(PIECE):
-                found = found or REVISION.search(last + piece)
-                last = (last + piece)[-4096:]
+        with _open_to_read(path) as source:
+            while chunk := source.read(CHUNK):
+                found = found or REVISION.search(end + chunk)
+                end = (end + chunk)[-OVERLAP:]
     except (OSError, EOFError, ValueError) as error:
         raise BackupError(f"{path} cannot be read: {error}") from None
     if found is None:
-        raise BackupError(f"{path} is no backup of myapi")
-    if LAST_LINE not in last:
-        raise BackupError(f"{path} is not whole: its end is missing")
+        raise BackupError(f"{path} is not a backup of myapi")
+    if LAST_LINE not in end:
+        raise BackupError(f"{path} is incomplete: its end is missing")
     return str(found[1].decode())
 
 
 def load(url: URL, path: Path) -> None:
-    """Run a dump's statements, in a database that has no table of that name."""
-    with _options(url) as options, tempfile.TemporaryFile() as said, _reading(path) as source:
-        command = [_tool(CLIENTS), *options, "--batch", str(url.database)]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=said) as process:  # noqa: S603
+    """Run a dump's statements; the database must not have the dump's tables."""
+    with (
+        _option_file(url) as options,
+        tempfile.TemporaryFile() as stderr,
+        _open_to_read(path) as source,
+    ):
+        command = [_find(CLIENTS), *options, "--batch", str(url.database)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=stderr) as process:  # noqa: S603
             try:
-                _copy(source, _piped(process.stdin))
-                _piped(process.stdin).close()
+                _copy(source, _pipe(process.stdin))
+                _pipe(process.stdin).close()
             except BrokenPipeError:
-                pass  # it has ended, and said why
+                pass  # the client has ended and written the reason to stderr
         if process.returncode:
-            raise BackupError(f"the database refuses the dump: {_last_words(said)}")
+            raise BackupError(f"the database refuses the dump: {_last_line(stderr)}")
 
 
-def _tool(names: tuple[str, ...]) -> str:
-    for name in names:
-        if found := shutil.which(name):
-            return found
-    raise BackupError(MISSING.format(names[-1]))
+def _find(tools: tuple[str, ...]) -> str:
+    for name in tools:
+        if path := shutil.which(name):
+            return path
+    raise BackupError(NOT_FOUND.format(tools[-1]))
 
 
 @contextmanager
-def _options(url: URL) -> Iterator[tuple[str, ...]]:
-    """Have the connection's options in a file which goes with the block."""
+def _option_file(url: URL) -> Iterator[tuple[str, ...]]:
+    """Write the connection's options to a temporary file; yield the argument that names it."""
     query = {name: str(value) for name, value in url.query.items()}
     options = {
         "host": url.host,
@@ -102,17 +117,17 @@ def _options(url: URL) -> Iterator[tuple[str, ...]]:
     handle, name = tempfile.mkstemp(prefix="myapi-", suffix=".cnf")  # its mode is 0600
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write("\n".join(["[client]", *lines, *_verified(query)]) + "\n")
+            file.write("\n".join(["[client]", *lines, *_verification(query)]) + "\n")
         yield (f"--defaults-extra-file={name}",)
     finally:
         Path(name).unlink()
 
 
-def _verified(query: dict[str, str]) -> Iterator[str]:
-    """Have the server's name verified as the service has it, in MySQL's words and in MariaDB's.
+def _verification(query: dict[str, str]) -> Iterator[str]:
+    """Make the tools verify the server's name, as the service does: MySQL's option and MariaDB's.
 
-    Left to themselves the tools send the password to whoever has a certificate of that authority,
-    and MariaDB's to whoever has none at all.
+    By default MySQL's tools accept any certificate of that authority, and MariaDB's need none at
+    all. The password would be sent to an impostor.
     """
     if "ssl_ca" in query:
         yield "loose-ssl-mode=VERIFY_IDENTITY"
@@ -125,7 +140,7 @@ def _quoted(value: str) -> str:
 
 
 @contextmanager
-def _opened(path: Path, file: Path) -> Iterator[Any]:
+def _open_to_write(path: Path, file: Path) -> Iterator[Any]:
     if path.suffix == ".gz":
         with gzip.open(file, "wb", compresslevel=6) as target:
             yield target
@@ -135,28 +150,28 @@ def _opened(path: Path, file: Path) -> Iterator[Any]:
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[Any]:
-    with path.open("rb") as start:
-        packed = start.read(2) == b"\x1f\x8b"
-    with gzip.open(path, "rb") if packed else path.open("rb") as source:
+def _open_to_read(path: Path) -> Iterator[Any]:
+    with path.open("rb") as file:
+        compressed = file.read(2) == b"\x1f\x8b"
+    with gzip.open(path, "rb") if compressed else path.open("rb") as source:
         yield source
 
 
 def _copy(source: Any, target: Any) -> bytes:  # noqa: ANN401 (files of several kinds)
     """Copy to the end; return the last bytes."""
-    last = b""
-    while piece := source.read(PIECE):
-        target.write(piece)
-        last = (last + piece)[-4096:]
-    return last
+    end = b""
+    while chunk := source.read(CHUNK):
+        target.write(chunk)
+        end = (end + chunk)[-OVERLAP:]
+    return end
 
 
-def _piped(stream: IO[bytes] | None) -> IO[bytes]:
-    assert stream is not None  # noqa: S101 (asked for as a pipe)
+def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
+    assert stream is not None  # noqa: S101 (Popen was called with PIPE)
     return stream
 
 
-def _last_words(said: IO[bytes]) -> str:
-    said.seek(0)
-    lines = said.read().decode("utf-8", "replace").strip().splitlines() or ["it did not say why"]
+def _last_line(stderr: IO[bytes]) -> str:
+    stderr.seek(0)
+    lines = stderr.read().decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
     return re.sub(r"^\S*(mysql|mariadb)\S*: ", "", lines[-1])

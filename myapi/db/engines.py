@@ -33,8 +33,8 @@ READS = {**AUTOCOMMIT, "pool_reset_on_return": None}  # a read leaves nothing to
 LOCK_WAIT = 1  # s for a row's lock on MySQL
 LOCK_POLL = 0.001  # s between two attempts to get SQLite's lock
 TRANSIENT = re.compile("locked|full")  # SQLite errors after which the connection is still good
-CACHE = 400  # KiB of SQLite's pages for each connection; the system's own cache has them too
-NOT_PRIMARY = {1047, 1290, 1836}  # MySQL: cut off from its cluster; read-only, as after a failover
+CACHE = 400  # KiB of SQLite's page cache for each connection; the system caches the file too
+NOT_PRIMARY = {1047, 1290, 1836}  # MySQL: cut off from its cluster; read-only after a failover
 PING_AFTER = 1.0  # s idle; under load no connection is idle for so long, so none is pinged
 
 
@@ -136,15 +136,15 @@ def _prepare(engine: Engine, timeouts: Timeouts, *, writes: bool) -> None:
 
 
 def _create_private_file(_dialect: object, _record: object, args: Any, _options: object) -> None:  # noqa: ANN401
-    """Create the file for its owner alone; SQLite gives its journals the same mode."""
+    """Create the file readable by its owner only; SQLite gives its journals the same mode."""
     file = Path(args[0])
-    with contextlib.suppress(OSError):  # SQLite reports it better
+    with contextlib.suppress(OSError):  # SQLite reports it with a better message
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file.touch(mode=0o600)
 
 
 def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
-    connection.isolation_level = None  # else changing the journal would begin a transaction
+    connection.isolation_level = None  # or changing the journal mode would begin a transaction
     if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
         connection.execute("PRAGMA journal_mode = WAL")
     _set_common_pragmas(connection, _record)
@@ -163,7 +163,7 @@ def _disable_busy_timeout(connection: sqlite3.Connection, _record: object) -> No
 
 
 def _replace_failed_connection(context: ExceptionContext) -> None:
-    """Open a file that failed again: the present connection may stay read-only for ever."""
+    """Replace a connection whose file failed: it may stay read-only for ever."""
     error = context.original_exception
     of_the_file = type(error) in {sqlite3.OperationalError, sqlite3.DatabaseError}
     if of_the_file and not TRANSIENT.search(str(error)):
@@ -193,7 +193,7 @@ def _begin_immediate(timeouts: Timeouts, connection: Connection) -> None:
 def _wait_for_cluster(connection: Any, _record: object) -> None:  # noqa: ANN401
     """On Galera, make a read wait for what was committed on another node before it.
 
-    Checked once for each connection: a server without Galera does not know the variable.
+    Checked for each new connection: a server without Galera does not know the variable.
     """
     with connection.cursor() as cursor:
         cursor.execute("SHOW VARIABLES LIKE 'wsrep_on'")

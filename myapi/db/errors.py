@@ -1,10 +1,10 @@
-"""Whether the database failed, or what was asked of it was wrong."""
+"""Tell an outage of the database from a fault in a statement."""
 
 import sqlalchemy.exc
 
-NO_SUCH_TABLE = 1146  # MySQL; SQLite raises an OperationalError for it anyway
+NO_SUCH_TABLE = 1146  # MySQL: a ProgrammingError; SQLite raises an OperationalError
 
-_OUR_FAULTS = (
+_STATEMENT_FAULTS = (
     sqlalchemy.exc.IntegrityError,
     sqlalchemy.exc.DataError,
     sqlalchemy.exc.ProgrammingError,
@@ -13,10 +13,10 @@ _OUR_FAULTS = (
 
 
 def is_outage(error: sqlalchemy.exc.SQLAlchemyError) -> bool:
-    """Whether the database is away, locked, full or read-only, or lacks a migration."""
+    """Whether the database is unreachable, locked, full or read-only, or lacks a migration."""
     if isinstance(error, sqlalchemy.exc.TimeoutError) or _lacks_migration(error):
         return True
-    return isinstance(error, sqlalchemy.exc.DBAPIError) and not isinstance(error, _OUR_FAULTS)
+    return isinstance(error, sqlalchemy.exc.DBAPIError) and not isinstance(error, _STATEMENT_FAULTS)
 
 
 def _lacks_migration(error: sqlalchemy.exc.SQLAlchemyError) -> bool:

@@ -1,4 +1,4 @@
-"""Alembic, for what changes the schema. Commands load it; the service has no use for it."""
+"""Alembic, through Flask-Migrate. Only commands import it; the service does not need it."""
 
 import flask_migrate
 from alembic import command
@@ -18,7 +18,7 @@ def init_app(app: Flask) -> None:
 
 
 def upgrade(engine: Engine | None = None) -> None:
-    """Bring a database to this code's schema: that of the current app, or another."""
+    """Apply all missing migrations to the current app's database, or to that of `engine`."""
     init_app(current_app._get_current_object())  # type: ignore[attr-defined]
     if engine is None:
         flask_migrate.upgrade()

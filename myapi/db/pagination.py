@@ -1,6 +1,7 @@
 """Keyset pagination: a page continues after the last row of the page before, by primary key.
 
-No row is skipped or shown twice while others come and go, and page 1000 costs what page 1 does.
+No row is skipped or shown twice while others are inserted or deleted, and page 1000 is as fast as
+page 1.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from myapi.db.transactions import reading
 
 
 class Page(NamedTuple):
-    """Some rows, and the cursor of the next ones if there are any."""
+    """The rows of a page, and the cursor of the next page if there is one."""
 
     rows: Sequence[Row[Any]]
     next: str | None
@@ -26,7 +27,7 @@ def page(
     after: int | None,
     values: dict[str, Any] | None = None,
 ) -> Page:
-    """Read the next `limit` rows, the newest first. `values` are the statement's parameters."""
+    """Read at most `limit` rows, newest first. `values` are the statement's parameters."""
     if after is not None:
         statement = statement.where(key < after)
     with reading() as connection:

@@ -1,7 +1,7 @@
 """Reseal the stored secrets under the last secret key.
 
-These are the columns that their model marks with `info=SEALED`. It works in batches and can be run
-again after it was stopped.
+Secrets are stored in the columns that a model marks with `info=SEALED`. They are resealed in
+batches. After an interruption the command can simply be run again.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ from myapi.db.transactions import Transaction, changed, reading, transaction
 from myapi.extensions import Base, keyring
 from myapi.security.keyring import Keyring
 
-BATCH = 200  # rows; a login that needs one of them waits for one batch
+BATCH = 200  # rows; a login that updates one of them waits for at most one batch
 
 
 class Progress(NamedTuple):
@@ -28,13 +28,13 @@ def reseal() -> Iterator[Progress]:
     """Reseal every stored secret that is sealed under an older key."""
     for key, column in _sealed_columns():
         for rows in _batches(key, column):
-            fresh = [(row[0], row[1], keyring().reseal(row[1])) for row in rows]
-            resealed = _replace(key, column, [change for change in fresh if change[2]])
+            values = [(row[0], row[1], keyring().reseal(row[1])) for row in rows]
+            resealed = _replace(key, column, [value for value in values if value[2]])
             yield Progress(len(rows), resealed, _unreadable(keyring(), rows))
 
 
 def survey(keys: Sequence[str]) -> Iterator[Progress]:
-    """Find out whether `keys` alone can unseal every stored secret."""
+    """Count the stored secrets that `keys` alone cannot unseal."""
     ring = Keyring(keys)
     for key, column in _sealed_columns():
         for rows in _batches(key, column):
@@ -74,7 +74,7 @@ def _replace(
     column: Column[Any],
     changes: Sequence[tuple[Any, bytes, bytes | None]],
 ) -> int:
-    """Write the resealed secrets, except where a login has stored a newer one meanwhile."""
+    """Store the resealed secrets, except where a login has stored a newer one meanwhile."""
     return sum(
         changed(tx, update(column.table).where(key == name, column == old).values({column: new}))
         for name, old, new in changes

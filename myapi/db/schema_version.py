@@ -1,4 +1,4 @@
-"""Whether the schema of the database is the one that this code needs."""
+"""Compare the schema of the database with the migrations of this code."""
 
 import ast
 import functools
@@ -15,17 +15,17 @@ from myapi.settings import ROOT
 
 log = logging.getLogger(__name__)
 
-NAMES = {"revision", "down_revision", "depends_on"}
+VARIABLES = {"revision", "down_revision", "depends_on"}
 
 State: TypeAlias = Literal["behind", "current", "newer"]
-Migrations: TypeAlias = Mapping[str, tuple[str, ...]]  # revision → those that must come before it
+Migrations: TypeAlias = Mapping[str, tuple[str, ...]]  # revision → the revisions that it builds on
 
 
 def is_ready() -> bool:
     """Whether this code can run on the database: no migration of this code is missing.
 
-    A newer database is ready too: migrations only add, so the former release runs on it after a
-    rollback. Raises SQLAlchemyError where the database does not answer.
+    A newer database is ready too: migrations only add, so the previous release runs on it after a
+    rollback. Raises SQLAlchemyError if the database does not answer.
     """
     try:
         with reading() as connection:
@@ -39,7 +39,7 @@ def is_ready() -> bool:
 
 
 def applied(connection: Connection) -> set[str]:
-    """Return the rows of `alembic_version`. A row stands for all revisions before it as well."""
+    """Return the rows of `alembic_version`. A row implies all revisions before it as well."""
     return set(connection.scalars(text("SELECT version_num FROM alembic_version")))
 
 
@@ -51,7 +51,7 @@ def state_of(found: Iterable[str]) -> State:
     known = migrations()
     if not known.keys() >= set(found):
         return "newer"
-    return "current" if known.keys() == _with_all_before(found, known) else "behind"
+    return "current" if known.keys() == _with_ancestors(found, known) else "behind"
 
 
 def heads() -> set[str]:
@@ -61,7 +61,7 @@ def heads() -> set[str]:
 
 
 def is_known(revision: str) -> bool:
-    """Whether this code has a migration of that name."""
+    """Whether this code has a migration with that revision id."""
     return revision in migrations()
 
 
@@ -69,7 +69,7 @@ def is_known(revision: str) -> bool:
 def migrations() -> Migrations:
     """Read the revisions of this code from its migration files.
 
-    Alembic could tell too, but costs each process 6 MB.
+    Alembic could do this too, but importing it costs each process 6 MB.
     """
     files = (ROOT / "migrations" / "versions").glob("*.py")
     return dict(_read(file) for file in files)
@@ -82,7 +82,7 @@ def _read(file: Path) -> tuple[str, tuple[str, ...]]:
             case (
                 ast.Assign(targets=[ast.Name(id=name)], value=ast.expr() as value)
                 | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
-            ) if name in NAMES:
+            ) if name in VARIABLES:
                 values[name] = ast.literal_eval(value)
     before = (values.get("down_revision"), values.get("depends_on"))
     return values["revision"], tuple(revision for each in before for revision in _tuple(each))
@@ -94,12 +94,12 @@ def _tuple(value: str | tuple[str, ...] | None) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
 
 
-def _with_all_before(revisions: Iterable[str], known: Migrations) -> set[str]:
+def _with_ancestors(revisions: Iterable[str], known: Migrations) -> set[str]:
     found: set[str] = set()
-    waiting = list(revisions)
-    while waiting:
-        revision = waiting.pop()
+    pending = list(revisions)
+    while pending:
+        revision = pending.pop()
         if revision not in found:
             found.add(revision)
-            waiting.extend(known[revision])
+            pending.extend(known[revision])
     return found

@@ -1,4 +1,4 @@
-"""Column types that mean the same on SQLite and on MySQL, and the columns that many tables have."""
+"""Column types that behave alike on SQLite and MySQL, and columns that many tables share."""
 
 from datetime import datetime, timezone
 from typing import Any
@@ -19,7 +19,7 @@ from sqlalchemy.types import TypeEngine
 
 #: Table options. Every table has them.
 ON_MYSQL = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4"}
-#: The same, and SQLite never gives an id twice: a request may still hold the id of a deleted row.
+#: The same, and SQLite never reuses an id: a request may still hold the id of a deleted row.
 IDS_NEVER_REUSED = {"sqlite_autoincrement": True, **ON_MYSQL}
 #: `info` of a column that holds secrets sealed by the keyring; a key rotation reseals them.
 SEALED = {"sealed": True}
@@ -44,7 +44,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 def exact(length: int) -> TypeEngine[str]:
-    """ASCII compared byte by byte; MySQL's default collation takes `a` and `A` for the same."""
+    """ASCII compared byte by byte; MySQL's default collation considers `a` and `A` equal."""
     ascii_bin = mysql.VARCHAR(length, charset="ascii", collation="ascii_bin")
     return String(length).with_variant(ascii_bin, "mysql")
 
@@ -54,10 +54,10 @@ def binary(length: int) -> TypeEngine[bytes]:
 
 
 def id_column() -> MappedColumn[int]:
-    """An integer primary key that the database counts up."""
+    """An auto-incremented integer primary key."""
     return mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
 
 
 def user_id_column(*, index: bool = True) -> MappedColumn[int]:
-    """The user that a row belongs to. The row is deleted together with its user."""
+    """The user that a row belongs to. Deleting the user deletes the row."""
     return mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=index)

@@ -1,4 +1,4 @@
-"""Log lines: JSON for machines, short text in development; secrets masked in either."""
+"""Log lines: JSON in production, short text in development. Secrets are masked in both."""
 
 import json
 import logging
@@ -12,23 +12,26 @@ from flask import has_request_context, request
 
 from myapi.settings import Settings
 
-STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 SECRETS = re.compile(
     r"""((?<![A-Za-z])(?:secret|secret_keys|js_code|code(?==|\\?["'])|session_key|access_token|token|passw(?:or)?d)"""
     r"""(?:\\?["'])?\s*[=:]\s*(?:\\?["'])?)[^\s"'\\&,})]+""",
     re.IGNORECASE,
 )
-TOKEN = re.compile(r"[\w-]{32}\.[\w-]{43}")  # one of ours, as in a path: see tokens
-HINT = re.compile(r"secret|code|session_key|token|passw|bearer|://|\.[\w-]{43}", re.IGNORECASE)
+TOKEN = re.compile(r"[\w-]{32}\.[\w-]{43}")  # the format of security.tokens
+# A fast first test: text that does not match it holds no secret.
+MAY_HOLD_SECRET = re.compile(
+    r"secret|code|session_key|token|passw|bearer|://|\.[\w-]{43}", re.IGNORECASE
+)
 BEARER = re.compile(r"(bearer\s+)\S+", re.IGNORECASE)
-# Up to the next `://`, or a long text full of them would be read anew from each.
+# It stops at the next `://`; otherwise a long text full of them would take quadratic time.
 USERINFO = re.compile(r"(://[^\s:/@]*:)(?:(?!://)[^\s@])+@")
-BREAKS = re.compile(r"\r\n?|[\n\v\f\x1c-\x1e\x85\u2028\u2029]")
-CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f]")
+LINE_BREAKS = re.compile(r"\r\n?|[\n\v\f\x1c-\x1e\x85\u2028\u2029]")
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f]")
 
 
 def init_app(settings: Settings) -> None:
-    """Send what is logged to stderr, once per process, in the format of the settings."""
+    """Log to stderr, with one handler per process, in the format of the settings."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_formatter(settings))
     root = logging.getLogger()
@@ -36,13 +39,13 @@ def init_app(settings: Settings) -> None:
         root.removeHandler(old)
     root.addHandler(handler)
     logging.getLogger("myapi").setLevel(logging.INFO)
-    # What no line of ours shows is not gathered (logging HOWTO, "Optimization").
+    # Do not collect what our lines do not show (logging HOWTO, "Optimization").
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
 
 
 def for_gunicorn(settings: Settings) -> dict[str, Any]:
-    """Have Gunicorn's own lines in the same format (the shape is that of logging.config)."""
+    """Return the `logging.config` dictionary that gives Gunicorn's own lines the same format."""
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -60,7 +63,7 @@ def _formatter(settings: Settings) -> logging.Formatter:
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, logger, msg, and whatever `extra` gave."""
+    """One JSON object per line: time, level, logger, msg, and the fields given as `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {
@@ -79,23 +82,23 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """A line to read while developing; what follows a line break is indented, so begins none."""
+    """A short line for people. Text after a line break is indented, so it cannot forge a line."""
 
     def format(self, record: logging.LogRecord) -> str:
         fields = " ".join(f"{k}={v}" for k, v in _fields(record).items() if v not in {None, ""})
         text = f"{_time(record)[11:23]} {record.levelname:<7} {_message(record)}  {fields}"
         if record.exc_info:
             text += "\n" + mask(self.formatException(record.exc_info))
-        text = BREAKS.sub("\n    ", text)
-        return CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+        text = LINE_BREAKS.sub("\n    ", text)
+        return CONTROL_CHARACTERS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def mask(text: str) -> str:
-    """Replace what stands where a secret would.
+    """Replace what looks like a secret by `***`.
 
-    No secret is logged on purpose; this is for the library or the line of tomorrow that does.
+    No secret is logged on purpose. This protects against libraries and later code that log one.
     """
-    if not HINT.search(text):
+    if not MAY_HOLD_SECRET.search(text):
         return text
     text = SECRETS.sub(r"\1***", text)
     text = BEARER.sub(r"\1***", text)
@@ -114,11 +117,11 @@ def _message(record: logging.LogRecord) -> str:
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    """Return what `extra` gave; the line of a request gives all of it as `fields`, ready."""
+    """Return the fields given as `extra`. The request log gives them all as one dict `fields`."""
     given: dict[str, Any] | None = getattr(record, "fields", None)
     if given is not None:
         return given
-    fields = {k: v for k, v in vars(record).items() if k not in STANDARD}
+    fields = {k: v for k, v in vars(record).items() if k not in STANDARD_FIELDS}
     fields = {k: mask(v) if isinstance(v, str) else v for k, v in fields.items()}
     if has_request_context():
         fields.setdefault("request_id", request.environ.get("myapi.request_id"))

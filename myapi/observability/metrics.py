@@ -1,7 +1,7 @@
-"""Prometheus metrics of all workers together.
+"""Prometheus metrics, summed over all workers.
 
-With several processes each writes files of its own into PROMETHEUS_MULTIPROC_DIR, which
-`gunicorn.conf.py` sets before this is imported.
+Each worker writes its own files into PROMETHEUS_MULTIPROC_DIR, which `gunicorn.conf.py` sets before
+this module is imported.
 """
 
 import functools
@@ -31,7 +31,7 @@ def record_request(method: str, route: str, status: int, seconds: float) -> None
     durations.observe(seconds)
 
 
-@functools.cache  # there are few of them, and finding one costs more than counting
+@functools.cache  # label sets are few, and looking one up costs more than incrementing it
 def _labelled(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
     return REQUESTS.labels(method, route, status), SECONDS.labels(route)
 
@@ -41,7 +41,7 @@ def record_wechat_call(outcome: str, seconds: float) -> None:
 
 
 def exposition() -> bytes:
-    """Write everything in Prometheus' text format."""
+    """Return all metrics in Prometheus' text format."""
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return generate_latest(REGISTRY)
     all_workers = CollectorRegistry()

@@ -1,1 +1,1 @@
-"""Tokens, sealing at rest, and the rotation of their keys. Knows no Flask and no database."""
+"""Tokens, sealing at rest, and key rotation. Imports neither Flask nor a database."""

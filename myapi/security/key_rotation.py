@@ -2,27 +2,27 @@
 
 Any key verifies and the last one signs. After each step every process is restarted:
 
-1. add: a new key becomes the first one. It verifies, and the old one still signs.
-2. sign: it becomes the last one and signs. By now every process knows it.
-3. retire: the keys before it are removed, once the stored secrets were resealed under the last key
-   (`db.resealing`) and the tokens of the old keys have expired.
+1. add: a new key is put first. It verifies, and the old key still signs.
+2. sign: the new key is moved to the end and signs. Every process knows it by now.
+3. retire: all other keys are removed. Before that, the stored secrets were resealed under the new
+   key (`db.resealing`) and the tokens of the old keys have expired.
 
-A key made here begins with a number, one higher than any other. The number tells which of two keys
-is newer, and so which step comes next; nothing else about a key does.
+A key made here begins with a number, one higher than that of any other key. The newest key is
+recognized by it, and so is the next step.
 """
 
 import re
 import secrets
 from collections.abc import Sequence
 
-# What is allowed if the next step is this one: another key may be added before an old one goes.
+# The steps allowed when a step is next: another key may be added before an old one is retired.
 ALLOWED = {"add": {"add"}, "sign": {"sign"}, "retire": {"retire", "add"}}
 STEPS = tuple(ALLOWED)
 NUMBER = re.compile(r"key([0-9]{1,6})-")
 
 
 class StepError(Exception):
-    """A step is not possible with these keys; the text says why."""
+    """A step is not possible with these keys; the message says why."""
 
 
 def next_step(keys: Sequence[str]) -> str:
@@ -36,25 +36,25 @@ def next_step(keys: Sequence[str]) -> str:
         if numbers[-1] == max(numbers):
             return "retire"
     raise StepError(
-        "the keys do not show which of them is the newest: say --step add, sign or retire"
+        "the keys do not show which of them is the newest: give --step add, sign or retire"
     )
 
 
-def take(keys: Sequence[str], step: str) -> tuple[str, ...]:
-    """Return the keys after `step`, or raise `StepError` if another step has to come first."""
+def keys_after(keys: Sequence[str], step: str) -> tuple[str, ...]:
+    """Return the keys as they are after `step`; raise `StepError` if it is not allowed now."""
     try:
         expected = next_step(keys)
     except StepError:
         expected = step  # the caller has chosen
     if step not in ALLOWED[expected]:
-        raise StepError(f"with the keys as they are the next step is {expected}, not {step}")
+        raise StepError(f"with these keys the next step is {expected}, not {step}")
     if step == "add":
         return (_new_key(keys), *keys)
     return (*keys[1:], keys[0]) if step == "sign" else (keys[-1],)
 
 
 def new_secret_key() -> str:
-    """Return a fresh key of 256 random bits, as hex."""
+    """Return a new key of 256 random bits, as hex."""
     return secrets.token_hex(32)
 
 

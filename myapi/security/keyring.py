@@ -1,6 +1,7 @@
-"""What is derived from the secret keys besides tokens: sealing at rest, and keyed digests.
+"""Sealing at rest and keyed digests, with keys derived from the secret keys.
 
-Each purpose has its own key (HKDF, RFC 5869), so that no output of one helps against another.
+Each purpose has its own derived key (HKDF, RFC 5869), so the output of one purpose does not help to
+attack another.
 """
 
 import base64
@@ -14,29 +15,29 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 
 class Keyring:
-    """Seals with the last of the secret keys and opens with any of them."""
+    """Seals with the last of the secret keys and unseals with any of them."""
 
     def __init__(self, secret_keys: Sequence[str]) -> None:
         newest_first = list(reversed(secret_keys))
-        self._box = MultiFernet([Fernet(_fernet_key(key)) for key in newest_first])
-        self._newest = Fernet(_fernet_key(newest_first[0]))
+        self._any_key = MultiFernet([Fernet(_fernet_key(key)) for key in newest_first])
+        self._last_key = Fernet(_fernet_key(newest_first[0]))
         self._code_keys = [_derive(key, b"myapi.login-code") for key in newest_first]
 
     def seal(self, plain: str) -> bytes:
         """Encrypt and authenticate (Fernet: AES-128-CBC with HMAC-SHA256)."""
-        return self._box.encrypt(plain.encode())
+        return self._any_key.encrypt(plain.encode())
 
     def unseal(self, sealed: bytes) -> str | None:
-        """Return what was sealed, or None where no present key opens it."""
+        """Return the secret, or None if none of the keys can unseal it."""
         try:
-            return self._box.decrypt(sealed).decode()
+            return self._any_key.decrypt(sealed).decode()
         except InvalidToken:
             return None
 
     def reseal(self, sealed: bytes) -> bytes | None:
-        """Return the same secret under the last key; None if that is so already, or unreadable."""
+        """Seal a secret again under the last key; None if it already is, or cannot be unsealed."""
         try:
-            self._newest.decrypt(sealed)
+            self._last_key.decrypt(sealed)
         except InvalidToken:
             plain = self.unseal(sealed)
             return None if plain is None else self.seal(plain)

@@ -1,8 +1,8 @@
-"""Bearer tokens: an itsdangerous signature over a random session secret. Knows no Flask.
+"""Bearer tokens: an itsdangerous signature over a random session secret.
 
-The signature lets a forged token be refused without a query; the secret finds the session.
-The table keeps a digest of the secret alone. A signed string can be changed in its last
-character and still verify (base64 has spare bits there), so the string itself is no key.
+A forged token is refused by its signature, without a query. The session is found by the digest of
+the secret, and only that digest is stored. It is not the digest of the whole token: base64 has
+unused bits in the last character of the signature, so several strings are valid for one session.
 """
 
 import hashlib
@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 from itsdangerous import BadSignature, Signer
 from itsdangerous.encoding import want_bytes
 
-SECRET_BYTES = 24  # 192 random bits; a multiple of 3, so base64 pads and spares no bits
-# Secret and signature (SHA-256) in base64url. The decoder would skip characters of no alphabet.
-FORM = re.compile(r"[A-Za-z0-9_-]{32}\.[A-Za-z0-9_-]{43}")
+SECRET_BYTES = 24  # 192 random bits; a multiple of 3, so base64 has no padding or unused bits
+# Secret and signature (SHA-256) in base64url, whose decoder would ignore other characters.
+FORMAT = re.compile(r"[A-Za-z0-9_-]{32}\.[A-Za-z0-9_-]{43}")
 
 
 class TokenInvalidError(Exception):
-    """The signature or the form of a token is wrong."""
+    """The signature or the format of a token is wrong."""
 
 
 class Token(NamedTuple):
@@ -40,13 +40,13 @@ class Tokens:
         )
 
     def new(self) -> Token:
-        """Make a fresh token; its digest (SHA-256, 32 bytes) is what may be stored."""
+        """Make a new token. Store only its digest (SHA-256, 32 bytes)."""
         secret = secrets.token_urlsafe(SECRET_BYTES).encode()
         return Token(self._signer.sign(secret).decode(), _digest(secret))
 
     def read(self, text: str) -> bytes:
-        """Return the digest of the session secret in a token, or raise `TokenInvalidError`."""
-        if not FORM.fullmatch(text):
+        """Return the digest of a token's secret, or raise `TokenInvalidError`."""
+        if not FORMAT.fullmatch(text):
             raise TokenInvalidError
         try:
             return _digest(self._signer.unsign(text))
@@ -55,7 +55,7 @@ class Tokens:
 
 
 class _Signer(Signer):
-    """A signer that derives the key of each secret key once, not with each token."""
+    """A signer that derives a key from each secret key once, and not again for each token."""
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401
         super().__init__(*args, **options)

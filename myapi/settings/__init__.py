@@ -1,4 +1,4 @@
-"""Every setting of the service: declared once, read once, checked as a whole."""
+"""All settings of the service: declared in one place, read once, and checked together."""
 
 from myapi.settings.declaration import (
     INSTANCE,

@@ -16,12 +16,12 @@ ROOT = Path(__file__).resolve().parents[2]
 INSTANCE = ROOT / "instance"
 
 SANDBOX_APPID = "wxsandbox000000000"
-_PLAIN_TEXT = "it leads to another machine without TLS: anyone on the way can read it and answer"
+_PLAIN_TEXT = "connects to another machine without TLS: anyone in between can read and forge it"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Frozen: they are read once, at the start."""
+    """Read once, at the start, and frozen."""
 
     env: str = setting("development", parsers.one_of("development", "production"))
     dev_lan: bool = setting(False, parsers.switch)
@@ -54,11 +54,11 @@ class Settings:
     workers: int = setting(0, parsers.integer(1, 64))
     threads: int = setting(128, parsers.integer(1, 512))
 
-    # Where development keeps its database, its key and the sandbox's state; not a variable.
+    # The folder of the development database, key and sandbox state; not an environment variable.
     instance_path: Path = INSTANCE
 
     def __post_init__(self) -> None:
-        """Fill in the defaults that follow from the machine or from another setting."""
+        """Fill in the defaults that depend on the machine or on another setting."""
         derived = {
             "trusted_proxies": (int(self.production) if self.trusted_proxies < 0 else None),
             "log_format": self.log_format or ("json" if self.production else "text"),
@@ -74,7 +74,7 @@ class Settings:
 
     @property
     def sandbox(self) -> bool:
-        """Whether the WeChat sandbox stands in for WeChat; never in production."""
+        """Whether calls go to the sandbox instead of WeChat; never in production."""
         return not self.production and not self.wechat_appid
 
     @property
@@ -86,7 +86,7 @@ class Settings:
     def from_env(cls, environ: Mapping[str, str] | None = None, root: Path = ROOT) -> "Settings":
         """Read the environment (default: the process's) and `root/.env`; the environment wins.
 
-        Raises `SettingsError` with the whole list when anything is wrong.
+        Raises `SettingsError` with the list of all problems.
         """
         found = environment.read(os.environ if environ is None else environ, root)
         problems: list[str] = []
@@ -101,11 +101,11 @@ class Settings:
         return settings
 
     def warnings(self) -> Iterator[str]:
-        """Say what is allowed but should be known; it is logged at the start."""
+        """Yield a sentence for each setting that is valid but risky; logged at the start."""
         if any(len(set(key)) < 10 for key in self.secret_keys):
-            yield "MYAPI_SECRET_KEYS: a key is long but hardly random; `flask secrets generate`"
+            yield "MYAPI_SECRET_KEYS: a key is not random; make one with `flask secrets generate`"
         if self.wechat_base_url.startswith("http://"):
-            yield "MYAPI_WECHAT_BASE_URL is plain http: WeChat's answers come from this machine"
+            yield "MYAPI_WECHAT_BASE_URL is plain http: this machine answers in place of WeChat"
         if parsers.leaves_this_machine_unencrypted(self.database_url):
             yield f"MYAPI_DATABASE_URL: {_PLAIN_TEXT} (TLS: ssl_ca=FILE in its query)"
         if parsers.leaves_this_machine_unencrypted(self.rate_limit_storage_url):
@@ -115,12 +115,12 @@ class Settings:
 
 
 def variables() -> dict[str, bool]:
-    """Return every variable that may be set, and whether it is a secret (so has a `…_FILE` twin)."""
+    """Return all variables, and whether each is a secret and so may be set as `…_FILE` too."""
     return {variable(field.name): field.metadata["secret"] for field in declared(Settings)}
 
 
 def unknown_variables(environ: Mapping[str, str] | None = None, root: Path = ROOT) -> Iterator[str]:
-    """Yield a sentence for each `MYAPI_…` variable that is no setting: most often a typing error."""
+    """Yield a sentence for each `MYAPI_…` variable that is not a setting, most often a typo."""
     known = variables()
     files = {f"{name}_FILE" for name, secret in known.items() if secret}
     found = environment.read(os.environ if environ is None else environ, root)
@@ -130,25 +130,25 @@ def unknown_variables(environ: Mapping[str, str] | None = None, root: Path = ROO
 
 
 def _conflicts(settings: Settings, given: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what is wrong between settings that are right one by one."""
+    """Yield the problems of settings that are valid alone but not together."""
     if settings.production:
         for name in ("secret_keys", "wechat_appid", "wechat_secret"):
             if not getattr(settings, name):
-                yield f"{variable(name)}: production needs it" + _how_to_get(name)
+                yield f"{variable(name)}: production needs it" + _hint(name)
         if settings.dev_lan:
             yield "MYAPI_DEV_LAN: for development only"
     elif bool(settings.wechat_appid) != bool(settings.wechat_secret):
-        yield "MYAPI_WECHAT_APPID, MYAPI_WECHAT_SECRET: give both, or neither for the sandbox"
+        yield "MYAPI_WECHAT_APPID, MYAPI_WECHAT_SECRET: set both, or neither to use the sandbox"
     if settings.session_idle_days > settings.session_max_days and "session_idle_days" in given:
-        yield "MYAPI_SESSION_IDLE_DAYS: more than MYAPI_SESSION_MAX_DAYS"
+        yield "MYAPI_SESSION_IDLE_DAYS: must not be more than MYAPI_SESSION_MAX_DAYS"
 
 
-def _how_to_get(name: str) -> str:
+def _hint(name: str) -> str:
     return " (make one with `flask secrets generate`)" if name == "secret_keys" else ""
 
 
 def _cores() -> int:
-    """Return how many cores this process may use; affinity is not known on every system."""
+    """Return how many cores this process may use; not every system has CPU affinity."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

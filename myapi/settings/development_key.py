@@ -1,4 +1,4 @@
-"""The secret key of a checkout in development: made at the first start and kept, so tokens last."""
+"""The secret key of development: created at the first start and kept, so tokens stay valid."""
 
 import contextlib
 import os
@@ -14,14 +14,17 @@ def development_key(instance: Path) -> str:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
-            _make(path)
+            _create(path)
         return path.read_text(encoding="ascii").strip()
     except OSError as error:
-        raise SettingsError([f"{path} cannot be made or read: {error.strerror}"]) from None
+        raise SettingsError([f"{path} cannot be created or read: {error.strerror}"]) from None
 
 
-def _make(path: Path) -> None:
-    """Write the key to another file first: a process that starts meanwhile reads all or nothing."""
+def _create(path: Path) -> None:
+    """Write to a temporary file first, so another process never reads a half-written key.
+
+    If two processes create the key at once, the first one wins: `os.link` never overwrites.
+    """
     with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
         file.write(secrets.token_hex(32))
     with contextlib.suppress(FileExistsError):

@@ -1,7 +1,7 @@
-"""Reading settings from the environment, from `.env` and from the files of secrets.
+"""Read settings from the environment, from `.env` and from secret files.
 
-A setting `wechat_appid` is the variable `MYAPI_WECHAT_APPID`. A secret one may stand in a file
-instead, which `MYAPI_…_FILE` names.
+The setting `wechat_appid` is the variable `MYAPI_WECHAT_APPID`. A secret can be in a file instead,
+whose path is in `MYAPI_…_FILE`.
 """
 
 import dataclasses
@@ -18,10 +18,10 @@ T = TypeVar("T")
 
 
 class SettingsError(click.ClickException):
-    """The settings cannot be used; the message lists every problem, one a line.
+    """The settings are invalid; the message lists every problem, one per line.
 
-    Exit status 78 is EX_CONFIG of sysexits(3). It is a `ClickException`, so the flask command
-    prints it as a message wherever it is raised while the app is made.
+    Exit code 78 is EX_CONFIG of sysexits(3). As a `ClickException` it is printed by the flask
+    command without a traceback, wherever it is raised while the app is created.
     """
 
     exit_code = 78
@@ -33,10 +33,10 @@ class SettingsError(click.ClickException):
 
 def setting(default: T, parse: Callable[[str], T], *, secret: bool = False) -> T:
     """Declare a setting; `parse` turns its text into a value or raises ValueError."""
-    made: T = dataclasses.field(
+    field: T = dataclasses.field(
         default=default, repr=not secret, metadata={"parse": parse, "secret": secret}
     )
-    return made
+    return field
 
 
 def declared(settings: Any) -> Iterator[dataclasses.Field[Any]]:  # noqa: ANN401 (a dataclass)
@@ -49,7 +49,7 @@ def variable(name: str) -> str:
 
 
 def read(environ: Mapping[str, str], root: Path) -> dict[str, str]:
-    """Return all `MYAPI_…` variables; the environment wins over `.env`, an empty one is not set."""
+    """Return all `MYAPI_…` variables that are not empty; the environment wins over `.env`."""
     try:
         in_file = dotenv_values(root / ".env")
     except (OSError, UnicodeDecodeError) as error:
@@ -61,7 +61,7 @@ def read(environ: Mapping[str, str], root: Path) -> dict[str, str]:
 def parse(
     fields: Iterable[dataclasses.Field[Any]], found: Mapping[str, str], problems: list[str]
 ) -> Iterator[tuple[str, Any]]:
-    """Yield the name and the value of each setting that is given; add what is wrong to `problems`."""
+    """Yield name and value of each setting that is set; append invalid ones to `problems`."""
     for field in fields:
         name = variable(field.name)
         try:
@@ -77,7 +77,7 @@ def _text(found: Mapping[str, str], name: str, *, secret: bool) -> str | None:
     if path is None:
         return found.get(name)
     if name in found:
-        raise ValueError(f"given twice, here and as {name}_FILE: keep one")
+        raise ValueError(f"set twice, here and as {name}_FILE: remove one")
     try:
         text = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:

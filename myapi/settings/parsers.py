@@ -1,6 +1,6 @@
-"""Parsers for the texts of settings: a value, or a ValueError that says what is wanted.
+"""Parsers of settings. Each returns the value, or raises ValueError that says what is valid.
 
-Their messages never repeat the text, which may be a secret.
+The messages never repeat the text, which may be a secret.
 """
 
 import ipaddress
@@ -50,7 +50,7 @@ def number(low: float, high: float) -> Callable[[str], float]:
 
 def printable(text: str) -> str:
     if not re.fullmatch(r"[!-~]{1,512}", text):
-        raise ValueError("must be printable ASCII without blanks")
+        raise ValueError("must be printable ASCII without spaces")
     return text
 
 
@@ -61,16 +61,16 @@ def appid(text: str) -> str:
 
 
 def secret_keys(text: str) -> tuple[str, ...]:
-    """Split the comma-separated keys; any of them verifies, the last signs."""
+    """Split the comma-separated keys. All of them verify; the last one signs."""
     keys = tuple(key.strip() for key in text.split(","))
-    for place, key in enumerate(keys, 1):
+    for number, key in enumerate(keys, 1):
         if len(key) < SECRET_KEY_LENGTH:
             raise ValueError(
-                f"key {place} is weak: at least {SECRET_KEY_LENGTH} random characters are needed"
+                f"key {number} needs at least {SECRET_KEY_LENGTH} random characters"
                 " (make one with `flask secrets generate`)"
             )
     if len(set(keys)) != len(keys):
-        raise ValueError("the same key stands there twice")
+        raise ValueError("contains the same key twice")
     return keys
 
 
@@ -93,7 +93,7 @@ def _mysql(url: URL) -> str:
     if not url.host or not url.database:
         raise ValueError("must be like mysql+pymysql://user:password@host/name?charset=utf8mb4")
     if url.query.get("charset", "utf8mb4") != "utf8mb4":
-        raise ValueError("needs charset=utf8mb4, or names with emoji are lost")
+        raise ValueError("must have charset=utf8mb4, or emoji in nicknames are lost")
     return url.update_query_dict({"charset": "utf8mb4"}).render_as_string(hide_password=False)
 
 
@@ -104,16 +104,16 @@ def rate_limit_storage_url(text: str) -> str:
 
 
 def rate_limit(text: str) -> str:
-    """Read `600` (a minute) or the notation of the limits package, such as `10/second`."""
+    """Accept `600` (per minute) or the notation of the limits package, such as `10/second`."""
     try:
         limits.parse(f"{text}/minute" if text.isascii() and text.isdigit() else text)
     except ValueError:
-        raise ValueError("must be a number a minute, or such as 10/second") from None
+        raise ValueError("must be a number per minute, or a limit such as 10/second") from None
     return f"{text}/minute" if text.isdigit() else text
 
 
 def wechat_base_url(text: str) -> str:
-    """Check for https, or http to this machine alone (a test's own WeChat)."""
+    """Require https; http is allowed to loopback only (a fake WeChat in tests)."""
     try:
         url = urlsplit(text)
         _ = url.port
@@ -122,21 +122,21 @@ def wechat_base_url(text: str) -> str:
     if not url.hostname or url.query or url.fragment or url.username or url.path.strip("/"):
         raise ValueError("must be https://host without path or query")
     if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.hostname)):
-        raise ValueError("must be https (http only to this machine's loopback)")
+        raise ValueError("must be https (http is allowed to loopback only)")
     return text.rstrip("/")
 
 
 def origins(text: str) -> tuple[str, ...]:
-    """Split the comma-separated origins (RFC 6454: scheme, host and port alone)."""
+    """Split the comma-separated origins (RFC 6454: only scheme, host and port)."""
     found = tuple(origin.strip() for origin in text.split(","))
     for origin in found:
         if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", origin):
-            raise ValueError("must be origins such as https://h5.example.com, with commas between")
+            raise ValueError("must be comma-separated origins such as https://h5.example.com")
     return found
 
 
 def leaves_this_machine_unencrypted(url: str) -> bool:
-    """Whether a URL of MySQL or Redis leads to another machine without verified TLS."""
+    """Whether a MySQL or Redis URL connects to another machine without verified TLS."""
     if url.startswith("redis://"):
         return not is_loopback(urlsplit(url).hostname or "localhost")
     if not url.startswith("mysql"):

@@ -221,7 +221,7 @@ class TestRestore:
         _DAMAGE[damage](copy, bad)
         before = self.users(run)
         said = run("restore", str(bad), "--yes", code=1).stderr
-        assert re.search("no backup|damaged|not whole|cannot be read|does not know", said), said
+        assert re.search("not a backup|damaged|incomplete|cannot be read|does not know", said), said
         assert self.users(run) == before
 
     def test_an_empty_database_takes_it_too(self, run, copy, make_app, mariadb_or_none, tmp_path):

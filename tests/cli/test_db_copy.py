@@ -14,8 +14,8 @@ from sqlalchemy import create_engine, insert, inspect, select, text
 
 from myapi import create_app
 from myapi.auth.models import BannedOpenid, Session
-from myapi.db import copying, table_snapshot
-from myapi.db.copy_target import MARK
+from myapi.db.copy import database, sync, verification
+from myapi.db.copy.target import MARKER
 from myapi.extensions import Base, db
 from myapi.settings import ROOT, Settings
 from myapi.users.models import User
@@ -30,8 +30,8 @@ sqlite_source = pytest.mark.parametrize("database_url", ["sqlite"], indirect=Tru
 # The flask command with small batches, so that it can be caught between two of them.
 IN_SMALL_BATCHES = """
 import runpy
-from myapi.db import table_snapshot
-table_snapshot.BATCH = 20
+from myapi.db.copy import database
+database.BATCH_SIZE = 20
 runpy.run_module("flask", run_name="__main__")
 """
 
@@ -192,7 +192,9 @@ def test_a_table_that_no_model_has_comes_over_too(run, execute, target, in_targe
         execute(statement)
     try:
         refused = run("db", "copy", "--to", target, code=1)
-        assert refused.stderr.strip().endswith(f"{name}: the target's table has other columns")
+        assert refused.stderr.strip().endswith(
+            f"{name}: the target lacks the table, or has other columns"
+        )
         in_target(
             f"CREATE TABLE {name} (a INTEGER, b VARCHAR(20), c VARCHAR(9), PRIMARY KEY (a, b))"
         )
@@ -200,6 +202,15 @@ def test_a_table_that_no_model_has_comes_over_too(run, execute, target, in_targe
         assert len(in_target(f"SELECT * FROM {name}")) == 7
     finally:
         execute(f"DROP TABLE {name}")
+
+
+@sqlite_source
+def test_migrated_target_without_one_of_the_tables_is_refused(run, execute, target, fill, make_app):
+    fill(1)
+    run("db", "upgrade", via=make_app(database_url=target).test_cli_runner())
+    execute("CREATE TABLE left_over (id INTEGER PRIMARY KEY)")
+    refused = run("db", "copy", "--to", target, code=1)
+    assert "left_over: the target lacks the table" in refused.stderr
 
 
 @sqlite_source
@@ -245,10 +256,10 @@ def test_killed_in_the_middle_it_goes_on_when_run_again(run, fill, target, in_ta
         os.kill(copier.pid, signal.SIGKILL)
         copier.wait()
     assert 0 < in_target("SELECT count(*) FROM users")[0][0] < 2000, "it was caught in the middle"
-    assert MARK.name in tables(target)
+    assert MARKER.name in tables(target)
     run("db", "copy", "--to", target)
     assert contents(target) == contents(database_url)
-    assert MARK.name not in tables(target)
+    assert MARKER.name not in tables(target)
 
 
 def wait_for_rows(in_target, copier):
@@ -268,18 +279,18 @@ def wait_for_rows(in_target, copier):
 def stopped(run, fill, target, monkeypatch):
     """A copy that was stopped after the first pages of the sessions."""
     fill(60)
-    monkeypatch.setattr(table_snapshot, "BATCH", 20)
-    real, written = copying._write, []
+    monkeypatch.setattr(database, "BATCH_SIZE", 20)
+    real, written = sync._insert_in_transaction, []
 
-    def write(database, shape, rows):
-        if shape.name == "sessions" and written.count("sessions") == 2:
+    def write(database, schema, rows):
+        if schema.name == "sessions" and written.count("sessions") == 2:
             raise KeyboardInterrupt
-        written.append(shape.name)
-        real(database, shape, rows)
+        written.append(schema.name)
+        real(database, schema, rows)
 
-    monkeypatch.setattr(copying, "_write", write)
+    monkeypatch.setattr(sync, "_insert_in_transaction", write)
     run("db", "copy", "--to", target, code=130)
-    monkeypatch.setattr(copying, "_write", real)
+    monkeypatch.setattr(sync, "_insert_in_transaction", real)
     return target
 
 
@@ -341,7 +352,7 @@ def test_stopped_in_the_migration_it_begins_it_anew(run, fill, target, in_target
 
 def mark(in_target, target, database_url):
     engine = create_engine(target)
-    MARK.create(engine)
+    MARKER.create(engine)
     engine.dispose()
 
 
@@ -352,17 +363,17 @@ def mark(in_target, target, database_url):
 def test_a_row_altered_in_the_target_is_noticed(run, fill, target, monkeypatch, in_target):
     """As it would be by a server that rounds, cuts or writes meanwhile."""
     fill(30)
-    real = copying._compare
+    real = verification.verify
 
     def compare(*args):
         in_target("UPDATE users SET created_at = banned_at WHERE id = 12")
         in_target("UPDATE users SET nickname = 'x' WHERE id = 13")
         return real(*args)
 
-    monkeypatch.setattr(copying, "_compare", compare)
+    monkeypatch.setattr(verification, "verify", compare)
     result = run("db", "copy", "--to", target, code=1)
     assert "users: the row id = 12 differs in created_at. If anything writes" in result.stderr
-    monkeypatch.setattr(copying, "_compare", real)
+    monkeypatch.setattr(verification, "verify", real)
     run("db", "copy", "--to", target)
 
 
@@ -371,16 +382,16 @@ def test_a_row_written_at_the_source_during_the_copy_is_noticed(
     run, fill, target, monkeypatch, database_url
 ):
     fill(3)
-    real = copying._compare
+    real = verification.verify
 
     def compare(*args):
         fill(1, first=50)
         return real(*args)
 
-    monkeypatch.setattr(copying, "_compare", compare)
+    monkeypatch.setattr(verification, "verify", compare)
     result = run("db", "copy", "--to", target, code=1)
     assert "users: the target lacks the row id = 50" in result.stderr
-    monkeypatch.setattr(copying, "_compare", real)
+    monkeypatch.setattr(verification, "verify", real)
     run("db", "copy", "--to", target)
     assert contents(target) == contents(database_url)
 
@@ -388,18 +399,18 @@ def test_a_row_written_at_the_source_during_the_copy_is_noticed(
 def test_the_copy_itself_is_of_one_moment(run, fill, target, monkeypatch):
     """What is written after its beginning is not in it, so no session comes without its user."""
     fill(3)
-    real, seen = copying._bring_over, []
+    real, seen = sync._insert_missing_rows, []
 
-    def bring_over(source, to, shape, tell):
-        if shape.name == "users":
+    def insert_missing_rows(source, to, schema, report):
+        if schema.name == "users":
             source_writes()
-        real(source, to, shape, tell)
-        seen.append((shape.name, to.count(shape)))
+        real(source, to, schema, report)
+        seen.append((schema.name, to.count(schema)))
 
     def source_writes():
         fill(1, first=50)
 
-    monkeypatch.setattr(copying, "_bring_over", bring_over)
+    monkeypatch.setattr(sync, "_insert_missing_rows", insert_missing_rows)
     run("db", "copy", "--to", target, code=1)
     assert dict(seen)["sessions"] == 3
 
@@ -415,9 +426,9 @@ def test_rows_that_nobody_knows_are_left_alone(run, sign_in, target, make_app, f
     before = contents(target)
     fill(3)
     result = run("db", "copy", "--to", target, code=1)
-    assert "rows that no unfinished copy of this database left there" in result.stderr
+    assert "rows that are not from an unfinished copy of this database" in result.stderr
     assert contents(target) == before
-    assert MARK.name not in tables(target)
+    assert MARKER.name not in tables(target)
 
 
 @sqlite_source

@@ -152,7 +152,7 @@ def test_a_step_at_the_wrong_time_is_refused(service, keys, step, message):
 
 @pytest.mark.parametrize("keys", [(KEY, OTHER), (OTHER, "key1-" + KEY, KEY)])
 def test_keys_that_do_not_show_the_newest_need_a_step(service, keys):
-    assert "say --step" in service(*keys).run("rotate", code=1).stderr
+    assert "give --step" in service(*keys).run("rotate", code=1).stderr
     assert service(*keys).rotate("--step", "sign") == (*keys[1:], keys[0])
     assert service(*keys).rotate("--step", "retire") == keys[-1:]
     assert service(*keys).rotate("--step", "add")[1:] == keys

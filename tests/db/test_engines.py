@@ -1,4 +1,4 @@
-"""Connections to MySQL: which are kept, and which are given up."""
+"""Which errors of MySQL replace the connection, and which keep it."""
 
 import pytest
 import sqlalchemy.exc
@@ -13,7 +13,7 @@ from myapi.settings import Settings
 
 @pytest.fixture
 def on_mariadb(mariadb, tmp_path):
-    """Be in an app on a server of which nothing is asked but what connection this is."""
+    """Run the test in the context of an app on MariaDB; it needs no tables."""
     url = mariadb.url("mysql")
     app = create_app(
         Settings(secret_keys=("k" * 32,), database_url=url, instance_path=tmp_path, threads=1)
@@ -25,7 +25,7 @@ def on_mariadb(mariadb, tmp_path):
 
 
 def connection_after(error=None):
-    """Let the server fail with this number, and tell which connection is used next."""
+    """Return the id of the connection used after the server has raised this error."""
     if error is not None:
         signal = text(f"SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = {error}")
         with pytest.raises(sqlalchemy.exc.OperationalError):
@@ -35,10 +35,10 @@ def connection_after(error=None):
 
 @pytest.mark.usefixtures("on_mariadb")
 @pytest.mark.parametrize("error", sorted(NOT_PRIMARY))
-def test_a_server_that_is_not_in_charge_is_connected_to_anew(error):
+def test_error_of_a_server_that_is_not_primary_replaces_the_connection(error):
     assert connection_after() != connection_after(error)
 
 
 @pytest.mark.usefixtures("on_mariadb")
-def test_a_lost_deadlock_costs_no_connection():
+def test_deadlock_keeps_the_connection():
     assert connection_after() == connection_after(1213)

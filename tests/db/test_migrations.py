@@ -1,4 +1,4 @@
-"""Migrations run up and down, and make what the models say."""
+"""Migrations run up and down, and make the schema of the models."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ from tests.servers import MariaDB
 
 @pytest.fixture(params=["sqlite", "mariadb"])
 def database_url(request, tmp_path):
-    """Give a database that is empty altogether."""
+    """The URL of an empty database."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/empty.db"
     else:
@@ -36,7 +36,7 @@ def tables(app):
         return set(inspect(db.engine).get_table_names())
 
 
-def test_up_down_and_up_again(app):
+def test_migrations_run_up_down_and_up_again(app):
     with app.app_context():
         migrate.upgrade()
     assert tables(app) == {*Base.metadata.tables, "alembic_version"}
@@ -49,7 +49,7 @@ def test_up_down_and_up_again(app):
     assert tables(app) == {*Base.metadata.tables, "alembic_version"}
 
 
-def test_models_and_migrations_say_the_same(app):
+def test_migrations_make_the_schema_of_the_models(app):
     with app.app_context():
         migrate.upgrade()
         with db.engine.connect() as connection:
@@ -57,16 +57,16 @@ def test_models_and_migrations_say_the_same(app):
             assert compare_metadata(context, Base.metadata) == []
 
 
-def test_there_is_one_head():
+def test_migrations_have_one_head():
     assert len(ScriptDirectory(str(ROOT / "migrations")).get_heads()) == 1
 
 
-def test_the_service_reads_the_same_migrations_as_alembic(monkeypatch, tmp_path):
+def test_schema_version_reads_the_same_migrations_as_alembic(monkeypatch, tmp_path):
     versions = tmp_path / "migrations" / "versions"
     shutil.copytree(ROOT / "migrations", tmp_path / "migrations")
-    for name, before, needed in (("b7", HEAD, None), ("a3", "b7", None), ("t1", None, ("b7",))):
+    for name, down, depends_on in (("b7", HEAD, None), ("a3", "b7", None), ("t1", None, ("b7",))):
         (versions / f"{name}_next.py").write_text(
-            f"revision: str = {name!r}\ndown_revision = {before!r}\ndepends_on = {needed!r}\n"
+            f"revision: str = {name!r}\ndown_revision = {down!r}\ndepends_on = {depends_on!r}\n"
         )
     monkeypatch.setattr(schema_version, "ROOT", tmp_path)
     script = ScriptDirectory(str(tmp_path / "migrations"))
@@ -75,7 +75,7 @@ def test_the_service_reads_the_same_migrations_as_alembic(monkeypatch, tmp_path)
     assert read["t1"] == read["a3"] == ("b7",)
 
 
-def test_a_process_that_serves_loads_neither_alembic_nor_commands():
+def test_worker_imports_neither_alembic_nor_commands():
     code = "import sys, wsgi; print(*sys.modules)"
     loaded = subprocess.run(
         [sys.executable, "-c", code],
@@ -90,7 +90,7 @@ def test_a_process_that_serves_loads_neither_alembic_nor_commands():
         assert module not in loaded
 
 
-def test_readyz_waits_for_the_migrations(app, client):
+def test_readyz_is_503_until_the_database_is_migrated(app, client):
     assert client.get("/readyz").status_code == 503
     assert client.get("/api/hello").status_code == 200
     login = client.post("/api/auth/login", json={"code": "alice"})
@@ -100,10 +100,10 @@ def test_readyz_waits_for_the_migrations(app, client):
     assert client.get("/readyz").status_code == 200
 
 
-TABLE_MADE_ANEW = """
+RECREATE_USERS = """
 from alembic import op
 
-revision = "made_anew"
+revision = "recreate_users"
 down_revision = "HEAD"
 
 
@@ -114,10 +114,10 @@ def upgrade():
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_a_table_that_sqlite_makes_anew_keeps_what_refers_to_it(app, client, sign_in, tmp_path):
+def test_recreated_sqlite_table_keeps_the_rows_that_refer_to_it(app, client, sign_in, tmp_path):
     folder = tmp_path / "migrations"
     shutil.copytree(ROOT / "migrations", folder)
-    (folder / "versions" / "made_anew.py").write_text(TABLE_MADE_ANEW.replace("HEAD", HEAD))
+    (folder / "versions" / "recreate_users.py").write_text(RECREATE_USERS.replace("HEAD", HEAD))
     with app.app_context():
         migrate.upgrade()
     phone = sign_in("alice")
@@ -126,7 +126,7 @@ def test_a_table_that_sqlite_makes_anew_keeps_what_refers_to_it(app, client, sig
     assert phone.get("/api/me").status_code == 200
 
 
-def test_rows_of_the_first_revision_stay_and_no_id_is_given_twice(app, sign_in):
+def test_upgrade_keeps_the_rows_and_reuses_no_id(app, sign_in):
     with app.app_context():
         migrate.init_app(app)
         flask_migrate.upgrade(revision=FIRST)
@@ -134,16 +134,16 @@ def test_rows_of_the_first_revision_stay_and_no_id_is_given_twice(app, sign_in):
     with app.app_context():
         migrate.upgrade()
         assert alice.get("/api/me").status_code == bob.get("/api/me").status_code == 200
-        found = authenticate.authenticate(bob.token)
+        bob_session = authenticate.authenticate(bob.token)
         bob.delete("/api/me")
-        next_one = authenticate.authenticate(sign_in("carol").token)
-    assert next_one.user_id > found.user_id
-    assert next_one.session_id > found.session_id
+        carol_session = authenticate.authenticate(sign_in("carol").token)
+    assert carol_session.user_id > bob_session.user_id
+    assert carol_session.session_id > bob_session.session_id
 
 
 @pytest.mark.parametrize("done", [[], ["CREATE INDEX {new} ON sessions (user_id, ended_at)"]])
-def test_indexes_are_replaced_though_a_run_was_cut_short(app, done):
-    """As MySQL leaves it, which keeps each step by itself."""
+def test_index_replacement_finishes_an_interrupted_run(app, done):
+    """MySQL commits each step by itself, so a run can be interrupted between two."""
     with app.app_context():
         migrate.init_app(app)
         flask_migrate.upgrade(revision=FIRST)

@@ -1,4 +1,4 @@
-"""TLS to a MariaDB on another machine: `ssl_ca` in the URL has it verified."""
+"""TLS to MariaDB: with `ssl_ca` in the URL the server's certificate is verified."""
 
 import pytest
 import sqlalchemy.exc
@@ -29,7 +29,7 @@ def database(authority):
 
 @pytest.fixture
 def cipher(database, tmp_path):
-    """Connect as the service does, with this in the URL; return the cipher of the connection."""
+    """A function: connect as the service does, with `query` in the URL; return the TLS cipher."""
 
     def cipher(query):
         url = f"{database.url('information_schema')}&{query}"
@@ -43,17 +43,17 @@ def cipher(database, tmp_path):
     return cipher
 
 
-def test_the_authority_that_was_named_is_trusted(cipher, authority):
+def test_certificate_of_the_ssl_ca_is_accepted(cipher, authority):
     assert cipher(f"ssl_ca={authority.file}")
 
 
-def test_a_certificate_of_another_authority_is_refused(cipher, tmp_path):
+def test_certificate_of_another_authority_is_refused(cipher, tmp_path):
     other = Authority(tmp_path, "Another Root")
     with pytest.raises(sqlalchemy.exc.OperationalError, match="CERTIFICATE_VERIFY_FAILED"):
         cipher(f"ssl_ca={other.file}")
 
 
-def test_a_certificate_for_another_name_is_refused(authority, tmp_path):
+def test_certificate_for_another_name_is_refused(authority, tmp_path):
     need(MariaDB)
     pair = authority.pair("db.example.com")
     with MariaDB(ssl_cert=pair.chain, ssl_key=pair.key) as server:
@@ -69,17 +69,17 @@ def test_a_certificate_for_another_name_is_refused(authority, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "refusal"), [(HOST, ""), ("db.example.com", "alidat|verif"), (None, "SSL")]
+    ("name", "error"), [(HOST, ""), ("db.example.com", "alidat|verif"), (None, "SSL")]
 )
-def test_the_tools_that_copy_it_verify_the_name_too(authority, tmp_path, name, refusal):
-    """They would send the password to whoever answers."""
+def test_dump_tools_verify_the_server_name(authority, tmp_path, name, error):
+    """Otherwise they would send the password to an impostor."""
     need(MariaDB)
     pair = authority.pair(name) if name else None
     tls = {"ssl_cert": pair.chain, "ssl_key": pair.key} if pair else {}
     with MariaDB(**tls) as server:
         url = make_url(f"{server.create_database('copied')}&ssl_ca={authority.file}")
-        if not refusal:
+        if not error:
             dump.write(url, tmp_path / "copy.sql", tmp_path / "copy.sql")
             return
-        with pytest.raises(dump.BackupError, match=refusal):
+        with pytest.raises(dump.BackupError, match=error):
             dump.write(url, tmp_path / "copy.sql", tmp_path / "copy.sql")

@@ -1,4 +1,4 @@
-"""Log lines: JSON for machines, short text in development; secrets masked in either."""
+"""Log lines in JSON and in text; secrets are masked in both."""
 
 import json
 import logging
@@ -10,57 +10,57 @@ from myapi.observability.logs import JsonFormatter, TextFormatter, mask
 
 
 def record(message, *args, **extra):
-    made = logging.makeLogRecord({"msg": message, "args": args, "levelname": "INFO", "name": "n"})
-    made.__dict__.update(extra)
-    return made
+    entry = logging.makeLogRecord({"msg": message, "args": args, "levelname": "INFO", "name": "n"})
+    entry.__dict__.update(extra)
+    return entry
 
 
-def test_a_json_line_has_time_level_message_and_fields():
+def test_json_line_has_time_level_message_and_fields():
     line = json.loads(JsonFormatter().format(record("a %s", "b", event="login", user="u1")))
     assert line.pop("time").endswith("Z")
     assert line == {"level": "info", "logger": "n", "msg": "a b", "event": "login", "user": "u1"}
 
 
-def test_what_json_cannot_hold_is_shown_and_not_raised():
+def test_json_line_shows_values_that_json_cannot_represent():
     line = json.loads(JsonFormatter().format(record("x", thing=object(), text="\ud800")))
     assert "object object" in line["thing"]
 
 
-def test_a_line_break_in_a_message_makes_no_second_line():
+def test_json_line_escapes_line_breaks():
     text = JsonFormatter().format(record("a\nb %s", '"c"\r\n{"level":"x"}'))
     assert len(text.splitlines()) == 1
 
 
 @pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\x0b", "\x85", "\u2028"])
-def test_in_text_too_nothing_looks_like_a_line_of_its_own(end):
+def test_text_line_indents_text_after_a_line_break(end):
     forged = f"x{end}12:00:00.000 ERROR   forged"
     try:
         raise ValueError(forged)
     except ValueError as error:
-        made = record(forged, user=forged, exc_info=(type(error), error, error.__traceback__))
-    first, *rest = TextFormatter().format(made).splitlines()
+        entry = record(forged, user=forged, exc_info=(type(error), error, error.__traceback__))
+    first, *rest = TextFormatter().format(entry).splitlines()
     assert "INFO" in first
     assert sum("ERROR   forged" in line for line in rest) == 3
     assert all(line.startswith("    ") for line in rest)
 
 
-def test_in_text_nothing_steers_the_terminal():
+def test_text_line_escapes_control_characters():
     assert TextFormatter().format(record("\x1b[2J\x07")).count("\\x") == 2
 
 
-def test_a_text_line_leaves_out_what_is_empty():
+def test_text_omits_empty_fields():
     text = TextFormatter().format(record("hello", event="login", user=None))
     assert "event=login" in text
     assert "user" not in text
 
 
 @pytest.mark.parametrize("formatter", [JsonFormatter(), TextFormatter()])
-def test_a_trace_is_there_and_masked(formatter):
+def test_traceback_is_logged_and_masked(formatter):
     try:
         raise ValueError("js_code=081abcdef")
     except ValueError as error:
-        made = record("failed", exc_info=(type(error), error, error.__traceback__))
-    text = formatter.format(made)
+        entry = record("failed", exc_info=(type(error), error, error.__traceback__))
+    text = formatter.format(entry)
     assert "ValueError" in text
     assert "081abcdef" not in text
 
@@ -85,13 +85,13 @@ def test_a_trace_is_there_and_masked(formatter):
         "MYAPI_SECRET_KEYS=S3CRET",
     ],
 )
-def test_what_stands_where_a_secret_would_is_masked(text):
+def test_mask_replaces_secrets(text):
     assert "S3CRET" not in mask(text)
     assert "***" in mask(text)
 
 
 @pytest.mark.parametrize("piece", ["://a:", "secret", 'secret=\\"', "bearer ", "a" * 31 + ".", "-"])
-def test_a_long_text_is_masked_soon(piece):
+def test_mask_is_fast_on_long_text(piece):
     text = piece * (65536 // len(piece)) + "token"
     started = time.process_time()
     mask(text)
@@ -110,5 +110,5 @@ def test_a_long_text_is_masked_soon(piece):
         "exit code: 3",
     ],
 )
-def test_words_that_only_look_like_it_stay(text):
+def test_mask_keeps_text_that_is_not_secret(text):
     assert mask(text) == text

@@ -10,7 +10,7 @@ from myapi.security.tokens import TokenInvalidError, Tokens
 OLD, NEW = "the old key, 0123456789 0123456789", "the new key, 0123456789 0123456789"
 
 
-def test_a_token_is_read_back_to_its_digest():
+def test_token_is_read_to_its_digest():
     tokens = Tokens([OLD])
     token = tokens.new()
     assert tokens.read(token.text) == token.digest
@@ -23,12 +23,12 @@ def test_tokens_are_random_and_hold_at_least_128_bits():
     assert all(len(secret) * 6 >= 128 for secret in secrets)
 
 
-def test_the_digest_is_not_in_the_token():
+def test_token_does_not_contain_the_digest():
     token = Tokens([OLD]).new()
     assert token.digest.hex() not in token.text
 
 
-def test_any_key_verifies_and_the_last_signs():
+def test_tokens_verify_with_any_key_and_sign_with_the_last():
     of_old = Tokens([OLD]).new()
     assert Tokens([NEW, OLD]).read(of_old.text) == of_old.digest
     assert Tokens([OLD, NEW]).read(of_old.text) == of_old.digest
@@ -38,8 +38,8 @@ def test_any_key_verifies_and_the_last_signs():
         Tokens([NEW]).read(of_both.text)
 
 
-def test_a_changed_last_character_finds_the_same_session_or_none():
-    """base64 has spare bits there: the string is malleable, the digest of its secret is not."""
+def test_token_with_another_last_character_has_the_same_digest_or_is_invalid():
+    """base64 has unused bits there. They change the token, but not the digest of its secret."""
     tokens = Tokens([OLD])
     token = tokens.new()
     for last in "ABCDEFGHabcdefgh0123456789-_":
@@ -50,7 +50,7 @@ def test_a_changed_last_character_finds_the_same_session_or_none():
 
 
 @pytest.mark.parametrize("text", ["", ".", "x", "a.b", "é.ü", "\x00", "a" * 129, "." * 128])
-def test_what_is_no_token_is_invalid(text):
+def test_malformed_token_is_invalid(text):
     with pytest.raises(TokenInvalidError):
         Tokens([OLD]).read(text)
 
@@ -67,7 +67,7 @@ def test_what_is_no_token_is_invalid(text):
     ],
     ids=str,
 )
-def test_one_purpose_and_one_algorithm_are_taken_and_no_other(changed, valid):
+def test_token_signed_for_another_purpose_or_algorithm_is_invalid(changed, valid):
     ours = {
         "salt": "myapi.session-token",
         "key_derivation": "hmac",
@@ -82,7 +82,7 @@ def test_one_purpose_and_one_algorithm_are_taken_and_no_other(changed, valid):
 
 
 @pytest.mark.parametrize("key", [OLD, NEW])
-def test_the_signature_is_the_one_that_itsdangerous_makes_by_itself(key):
+def test_signature_equals_that_of_a_plain_itsdangerous_signer(key):
     plain = Signer(
         key, salt="myapi.session-token", key_derivation="hmac", digest_method=hashlib.sha256
     )

@@ -1,4 +1,4 @@
-"""Settings are read once, and fail with the whole list of problems."""
+"""Settings are read once; all problems are reported together."""
 
 import os
 import stat
@@ -26,7 +26,7 @@ def problems(tmp_path, environ):
     return caught.value.problems
 
 
-def test_development_needs_nothing_and_keeps_a_key_of_its_own(tmp_path):
+def test_development_needs_no_settings_and_keeps_its_own_key(tmp_path):
     first, second = read(tmp_path), read(tmp_path)
     assert first.env == "development"
     assert first.sandbox
@@ -35,17 +35,17 @@ def test_development_needs_nothing_and_keeps_a_key_of_its_own(tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX file modes")
-def test_the_key_of_development_is_for_its_owner_alone(tmp_path):
+def test_development_key_is_readable_by_its_owner_only(tmp_path):
     read(tmp_path)
     assert stat.S_IMODE((tmp_path / "instance" / "secret_keys").stat().st_mode) == 0o600
 
 
-def test_a_folder_that_cannot_be_made_is_a_problem_of_the_settings(tmp_path):
-    (tmp_path / "instance").write_text("a file is in its place")
+def test_folder_that_cannot_be_created_is_a_settings_error(tmp_path):
+    (tmp_path / "instance").write_text("not a folder")
     assert "secret_keys" in problems(tmp_path, {})[0]
 
 
-def test_defaults_are_those_that_are_documented(tmp_path):
+def test_defaults_are_as_documented(tmp_path):
     settings = read(tmp_path)
     assert settings.wechat_timeout == 3
     assert (settings.session_idle_days, settings.session_max_days) == (7, 30)
@@ -61,12 +61,12 @@ def test_defaults_are_those_that_are_documented(tmp_path):
     assert Settings.from_env(PRODUCTION, tmp_path).log_format == "json"
 
 
-def test_production_names_all_that_is_missing_at_once(tmp_path):
+def test_production_lists_all_missing_settings_at_once(tmp_path):
     found = problems(tmp_path, {"MYAPI_ENV": "production", "MYAPI_WORKERS": "many"})
     text = "\n".join(found)
     for name in ("SECRET_KEYS", "WECHAT_APPID", "WECHAT_SECRET", "WORKERS"):
         assert f"MYAPI_{name}" in text
-    assert not (tmp_path / "instance").exists(), "production makes no key by itself"
+    assert not (tmp_path / "instance").exists(), "production creates no key"
 
 
 @pytest.mark.parametrize(
@@ -107,12 +107,12 @@ def test_production_names_all_that_is_missing_at_once(tmp_path):
         ("MAX_BODY_BYTES", "10"),
         ("LOG_FORMAT", "xml"),
         ("DEV_LAN", "maybe"),
-        ("WECHAT_APPID", "wx with blanks"),
-        ("WECHAT_SECRET", "with blanks"),
+        ("WECHAT_APPID", "wx with spaces"),
+        ("WECHAT_SECRET", "with spaces"),
         ("BIND", "a b"),
     ],
 )
-def test_a_wrong_value_is_named_and_never_repeated(tmp_path, name, value):
+def test_invalid_value_is_reported_by_name_and_not_repeated(tmp_path, name, value):
     found = problems(tmp_path, {**PRODUCTION, f"MYAPI_{name}": value})
     assert any(p.startswith(f"MYAPI_{name}") for p in found)
     if len(value) > 9:
@@ -145,28 +145,28 @@ def test_a_wrong_value_is_named_and_never_repeated(tmp_path, name, value):
         ("SESSION_MAX_DAYS", "3", "session_max_days", 3),
     ],
 )
-def test_a_right_value_is_taken(tmp_path, name, value, attribute, wanted):
+def test_valid_value_is_parsed(tmp_path, name, value, attribute, wanted):
     settings = Settings.from_env({**PRODUCTION, f"MYAPI_{name}": value}, tmp_path)
     assert getattr(settings, attribute) == wanted
 
 
-def test_an_empty_variable_counts_as_not_set(tmp_path):
+def test_empty_variable_counts_as_not_set(tmp_path):
     assert read(tmp_path, MYAPI_WORKERS="", MYAPI_ENV="").env == "development"
 
 
-def test_the_environment_wins_over_the_file(tmp_path):
+def test_environment_wins_over_the_env_file(tmp_path):
     (tmp_path / ".env").write_text("MYAPI_THREADS=4\nMYAPI_WORKERS=3\n")
     settings = read(tmp_path, MYAPI_THREADS="8")
     assert (settings.threads, settings.workers) == (8, 3)
 
 
-def test_a_file_in_another_encoding_is_a_problem_of_the_settings(tmp_path):
+def test_env_file_in_another_encoding_is_a_settings_error(tmp_path):
     (tmp_path / ".env").write_bytes("MYAPI_THREADS=4".encode("utf-16"))
     assert ".env cannot be read" in problems(tmp_path, {})[0]
 
 
 @pytest.mark.parametrize("name", sorted(name for name, secret in variables().items() if secret))
-def test_each_secret_may_stand_in_a_file(tmp_path, name):
+def test_secret_is_read_from_its_file(tmp_path, name):
     values = {
         "MYAPI_SECRET_KEYS": "f" * 32,
         "MYAPI_DATABASE_URL": "sqlite:///other.db",
@@ -181,9 +181,9 @@ def test_each_secret_may_stand_in_a_file(tmp_path, name):
     assert attribute in (values[name], (values[name],))
 
 
-def test_a_secret_given_twice_or_in_no_file_is_a_problem(tmp_path):
+def test_secret_set_twice_or_in_an_unreadable_file_is_a_settings_error(tmp_path):
     twice = {**PRODUCTION, "MYAPI_SECRET_KEYS_FILE": str(tmp_path / "x")}
-    assert "given twice" in problems(tmp_path, twice)[0]
+    assert "set twice" in problems(tmp_path, twice)[0]
     (tmp_path / "empty").touch()
     for path in (tmp_path / "missing", tmp_path / "empty", tmp_path):
         environ = {**PRODUCTION, "MYAPI_WECHAT_SECRET_FILE": str(path)}
@@ -191,7 +191,7 @@ def test_a_secret_given_twice_or_in_no_file_is_a_problem(tmp_path):
         assert "MYAPI_WECHAT_SECRET_FILE" in problems(tmp_path, environ)[0]
 
 
-def test_an_appid_without_its_secret_is_a_problem_in_development_too(tmp_path):
+def test_appid_without_its_secret_is_a_settings_error_in_development_too(tmp_path):
     assert problems(tmp_path, {"MYAPI_WECHAT_APPID": "wx0123456789abcdef"})
     assert problems(tmp_path, {"MYAPI_WECHAT_SECRET": "0123456789abcdef"})
 
@@ -201,13 +201,13 @@ def test_production_has_no_sandbox_and_no_lan(tmp_path):
     assert problems(tmp_path, {**PRODUCTION, "MYAPI_DEV_LAN": "on"})
 
 
-def test_what_is_allowed_but_doubtful_is_warned_of(tmp_path):
+def test_warnings_name_risky_settings(tmp_path):
     settings = Settings.from_env(
         {**PRODUCTION, "MYAPI_WECHAT_BASE_URL": "http://127.0.0.1:1"}, tmp_path
     )
     text = "\n".join(settings.warnings())
     assert "plain http" in text
-    assert "hardly random" in text
+    assert "not random" in text
     assert "network" in "\n".join(read(tmp_path, MYAPI_DEV_LAN="on").warnings())
 
 
@@ -224,17 +224,18 @@ def test_what_is_allowed_but_doubtful_is_warned_of(tmp_path):
         ("RATE_LIMIT_STORAGE_URL", "redis://[::1]:6379/0", False),
     ],
 )
-def test_a_connection_to_another_machine_without_tls_is_warned_of(tmp_path, name, url, warned):
-    told = [line for line in read(tmp_path, **{f"MYAPI_{name}": url}).warnings() if "TLS" in line]
-    assert [line.partition(":")[0] for line in told] == [f"MYAPI_{name}"] * warned
+def test_warnings_name_connections_to_another_machine_without_tls(tmp_path, name, url, warned):
+    settings = read(tmp_path, **{f"MYAPI_{name}": url})
+    warnings = [line for line in settings.warnings() if "TLS" in line]
+    assert [line.partition(":")[0] for line in warnings] == [f"MYAPI_{name}"] * warned
 
 
-def test_a_slip_in_a_name_is_told_with_what_was_meant(tmp_path):
+def test_unknown_variable_is_reported_with_a_suggestion(tmp_path):
     (sentence,) = unknown_variables({"MYAPI_SECRET_KEY": "x", "OTHER": "y"}, tmp_path)
     assert "did you mean MYAPI_SECRET_KEYS?" in sentence
 
 
-def test_no_secret_is_in_the_repr(tmp_path):
+def test_repr_of_settings_holds_no_secret(tmp_path):
     settings = Settings.from_env(
         {**PRODUCTION, "MYAPI_DATABASE_URL": "mysql+pymysql://u:passw0rd@h/d"}, tmp_path
     )
@@ -249,7 +250,7 @@ def test_settings_are_frozen(tmp_path):
         read(tmp_path).env = "production"
 
 
-def test_wrong_settings_start_no_app(tmp_path, monkeypatch):
+def test_app_does_not_start_with_invalid_settings(tmp_path, monkeypatch):
     monkeypatch.setenv("MYAPI_ENV", "production")
     with pytest.raises(SettingsError):
         create_app()

@@ -1,11 +1,12 @@
-"""Odd rows come over as they are."""
+"""`copy_database` copies every value unchanged."""
 
 from datetime import datetime, timezone
 
 import pytest
 from sqlalchemy import delete, insert, select
 
-from myapi.db import copying, migrate
+from myapi.db import migrate
+from myapi.db.copy import copy_database
 from myapi.extensions import db
 from myapi.users.models import User
 
@@ -16,8 +17,8 @@ from hypothesis import strategies as st
 
 ascii_text = st.text(st.characters(min_codepoint=33, max_codepoint=126), max_size=128)
 any_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=32)
-times = st.datetimes(timezones=st.just(timezone.utc)).filter(lambda moment: moment.year >= 1000)
-odd_users = st.fixed_dictionaries(
+times = st.datetimes(timezones=st.just(timezone.utc)).filter(lambda time: time.year >= 1000)
+users = st.fixed_dictionaries(
     {
         "openid": ascii_text,
         "unionid": st.none() | ascii_text,
@@ -29,7 +30,7 @@ odd_users = st.fixed_dictionaries(
         "banned_at": st.none() | times,
     }
 )
-LONGEST = {
+LONGEST_VALUES = {
     "openid": "~" * 128,
     "unionid": "",
     "nickname": "👩‍👩‍👧‍👦" * 4,
@@ -42,18 +43,19 @@ LONGEST = {
 
 
 @pytest.fixture(params=["mariadb", "sqlite"])
-def target(request, tmp_path):
+def target_url(request, tmp_path):
+    """The URL of an empty database."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/target.db"
     else:
         server = request.getfixturevalue("mariadb")
-        yield server.create_database("odd")
-        server.execute("DROP DATABASE odd")
+        yield server.create_database("copied")
+        server.execute("DROP DATABASE copied")
 
 
 @pytest.fixture
-def other(make_app, target):
-    app = make_app(database_url=target)
+def target_app(make_app, target_url):
+    app = make_app(database_url=target_url)
     with app.app_context():
         migrate.upgrade()
     return app
@@ -67,28 +69,32 @@ def other(make_app, target):
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(rows=st.lists(odd_users, max_size=5))
-@example(rows=[LONGEST])
-def test_whatever_the_columns_can_hold_comes_over_as_it_is(app, other, target, database_url, rows):
-    given = [
-        {"id": number, "public_id": f"u{number}", "appid": f"wx{number}", **row}
-        for number, row in enumerate(rows)
-    ]
-    for each in (app, other):
-        store(each, given if each is app else [])
+@given(rows=st.lists(users, max_size=5))
+@example(rows=[LONGEST_VALUES])
+def test_copy_keeps_every_value_that_the_columns_can_hold(
+    app, target_app, target_url, database_url, rows
+):
+    replace_users(target_app, [])
+    replace_users(
+        app,
+        [
+            {"id": number, "public_id": f"u{number}", "appid": f"wx{number}", **row}
+            for number, row in enumerate(rows)
+        ],
+    )
     with app.app_context():
-        tallies = copying.run(database_url, target, lambda _: None)
-    assert tallies["users"].rows == len(rows)
-    assert stored(other) == stored(app)
+        checksums = copy_database(database_url, target_url, lambda _: None)
+    assert checksums["users"].rows == len(rows)
+    assert all_users(target_app) == all_users(app)
 
 
-def store(app, rows):
+def replace_users(app, rows):
     with app.app_context(), db.engine.begin() as connection:
         connection.execute(delete(User))
         if rows:
             connection.execute(insert(User), rows)
 
 
-def stored(app):
+def all_users(app):
     with app.app_context(), db.engine.connect() as connection:
         return connection.execute(select(User.__table__).order_by(User.id)).all()
