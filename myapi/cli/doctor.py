@@ -83,8 +83,8 @@ def _run_checks(
 ) -> list[doctor.Result]:
     if url is None and from_outside:
         raise ValueError("--from-outside needs a URL, such as https://api.example.com")
-    here = [] if from_outside else [*_with_app_context(APP_CHECKS), *doctor.SERVER]
-    checks = doctor.select([*here, *(doctor.OUTSIDE if url else ())], only)
+    on_server = [] if from_outside else [*_with_app_context(APP_CHECKS), *doctor.SERVER]
+    checks = doctor.select([*on_server, *(doctor.OUTSIDE if url else ())], only)
     target = Target(
         doctor.parse_url(url) if url else None,
         network=doctor.network_from(resolve),

@@ -204,7 +204,7 @@ def test_table_without_a_model_is_copied(run, execute, target, in_target, fill):
 def test_referenced_row_that_differs_is_corrected(
     run, execute, target, in_target, fill, database_url
 ):
-    """Even if a foreign key forbids to delete it: it is replaced at once."""
+    """Even if a foreign key forbids deleting it."""
     fill(1)
     table = (
         "CREATE TABLE left_over (id BIGINT PRIMARY KEY, user_id BIGINT NOT NULL,"
@@ -212,9 +212,7 @@ def test_referenced_row_that_differs_is_corrected(
     )
     execute(table)
     execute("INSERT INTO left_over VALUES (1, 1)")
-    run(
-        "db", "copy", "--to", target, code=1
-    )  # fails because that table is missing, after it has begun
+    run("db", "copy", "--to", target, code=1)  # begins, and fails since the target lacks the table
     in_target(table)
     in_target(
         "INSERT INTO users (id, public_id, appid, openid, created_at)"

@@ -40,10 +40,17 @@ def test_flask_doctor_works_with_invalid_settings(flask):
 
 
 def test_flask_doctor_works_without_a_database(flask, tmp_path):
-    base = {**PRODUCTION, "wechat_base_url": "http://127.0.0.1:1"}
+    unreachable_wechat = {**PRODUCTION, "wechat_base_url": "http://127.0.0.1:1"}
     mysql = "mysql+pymysql://nobody:the-password-of-nobody@127.0.0.1:1/nothing"
     result = flask(
-        "doctor", "--json", "--lang", "en", "--only", "database,pool", **base, database_url=mysql
+        "doctor",
+        "--json",
+        "--lang",
+        "en",
+        "--only",
+        "database,pool",
+        **unreachable_wechat,
+        database_url=mysql,
     )
     checks = checks_of(result)
     assert (result.returncode, checks["database"]["status"], checks["pool"]["status"]) == (
@@ -54,11 +61,15 @@ def test_flask_doctor_works_without_a_database(flask, tmp_path):
     assert checks["database"]["evidence"].startswith("Can't connect to MySQL server")
     assert "the-password-of-nobody" not in result.stdout
     file = tmp_path / "new.db"
-    result = flask("doctor", "--json", "--lang", "en", **base, database_url=f"sqlite:///{file}")
+    result = flask(
+        "doctor", "--json", "--lang", "en", **unreachable_wechat, database_url=f"sqlite:///{file}"
+    )
     assert checks_of(result)["database"]["evidence"] == "there is no database yet"
     assert not file.exists()
     file.touch()
-    result = flask("doctor", "--json", "--lang", "en", **base, database_url=f"sqlite:///{file}")
+    result = flask(
+        "doctor", "--json", "--lang", "en", **unreachable_wechat, database_url=f"sqlite:///{file}"
+    )
     assert checks_of(result)["database"]["status"] == "fail"
 
 
@@ -164,8 +175,8 @@ def test_from_outside_runs_the_outside_checks_only(flask):
         ["https://"],
         ["--only", "nonsense"],
         ["--resolve", "nonsense"],
-        ["--ca", "/base/ca.pem"],
-        ["--changes", "/base/changes.json"],
+        ["--ca", "/nowhere/ca.pem"],
+        ["--changes", "/nowhere/changes.json"],
     ],
     ids=" ".join,
 )

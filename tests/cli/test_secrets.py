@@ -47,7 +47,7 @@ def decrypts(wechat):
     return decrypts
 
 
-def on(phone, client):
+def connect(phone, client):
     """Return the phone connected to another process."""
     return type(phone)(client, phone.token, phone.user)
 
@@ -79,7 +79,7 @@ def test_rotation_accepts_tokens_until_their_key_is_retired(service, sign_in, de
     retired = service(*signing.rotate())
     _assert_all_served(phones, added, signing)
     assert _statuses(phones, retired) == [401, 401, 200]
-    assert decrypts(on(phones[2], retired.client))
+    assert decrypts(connect(phones[2], retired.client))
 
 
 def test_stored_session_keys_stay_readable_during_a_rotation(service, sign_in, decrypts):
@@ -87,7 +87,7 @@ def test_stored_session_keys_stay_readable_during_a_rotation(service, sign_in, d
     keys = (KEY,)
     for _ in key_rotation.STEPS[:2]:
         keys = service(*keys).rotate()
-        assert decrypts(on(phone, service(*keys).client))
+        assert decrypts(connect(phone, service(*keys).client))
     last = service(*keys)
     assert (
         last.run("rotate", "--reencrypt").stdout
@@ -318,7 +318,7 @@ class TestWrite:
 
 
 def _statuses(phones, service):
-    return [on(phone, service.client).get("/api/me").status_code for phone in phones]
+    return [connect(phone, service.client).get("/api/me").status_code for phone in phones]
 
 
 def _assert_all_served(phones, *services):
