@@ -126,7 +126,9 @@ def erase(user: str, forget_ban: bool, yes: bool) -> None:
     confirm(f"Permanently erase user {found.public_id}?", yes=yes)
     (bans.erase_with_ban if forget_ban else erasure.erase)(found.id)
     stays_banned = found.banned_at is not None and not forget_ban
-    output.print_line(f"erased {found.public_id}" + (", who stays banned" if stays_banned else ""))
+    output.print_line(
+        f"erased {found.public_id}" + ("; the person stays banned" if stays_banned else "")
+    )
 
 
 @group.command()

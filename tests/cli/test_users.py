@@ -100,12 +100,12 @@ def test_limit_has_bounds(run, limit):
 
 def test_openid_is_shortened_in_text_and_full_in_json(run, sign_in, openid):
     sign_in("alice")
-    whole = openid("alice")
-    for screen in (run("users", "list").stdout, run("users", "show", whole).stdout):
-        assert whole not in screen
-        assert f"{whole[:4]}…{whole[-4:]}" in screen
-    assert listed(run)["items"][0]["openid"] == whole
-    assert json.loads(run("users", "show", whole, "--json").stdout)["openid"] == whole
+    full = openid("alice")
+    for screen in (run("users", "list").stdout, run("users", "show", full).stdout):
+        assert full not in screen
+        assert f"{full[:4]}…{full[-4:]}" in screen
+    assert listed(run)["items"][0]["openid"] == full
+    assert json.loads(run("users", "show", full, "--json").stdout)["openid"] == full
 
 
 def test_list_filters_by_ban(run, sign_in):
@@ -256,7 +256,9 @@ def test_unban_allows_login_and_revives_no_session(run, sign_in):
 def test_unban_of_an_erased_user_takes_the_openid(run, sign_in, client, openid):
     user = sign_in("alice").user["id"]
     run("users", "ban", user)
-    assert run("users", "erase", user, "--yes").stdout == f"erased {user}, who stays banned\n"
+    assert (
+        run("users", "erase", user, "--yes").stdout == f"erased {user}; the person stays banned\n"
+    )
     assert client.post("/api/auth/login", json={"code": "alice"}).status_code == 403
     run("users", "unban", user, code=1)
     assert run("users", "unban", openid("alice")).stdout == (
