@@ -1,4 +1,4 @@
-"""The commands: one group a file, imported when it is called."""
+"""The commands: one group per file, imported only when it is called."""
 
 import importlib
 import logging
@@ -11,7 +11,7 @@ from myapi.cli.command import SETTINGS_ERROR
 from myapi.db.engines import COMMAND, WEB, Timeouts
 from myapi.settings import INSTANCE, SettingsError
 
-#: Command → the module in this package, and the name of the command there.
+#: Command → its module in this package, and its name in that module.
 COMMANDS = {
     "users": ("users", "group"),
     "sessions": ("sessions", "group"),
@@ -21,13 +21,13 @@ COMMANDS = {
     "restore": ("backup", "restore"),
     "wechat": ("wechat", "group"),
     "doctor": ("doctor", "command"),
-    "db": ("db", "group"),  # in the place of Flask-Migrate's own
+    "db": ("db", "group"),  # replaces Flask-Migrate's own
 }
-SERVING = {"run"}
+SERVER_COMMANDS = {"run"}
 
 
-class Commands(AppGroup):
-    """Our commands and those of extensions. A process that serves imports none of ours."""
+class LazyGroup(AppGroup):
+    """Our commands and those of extensions. Ours are not imported in a process that serves."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted({*super().list_commands(ctx), *COMMANDS})
@@ -41,16 +41,16 @@ class Commands(AppGroup):
 
 
 def init_app(app: Flask) -> None:
-    app.cli = Commands(app.name)
+    app.cli = LazyGroup(app.name)
     if timeouts() is COMMAND:
         _quiet_logs()
 
 
 def app_without_settings(error: SettingsError) -> Flask:
-    """Return an app with nothing but commands to the flask command itself; else raise the error.
+    """Return an app that has only commands, if the flask command asks for it; else raise `error`.
 
-    The flask command looks for commands in the context of its own group. `flask run`, `flask shell`
-    and the like have contexts of their own: they need an app that works.
+    The flask command looks up commands in the context of its own group. `flask run`, `flask shell`
+    and the like load the app in contexts of their own: they need one that works.
     """
     context = click.get_current_context(silent=True)
     if context is None or not isinstance(context.command, FlaskGroup):
@@ -62,13 +62,13 @@ def app_without_settings(error: SettingsError) -> Flask:
 
 
 def timeouts() -> Timeouts:
-    """Return how long to wait for the database: a command may wait long, a request may not."""
+    """Return the database timeouts: a command may wait longer than a request."""
     context = click.get_current_context(silent=True)
-    return WEB if context is None or context.info_name in SERVING else COMMAND
+    return WEB if context is None or context.info_name in SERVER_COMMANDS else COMMAND
 
 
 def _quiet_logs() -> None:
-    """Log only warnings; at a terminal also no audit lines, since the command says what it did."""
+    """Log warnings only, and on a terminal no audit lines: the command prints what it did."""
     from myapi.cli import output
 
     logging.getLogger("myapi").setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""`flask backup PATH` and `flask restore PATH`: a copy of the whole database, and back."""
+"""`flask backup PATH` and `flask restore PATH`: back up and restore the whole database."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,8 +9,7 @@ import click
 from myapi.auth import sessions
 from myapi.cli import files, output
 from myapi.cli.command import Command
-from myapi.cli.options import ask
-from myapi.cli.options import yes as yes_option
+from myapi.cli.options import confirm, yes_option
 from myapi.db import backup
 from myapi.db.backup import BackupError
 
@@ -20,34 +19,34 @@ from myapi.db.backup import BackupError
 def command(path: Path) -> None:
     """Copy the database to PATH, a new file that only you can read.
 
-    The service goes on meanwhile. The copy is complete and of one moment: of SQLite a database, of
-    MySQL a dump, compressed if PATH ends in .gz. Secrets in it stay sealed; keep the secret keys
-    elsewhere.
+    The service can keep running. The copy is a consistent snapshot: a database file for SQLite, a
+    dump for MySQL, compressed if PATH ends in .gz. Stored secrets stay encrypted in it, so keep
+    the secret keys elsewhere.
     """
-    with files.new(path) as draft, _one_sentence():
+    with files.atomic_create(path) as temporary, _failures_as_click_errors():
         output.progress(f"copying to {path}")
-        backup.write(path, draft)
+        backup.write(path, temporary)
     output.progress("")
     output.print_line(f"{path}: {output.size(path.stat().st_size)}")
 
 
 @click.command("restore", cls=Command)
 @click.argument("path", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--check", is_flag=True, help="Only say whether PATH could be restored.")
+@click.option("--check", is_flag=True, help="Only check whether PATH can be restored.")
 @yes_option
 def restore(path: Path, check: bool, yes: bool) -> None:
-    """Put the copy at PATH, which `backup` made, in the place of the database.
+    """Replace the database with the backup at PATH.
 
-    Stop the service first, and back up what is there. All that was written since that copy is
-    lost, so every session is ended: one that was ended since would be alive again. Phones log
-    in again by themselves.
+    Stop the service first, and back up the present database. Everything written since the backup
+    is lost, including logouts and revocations. So every session is ended; phones log in again
+    automatically.
     """
-    with _one_sentence():
+    with _failures_as_click_errors():
         backup.check(path)
         if check:
-            output.print_line(f"{path} is whole")
+            output.print_line(f"{path} is complete and can be restored")
             return
-        ask("Put it in the place of the database?", yes=yes)
+        confirm("Replace the database with it?", yes=yes)
         output.progress(f"restoring {path}")
         backup.restore(path)
     ended = sessions.revoke_all()
@@ -56,7 +55,7 @@ def restore(path: Path, check: bool, yes: bool) -> None:
 
 
 @contextmanager
-def _one_sentence() -> Iterator[None]:
+def _failures_as_click_errors() -> Iterator[None]:
     try:
         yield
     except BackupError as error:

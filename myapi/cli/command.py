@@ -1,4 +1,4 @@
-"""What every command shares: an app context, and one line instead of a traceback."""
+"""What every command shares: an app context, and one line on stderr instead of a traceback."""
 
 import contextlib
 import errno
@@ -18,21 +18,21 @@ from myapi.cli import output
 from myapi.observability.logs import mask
 from myapi.web.errors import REGISTRY, ApiError
 
-SETTINGS_ERROR = "settings_error"  # in app.extensions, where the settings cannot be used
-INTERRUPTED = 130  # 128 + SIGINT, as a shell tells it
-LONGEST_REST = 0.2  # s
+SETTINGS_ERROR = "settings_error"  # key in app.extensions of an app without usable settings
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+MAX_PAUSE = 0.2  # s
 
 T = TypeVar("T")
 
-# SQLite's words, and MySQL's numbers for the same: no such table, no such column.
+# A missing table or column: SQLite's messages and MySQL's error numbers.
 NOT_MIGRATED = re.compile(r"no such (table|column)")
 NOT_MIGRATED_NUMBERS = {1146, 1054}
 
 
 class Command(click.Command):
-    """A command that runs in an app context, and ends with one line where it fails.
+    """A command that runs in an app context and reports a failure in one line.
 
-    With wrong settings it prints what is wrong with them, unless it needs none.
+    If the settings are invalid it prints the problems, unless `needs_settings` is False.
     """
 
     def __init__(self, *args: Any, needs_settings: bool = True, **kwargs: Any) -> None:  # noqa: ANN401
@@ -40,7 +40,7 @@ class Command(click.Command):
         self.needs_settings = needs_settings
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401
-        with _one_line():
+        with _failures_in_one_line():
             app = ctx.ensure_object(ScriptInfo).load_app()
             if self.needs_settings and SETTINGS_ERROR in app.extensions:
                 raise app.extensions[SETTINGS_ERROR]
@@ -52,53 +52,54 @@ class Group(click.Group):
     command_class = Command
 
 
-def unhurried(batches: Iterable[T]) -> Iterator[T]:
-    """Rest after each batch as long as it took, so that the service's own writes come between.
+def with_pauses(batches: Iterable[T]) -> Iterator[T]:
+    """Sleep after each batch as long as it took, up to MAX_PAUSE, so that the service can write.
 
-    SQLite has no queue: who asks again at once is mostly served before those who wait.
+    SQLite has no queue for its lock: a process that asks again at once mostly gets it before
+    processes that already wait.
     """
     started = time.monotonic()
     for batch in batches:
         yield batch
-        time.sleep(min(LONGEST_REST, time.monotonic() - started))
+        time.sleep(min(MAX_PAUSE, time.monotonic() - started))
         started = time.monotonic()
 
 
 @contextmanager
-def _one_line() -> Iterator[None]:
+def _failures_in_one_line() -> Iterator[None]:
     try:
         yield
     except (click.ClickException, click.Abort, click.exceptions.Exit):
         raise
     except KeyboardInterrupt:
         output.end_line()
-        raise click.exceptions.Exit(INTERRUPTED) from None
+        raise click.exceptions.Exit(EXIT_INTERRUPTED) from None
     except Exception as error:
         if _is_broken_pipe(error) or get_debug_flag():
             raise
-        raise click.ClickException(mask(output.safe(_sentence(error)))) from None
+        raise click.ClickException(mask(output.printable(_message(error)))) from None
 
 
 def _is_broken_pipe(error: Exception) -> bool:
-    """Whether the reader of our output has gone, as `head` does; click ends quietly for it."""
+    """Return whether the reader of stdout has exited, as `head` does; click then exits quietly."""
     return isinstance(error, OSError) and error.errno == errno.EPIPE
 
 
-def _sentence(error: Exception) -> str:
+def _message(error: Exception) -> str:
     if isinstance(error, ApiError):
-        sentence = REGISTRY[error.name].msg
-        return f"{sentence} ({error.detail})" if error.detail else sentence
+        message = REGISTRY[error.name].msg
+        return f"{message} ({error.detail})" if error.detail else message
     if isinstance(error, sqlalchemy.exc.SQLAlchemyError):
-        return _of_the_database(error)
+        return _database_message(error)
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return f"this is a bug: {type(error).__name__}: {error} (`flask --debug …` shows where)"
+    return f"this is a bug: {type(error).__name__}: {error} (`flask --debug …` prints a traceback)"
 
 
-def _of_the_database(error: sqlalchemy.exc.SQLAlchemyError) -> str:
-    """Take what the driver says; SQLAlchemy's own text adds the statement and a link."""
+def _database_message(error: sqlalchemy.exc.SQLAlchemyError) -> str:
+    """Return the driver's message; SQLAlchemy's own adds the statement and a link."""
     cause = getattr(error, "orig", None) or error
     args = cause.args or (type(cause).__name__,)
     if args[0] in NOT_MIGRATED_NUMBERS or NOT_MIGRATED.match(str(args[0])):
         return f"the database lacks a migration, run `flask db upgrade` ({args[-1]})"
-    return f"the database fails: {args[-1]}"
+    return f"database error: {args[-1]}"

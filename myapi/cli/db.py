@@ -1,11 +1,11 @@
-"""`flask db …`: Flask-Migrate's commands, which fail in one line as ours do, and `copy`."""
+"""`flask db …`: Flask-Migrate's commands, with our error reports, and `copy`."""
 
 from pathlib import Path
 from typing import Any
 
 import click
 from flask import current_app
-from flask_migrate.cli import db
+from flask_migrate.cli import db as flask_migrate_group
 
 from myapi.cli import output
 from myapi.cli.command import Command, Group
@@ -15,7 +15,9 @@ from myapi.extensions import settings
 from myapi.settings import parsers
 
 
-def _ours(command: click.Command) -> Command:
+def _wrap(command: click.Command) -> Command:
+    """Turn a command of Flask-Migrate into a `Command` that sets Flask-Migrate up first."""
+
     def run(**options: Any) -> Any:  # noqa: ANN401
         migrate.init_app(current_app._get_current_object())  # type: ignore[attr-defined]
         return command.callback and command.callback(**options)
@@ -25,10 +27,10 @@ def _ours(command: click.Command) -> Command:
 
 group = Group(
     "db",
-    callback=db.callback,
-    params=db.params,
-    help=db.help,
-    commands=[_ours(command) for command in db.commands.values()],
+    callback=flask_migrate_group.callback,
+    params=flask_migrate_group.params,
+    help=flask_migrate_group.help,
+    commands=[_wrap(command) for command in flask_migrate_group.commands.values()],
 )
 
 
@@ -38,20 +40,20 @@ group = Group(
     "--to-file",
     "file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="A file that holds the URL: whoever lists processes sees what --to is given.",
+    help="A file with the URL. With --to the password is visible in the process list.",
 )
 def copy(url: str | None, file: Path | None) -> None:
     """Copy the whole database into another one, such as SQLite into MySQL.
 
-    Stop the service first, and whatever else writes. The target is an empty database: it is
-    migrated, filled, and in the end all rows of both are compared. Stopped in the middle, the
-    command is run again: it goes on, and puts right what has changed since. When it says that
-    both hold the same, set MYAPI_DATABASE_URL to the target and start the service.
+    Stop the service first, and everything else that writes. The target is an empty database: the
+    command migrates it, fills it, and finally compares all rows of both. If it was interrupted,
+    run it again: it continues, and corrects what has changed since. When it says that both
+    databases hold the same rows, set MYAPI_DATABASE_URL to the target and start the service.
 
-    The stored secrets stay sealed: the target needs the same MYAPI_SECRET_KEYS.
+    The stored secrets stay encrypted: the target needs the same MYAPI_SECRET_KEYS.
     """
     if (url is None) == (file is None):
-        raise click.UsageError("say one of --to URL and --to-file FILE")
+        raise click.UsageError("give either --to URL or --to-file FILE")
     given = url if file is None else file.read_text(encoding="utf-8", errors="replace")
     try:
         target = parsers.database_url(str(given).strip())
@@ -61,8 +63,8 @@ def copy(url: str | None, file: Path | None) -> None:
         checksums = copy_database(settings().database_url, target, output.progress)
     except (CopyError, RefusedError) as error:
         output.progress("")
-        raise click.ClickException(output.safe(str(error))) from None
+        raise click.ClickException(output.printable(str(error))) from None
     output.progress("")
     for name, table in checksums.items():
         output.print_line(f"{name}: {output.count(table.rows, 'row')}, SHA-256 {table.digest[:16]}")
-    output.print_line("both hold the same")
+    output.print_line("both databases hold the same rows")

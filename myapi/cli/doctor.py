@@ -1,7 +1,7 @@
-"""`flask doctor`: the doctor on the server, where the settings and the database are known.
+"""`flask doctor`: the doctor on the server, with the settings and the database of this service.
 
 It adds the checks that need the app (`doctor_checks.py`) to those of the package `doctor`, and
-fills in what the others need to know of this server.
+describes this server to the other checks.
 """
 
 import os
@@ -18,7 +18,7 @@ import doctor
 from doctor import Check, Finding, Server, Target
 from myapi.cli import output
 from myapi.cli.command import SETTINGS_ERROR, Command
-from myapi.cli.doctor_checks import CONFIGURED, database_files
+from myapi.cli.doctor_checks import APP_CHECKS, database_files
 from myapi.extensions import db, settings
 from myapi.settings import ROOT, variables
 
@@ -31,23 +31,23 @@ from myapi.settings import ROOT, variables
     "--lang",
     type=click.Choice(["en", "zh"]),
     default=doctor.system_language,
-    help="The system's by default.",
+    help="Default: the language of the system.",
 )
 @click.option("--only", multiple=True, metavar="ID", help="Run only these checks (a,b).")
 @click.option(
-    "--ca", type=click.Path(dir_okay=False), help="Trust the root certificates of this file."
+    "--ca", type=click.Path(dir_okay=False), help="Trust the root certificates in this file."
 )
 @click.option(
     "--cert",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The certificate that should be served; found automatically if certbot or Nginx has it.",
+    help="The certificate that should be served. Default: the one that certbot or Nginx uses.",
 )
-@click.option("--explain", metavar="TEXT", help="Find the checks behind a symptom.")
+@click.option("--explain", metavar="TEXT", help="List the checks that explain this symptom.")
 @click.option(
     "--changes",
     "file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Print only what changed since the run saved there, and save this one.",
+    help="Print only what changed since the run saved in this file, and save this run.",
 )
 @click.option("--resolve", multiple=True, hidden=True)
 def command(explain: str | None, as_json: bool, lang: str, **options: Any) -> None:  # noqa: ANN401
@@ -57,11 +57,11 @@ def command(explain: str | None, as_json: bool, lang: str, **options: Any) -> No
     server is checked. Exit status: 0 ok, 1 warnings, 2 failures; with --explain 0 found, 1 not.
     """
     if explain is not None:
-        explanation = doctor.explain(explain, [*doctor.OUTSIDE, *doctor.SERVER, *CONFIGURED])
+        explanation = doctor.explain(explain, [*doctor.OUTSIDE, *doctor.SERVER, *APP_CHECKS])
         output.print_line(doctor.render_explanation(explanation, lang, as_json=as_json))
         click.get_current_context().exit(0 if explanation.causes else 1)
     try:
-        results = _examine(**options)
+        results = _run_checks(**options)
         file = options["file"]
         shown = results if file is None else doctor.changes(results, file)
     except (OSError, ValueError) as error:
@@ -72,7 +72,7 @@ def command(explain: str | None, as_json: bool, lang: str, **options: Any) -> No
     click.get_current_context().exit(doctor.exit_status(verdict))
 
 
-def _examine(
+def _run_checks(
     url: str | None,
     from_outside: bool,
     only: tuple[str, ...],
@@ -83,8 +83,8 @@ def _examine(
 ) -> list[doctor.Result]:
     if url is None and from_outside:
         raise ValueError("--from-outside needs a URL, such as https://api.example.com")
-    here = [] if from_outside else [*_in_app(CONFIGURED), *doctor.SERVER]
-    checks = doctor.select([*here, *(doctor.OUTSIDE if url else ())], only)
+    on_server = [] if from_outside else [*_with_app_context(APP_CHECKS), *doctor.SERVER]
+    checks = doctor.select([*on_server, *(doctor.OUTSIDE if url else ())], only)
     target = Target(
         doctor.parse_url(url) if url else None,
         network=doctor.network_from(resolve),
@@ -94,38 +94,38 @@ def _examine(
     return doctor.examine(target, checks)
 
 
-def _in_app(checks: list[Check]) -> list[Check]:
+def _with_app_context(checks: list[Check]) -> list[Check]:
     """Push the app context around each check, since the doctor runs them in threads."""
     app = cast("Any", current_app)._get_current_object()
-    return [each._replace(run=_with_context(app, each.run)) for each in checks]
+    return [each._replace(run=_in_context(app, each.run)) for each in checks]
 
 
-def _with_context(app: Flask, run: Callable[[Target], Finding]) -> Callable[[Target], Finding]:
-    def in_context(target: Target) -> Finding:
+def _in_context(app: Flask, run: Callable[[Target], Finding]) -> Callable[[Target], Finding]:
+    def run_in_context(target: Target) -> Finding:
         with app.app_context():
             return run(target)
 
-    return in_context
+    return run_in_context
 
 
 def _server(certificate: Path | None) -> Server:
-    """Describe this server from the settings, or without them if they cannot be used."""
+    """Describe this server from its settings, or without them if they are invalid."""
     debug = get_debug_flag()
     if SETTINGS_ERROR in current_app.extensions:
         return Server(debug=debug, certificate=certificate, private_paths=tuple(_secret_files()))
-    found = settings()
-    password = make_url(found.database_url).password or ""
+    config = settings()
+    password = make_url(config.database_url).password or ""
     return Server(
-        bind=found.bind,
+        bind=config.bind,
         debug=debug,
-        appid=found.wechat_appid,
-        secret=found.wechat_secret,
-        wechat_url=found.wechat_base_url,
-        uses_sandbox=found.sandbox,
+        appid=config.wechat_appid,
+        secret=config.wechat_secret,
+        wechat_url=config.wechat_base_url,
+        uses_sandbox=config.sandbox,
         uses_sqlite=db.engine.name == "sqlite",
-        other_secrets=(*found.secret_keys, str(password)),
-        private_paths=(*_secret_files(), found.instance_path, *database_files()),
-        data_folders=(found.instance_path, *(file.parent for file in database_files()), Path("/")),
+        other_secrets=(*config.secret_keys, str(password)),
+        private_paths=(*_secret_files(), config.instance_path, *database_files()),
+        data_folders=(config.instance_path, *(file.parent for file in database_files()), Path("/")),
         certificate=certificate,
     )
 

@@ -1,4 +1,4 @@
-"""Files that hold secrets or people's data: for their owner alone, and never half-written."""
+"""Write files that hold secrets or personal data: for their owner alone, complete or not at all."""
 
 import errno
 import os
@@ -7,43 +7,43 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-NOT_OTHERS = 0o660  # what may stay of the mode of a file that is replaced
+OWNER_AND_GROUP = 0o660  # the mode bits that a replaced file may keep
 
 
 @contextmanager
-def new(path: Path) -> Iterator[Path]:
-    """Yield an empty file beside `path`, which gets that name when the block has filled it.
+def atomic_create(path: Path) -> Iterator[Path]:
+    """Yield an empty temporary file, which is renamed to `path` when the block has filled it.
 
-    Raises FileExistsError where something has the name, before the block or after it.
+    Raises FileExistsError if `path` exists, before the block or after it.
     """
-    path = Path(os.path.abspath(path))  # noqa: PTH100 (a link that has the name is not followed)
-    _must_be_free(path)
-    with _draft(path) as draft:
-        yield draft
-        _to_disk(draft)
-        _must_be_free(path)
-        draft.rename(path)
-    _folder_to_disk(path.parent)
+    path = Path(os.path.abspath(path))  # noqa: PTH100 (resolve() would follow a symbolic link)
+    _refuse_existing(path)
+    with _temporary_file(path) as temporary:
+        yield temporary
+        _fsync_file(temporary)
+        _refuse_existing(path)
+        temporary.rename(path)
+    _fsync_directory(path.parent)
 
 
 @contextmanager
-def replaced(path: Path) -> Iterator[Path]:
-    """Yield an empty file which takes the place of `path` when the block has filled it.
+def atomic_replace(path: Path) -> Iterator[Path]:
+    """Yield an empty temporary file, which replaces `path` when the block has filled it.
 
-    It keeps the owner and the group of the file that was there, so a service reads it as before.
+    It keeps the owner and the group of the former file, so a service can still read it.
     """
-    path = path.resolve()  # of a link, what it points to
-    with _draft(path) as draft:
-        yield draft
+    path = path.resolve()  # replace the target of a symbolic link, not the link
+    with _temporary_file(path) as temporary:
+        yield temporary
         if path.exists():
-            _take_after(draft, path.stat())
-        _to_disk(draft)
-        draft.replace(path)
-    _folder_to_disk(path.parent)
+            _copy_owner_and_mode(path.stat(), temporary)
+        _fsync_file(temporary)
+        temporary.replace(path)
+    _fsync_directory(path.parent)
 
 
 @contextmanager
-def _draft(path: Path) -> Iterator[Path]:
+def _temporary_file(path: Path) -> Iterator[Path]:
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     os.close(handle)  # its mode is 0600
     try:
@@ -52,18 +52,18 @@ def _draft(path: Path) -> Iterator[Path]:
         Path(name).unlink(missing_ok=True)
 
 
-def _must_be_free(path: Path) -> None:
+def _refuse_existing(path: Path) -> None:
     if os.path.lexists(path):
-        raise FileExistsError(errno.EEXIST, "there is a file of that name already", str(path))
+        raise FileExistsError(errno.EEXIST, "the file already exists", str(path))
 
 
-def _take_after(draft: Path, former: os.stat_result) -> None:
-    draft.chmod(former.st_mode & NOT_OTHERS)
+def _copy_owner_and_mode(former: os.stat_result, temporary: Path) -> None:
+    temporary.chmod(former.st_mode & OWNER_AND_GROUP)
     if hasattr(os, "chown"):
-        os.chown(draft, former.st_uid, former.st_gid)
+        os.chown(temporary, former.st_uid, former.st_gid)
 
 
-def _to_disk(file: Path) -> None:
+def _fsync_file(file: Path) -> None:
     handle = os.open(file, os.O_RDWR)
     try:
         os.fsync(handle)
@@ -71,11 +71,11 @@ def _to_disk(file: Path) -> None:
         os.close(handle)
 
 
-def _folder_to_disk(folder: Path) -> None:
-    """Make a new name last through a power cut; on Windows a folder cannot be opened."""
+def _fsync_directory(directory: Path) -> None:
+    """Make a new name survive a power cut. Windows cannot open a directory."""
     if os.name == "nt":
         return
-    handle = os.open(folder, os.O_RDONLY)
+    handle = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -1,4 +1,4 @@
-"""Options that several commands share, and how a command asks before it destroys."""
+"""Options and arguments that several commands share, and the question before destroying data."""
 
 import ipaddress
 import re
@@ -14,12 +14,12 @@ from myapi.users.accounts import UserRow
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-AGO = re.compile(r"([0-9]{1,4})([hdw])")
+AGE = re.compile(r"([0-9]{1,4})([hdw])")
 UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 
-class Moment(click.ParamType[datetime]):
-    """A date, an ISO time (in UTC unless it says otherwise), or such as `30d` for 30 days ago."""
+class TimeParam(click.ParamType[datetime]):
+    """A date, an ISO time (UTC if it has no offset), or an age such as `30d` (30 days ago)."""
 
     name = "time"
 
@@ -29,20 +29,22 @@ class Moment(click.ParamType[datetime]):
         param: click.Parameter | None,
         ctx: click.Context | None,
     ) -> datetime:
-        ago = AGO.fullmatch(value)
+        age = AGE.fullmatch(value)
         try:
-            if ago:
-                return now() - timedelta(**{UNITS[ago[2]]: int(ago[1])})
-            moment = datetime.fromisoformat(re.sub(r"[Zz]$", "+00:00", value))
-            return moment.replace(tzinfo=moment.tzinfo or timezone.utc).astimezone(timezone.utc)
+            if age:
+                return now() - timedelta(**{UNITS[age[2]]: int(age[1])})
+            time = datetime.fromisoformat(re.sub(r"[Zz]$", "+00:00", value))
+            return time.replace(tzinfo=time.tzinfo or timezone.utc).astimezone(timezone.utc)
         except (ValueError, OverflowError):
             self.fail(
-                "must be such as 2026-11-01, 2026-11-01T08:00:00Z, 12h, 30d or 4w", param, ctx
+                "must be a time such as 2026-11-01, 2026-11-01T08:00:00Z, 12h, 30d or 4w",
+                param,
+                ctx,
             )
 
 
-class Address(click.ParamType[str]):
-    """An IP address, in the one spelling in which it is stored."""
+class AddressParam(click.ParamType[str]):
+    """An IP address, normalized to the spelling that is stored."""
 
     name = "address"
 
@@ -58,8 +60,8 @@ class Address(click.ParamType[str]):
             self.fail("must be an IP address", param, ctx)
 
 
-class Cursor(click.ParamType[int]):
-    """The `next` of a page: the primary key of its last row, which fits the database's integer."""
+class CursorParam(click.ParamType[int]):
+    """The `next` of a page: the primary key of its last row. 18 digits fit a 64-bit integer."""
 
     name = "cursor"
 
@@ -74,14 +76,14 @@ class Cursor(click.ParamType[int]):
         return int(value)
 
 
-def paged(command: F) -> F:
-    """Give a listing its `--limit`, `--after` and `--json`."""
+def pagination_options(command: F) -> F:
+    """Add `--limit`, `--after` and `--json` to a command that lists."""
     for option in (
-        as_json("Print {items, next} as JSON."),
+        json_option("Print {items, next} as JSON."),
         click.option(
             "--after",
-            type=Cursor(),
-            help="Go on after this one: the `next` of the page before.",
+            type=CursorParam(),
+            help="Start after this row: the `next` of the previous page.",
         ),
         click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True),
     ):
@@ -89,31 +91,33 @@ def paged(command: F) -> F:
     return command
 
 
-def as_json(text: str = "Print JSON.") -> Callable[[F], F]:
+def json_option(text: str = "Print JSON.") -> Callable[[F], F]:
     return click.option("--json", "as_json", is_flag=True, help=text)
 
 
-yes = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask for confirmation.")
 
 
-def user_of(reference: str) -> UserRow:
-    """Find the user that an argument names; where there is none, end the command."""
+def get_user(reference: str) -> UserRow:
+    """Return the user with this public id or openid, or end the command with an error."""
     user = accounts.find(reference)
     if user is None:
         raise click.ClickException("there is no such user")
     return user
 
 
-def ask(question: str, *, yes: bool) -> None:
-    """Go on only if the answer is yes; nobody there to give one (cron, a timer) is no answer."""
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask, and end the command unless the answer is yes; no answer (cron, a timer) means no."""
     if yes:
         return
     try:
-        agreed = click.confirm(question, err=True)
+        confirmed = click.confirm(question, err=True)
     except click.Abort as abort:
         if isinstance(abort.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None
         click.echo(err=True)
-        raise click.ClickException("nobody answers: say --yes to do it unasked") from None
-    if not agreed:
-        raise click.ClickException("nothing was done")
+        raise click.ClickException(
+            "there is no answer on stdin; --yes skips the question"
+        ) from None
+    if not confirmed:
+        raise click.ClickException("cancelled, nothing was changed")

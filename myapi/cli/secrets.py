@@ -1,4 +1,4 @@
-"""`flask secrets …`: make keys, and rotate them while tokens are in use."""
+"""`flask secrets …`: generate secret keys, and rotate them while tokens are in use."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -8,8 +8,8 @@ import click
 
 from myapi import audit
 from myapi.cli import files, output
-from myapi.cli.command import Group, unhurried
-from myapi.cli.options import ask, yes
+from myapi.cli.command import Group, with_pauses
+from myapi.cli.options import confirm, yes_option
 from myapi.db import resealing
 from myapi.db.resealing import Progress
 from myapi.extensions import settings
@@ -19,90 +19,89 @@ from myapi.settings import parsers
 
 VARIABLE = "MYAPI_SECRET_KEYS"
 
-NOW = {
+NEXT = {
     "add": """\
-Step 1 of 3, add: the new key stands first. It verifies, and the old one still signs.
-Now: {give}, restart every process of every host, then `flask secrets rotate` for step 2.""",
+Step 1 of 3, add: the new key is the first one. It verifies tokens; the old key still signs them.
+Next: {apply}, restart every process on every host, then run `flask secrets rotate` for step 2.""",
     "sign": """\
-Step 2 of 3, sign: the new key stands last, and signs.
-This is for when every process has been restarted since step 1: one that has not refuses new tokens.
-Now: {give}, restart every process of every host, then `flask secrets rotate --reencrypt`.
-After {days} days no token of the old key is left: `flask secrets rotate` for step 3.""",
+Step 2 of 3, sign: the new key is the last one and signs.
+Do this only after every process was restarted after step 1: one that was not refuses new tokens.
+Next: {apply}, restart every process on every host, then run `flask secrets rotate --reencrypt`.
+After {days} days no token of the old key is left: run `flask secrets rotate` for step 3.""",
     "retire": """\
-Step 3 of 3, retire: the last key alone is left. A token of an older key is refused, so that
-phone logs in again; {days} days (MYAPI_SESSION_MAX_DAYS) after step 2 there is none.
-Now: {give}, and restart every process of every host.""",
+Step 3 of 3, retire: only the last key is left. A token of an older key is refused, and its phone
+logs in again. {days} days (MYAPI_SESSION_MAX_DAYS) after step 2 no such token is left.
+Next: {apply}, and restart every process on every host.""",
 }
 
 
 @click.group("secrets", cls=Group)
 def group() -> None:
-    """Make secret keys, and rotate them."""
+    """Generate and rotate secret keys."""
 
 
 @group.command(needs_settings=False)
 def generate() -> None:
-    """Print a fresh key for MYAPI_SECRET_KEYS."""
+    """Print a new random key for MYAPI_SECRET_KEYS."""
     click.echo(key_rotation.new_secret_key())
 
 
 @group.command()
 @click.option(
-    "--step", type=click.Choice(key_rotation.STEPS), help="Instead of the step that is next."
+    "--step", type=click.Choice(key_rotation.STEPS), help="Take this step instead of the next one."
 )
 @click.option(
     "--write",
     "file",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write the keys there, whole or not at all: the file of MYAPI_SECRET_KEYS_FILE.",
+    help="Write the keys to this file (that of MYAPI_SECRET_KEYS_FILE), atomically.",
 )
-@click.option("--reencrypt", is_flag=True, help="Move the stored secrets to the last key.")
-@click.option("--lose-secrets", is_flag=True, help="Retire keys that stored secrets still need.")
-@yes
+@click.option("--reencrypt", is_flag=True, help="Re-encrypt the stored secrets with the last key.")
+@click.option("--lose-secrets", is_flag=True, help="Retire keys even if stored secrets need them.")
+@yes_option
 def rotate(
     step: str | None, file: Path | None, reencrypt: bool, lose_secrets: bool, yes: bool
 ) -> None:
-    """Print the secret keys as they stand after the next step of a rotation.
+    """Print the secret keys after the next step of a rotation.
 
-    No token is refused until its key is taken out, in three steps with a restart after each:
-    add a new key, let it sign, retire the old one. The keys that are set now show which step is
-    next; where they do not, or to begin a second rotation early, say it with --step.
+    A rotation has three steps with a restart after each: add a new key, sign with it, retire the
+    old one. Tokens stay valid until their key is retired. The present keys show which step is
+    next. Use --step if they do not, or to begin a second rotation early.
     """
     if reencrypt:
         if step or file:
-            raise click.UsageError("--reencrypt changes no key: give it alone")
+            raise click.UsageError("--reencrypt cannot be combined with --step or --write")
         _reencrypt()
         return
-    present = settings().secret_keys
+    current = settings().secret_keys
     try:
-        taken = step or key_rotation.next_step(present)
-        keys = key_rotation.keys_after(present, taken)
+        step_taken = step or key_rotation.next_step(current)
+        keys = key_rotation.keys_after(current, step_taken)
     except StepError as error:
         raise click.ClickException(str(error)) from None
-    if taken == "retire" and not lose_secrets:
+    if step_taken == "retire" and not lose_secrets:
         _refuse_to_lose_secrets(keys)
     if file is None:
         click.echo(",".join(keys))
     else:
-        if taken == "sign" and step is None:
-            ask("Has every process been restarted since the new key was added?", yes=yes)
+        if step_taken == "sign" and step is None:
+            confirm("Has every process been restarted since the new key was added?", yes=yes)
         _write(file, keys, yes=yes)
-    audit.record_now("key_rotation", step=taken)
+    audit.record_now("key_rotation", step=step_taken)
     days = settings().session_max_days
-    output.print_line(NOW[taken].format(give=_how_to_give(file), days=days), err=True)
+    output.print_line(NEXT[step_taken].format(apply=_how_to_apply(file), days=days), err=True)
 
 
 def _reencrypt() -> None:
-    total = _sum(unhurried(resealing.reseal()), "looked at")
+    total = _sum(with_pauses(resealing.reseal()), "read")
     audit.record_now("reencrypt", moved=total.resealed, unreadable=total.unreadable)
-    output.print_line(
-        f"{total.resealed} of {output.count(total.seen, 'stored secret')} moved to the last key"
-    )
+    secrets = output.count(total.seen, "stored secret")
+    output.print_line(f"{total.resealed} of {secrets} re-encrypted with the last key")
     if total.unreadable:
         output.print_line(
-            f"{total.unreadable} cannot be read with any key: is one missing in {VARIABLE}?"
-            " If not, nothing is to be done: a session_key comes anew with the next login",
+            f"{total.unreadable} cannot be decrypted with any key: is one missing from {VARIABLE}?"
+            " If not, there is nothing to do: the next login stores a new session_key",
             err=True,
         )
 
@@ -111,9 +110,9 @@ def _refuse_to_lose_secrets(keys: Sequence[str]) -> None:
     lost = _sum(resealing.survey(keys), "checked").unreadable
     if lost:
         raise click.ClickException(
-            f"the last key alone does not open {output.count(lost, 'stored secret')}:"
-            " run `flask secrets rotate --reencrypt` first; those that it cannot read either are"
-            " lost already, and --lose-secrets goes on without them"
+            f"the last key alone cannot decrypt {output.count(lost, 'stored secret')}:"
+            " run `flask secrets rotate --reencrypt` first. Secrets that it cannot decrypt either"
+            " are already lost; --lose-secrets retires the keys anyway"
         )
 
 
@@ -129,27 +128,27 @@ def _sum(batches: Iterable[Progress], done: str) -> Progress:
 def _write(file: Path, keys: Sequence[str], *, yes: bool) -> None:
     lost = len(set(_keys_in(file)) - set(keys))
     if lost:
-        ask(f"Take {output.count(lost, 'key')} out of {file} for ever?", yes=yes)
-    with files.replaced(file) as draft:
-        draft.write_text(",".join(keys) + "\n", encoding="utf-8")
+        confirm(f"Permanently remove {output.count(lost, 'key')} from {file}?", yes=yes)
+    with files.atomic_replace(file) as temporary:
+        temporary.write_text(",".join(keys) + "\n", encoding="utf-8")
 
 
 def _keys_in(file: Path) -> tuple[str, ...]:
-    """Read the keys that a file holds, so that nothing else is written over."""
+    """Read the keys in a file. Fail if it holds anything else, so that it is not overwritten."""
     if not file.exists():
         return ()
     try:
         return parsers.secret_keys(file.read_text(encoding="utf-8").strip())
     except ValueError:
         raise click.ClickException(
-            f"{file} holds something else than keys: name the file of {VARIABLE}_FILE"
+            f"{file} does not hold secret keys: give the file of {VARIABLE}_FILE"
         ) from None
 
 
-def _how_to_give(file: Path | None) -> str:
+def _how_to_apply(file: Path | None) -> str:
     if file is None:
-        return f"set {VARIABLE} to it"
+        return f"set {VARIABLE} to the printed keys"
     in_use = os.environ.get(f"{VARIABLE}_FILE")
     if in_use and Path(in_use).resolve() == file.resolve():
-        return "copy the file to any other host"
-    return f"set {VARIABLE}_FILE={file.resolve()} in place of {VARIABLE}"
+        return "copy the file to every other host"
+    return f"set {VARIABLE}_FILE={file.resolve()} instead of {VARIABLE}"

@@ -1,4 +1,4 @@
-"""`flask sessions …`: see who is logged in, end sessions, clean up."""
+"""`flask sessions …`: list, end and purge sessions."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,8 +8,15 @@ import click
 from myapi.auth import listings, sessions
 from myapi.auth.purge import purge_batch
 from myapi.cli import output
-from myapi.cli.command import Group, unhurried
-from myapi.cli.options import Address, as_json, ask, paged, user_of, yes
+from myapi.cli.command import Group, with_pauses
+from myapi.cli.options import (
+    AddressParam,
+    confirm,
+    get_user,
+    json_option,
+    pagination_options,
+    yes_option,
+)
 from myapi.cli.output import Item
 from myapi.clock import iso
 
@@ -26,14 +33,14 @@ COLUMNS: output.Columns = {
 
 @click.group("sessions", cls=Group)
 def group() -> None:
-    """List and end sessions, and delete those long dead."""
+    """List and end sessions, and delete old ones."""
 
 
 @group.command("list")
-@click.option("--user", metavar="USER", help="Of this user: a public id or a whole openid.")
-@click.option("--live/--ended", default=None, help="Those alone.")
-@click.option("--ip", type=Address(), help="Opened from there.")
-@paged
+@click.option("--user", metavar="USER", help="Sessions of this user: a public id or a full openid.")
+@click.option("--live/--ended", default=None, help="Live sessions, or ended and expired ones.")
+@click.option("--ip", type=AddressParam(), help="Sessions opened from this IP address.")
+@pagination_options
 def list_sessions(
     limit: int,
     after: int | None,
@@ -44,9 +51,10 @@ def list_sessions(
 ) -> None:
     """List sessions, the newest first.
 
-    One is live, ended (by a logout, a ban, an operator), or expired (unused for long, or old).
+    A session is live, ended (by logout, ban or an operator) or expired (unused too long or too
+    old).
     """
-    owner = None if user is None else user_of(user).id
+    owner = None if user is None else get_user(user).id
     page = listings.sessions(limit, after, user_id=owner, live=live, ip=ip)
     items = [_item(row) for row in page.rows]
     output.print_page(items, page.next, COLUMNS, "sessions", as_json=as_json)
@@ -54,35 +62,35 @@ def list_sessions(
 
 @group.command()
 @click.argument("session", metavar="[ID]", required=False)
-@click.option("--user", metavar="USER", help="All of this user: a public id or a whole openid.")
-@click.option("--all", "everyone", is_flag=True, help="All of everyone: they log in again.")
-@yes
-def revoke(session: str | None, user: str | None, everyone: bool, yes: bool) -> None:
-    """End the session ID, those of a user, or all: their tokens are refused from now on."""
-    if (session is not None) + (user is not None) + everyone != 1:
-        raise click.UsageError("say one of ID, --user USER and --all")
+@click.option("--user", metavar="USER", help="Sessions of this user: a public id or a full openid.")
+@click.option("--all", "all_users", is_flag=True, help="Sessions of all users.")
+@yes_option
+def revoke(session: str | None, user: str | None, all_users: bool, yes: bool) -> None:
+    """End the session ID, all sessions of a user, or all: their tokens are refused at once."""
+    if (session is not None) + (user is not None) + all_users != 1:
+        raise click.UsageError("give exactly one of ID, --user USER and --all")
     if session is not None:
         if not sessions.revoke(session):
             raise click.ClickException("there is no such session")
         output.print_line(f"ended {session}")
         return
     if user is not None:
-        ended = sessions.revoke_of_user(user_of(user).id)
+        ended = sessions.revoke_of_user(get_user(user).id)
     else:
-        ask("End every session of every user?", yes=yes)
+        confirm("End every session of every user?", yes=yes)
         ended = sessions.revoke_all()
     output.print_line(f"{output.count(ended, 'session')} ended")
 
 
 @group.command()
-@as_json()
+@json_option()
 def purge(as_json: bool) -> None:
-    """Delete the rows of sessions that have ended or expired; for a nightly timer.
+    """Delete the rows of ended and expired sessions; meant for a nightly timer.
 
-    Those of banned users stay: their tokens are told of the ban.
+    Sessions of banned users stay, so that their tokens are still answered with 403, not 401.
     """
     purged = 0
-    for batch in unhurried(_purge()):
+    for batch in with_pauses(_purge()):
         purged += batch
         output.progress(f"{output.count(purged, 'session')} purged")
     output.progress("")
@@ -99,7 +107,7 @@ def _purge() -> Iterator[int]:
         yield purged
 
 
-def _item(row: Any) -> Item:  # noqa: ANN401 (a row of the listing)
+def _item(row: Any) -> Item:  # noqa: ANN401 (a row of the list)
     return {
         "id": row.public_id,
         "user": row.user,

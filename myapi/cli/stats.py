@@ -1,17 +1,17 @@
-"""`flask stats`: the service in figures."""
+"""`flask stats`: numbers of users and sessions, and facts about the database."""
 
 import click
 
 from myapi.auth import stats
 from myapi.cli import output
 from myapi.cli.command import Command
-from myapi.cli.options import as_json
+from myapi.cli.options import json_option
 
 
 @click.command("stats", cls=Command)
-@as_json()
+@json_option()
 def command(as_json: bool) -> None:
-    """Count users and sessions, and tell what the database is."""
+    """Count users and sessions, and describe the database."""
     figures = stats.gather()
     if as_json:
         output.print_json(figures)

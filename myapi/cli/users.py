@@ -1,4 +1,4 @@
-"""`flask users …`: find people, ban and unban, erase, export."""
+"""`flask users …`: list, show, ban, unban, erase and export users."""
 
 import json
 from datetime import datetime
@@ -10,15 +10,22 @@ import click
 from myapi.auth import bans, listings
 from myapi.cli import files, output
 from myapi.cli.command import Group
-from myapi.cli.options import Moment, as_json, ask, paged, user_of, yes
-from myapi.cli.output import Item, short
+from myapi.cli.options import (
+    TimeParam,
+    confirm,
+    get_user,
+    json_option,
+    pagination_options,
+    yes_option,
+)
+from myapi.cli.output import Item, shorten_openid
 from myapi.clock import iso
 from myapi.users import accounts, erasure
 from myapi.users.export import export as export_user
 
 COLUMNS: output.Columns = {
     "ID": lambda user: user["id"],
-    "OPENID": lambda user: short(user["openid"]),
+    "OPENID": lambda user: shorten_openid(user["openid"]),
     "CREATED": lambda user: user["created_at"],
     "LAST SEEN": lambda user: user["last_seen_at"],
     "BANNED": lambda user: user["banned_at"],
@@ -28,19 +35,19 @@ COLUMNS: output.Columns = {
 
 @click.group("users", cls=Group)
 def group() -> None:
-    """Find, ban, erase and export users.
+    """List, show, ban, unban, erase and export users.
 
-    USER is a public id, as the API gives it, or a whole openid.
+    USER is a public id, as the API returns it, or a full openid.
     """
 
 
 @group.command("list")
-@click.option("--banned/--not-banned", default=None, help="Those alone.")
-@click.option("--nickname", metavar="TEXT", help="With this text in the nickname.")
-@click.option("--since", type=Moment(), help="Created then or later.")
-@click.option("--until", type=Moment(), help="Created before.")
-@click.option("--inactive-since", type=Moment(), help="Neither created nor seen since.")
-@paged
+@click.option("--banned/--not-banned", default=None, help="Banned users, or the others.")
+@click.option("--nickname", metavar="TEXT", help="Users whose nickname contains this text.")
+@click.option("--since", type=TimeParam(), help="Created at this time or later.")
+@click.option("--until", type=TimeParam(), help="Created before this time.")
+@click.option("--inactive-since", type=TimeParam(), help="Not created or seen since this time.")
+@pagination_options
 def list_users(
     limit: int,
     after: int | None,
@@ -53,7 +60,7 @@ def list_users(
 ) -> None:
     """List users, the newest first.
 
-    A TIME is a date, an ISO time (UTC unless it says otherwise), or an age such as 12h, 30d, 4w.
+    A TIME is a date, an ISO time (UTC if it has no offset), or an age such as 12h, 30d or 4w.
     """
     page = listings.users(
         limit,
@@ -71,22 +78,22 @@ def list_users(
 
 @group.command()
 @click.argument("user")
-@as_json()
+@json_option()
 def show(user: str, as_json: bool) -> None:
     """Show one user."""
-    item = _item(listings.user(user_of(user).id))
+    item = _item(listings.user(get_user(user).id))
     if as_json:
         output.print_json(item)
     else:
-        shortened = {"openid": short(item["openid"]), "unionid": short(item["unionid"])}
+        shortened = {name: shorten_openid(item[name]) for name in ("openid", "unionid")}
         output.print_fields({**item, **shortened})
 
 
 @group.command()
 @click.argument("user")
 def ban(user: str) -> None:
-    """Ban a user: it ends all sessions and refuses every login."""
-    found = user_of(user)
+    """Ban a user: end all their sessions and refuse their logins."""
+    found = get_user(user)
     ended = bans.ban(found.id)
     output.print_line(f"banned {found.public_id}: {output.count(ended, 'session')} ended")
 
@@ -94,7 +101,7 @@ def ban(user: str) -> None:
 @group.command()
 @click.argument("user")
 def unban(user: str) -> None:
-    """Lift a ban; of an erased account by its whole openid."""
+    """Lift the ban of a user, or of an erased account by its full openid."""
     found = accounts.find(user)
     if found is not None:
         bans.unban(found.id)
@@ -102,43 +109,49 @@ def unban(user: str) -> None:
     elif bans.unban_erased(user):
         output.print_line("unbanned the erased account of this openid")
     else:
-        raise click.ClickException("there is no such user, and no ban of an erased one")
+        raise click.ClickException("there is no such user, and no banned erased account")
 
 
 @group.command()
 @click.argument("user")
-@click.option("--forget-ban", is_flag=True, help="Let a banned person come back.")
-@yes
+@click.option("--forget-ban", is_flag=True, help="Lift the ban too: the person can log in again.")
+@yes_option
 def erase(user: str, forget_ban: bool, yes: bool) -> None:
-    """Delete a user and all that is held about them.
+    """Delete a user and all their data.
 
-    Of a banned one a digest of the openid stays, which no one can read but which keeps the
-    person banned.
+    If the user is banned, a keyed digest of the openid stays: it keeps the person banned and
+    cannot be turned back into the openid.
     """
-    found = user_of(user)
-    ask(f"Erase user {found.public_id} for ever?", yes=yes)
+    found = get_user(user)
+    confirm(f"Permanently erase user {found.public_id}?", yes=yes)
     (bans.erase_with_ban if forget_ban else erasure.erase)(found.id)
-    stays = found.banned_at is not None and not forget_ban
-    output.print_line(f"erased {found.public_id}" + (", who stays banned" if stays else ""))
+    stays_banned = found.banned_at is not None and not forget_ban
+    output.print_line(
+        f"erased {found.public_id}" + ("; the person stays banned" if stays_banned else "")
+    )
 
 
 @group.command()
 @click.argument("user")
 @click.option(
-    "--output", "path", type=click.Path(path_type=Path), help="A new file, for you alone."
+    "--output",
+    "path",
+    type=click.Path(path_type=Path),
+    help="Write to this new file, which only you can read.",
 )
 def export(user: str, path: Path | None) -> None:
-    """Print all that is held about a user, as JSON: for them to have."""
-    held = export_user(user_of(user))
+    """Print all data about a user as JSON, to hand over to them."""
+    data = export_user(get_user(user))
     if path is None:
-        output.print_json(held)
+        output.print_json(data)
         return
-    with files.new(path) as draft:
-        draft.write_text(json.dumps(held, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    with files.atomic_create(path) as temporary:
+        text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+        temporary.write_text(text, encoding="utf-8")
     output.print_line(f"written to {path}", err=True)
 
 
-def _item(row: Any) -> Item:  # noqa: ANN401 (a row of the listing)
+def _item(row: Any) -> Item:  # noqa: ANN401 (a row of the list)
     return {
         "id": row.public_id,
         "openid": row.openid,

@@ -1,4 +1,4 @@
-"""`flask wechat …`: the WeChat sandbox by itself."""
+"""`flask wechat …`: run the WeChat sandbox as a server of its own."""
 
 import errno
 from pathlib import Path
@@ -13,7 +13,7 @@ from myapi.wechat.sandbox import Sandbox, SandboxServer
 
 @click.group("wechat", cls=Group)
 def group() -> None:
-    """Try WeChat without WeChat."""
+    """Develop without WeChat."""
 
 
 @group.command(needs_settings=False)
@@ -24,20 +24,20 @@ def group() -> None:
     type=click.FloatRange(0, 60_000),
     default=0,
     metavar="MS",
-    help="Milliseconds that each login takes longer.",
+    help="Delay each login by this many milliseconds.",
 )
 def sandbox(port: int, host: str, latency: float) -> None:
-    """Serve the WeChat sandbox: a fake of WeChat to log in with, for any program that asks it.
+    """Serve the WeChat sandbox, a fake of WeChat's login API, to any program.
 
-    The code `alice` is the user alice, as often as you like; `alice.1` works once. What it
-    remembers is under instance/, where the service in development keeps its own sandbox.
+    The code `alice` logs in the user alice any number of times; `alice.1` works once. The state is
+    kept under instance/, in the same file as the sandbox of the service in development.
     """
     state = Sandbox(Path(current_app.instance_path) / "sandbox.db")
     try:
         server = SandboxServer(state, host, port, latency=latency / 1000)
     except OSError as error:
-        raise click.ClickException(f"{host}, port {port}: {_why(error)}") from None
-    output.print_line(f"WeChat sandbox on {server.url} (Ctrl-C ends it)")
+        raise click.ClickException(f"{host}, port {port}: {_reason(error)}") from None
+    output.print_line(f"WeChat sandbox on {server.url} (Ctrl-C stops it)")
     try:
         server.serve_forever()
     except KeyboardInterrupt:
@@ -47,7 +47,7 @@ def sandbox(port: int, host: str, latency: float) -> None:
         state.close()
 
 
-def _why(error: OSError) -> str:
+def _reason(error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return "something else listens there, choose another --port"
+        return "the port is in use, choose another --port"
     return error.strerror or str(error)

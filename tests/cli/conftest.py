@@ -1,4 +1,4 @@
-"""`run` a command in this process, or `flask` in one of its own."""
+"""`run` runs a command in this process, `flask` in a new one."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ IDENTITY = {"wechat_appid": "wx0123456789abcdef", "wechat_secret": "a-secret-of-
 
 @pytest.fixture
 def run(runner):
-    """Run a command: `run("users", "list")`; `code` is the exit status that it must have."""
+    """Run a command: `run("users", "list")`; `code` is the expected exit status."""
 
     def run(*args, code=0, via=runner, **options):
         result = via.invoke(args=args, **options)
@@ -26,7 +26,7 @@ def run(runner):
 
 @pytest.fixture
 def flask():
-    """Run the real command in the checkout; keyword arguments are settings, none from `.env`."""
+    """Run the real command in the checkout. Keyword arguments are settings; `.env` is ignored."""
 
     def flask(*args, stdin="", environ=None, **settings):
         return subprocess.run(
@@ -47,7 +47,7 @@ def command(*args):
 
 
 def environment(**settings):
-    """Return all variables for a process: an empty one keeps a `.env` from setting it."""
+    """Return the environment of a process. Variables set to "" are not read from `.env`."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("MYAPI_", "FLASK_"))}
     known = variables()
     unset = dict.fromkeys([*known, *(f"{name}_FILE" for name in known if known[name])], "")

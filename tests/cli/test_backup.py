@@ -1,4 +1,4 @@
-"""What `flask backup PATH` and `flask restore PATH` do."""
+"""`flask backup PATH` and `flask restore PATH`."""
 
 import gzip
 import json
@@ -19,7 +19,7 @@ from tests.revisions import HEAD
 
 
 def rows(file):
-    """Return all there is in a copy that has been found whole."""
+    """Return all rows of a backup, after an integrity check."""
     with closing(sqlite3.connect(file)) as db:
         assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert db.execute("PRAGMA foreign_key_check").fetchall() == []
@@ -29,7 +29,7 @@ def rows(file):
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 class TestSqlite:
-    def test_the_copy_has_the_same_rows(self, run, sign_in, tmp_path):
+    def test_backup_has_the_same_rows(self, run, sign_in, tmp_path):
         user = sign_in("alice").user["id"]
         run("users", "ban", user)
         run("users", "erase", user, "--yes")
@@ -38,13 +38,13 @@ class TestSqlite:
         assert result.stdout.startswith(f"{tmp_path / 'copy.db'}: ")
         assert rows(tmp_path / "copy.db") == rows(tmp_path / "myapi.db")
 
-    def test_a_service_runs_on_the_copy(self, run, sign_in, make_app, tmp_path):
+    def test_service_runs_on_the_backup(self, run, sign_in, make_app, tmp_path):
         phone = sign_in("alice")
         run("backup", str(tmp_path / "copy.db"))
         restored = make_app(database_url=f"sqlite:///{tmp_path}/copy.db").test_client()
         assert restored.get("/api/me", headers=phone.headers).status_code == 200
 
-    def test_beside_a_writer_it_is_of_one_moment_and_refuses_no_write(self, run, sign_in, tmp_path):
+    def test_backup_during_writes_is_a_snapshot_and_blocks_no_write(self, run, sign_in, tmp_path):
         sign_in("first")
         stop, failures = threading.Event(), []
 
@@ -75,16 +75,16 @@ class TestSqlite:
             )
         assert failures == []
 
-    def test_it_never_writes_over_a_file(self, run, tmp_path):
+    def test_backup_never_overwrites_a_file(self, run, tmp_path):
         taken = tmp_path / "taken.db"
         taken.write_text("precious")
         result = run("backup", str(taken), code=1)
-        assert result.stderr == f"Error: {taken}: there is a file of that name already\n"
+        assert result.stderr == f"Error: {taken}: the file already exists\n"
         assert taken.read_text() == "precious"
         run("backup", str(tmp_path), code=1)
 
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
-    def test_the_copy_is_for_its_owner_alone(self, run, tmp_path):
+    def test_backup_file_is_readable_only_by_its_owner(self, run, tmp_path):
         before = os.umask(0)
         try:
             run("backup", str(tmp_path / "copy.db"))
@@ -92,7 +92,7 @@ class TestSqlite:
             os.umask(before)
         assert stat.S_IMODE((tmp_path / "copy.db").stat().st_mode) == 0o600
 
-    def test_it_has_its_name_only_when_whole(self, run, tmp_path, monkeypatch):
+    def test_failed_backup_leaves_no_file(self, run, tmp_path, monkeypatch):
         def full(_handle):
             raise OSError(28, "No space left on device")
 
@@ -103,13 +103,13 @@ class TestSqlite:
         assert not (tmp_path / "copy.db").exists()
         assert list(tmp_path.glob("*.part")) == []
 
-    def test_a_file_that_comes_up_meanwhile_is_left_alone(self, run, tmp_path, monkeypatch):
+    def test_file_created_during_the_backup_is_not_overwritten(self, run, tmp_path, monkeypatch):
         copy = tmp_path / "copy.db"
         monkeypatch.setattr(os, "fsync", lambda _handle: copy.write_text("precious"))
         run("backup", str(copy), code=1)
         assert copy.read_text() == "precious"
 
-    def test_a_database_that_is_not_ours_is_no_backup(self, make_app, run, tmp_path):
+    def test_unmigrated_database_is_not_backed_up(self, make_app, run, tmp_path):
         app = make_app(database_url=f"sqlite:///{tmp_path}/empty.db")
         result = run("backup", str(tmp_path / "copy.db"), via=app.test_cli_runner(), code=1)
         assert result.stderr == (
@@ -118,14 +118,14 @@ class TestSqlite:
         )
         assert not (tmp_path / "copy.db").exists()
 
-    def test_it_says_on_a_terminal_what_it_does(self, run, tmp_path, monkeypatch):
+    def test_backup_shows_progress_on_a_terminal(self, run, tmp_path, monkeypatch):
         monkeypatch.setattr("myapi.cli.output.at_terminal", lambda: True)
         assert "\rcopying to " in run("backup", str(tmp_path / "copy.db")).stderr
 
 
 @pytest.mark.parametrize("database_url", ["mariadb"], indirect=True)
 class TestMysql:
-    def test_the_dump_has_every_user_and_is_for_its_owner_alone(self, run, sign_in, tmp_path):
+    def test_dump_has_every_user_and_is_readable_only_by_its_owner(self, run, sign_in, tmp_path):
         users = [sign_in(name).user["id"] for name in ("alice", "bob")]
         result = run("backup", str(tmp_path / "dump.sql"))
         text = (tmp_path / "dump.sql").read_text(encoding="utf-8", errors="replace")
@@ -134,12 +134,12 @@ class TestMysql:
         assert text.count("INSERT INTO `alembic_version`") == 1
         assert stat.S_IMODE((tmp_path / "dump.sql").stat().st_mode) == 0o600
 
-    def test_it_is_compressed_where_its_name_says_so(self, run, sign_in, tmp_path):
+    def test_dump_to_a_gz_file_is_compressed(self, run, sign_in, tmp_path):
         sign_in("alice")
         run("backup", str(tmp_path / "dump.sql.gz"))
         assert b"-- Dump completed" in gzip.decompress((tmp_path / "dump.sql.gz").read_bytes())
 
-    def test_no_argument_of_the_tool_holds_the_password(self, run, mariadb, tmp_path, monkeypatch):
+    def test_password_is_in_no_argument_of_the_dump_tool(self, run, mariadb, tmp_path, monkeypatch):
         started = []
         popen = subprocess.Popen
         monkeypatch.setattr(
@@ -150,10 +150,10 @@ class TestMysql:
         run("backup", str(tmp_path / "dump.sql"))
         (command,) = started
         assert not any(mariadb.password in word for word in command)
-        assert not Path(command[1].partition("=")[2]).exists()  # the file that did hold it
+        assert not Path(command[1].partition("=")[2]).exists()  # the option file that held it
 
     @pytest.mark.parametrize("password", ["plain", "#'\"\\n;`", " a b ", 'a\\"', '"'])
-    def test_any_password_reaches_the_tool(
+    def test_dump_works_with_any_password(
         self, make_app, run, mariadb, database_url, tmp_path, password
     ):
         quoted = password.replace("\\", "\\\\").replace("'", "\\'")
@@ -164,7 +164,7 @@ class TestMysql:
         run("backup", str(tmp_path / "dump.sql"), via=app.test_cli_runner())
         assert (tmp_path / "dump.sql").stat().st_size > 1000
 
-    def test_a_tool_that_fails_leaves_no_file(self, run, tmp_path, monkeypatch):
+    def test_failed_dump_leaves_no_file(self, run, tmp_path, monkeypatch):
         (tmp_path / "mariadb-dump").write_text(
             "#!/bin/sh\necho half; echo 'no way in' >&2; exit 2\n"
         )
@@ -174,7 +174,7 @@ class TestMysql:
         assert said == "Error: the dump failed: no way in\n"
         assert not (tmp_path / "dump.sql").exists()
 
-    def test_it_names_the_package_where_the_tool_is_missing(self, run, tmp_path, monkeypatch):
+    def test_missing_dump_tool_names_the_package_to_install(self, run, tmp_path, monkeypatch):
         monkeypatch.setenv("PATH", str(tmp_path))
         said = run("backup", str(tmp_path / "dump.sql"), code=1).stderr
         assert "mysqldump not found: apt install mariadb-client" in said
@@ -183,7 +183,7 @@ class TestMysql:
 class TestRestore:
     @pytest.fixture
     def copy(self, run, sign_in, database_url, tmp_path):
-        """A copy with alice in it, who has gone since; bob came."""
+        """A backup with alice. She was erased after it, and bob signed up."""
         file = tmp_path / ("copy.db" if "sqlite" in database_url else "copy.sql.gz")
         alice = sign_in("alice")
         run("backup", str(file))
@@ -196,13 +196,13 @@ class TestRestore:
             item["openid"] for item in json.loads(run("users", "list", "--json").stdout)["items"]
         ]
 
-    def test_what_was_there_then_is_there_again_and_nothing_else(self, run, sign_in, copy):
+    def test_restore_replaces_all_data_with_that_of_the_backup(self, run, sign_in, copy):
         before = self.users(run)
         assert run("restore", str(copy), "--yes").stdout.startswith(f"{copy} is restored; ")
         assert len(self.users(run)) == 1
         assert self.users(run) != before
 
-    def test_no_session_comes_back(self, run, sign_in, client, database_url, tmp_path):
+    def test_restore_ends_every_session(self, run, sign_in, client, database_url, tmp_path):
         alice = sign_in("alice")
         file = tmp_path / ("copy.db" if "sqlite" in database_url else "copy.sql")
         run("backup", str(file))
@@ -210,13 +210,13 @@ class TestRestore:
         assert run("restore", str(file), "--yes").stdout.endswith("; 1 session ended\n")
         assert alice.get("/api/me").status_code == 401
 
-    def test_it_asks_before_it_does_anything(self, run, copy):
+    def test_restore_asks_for_confirmation(self, run, copy):
         before = self.users(run)
         run("restore", str(copy), code=1, input="n\n")
         assert self.users(run) == before
 
     @pytest.mark.parametrize("damage", ["other", "cut", "newer", "empty"])
-    def test_a_file_that_is_no_whole_copy_changes_nothing(self, run, copy, damage, tmp_path):
+    def test_damaged_or_foreign_file_changes_nothing(self, run, copy, damage, tmp_path):
         bad = tmp_path / f"bad{''.join(copy.suffixes)}"
         _DAMAGE[damage](copy, bad)
         before = self.users(run)
@@ -224,7 +224,9 @@ class TestRestore:
         assert re.search("not a backup|damaged|incomplete|cannot be read|does not know", said), said
         assert self.users(run) == before
 
-    def test_an_empty_database_takes_it_too(self, run, copy, make_app, mariadb_or_none, tmp_path):
+    def test_restore_works_into_an_empty_database(
+        self, run, copy, make_app, mariadb_or_none, tmp_path
+    ):
         if mariadb_or_none:
             url = mariadb_or_none.create_database("restored")
         else:
@@ -233,7 +235,7 @@ class TestRestore:
         run("restore", str(copy), "--yes", via=runner)
         assert len(json.loads(run("users", "list", "--json", via=runner).stdout)["items"]) == 1
 
-    def test_after_a_rollback_past_a_migration_a_copy_of_the_newer_schema_comes_back(
+    def test_after_a_code_rollback_a_backup_of_the_newer_schema_can_be_restored(
         self, run, sign_in, execute, copy, database_url, tmp_path
     ):
         execute("UPDATE alembic_version SET version_num = '9999'")
@@ -246,7 +248,7 @@ class TestRestore:
         assert execute("SELECT version_num FROM alembic_version") == [("9999",)]
         execute("UPDATE alembic_version SET version_num = :head", head=HEAD)
 
-    def test_a_database_newer_than_the_code_is_left_alone(self, run, copy, execute):
+    def test_database_newer_than_the_code_is_not_overwritten(self, run, copy, execute):
         execute("UPDATE alembic_version SET version_num = '9999'")
         said = run("restore", str(copy), "--yes", code=1).stderr
         assert said.startswith("Error: the database is at revision 9999, which this code does not")

@@ -1,4 +1,4 @@
-"""What `flask db copy` does: all rows over, stopped at any moment, and nobody's rows touched."""
+"""`flask db copy`: it copies all rows, can be interrupted, and overwrites no other data."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ NOON = datetime(2026, 1, 2, 12, 0, 0, 123456, tzinfo=timezone.utc)
 
 sqlite_source = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
-# The flask command with small batches, so that it can be caught between two of them.
+# The flask command with small batches, so that it can be killed between two of them.
 IN_SMALL_BATCHES = """
 import runpy
 from myapi.db.copy import database
@@ -64,7 +64,7 @@ def in_target(target):
 
 @pytest.fixture
 def fill(app):
-    """Store so many users, each with a session and every kind of value."""
+    """Insert `count` users with a session each, with every kind of value."""
 
     def fill(count, first=1):
         users = [user(number) for number in range(first, first + count)]
@@ -113,7 +113,7 @@ def session(number):
 
 
 def contents(url):
-    """Return all rows of all tables, as the models read them."""
+    """Return all rows of all tables, read through the models."""
     engine = create_engine(url)
     with engine.connect() as connection:
         found = {
@@ -131,20 +131,18 @@ def tables(url):
     return names
 
 
-def test_all_rows_come_over_and_the_counts_are_said(run, sign_in, fill, target, database_url):
+def test_copy_copies_all_rows_and_prints_the_counts(run, sign_in, fill, target, database_url):
     fill(30)
     sign_in("alice")
     result = run("db", "copy", "--to", target)
     assert contents(target) == contents(database_url)
     assert "users: 31 rows, SHA-256 " in result.stdout
-    assert result.stdout.endswith("both hold the same\n")
+    assert result.stdout.endswith("both databases hold the same rows\n")
     assert tables(target) == {*Base.metadata.tables, "alembic_version"}
 
 
 @sqlite_source
-def test_a_phone_goes_on_with_its_token_and_new_users_get_free_ids(
-    run, sign_in, fill, target, make_app
-):
+def test_tokens_stay_valid_and_new_users_get_free_ids(run, sign_in, fill, target, make_app):
     fill(3)
     phone = sign_in("alice")
     run("db", "copy", "--to", target)
@@ -155,14 +153,14 @@ def test_a_phone_goes_on_with_its_token_and_new_users_get_free_ids(
 
 
 @sqlite_source
-def test_a_second_copy_changes_nothing_and_says_the_same(run, fill, target):
+def test_second_copy_changes_nothing(run, fill, target):
     fill(3)
     first = run("db", "copy", "--to", target)
     assert run("db", "copy", "--to", target).stdout == first.stdout
 
 
 @sqlite_source
-def test_the_url_can_stand_in_a_file(run, fill, target, tmp_path, database_url):
+def test_url_can_be_read_from_a_file(run, fill, target, tmp_path, database_url):
     fill(1)
     (tmp_path / "url").write_text(f"{target}\n")
     run("db", "copy", "--to-file", str(tmp_path / "url"))
@@ -170,7 +168,7 @@ def test_the_url_can_stand_in_a_file(run, fill, target, tmp_path, database_url):
 
 
 @sqlite_source
-def test_an_empty_migrated_database_is_a_target(run, fill, target, database_url, tmp_path):
+def test_empty_migrated_database_is_accepted_as_target(run, fill, target, database_url, tmp_path):
     fill(1)
     made = create_app(
         Settings(secret_keys=("k" * 32,), database_url=target, instance_path=tmp_path)
@@ -181,8 +179,8 @@ def test_an_empty_migrated_database_is_a_target(run, fill, target, database_url,
     assert contents(target) == contents(database_url)
 
 
-def test_a_table_that_no_model_has_comes_over_too(run, execute, target, in_target, fill):
-    """Such as one whose model went in this release and which is dropped in the next."""
+def test_table_without_a_model_is_copied(run, execute, target, in_target, fill):
+    """Such as a table whose model was removed in this release, and which the next one drops."""
     fill(1)
     name = "left_over"
     for statement in (
@@ -214,10 +212,10 @@ def test_migrated_target_without_one_of_the_tables_is_refused(run, execute, targ
 
 
 @sqlite_source
-def test_a_row_that_others_refer_to_is_put_right_all_the_same(
+def test_referenced_row_that_differs_is_corrected(
     run, execute, target, in_target, fill, database_url
 ):
-    """Even where the reference forbids that it goes: it comes back at once."""
+    """Even if a foreign key forbids deleting it."""
     fill(1)
     table = (
         "CREATE TABLE left_over (id BIGINT PRIMARY KEY, user_id BIGINT NOT NULL,"
@@ -225,7 +223,7 @@ def test_a_row_that_others_refer_to_is_put_right_all_the_same(
     )
     execute(table)
     execute("INSERT INTO left_over VALUES (1, 1)")
-    run("db", "copy", "--to", target, code=1)  # for want of that table; but it has begun
+    run("db", "copy", "--to", target, code=1)  # begins, and fails since the target lacks the table
     in_target(table)
     in_target(
         "INSERT INTO users (id, public_id, appid, openid, created_at)"
@@ -237,12 +235,12 @@ def test_a_row_that_others_refer_to_is_put_right_all_the_same(
     assert in_target("SELECT * FROM left_over") == [(1, 1)]
 
 
-# ---- stopped, and run again ----
+# ---- interrupted and run again ----
 
 
 @sqlite_source
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
-def test_killed_in_the_middle_it_goes_on_when_run_again(run, fill, target, in_target, database_url):
+def test_killed_copy_continues_when_run_again(run, fill, target, in_target, database_url):
     fill(2000)
     copier = subprocess.Popen(
         [sys.executable, "-c", IN_SMALL_BATCHES, "db", "copy", "--to", target],
@@ -255,7 +253,7 @@ def test_killed_in_the_middle_it_goes_on_when_run_again(run, fill, target, in_ta
     finally:
         os.kill(copier.pid, signal.SIGKILL)
         copier.wait()
-    assert 0 < in_target("SELECT count(*) FROM users")[0][0] < 2000, "it was caught in the middle"
+    assert 0 < in_target("SELECT count(*) FROM users")[0][0] < 2000, "it was killed in the middle"
     assert MARKER.name in tables(target)
     run("db", "copy", "--to", target)
     assert contents(target) == contents(database_url)
@@ -267,7 +265,7 @@ def wait_for_rows(in_target, copier):
     while time.monotonic() < deadline and copier.poll() is None:
         try:
             ((count,),) = in_target("SELECT count(*) FROM users")
-        except Exception:  # it is not there yet
+        except Exception:  # the table does not exist yet
             count = 0
         if count:
             return count
@@ -276,8 +274,8 @@ def wait_for_rows(in_target, copier):
 
 
 @pytest.fixture
-def stopped(run, fill, target, monkeypatch):
-    """A copy that was stopped after the first pages of the sessions."""
+def interrupted(run, fill, target, monkeypatch):
+    """A copy that was interrupted after the first batches of the sessions."""
     fill(60)
     monkeypatch.setattr(database, "BATCH_SIZE", 20)
     real, written = sync._insert_in_transaction, []
@@ -294,7 +292,7 @@ def stopped(run, fill, target, monkeypatch):
     return target
 
 
-def test_what_changed_at_the_source_meanwhile_is_put_right(run, stopped, execute, database_url):
+def test_source_changes_after_an_interruption_are_copied(run, interrupted, execute, database_url):
     execute("DELETE FROM sessions WHERE user_id IN (3, 40)")
     execute("DELETE FROM users WHERE id IN (3, 40)")
     execute("UPDATE users SET nickname = 'new' WHERE id = 5")
@@ -302,46 +300,50 @@ def test_what_changed_at_the_source_meanwhile_is_put_right(run, stopped, execute
     execute("UPDATE users SET openid = 'o7' WHERE id = 9")
     execute("UPDATE users SET openid = 'o9' WHERE id = 7")
     execute("UPDATE sessions SET ended_at = created_at WHERE user_id = 2")
-    run("db", "copy", "--to", stopped)
-    assert contents(stopped) == contents(database_url)
+    run("db", "copy", "--to", interrupted)
+    assert contents(interrupted) == contents(database_url)
 
 
 @sqlite_source
-def test_one_who_was_erased_and_came_back_meanwhile_is_no_conflict(
-    run, stopped, execute, fill, database_url
+def test_user_erased_and_created_again_after_an_interruption_is_no_conflict(
+    run, interrupted, execute, fill, database_url
 ):
     execute("DELETE FROM sessions WHERE user_id = 1")
     execute("DELETE FROM users WHERE id = 1")
     fill(1, first=100)
     execute("UPDATE users SET openid = 'o1' WHERE id = 100")
-    run("db", "copy", "--to", stopped)
-    assert contents(stopped) == contents(database_url)
+    run("db", "copy", "--to", interrupted)
+    assert contents(interrupted) == contents(database_url)
 
 
 @sqlite_source
-def test_what_was_altered_in_the_target_meanwhile_is_put_right(
-    run, stopped, in_target, database_url
+def test_target_changes_after_an_interruption_are_corrected(
+    run, interrupted, in_target, database_url
 ):
     in_target("UPDATE users SET nickname = 'x' WHERE id = 2")
     in_target("DELETE FROM users WHERE id = 4")
     in_target("UPDATE sessions SET user_id = 6 WHERE user_id = 5")
-    run("db", "copy", "--to", stopped)
-    assert contents(stopped) == contents(database_url)
+    run("db", "copy", "--to", interrupted)
+    assert contents(interrupted) == contents(database_url)
 
 
 @sqlite_source
-def test_the_stopped_copy_of_another_database_is_left_alone(run, stopped, make_app, tmp_path):
-    before = contents(stopped)
+def test_unfinished_copy_of_another_database_is_not_overwritten(
+    run, interrupted, make_app, tmp_path
+):
+    before = contents(interrupted)
     other = make_app(database_url=f"sqlite:///{tmp_path}/other.db").test_cli_runner()
     run("db", "upgrade", via=other)
-    result = run("db", "copy", "--to", stopped, via=other, code=1)
+    result = run("db", "copy", "--to", interrupted, via=other, code=1)
     assert "the unfinished copy of another database" in result.stderr
-    assert contents(stopped) == before
+    assert contents(interrupted) == before
 
 
 @sqlite_source
-def test_stopped_in_the_migration_it_begins_it_anew(run, fill, target, in_target, database_url):
-    """MySQL cannot take back a migration that was cut short: tables stay, and no revision."""
+def test_interrupted_migration_of_the_target_is_restarted(
+    run, fill, target, in_target, database_url
+):
+    """MySQL cannot roll back an interrupted migration: it leaves tables without a revision."""
     fill(2)
     mark(in_target, target, database_url)
     in_target("CREATE TABLE users (id INTEGER PRIMARY KEY)")
@@ -356,12 +358,12 @@ def mark(in_target, target, database_url):
     engine.dispose()
 
 
-# ---- compared ----
+# ---- comparison ----
 
 
 @sqlite_source
-def test_a_row_altered_in_the_target_is_noticed(run, fill, target, monkeypatch, in_target):
-    """As it would be by a server that rounds, cuts or writes meanwhile."""
+def test_row_changed_in_the_target_is_detected(run, fill, target, monkeypatch, in_target):
+    """A server that rounds or cuts values, or another writer, would cause this."""
     fill(30)
     real = verification.verify
 
@@ -378,7 +380,7 @@ def test_a_row_altered_in_the_target_is_noticed(run, fill, target, monkeypatch, 
 
 
 @sqlite_source
-def test_a_row_written_at_the_source_during_the_copy_is_noticed(
+def test_row_written_to_the_source_during_the_copy_is_detected(
     run, fill, target, monkeypatch, database_url
 ):
     fill(3)
@@ -396,8 +398,8 @@ def test_a_row_written_at_the_source_during_the_copy_is_noticed(
     assert contents(target) == contents(database_url)
 
 
-def test_the_copy_itself_is_of_one_moment(run, fill, target, monkeypatch):
-    """What is written after its beginning is not in it, so no session comes without its user."""
+def test_copy_is_a_snapshot(run, fill, target, monkeypatch):
+    """Rows written after it began are not copied, so no session is copied without its user."""
     fill(3)
     real, seen = sync._insert_missing_rows, []
 
@@ -415,11 +417,11 @@ def test_the_copy_itself_is_of_one_moment(run, fill, target, monkeypatch):
     assert dict(seen)["sessions"] == 3
 
 
-# ---- refused ----
+# ---- refused targets ----
 
 
 @sqlite_source
-def test_rows_that_nobody_knows_are_left_alone(run, sign_in, target, make_app, fill):
+def test_target_with_unknown_rows_is_refused(run, sign_in, target, make_app, fill):
     other = make_app(database_url=target)
     run("db", "upgrade", via=other.test_cli_runner())
     sign_in("stranger", via=other.test_client())
@@ -432,7 +434,7 @@ def test_rows_that_nobody_knows_are_left_alone(run, sign_in, target, make_app, f
 
 
 @sqlite_source
-def test_a_copy_that_has_gone_live_is_never_written_over(run, sign_in, target, make_app, fill):
+def test_copy_in_use_is_not_overwritten(run, sign_in, target, make_app, fill):
     fill(3)
     run("db", "copy", "--to", target)
     sign_in("later", via=make_app(database_url=target).test_client())
@@ -442,7 +444,7 @@ def test_a_copy_that_has_gone_live_is_never_written_over(run, sign_in, target, m
 
 
 @sqlite_source
-def test_a_foreign_database_is_refused_and_stays_as_it_is(run, fill, target, in_target, tmp_path):
+def test_target_with_other_tables_is_refused_and_unchanged(run, fill, target, in_target, tmp_path):
     fill(1)
     in_target("CREATE TABLE orders (id INTEGER PRIMARY KEY)")
     before = (tmp_path / "target.db").read_bytes() if "sqlite" in target else None
@@ -455,7 +457,7 @@ def test_a_foreign_database_is_refused_and_stays_as_it_is(run, fill, target, in_
 
 @pytest.mark.parametrize("revision", ["0000", "9999"])
 @sqlite_source
-def test_another_revision_is_refused(run, fill, target, in_target, revision):
+def test_target_at_another_revision_is_refused(run, fill, target, in_target, revision):
     fill(1)
     in_target("CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY KEY)")
     in_target("INSERT INTO alembic_version VALUES (:revision)", revision=revision)
@@ -465,14 +467,14 @@ def test_another_revision_is_refused(run, fill, target, in_target, revision):
 
 
 @sqlite_source
-def test_a_source_that_is_not_migrated_is_refused(run, make_app, target, tmp_path):
+def test_unmigrated_source_is_refused(run, make_app, target, tmp_path):
     empty = make_app(database_url=f"sqlite:///{tmp_path}/empty.db").test_cli_runner()
     result = run("db", "copy", "--to", target, via=empty, code=1)
     assert "run `flask db upgrade`" in result.stderr
     assert tables(target) == set()
 
 
-def test_the_database_itself_is_refused(run, fill, database_url, tmp_path):
+def test_source_as_target_is_refused(run, fill, database_url, tmp_path):
     fill(1)
     same = database_url
     if "sqlite" in same:
@@ -484,8 +486,8 @@ def test_the_database_itself_is_refused(run, fill, database_url, tmp_path):
 
 @sqlite_source
 @pytest.mark.parametrize("target", ["mariadb"], indirect=True)
-def test_a_row_that_does_not_fit_is_named_without_what_it_holds(run, app, fill, target):
-    """SQLite holds more than its columns say; MySQL refuses it."""
+def test_row_that_does_not_fit_is_named_without_its_values(run, app, fill, target):
+    """SQLite stores values that are too long for their column; MySQL refuses them."""
     fill(3)
     with app.app_context(), db.engine.begin() as connection:
         connection.execute(insert(User), [user(4, nickname="secretive " * 9)])
@@ -495,25 +497,29 @@ def test_a_row_that_does_not_fit_is_named_without_what_it_holds(run, app, fill, 
 
 
 @sqlite_source
-class TestHowItFails:
-    def test_a_wrong_password_is_one_line_without_it(self, flask, mariadb, database_url):
+class TestFailures:
+    def test_wrong_password_is_one_error_line_without_the_password(
+        self, flask, mariadb, database_url
+    ):
         url = mariadb.create_database("elsewhere").replace(mariadb.password, "wr0ng-pass")
         result = flask("db", "copy", "--to", url, database_url=database_url)
         mariadb.execute("DROP DATABASE elsewhere")
-        one_line(result, "Error: the target cannot be opened: Access denied for user 'myapi'@")
+        assert_one_line(
+            result, "Error: the target cannot be opened: Access denied for user 'myapi'@"
+        )
         assert "wr0ng-pass" not in result.stdout + result.stderr
 
-    def test_nobody_there_is_one_line(self, flask, database_url):
+    def test_unreachable_target_is_one_error_line(self, flask, database_url):
         url = f"mysql+pymysql://myapi:wr0ng-pass@127.0.0.1:{free_port()}/myapi"
         result = flask("db", "copy", "--to", url, database_url=database_url)
-        one_line(result, "Error: the target cannot be opened: Can't connect to MySQL server")
+        assert_one_line(result, "Error: the target cannot be opened: Can't connect to MySQL server")
         assert "wr0ng-pass" not in result.stdout + result.stderr
 
-    def test_an_option_that_the_driver_does_not_know_is_one_line(self, flask, database_url):
+    def test_unknown_driver_option_is_one_error_line(self, flask, database_url):
         with BlackHole() as hole:
             url = f"mysql+pymysql://myapi:wr0ng-pass@127.0.0.1:{hole.port}/myapi?speed=high"
             result = flask("db", "copy", "--to", url, database_url=database_url)
-        one_line(result, "Error: the target cannot be opened: ")
+        assert_one_line(result, "Error: the target cannot be opened: ")
         assert "wr0ng-pass" not in result.stdout + result.stderr
 
     @pytest.mark.parametrize(
@@ -526,17 +532,17 @@ class TestHowItFails:
             ["--to-file", "/nowhere/url"],
         ],
     )
-    def test_a_target_that_is_none_is_a_wrong_use(self, run, given):
+    def test_invalid_target_is_a_usage_error(self, run, given):
         assert "wr0ng-pass" not in run("db", "copy", *given, code=2).output
 
-    def test_a_file_that_is_no_database_is_one_line(self, run, tmp_path):
+    def test_file_that_is_no_database_is_one_error_line(self, run, tmp_path):
         (tmp_path / "text").write_text("no database " * 99)
         result = run("db", "copy", "--to", f"sqlite:///{tmp_path}/text", code=1)
         assert len(result.stderr.splitlines()) == 1
         assert (tmp_path / "text").read_text() == "no database " * 99
 
 
-def one_line(result, beginning):
+def assert_one_line(result, beginning):
     assert result.returncode == 1, result.stderr
     assert result.stderr.startswith(beginning), result.stderr
     assert len(result.stderr.splitlines()) == 1
@@ -544,7 +550,7 @@ def one_line(result, beginning):
 
 
 @sqlite_source
-def test_the_target_file_is_for_its_owner_alone(run, fill, tmp_path):
+def test_target_file_is_readable_only_by_its_owner(run, fill, tmp_path):
     fill(1)
     before = os.umask(0)
     try:
@@ -559,9 +565,9 @@ def test_the_target_file_is_for_its_owner_alone(run, fill, tmp_path):
 
 
 @sqlite_source
-def test_on_a_terminal_it_shows_how_far_it_is(run, fill, target, monkeypatch):
+def test_copy_shows_progress_on_a_terminal(run, fill, target, monkeypatch):
     fill(3)
     monkeypatch.setattr("myapi.cli.output.at_terminal", lambda: True)
-    said = run("db", "copy", "--to", target).stderr
-    assert "\rusers: 3 of 3 rows copied" in said
-    assert "\rusers: 3 rows of the target compared" in said
+    shown = run("db", "copy", "--to", target).stderr
+    assert "\rusers: 3 of 3 rows copied" in shown
+    assert "\rusers: 3 rows of the target compared" in shown

@@ -23,10 +23,10 @@ from tests.doctor.example import (
 from tests.revisions import HEAD
 
 
-def test_flask_doctor_works_with_wrong_settings(flask):
-    done = flask("doctor", "--json", "--lang", "en", env="production", threads="many")
-    checks = checks_of(done)
-    assert done.returncode == 2
+def test_flask_doctor_works_with_invalid_settings(flask):
+    result = flask("doctor", "--json", "--lang", "en", env="production", threads="many")
+    checks = checks_of(result)
+    assert result.returncode == 2
     assert checks["settings"]["status"] == "fail"
     for problem in (
         "MYAPI_SECRET_KEYS",
@@ -36,46 +36,53 @@ def test_flask_doctor_works_with_wrong_settings(flask):
     ):
         assert problem in checks["settings"]["evidence"]
     assert checks["database"]["status"] == "skip"
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in result.stderr
 
 
 def test_flask_doctor_works_without_a_database(flask, tmp_path):
-    nowhere = {**PRODUCTION, "wechat_base_url": "http://127.0.0.1:1"}
+    unreachable_wechat = {**PRODUCTION, "wechat_base_url": "http://127.0.0.1:1"}
     mysql = "mysql+pymysql://nobody:the-password-of-nobody@127.0.0.1:1/nothing"
-    done = flask(
-        "doctor", "--json", "--lang", "en", "--only", "database,pool", **nowhere, database_url=mysql
+    result = flask(
+        "doctor",
+        "--json",
+        "--lang",
+        "en",
+        "--only",
+        "database,pool",
+        **unreachable_wechat,
+        database_url=mysql,
     )
-    checks = checks_of(done)
-    assert (done.returncode, checks["database"]["status"], checks["pool"]["status"]) == (
+    checks = checks_of(result)
+    assert (result.returncode, checks["database"]["status"], checks["pool"]["status"]) == (
         2,
         "fail",
         "skip",
     )
     assert checks["database"]["evidence"].startswith("Can't connect to MySQL server")
-    assert "the-password-of-nobody" not in done.stdout
+    assert "the-password-of-nobody" not in result.stdout
     file = tmp_path / "new.db"
-    done = flask("doctor", "--json", "--lang", "en", **nowhere, database_url=f"sqlite:///{file}")
-    assert checks_of(done)["database"]["evidence"] == "there is no database yet"
+    result = flask(
+        "doctor", "--json", "--lang", "en", **unreachable_wechat, database_url=f"sqlite:///{file}"
+    )
+    assert checks_of(result)["database"]["evidence"] == "there is no database yet"
     assert not file.exists()
     file.touch()
-    done = flask("doctor", "--json", "--lang", "en", **nowhere, database_url=f"sqlite:///{file}")
-    assert checks_of(done)["database"]["status"] == "fail"
+    result = flask(
+        "doctor", "--json", "--lang", "en", **unreachable_wechat, database_url=f"sqlite:///{file}"
+    )
+    assert checks_of(result)["database"]["status"] == "fail"
 
 
-def test_database_that_is_not_migrated_fails(run, execute):
+def test_unmigrated_database_fails(run, execute):
     execute("DELETE FROM alembic_version")
     try:
-        told = run("doctor", "--lang", "en", "--only", "database", code=2).stdout
+        printed = run("doctor", "--lang", "en", "--only", "database", code=2).stdout
     finally:
-        execute("INSERT INTO alembic_version VALUES (:v)", v=newest())
-    assert "`flask db upgrade` has not been run" in told
+        execute("INSERT INTO alembic_version VALUES (:v)", v=HEAD)
+    assert "`flask db upgrade` has not been run" in printed
 
 
-def newest():
-    return HEAD
-
-
-def test_database_and_its_settings_are_judged(run, app):
+def test_database_and_its_settings_are_checked(run, app):
     result = run(
         "doctor",
         "--json",
@@ -86,15 +93,15 @@ def test_database_and_its_settings_are_judged(run, app):
     checks = checks_of(result)
     assert checks["database"]["status"] == checks["pool"]["status"] == "ok"
     if "sqlite" in app.config["SQLALCHEMY_DATABASE_URI"]:
-        said = "journal_mode = wal, synchronous = 2, foreign_keys = 1"
-        assert checks["database_settings"]["evidence"] == said
-    else:  # the tests' own is quicker than it is safe
+        expected = "journal_mode = wal, synchronous = 2, foreign_keys = 1"
+        assert checks["database_settings"]["evidence"] == expected
+    else:  # the tests' server trades durability for speed
         assert checks["database_settings"]["status"] == "warn"
         assert "innodb_flush_log_at_trx_commit = 0" in checks["database_settings"]["evidence"]
 
 
 def test_wrong_database_settings_warn(app, monkeypatch):
-    """What the app sets by itself at each connection cannot be wrong; so it is asked for more."""
+    """The app sets the right values on each connection, so the test expects other ones."""
     wanted = {"journal_mode": ("PRAGMA journal_mode", lambda value: value == "delete")}
     monkeypatch.setattr(doctor_checks, "SQLITE_SETTINGS", wanted)
     monkeypatch.setattr(
@@ -104,7 +111,7 @@ def test_wrong_database_settings_warn(app, monkeypatch):
         assert doctor_checks.database_settings.run(Target(None)).status == "warn"
 
 
-def test_more_connections_than_mysql_allows_fail(make_app, mariadb, migrated_mariadb):
+def test_pool_larger_than_mysql_allows_fails(make_app, mariadb, migrated_mariadb):
     app = make_app(database_url=migrated_mariadb, workers=32, threads=64)
     with app.app_context():
         found = doctor_checks.pool.run(Target(None))
@@ -113,12 +120,12 @@ def test_more_connections_than_mysql_allows_fail(make_app, mariadb, migrated_mar
 
 
 @pytest.mark.parametrize("settings", [{}, {"wechat_appid": APPID, "wechat_secret": APPSECRET}])
-def test_development_under_a_public_name_fails(flask, settings):
+def test_development_on_a_public_domain_fails(flask, settings):
     args = ("--json", "--lang", "en", "--only", "environment,settings")
-    behind = checks_of(flask("doctor", URL, *args, *closed(), **settings))
+    checks = checks_of(flask("doctor", URL, *args, *closed(), **settings))
     word = "development" if settings else "sandbox"
-    assert behind["environment"]["evidence"] == f"{word}; under a public name"
-    assert behind["environment"]["status"] == "fail"
+    assert checks["environment"]["evidence"] == f"{word}; on a public domain"
+    assert checks["environment"]["status"] == "fail"
     assert checks_of(flask("doctor", *args, **settings))["environment"]["status"] == "ok"
 
 
@@ -145,20 +152,20 @@ def test_weak_secrets_are_named(tmp_path, settings, status, named):
 
 
 def test_misspelt_setting_warns(flask):
-    done = flask("doctor", "--json", "--only", "settings", environ={"MYAPI_WROKERS": "2"})
-    assert checks_of(done)["settings"]["status"] == "warn"
-    assert "did you mean MYAPI_WORKERS?" in checks_of(done)["settings"]["evidence"]
+    result = flask("doctor", "--json", "--only", "settings", environ={"MYAPI_WROKERS": "2"})
+    assert checks_of(result)["settings"]["status"] == "warn"
+    assert "did you mean MYAPI_WORKERS?" in checks_of(result)["settings"]["evidence"]
 
 
-def test_debug_mode_is_seen_by_the_command(flask):
-    done = flask("doctor", "--json", "--only", "debug", environ={"FLASK_DEBUG": "1"})
-    assert (done.returncode, checks_of(done)["debug"]["status"]) == (1, "warn")
+def test_debug_mode_is_detected(flask):
+    result = flask("doctor", "--json", "--only", "debug", environ={"FLASK_DEBUG": "1"})
+    assert (result.returncode, checks_of(result)["debug"]["status"]) == (1, "warn")
 
 
 def test_from_outside_runs_the_outside_checks_only(flask):
-    done = flask("doctor", URL, "--from-outside", "--json", *closed(), env="production")
-    assert list(checks_of(done)) == [one.id for one in doctor.OUTSIDE]
-    assert done.returncode == 2
+    result = flask("doctor", URL, "--from-outside", "--json", *closed(), env="production")
+    assert list(checks_of(result)) == [one.id for one in doctor.OUTSIDE]
+    assert result.returncode == 2
 
 
 @pytest.mark.parametrize(
@@ -173,21 +180,21 @@ def test_from_outside_runs_the_outside_checks_only(flask):
     ],
     ids=" ".join,
 )
-def test_wrong_words_are_a_usage_error(tmp_path, args):
+def test_invalid_arguments_are_a_usage_error(tmp_path, args):
     app = create_app(Settings(secret_keys=(KEY,), instance_path=tmp_path))
     result = app.test_cli_runner().invoke(args=["doctor", *args])
     assert (result.exit_code, result.stdout) == (2, "")
     assert "Error: " in result.stderr
 
 
-def test_explain_in_both_commands(flask):
-    for done in (
+def test_explain_works_in_both_commands(flask):
+    for result in (
         script("--explain", "502", "--lang", "zh"),
         flask("doctor", "--explain", "502", "--lang", "zh"),
     ):
-        assert done.returncode == 0
-        assert "现象: success 回调里 statusCode 为 502、503 或 504" in done.stdout
-        assert "settings" in done.stdout or "gateway" in done.stdout
+        assert result.returncode == 0
+        assert "现象: success 回调里 statusCode 为 502、503 或 504" in result.stdout
+        assert "settings" in result.stdout or "gateway" in result.stdout
     asked = json.loads(script("--explain", "502", "--json").stdout)
     assert "gateway" in [each["id"] for each in asked["checks"]]
     assert list(asked) == ["meaning", "checks"]

@@ -1,4 +1,4 @@
-"""How a command ends that does not come to its end: in one line, and with its exit status."""
+"""Failing commands: one line on stderr and the exit status."""
 
 import json
 import logging
@@ -23,7 +23,7 @@ from myapi.users import accounts
 from myapi.web.errors import ApiError
 from tests.cli.conftest import environment
 
-# Makes its stdin the terminal that Ctrl-C comes from, and becomes the flask command.
+# Makes stdin the controlling terminal, so that Ctrl-C sends SIGINT, and runs the flask command.
 AT_TERMINAL = """
 import fcntl, runpy, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
@@ -32,26 +32,26 @@ runpy.run_module("flask", run_name="__main__")
 
 END = b"(end)"
 
-posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and terminals of POSIX")
+posix = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX signals and terminals")
 
 
 @pytest.fixture
-def fails(monkeypatch, run):
-    """Run `flask users show` with a failure in it."""
+def fail_with(monkeypatch, run):
+    """Run `flask users show` so that it raises `error`."""
 
-    def fails(error, code=1):
+    def fail_with(error, code=1):
         def find(_reference):
             raise error
 
         monkeypatch.setattr(accounts, "find", find)
         return run("users", "show", "alice", code=code)
 
-    return fails
+    return fail_with
 
 
 @pytest.fixture(autouse=True)
-def _levels():
-    """Give the loggers back the levels that a command changes."""
+def _restore_log_levels():
+    """Restore the log levels that a command changes."""
     loggers = [logging.getLogger(name) for name in ("myapi", "myapi.audit")]
     levels = [logger.level for logger in loggers]
     yield
@@ -69,7 +69,7 @@ def _levels():
         (OSError(28, "No space left on device"), "No space left on device"),
         (
             sqlalchemy.exc.OperationalError("SELECT 1", {}, sqlite3.OperationalError("locked")),
-            "the database fails: locked",
+            "database error: locked",
         ),
         (
             sqlalchemy.exc.ProgrammingError("X", {}, sqlite3.Error(1146, "No table 'x.users'")),
@@ -77,34 +77,34 @@ def _levels():
         ),
         (
             sqlalchemy.exc.OperationalError("X", {}, sqlite3.OperationalError()),
-            "the database fails: OperationalError",
+            "database error: OperationalError",
         ),
-        (sqlalchemy.exc.TimeoutError("all\nbusy"), "the database fails: all?busy"),
+        (sqlalchemy.exc.TimeoutError("all\nbusy"), "database error: all?busy"),
         (
             KeyError("token=abc \x1b[2J"),
-            "this is a bug: KeyError: 'token=*** \\x1b[2J' (`flask --debug …` shows where)",
+            "this is a bug: KeyError: 'token=*** \\x1b[2J' (`flask --debug …` prints a traceback)",
         ),
     ],
     ids=repr,
 )
-def test_a_failure_is_one_line_on_stderr(fails, error, line):
-    result = fails(error)
+def test_a_failure_is_one_line_on_stderr(fail_with, error, line):
+    result = fail_with(error)
     assert (result.stdout, result.stderr) == ("", f"Error: {line}\n")
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 class TestEnd:
-    def test_ctrl_c_is_quiet(self, fails):
-        assert fails(KeyboardInterrupt(), code=130).output == ""
+    def test_ctrl_c_is_quiet(self, fail_with):
+        assert fail_with(KeyboardInterrupt(), code=130).output == ""
 
-    def test_ctrl_c_on_a_terminal_leaves_it_on_a_new_line(self, fails, monkeypatch):
+    def test_ctrl_c_on_a_terminal_ends_the_line(self, fail_with, monkeypatch):
         monkeypatch.setattr("myapi.cli.output.at_terminal", lambda: True)
-        assert fails(KeyboardInterrupt(), code=130).output == "\n"
+        assert fail_with(KeyboardInterrupt(), code=130).output == "\n"
 
-    def test_a_reader_who_has_gone_is_no_failure_to_talk_of(self, fails):
-        assert fails(BrokenPipeError(32, "Broken pipe")).output == ""
+    def test_broken_pipe_prints_no_error(self, fail_with):
+        assert fail_with(BrokenPipeError(32, "Broken pipe")).output == ""
 
-    def test_in_debug_mode_a_bug_shows_where_it_is(self, runner, monkeypatch):
+    def test_debug_mode_raises_the_exception(self, runner, monkeypatch):
         monkeypatch.setenv("FLASK_DEBUG", "1")
         monkeypatch.setattr(accounts, "find", lambda _reference: 1 / 0)
         result = runner.invoke(args=["users", "show", "alice"])
@@ -114,7 +114,7 @@ class TestEnd:
 class TestSettings:
     @pytest.fixture
     def flask(self, monkeypatch, tmp_path):
-        """Run the flask command with wrong settings in this process."""
+        """Run the flask command with invalid settings in this process."""
         problem = SettingsError(["MYAPI_X: wrong"])
 
         def from_env():
@@ -138,7 +138,7 @@ class TestSettings:
         ],
         ids=" ".join,
     )
-    def test_commands_tell_what_is_wrong(self, flask, args):
+    def test_commands_print_all_problems_with_the_settings(self, flask, args):
         result = flask(*args)
         assert (result.exit_code, result.stdout) == (78, "")
         assert result.stderr == "Error: the settings cannot be used:\n  - MYAPI_X: wrong\n"
@@ -158,10 +158,10 @@ class TestSettings:
         ],
         ids=" ".join,
     )
-    def test_those_that_need_none_work(self, flask, args):
+    def test_help_and_key_generation_need_no_settings(self, flask, args):
         assert flask(*args).exit_code == 0
 
-    def test_anyone_else_gets_the_error(self, flask):
+    def test_create_app_outside_the_flask_command_raises_settings_error(self, flask):
         with pytest.raises(SettingsError):
             create_app()
 
@@ -175,7 +175,7 @@ def test_commands_wait_longer_for_the_database_than_requests(make_app):
     assert make_app().extensions["timeouts"] == WEB
 
 
-def test_a_command_logs_warnings_alone_and_no_event_on_a_terminal(make_app, monkeypatch):
+def test_commands_log_only_warnings_and_no_audit_lines_on_a_terminal(make_app, monkeypatch):
     with click.Context(click.Command("stats"), info_name="stats"):
         make_app()
         audit = logging.getLogger("myapi.audit")
@@ -191,17 +191,17 @@ def test_a_command_logs_warnings_alone_and_no_event_on_a_terminal(make_app, monk
     assert audit.isEnabledFor(logging.INFO)
 
 
-def test_batches_leave_time_to_others(monkeypatch):
-    rests = []
-    monkeypatch.setattr(time, "sleep", rests.append)
-    assert list(commands.unhurried(iter(range(3)))) == [0, 1, 2]
-    assert len(rests) == 3
-    assert all(0 <= rest <= commands.LONGEST_REST for rest in rests)
+def test_with_pauses_sleeps_after_each_batch(monkeypatch):
+    pauses = []
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    assert list(commands.with_pauses(iter(range(3)))) == [0, 1, 2]
+    assert len(pauses) == 3
+    assert all(0 <= pause <= commands.MAX_PAUSE for pause in pauses)
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 class TestProcess:
-    """What only a process of its own shows."""
+    """What can only be tested in a process of its own."""
 
     @pytest.fixture
     def user(self, sign_in):
@@ -211,61 +211,63 @@ class TestProcess:
 
     @pytest.fixture
     def start(self, user, database_url):
-        """Start `flask …` on this database."""
+        """Start `flask …` with this database."""
 
-        def start(*args, environ=None, by=("-m", "flask"), **options):
+        def start(*args, environ=None, python=("-m", "flask"), **options):
             own = environment(secret_keys="0123456789abcdef" * 3, database_url=database_url)
             options = {"text": True, "cwd": ROOT, "stderr": subprocess.PIPE, **options}
             return subprocess.Popen(
-                [sys.executable, *by, *args], env={**own, **(environ or {})}, **options
+                [sys.executable, *python, *args], env={**own, **(environ or {})}, **options
             )
 
         return start
 
-    def test_what_an_encoding_lacks_is_no_failure(self, start, user):
-        """As on a pipe of Windows, or on a server without a locale."""
-        ascii_alone = {"PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
-        with start("users", "list", stdout=subprocess.PIPE, environ=ascii_alone) as process:
+    def test_characters_missing_in_the_encoding_are_replaced(self, start, user):
+        """Pipes on Windows and servers without a locale have such an encoding."""
+        ascii_only = {"PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
+        with start("users", "list", stdout=subprocess.PIPE, environ=ascii_only) as process:
             printed, errors = process.communicate(timeout=60)
         assert (process.returncode, errors) == (0, "")
         assert printed.endswith("??\n")
         with start(
-            "users", "show", user, "--json", stdout=subprocess.PIPE, environ=ascii_alone
+            "users", "show", user, "--json", stdout=subprocess.PIPE, environ=ascii_only
         ) as process:
             assert json.loads(process.communicate(timeout=60)[0])["nickname"] == "小明"
 
-    def test_a_reader_who_has_gone_ends_it_quietly(self, start):
+    def test_closed_stdout_ends_the_command_quietly(self, start):
         with start("users", "list", stdout=subprocess.PIPE) as process:
-            process.stdout.close()  # as `head` does, once it has enough
+            process.stdout.close()  # as `head` does after enough lines
             assert process.stderr.read() == ""
         assert process.returncode == 1
 
     @posix
     @pytest.mark.parametrize(
-        ("answer", "code", "left"), [(b"y\n", 0, 0), (b"\n", 1, 1), (b"\x03", 130, 1)]
+        ("answer", "code", "users_left"), [(b"y\n", 0, 0), (b"\n", 1, 1), (b"\x03", 130, 1)]
     )
-    def test_at_a_terminal_it_asks(self, start, user, execute, answer, code, left):
-        us, them = os.openpty()
-        terminal = {"stdin": them, "stdout": them, "stderr": them, "start_new_session": True}
-        with start("users", "erase", user, by=("-c", AT_TERMINAL), **terminal) as process:
-            os.close(them)
-            shown = _read(us, b"[y/N]: ")
-            shown += _answer(us, answer)
+    def test_erase_asks_for_confirmation_on_a_terminal(
+        self, start, user, execute, answer, code, users_left
+    ):
+        ours, theirs = os.openpty()
+        terminal = {"stdin": theirs, "stdout": theirs, "stderr": theirs, "start_new_session": True}
+        with start("users", "erase", user, python=("-c", AT_TERMINAL), **terminal) as process:
+            os.close(theirs)
+            shown = _read_until(ours, b"[y/N]: ")
+            shown += _answer(ours, answer)
             try:
                 process.wait(30)
             finally:
                 process.kill()
-        os.close(us)
+        os.close(ours)
         assert process.returncode == code
-        assert execute("SELECT COUNT(*) FROM users")[0][0] == left
+        assert execute("SELECT COUNT(*) FROM users")[0][0] == users_left
         assert b"Traceback" not in shown
-        assert b"WARNING" not in shown  # the event, of which the command has told
+        assert b"WARNING" not in shown  # no audit line: the command printed what it did
 
 
 def _answer(terminal, answer):
-    """Type an answer, and return all that is shown from then on.
+    """Type an answer, and return everything shown after it.
 
-    Type it again after some silence: Python misses a Ctrl-C just before it begins to read.
+    Type it again after 5 s of silence: Python misses a Ctrl-C sent just before it starts to read.
     """
     shown = b""
     for _ in range(4):
@@ -273,19 +275,19 @@ def _answer(terminal, answer):
             break
         os.write(terminal, answer)
         while select.select([terminal], [], [], 5)[0] and not shown.endswith(END):
-            shown += _some(terminal)
+            shown += _read_available(terminal)
     return shown
 
 
-def _read(terminal, end):
+def _read_until(terminal, end):
     shown = b""
     while not shown.endswith((end, END)):
-        shown += _some(terminal)
+        shown += _read_available(terminal)
     return shown
 
 
-def _some(terminal):
-    """Read what is there; END where the other side has been closed."""
+def _read_available(terminal):
+    """Read what is available; return END if the other side is closed."""
     try:
         return os.read(terminal, 1024) or END
     except OSError:

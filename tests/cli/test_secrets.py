@@ -1,4 +1,4 @@
-"""What `flask secrets …` does."""
+"""`flask secrets …`."""
 
 import os
 import stat
@@ -17,7 +17,7 @@ OTHER = "another key of the tests 9876543210"
 
 @pytest.fixture
 def service(make_app, run):
-    """Start the service anew with these keys: each is a process that was restarted."""
+    """Start a service process with these keys."""
 
     class Service:
         def __init__(self, *keys):
@@ -29,7 +29,7 @@ def service(make_app, run):
             return run("secrets", *args, via=self.runner, **options)
 
         def rotate(self, *args, **options):
-            """Return the keys that it prints."""
+            """Return the printed keys."""
             return tuple(self.run("rotate", *args, **options).stdout.strip().split(","))
 
     return Service
@@ -37,7 +37,7 @@ def service(make_app, run):
 
 @pytest.fixture
 def decrypts(wechat):
-    """Whether the service can decrypt with the session_key that it keeps of a user."""
+    """Return whether the service can decrypt data with the stored session_key of a user."""
 
     def decrypts(phone, name="alice"):
         data = wechat.sandbox.encrypt(name, {"nickName": name}, SANDBOX_APPID)
@@ -47,19 +47,19 @@ def decrypts(wechat):
     return decrypts
 
 
-def at(phone, client):
-    """Have a phone talk to another process."""
+def connect(phone, client):
+    """Return the phone connected to another process."""
     return type(phone)(client, phone.token, phone.user)
 
 
-def test_generate_prints_a_fresh_key_that_the_settings_take(run):
+def test_generate_prints_a_new_valid_key(run):
     first, second = run("secrets", "generate").stdout, run("secrets", "generate").stdout
     assert first != second
     assert parsers.secret_keys(first.strip()) == (first.strip(),)
 
 
-def test_a_rotation_refuses_no_token_until_its_key_is_taken_out(service, sign_in, decrypts):
-    """All steps, at each of which some processes are restarted and others not yet."""
+def test_rotation_accepts_tokens_until_their_key_is_retired(service, sign_in, decrypts):
+    """During each step, some processes have been restarted and others not yet."""
     before = service(KEY)
     phones = [sign_in("alice", before.client)]
 
@@ -67,38 +67,40 @@ def test_a_rotation_refuses_no_token_until_its_key_is_taken_out(service, sign_in
     added = service(*keys)
     assert (len(keys), keys[1]) == (2, KEY)
     phones.append(sign_in("alice", added.client))
-    _all_serve(phones, before, added)
+    _assert_all_served(phones, before, added)
 
     keys = added.rotate()
     signing = service(*keys)
     assert keys[0] == KEY
     phones.append(sign_in("alice", signing.client))
-    _all_serve(phones, added, signing)
+    _assert_all_served(phones, added, signing)
 
-    assert signing.run("rotate", "--reencrypt").stdout.endswith("moved to the last key\n")
+    assert signing.run("rotate", "--reencrypt").stdout.endswith("re-encrypted with the last key\n")
     retired = service(*signing.rotate())
-    _all_serve(phones, added, signing)
-    assert _served(phones, retired) == [401, 401, 200]
-    assert decrypts(at(phones[2], retired.client))
+    _assert_all_served(phones, added, signing)
+    assert _statuses(phones, retired) == [401, 401, 200]
+    assert decrypts(connect(phones[2], retired.client))
 
 
-def test_stored_session_keys_are_read_all_along(service, sign_in, decrypts):
+def test_stored_session_keys_stay_readable_during_a_rotation(service, sign_in, decrypts):
     phone = sign_in("alice", service(KEY).client)
     keys = (KEY,)
     for _ in key_rotation.STEPS[:2]:
         keys = service(*keys).rotate()
-        assert decrypts(at(phone, service(*keys).client))
+        assert decrypts(connect(phone, service(*keys).client))
     last = service(*keys)
     assert (
-        last.run("rotate", "--reencrypt").stdout == "1 of 1 stored secret moved to the last key\n"
+        last.run("rotate", "--reencrypt").stdout
+        == "1 of 1 stored secret re-encrypted with the last key\n"
     )
     assert (
-        last.run("rotate", "--reencrypt").stdout == "0 of 1 stored secret moved to the last key\n"
+        last.run("rotate", "--reencrypt").stdout
+        == "0 of 1 stored secret re-encrypted with the last key\n"
     )
     assert service(*last.rotate()).run("rotate", "--reencrypt").stderr == ""
 
 
-def test_the_ban_of_an_erased_user_outlives_a_rotation(service, sign_in, run):
+def test_ban_of_an_erased_user_survives_a_rotation(service, sign_in, run):
     old = service(KEY)
     user = sign_in("alice", old.client).user["id"]
     run("users", "ban", user, via=old.runner)
@@ -106,7 +108,7 @@ def test_the_ban_of_an_erased_user_outlives_a_rotation(service, sign_in, run):
     keys = old.rotate()
     keys = service(*keys).rotate()
     refused = service(*keys).run("rotate", code=1)
-    assert "the last key alone does not open 1 stored secret: " in refused.stderr
+    assert "the last key alone cannot decrypt 1 stored secret: " in refused.stderr
     assert refused.stdout == ""
     service(*keys).run("rotate", "--reencrypt")
     new = service(*service(*keys).rotate())
@@ -114,7 +116,7 @@ def test_the_ban_of_an_erased_user_outlives_a_rotation(service, sign_in, run):
     assert login.get_json()["error"] == "user_banned"
 
 
-def test_each_step_says_the_next_one(service):
+def test_each_step_prints_the_next_one(service):
     keys = (KEY,)
     for step, number in (("add", 1), ("sign", 2), ("retire", 3), ("add", 1)):
         result = service(*keys).run("rotate")
@@ -144,21 +146,21 @@ def test_a_second_rotation_may_begin_before_the_first_one_ends(service):
         ((KEY, "key1-" + KEY), "sign", "the next step is retire, not sign"),
     ],
 )
-def test_a_step_at_the_wrong_time_is_refused(service, keys, step, message):
+def test_step_out_of_order_is_refused(service, keys, step, message):
     result = service(*keys).run("rotate", "--step", step, code=1)
     assert result.stdout == ""
     assert message in result.stderr
 
 
 @pytest.mark.parametrize("keys", [(KEY, OTHER), (OTHER, "key1-" + KEY, KEY)])
-def test_keys_that_do_not_show_the_newest_need_a_step(service, keys):
+def test_step_option_is_required_if_the_keys_do_not_show_the_newest(service, keys):
     assert "give --step" in service(*keys).run("rotate", code=1).stderr
     assert service(*keys).rotate("--step", "sign") == (*keys[1:], keys[0])
     assert service(*keys).rotate("--step", "retire") == keys[-1:]
     assert service(*keys).rotate("--step", "add")[1:] == keys
 
 
-def test_retiring_is_refused_while_stored_secrets_need_the_key(service, sign_in):
+def test_retire_is_refused_while_stored_secrets_need_the_key(service, sign_in):
     sign_in("alice", service(KEY).client)
     keys = (KEY, "key1-" + OTHER)
     refused = service(*keys).run("rotate", code=1)
@@ -166,16 +168,16 @@ def test_retiring_is_refused_while_stored_secrets_need_the_key(service, sign_in)
     assert service(*keys).rotate("--lose-secrets") == keys[1:]
 
 
-def test_what_no_key_opens_is_counted_and_does_not_stop_the_rest(service, sign_in):
+def test_reencrypt_counts_unreadable_secrets_and_continues(service, sign_in):
     sign_in("alice", service(OTHER).client)
     sign_in("bob", service(KEY).client)
     result = service(KEY, "key1-" + KEY).run("rotate", "--reencrypt")
-    assert result.stdout == "1 of 2 stored secrets moved to the last key\n"
-    assert result.stderr.startswith("1 cannot be read with any key")
+    assert result.stdout == "1 of 2 stored secrets re-encrypted with the last key\n"
+    assert result.stderr.startswith("1 cannot be decrypted with any key")
     service(KEY, "key1-" + KEY).run("rotate", code=1)
 
 
-def test_reencrypt_goes_in_batches_and_can_be_broken_off(service, sign_in, monkeypatch):
+def test_reencrypt_works_in_batches_and_can_be_interrupted(service, sign_in, monkeypatch):
     monkeypatch.setattr(resealing, "BATCH", 2)
     client = service(KEY).client
     for number in range(5):
@@ -184,11 +186,12 @@ def test_reencrypt_goes_in_batches_and_can_be_broken_off(service, sign_in, monke
     with new.app.app_context():
         assert next(iter(resealing.reseal())) == (2, 2, 0)
     assert (
-        new.run("rotate", "--reencrypt").stdout == "3 of 5 stored secrets moved to the last key\n"
+        new.run("rotate", "--reencrypt").stdout
+        == "3 of 5 stored secrets re-encrypted with the last key\n"
     )
 
 
-def test_reencrypt_does_not_overwrite_the_session_key_of_a_login_meanwhile(
+def test_reencrypt_does_not_overwrite_the_session_key_of_a_concurrent_login(
     service, sign_in, decrypts, monkeypatch
 ):
     sign_in("alice", service(KEY).client)
@@ -204,7 +207,7 @@ def test_reencrypt_does_not_overwrite_the_session_key_of_a_login_meanwhile(
     assert decrypts(phones[0])
 
 
-def test_reencrypt_is_given_alone(run):
+def test_reencrypt_excludes_step_and_write(run):
     run("secrets", "rotate", "--reencrypt", "--step", "add", code=2)
     run("secrets", "rotate", "--reencrypt", "--write", "keys", code=2)
 
@@ -220,13 +223,13 @@ class TestWrite:
     @pytest.fixture
     def rotate(self, service, file):
         def rotate(*args, **options):
-            """Rotate as a process does that is started now."""
+            """Rotate in a process that was started with the present keys of the file."""
             keys = parsers.secret_keys(file.read_text().strip())
             return service(*keys).run("rotate", "--write", str(file), *args, **options)
 
         return rotate
 
-    def test_the_file_goes_through_all_steps(self, rotate, file):
+    def test_file_is_updated_by_every_step(self, rotate, file):
         assert rotate().stdout == ""
         new, old = file.read_text().strip().split(",")
         assert old == KEY
@@ -239,46 +242,46 @@ class TestWrite:
         output = rotate().output + rotate("--yes").output
         assert not any(key in output for key in file.read_text().strip().split(","))
 
-    def test_signing_asks_whether_all_was_restarted(self, rotate, file):
+    def test_sign_asks_whether_every_process_was_restarted(self, rotate, file):
         rotate()
         added = file.read_text()
         asked = rotate(code=1)
         assert "Has every process been restarted" in asked.stderr
         assert file.read_text() == added
-        rotate("--step", "sign")  # who names the step knows
+        rotate("--step", "sign")  # naming the step answers the question
         assert file.read_text() != added
 
-    def test_taking_a_key_out_asks(self, rotate, file):
+    def test_removing_a_key_asks_for_confirmation(self, rotate, file):
         rotate()
         rotate("--yes")
         both = file.read_text()
-        assert "Take 1 key out of" in rotate(code=1).stderr
+        assert "Permanently remove 1 key from" in rotate(code=1).stderr
         assert file.read_text() == both
         rotate(input="y\n")
         assert KEY not in file.read_text()
 
-    def test_a_key_that_only_the_file_has_is_not_lost_unasked(self, service, file):
+    def test_key_that_only_the_file_has_is_not_removed_without_confirmation(self, service, file):
         file.write_text(OTHER)
         service(KEY).run("rotate", "--write", str(file), code=1)
         assert file.read_text() == OTHER
 
     @pytest.mark.parametrize("content", ["MYAPI_SECRET_KEYS=" + "k" * 9, "", "short", "\udcff"])
-    def test_a_file_of_something_else_is_left_alone(self, service, file, content):
+    def test_file_without_keys_is_not_overwritten(self, service, file, content):
         file.write_bytes(content.encode("utf-8", "surrogateescape"))
         result = service(KEY).run("rotate", "--yes", "--write", str(file), code=1)
-        assert "holds something else than keys" in result.stderr
+        assert "does not hold secret keys" in result.stderr
         assert file.read_bytes() == content.encode("utf-8", "surrogateescape")
 
-    def test_it_is_written_whole_or_not_at_all(self, rotate, file, monkeypatch):
+    def test_failed_write_leaves_the_old_file(self, rotate, file, monkeypatch):
         def full(_handle):
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr(os, "fsync", full)
         assert rotate(code=1).stderr == "Error: No space left on device\n"
         assert file.read_text() == KEY
-        assert _parts(file) == []
+        assert _temporary_files(file) == []
 
-    def test_it_is_never_seen_half_written(self, rotate, file, monkeypatch):
+    def test_file_is_replaced_atomically(self, rotate, file, monkeypatch):
         seen = []
         replace = Path.replace
         monkeypatch.setattr(
@@ -288,7 +291,7 @@ class TestWrite:
         assert seen == [KEY]
 
     @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
-    def test_the_file_is_for_its_owner_and_keeps_its_group(self, rotate, service, file, tmp_path):
+    def test_file_mode_excludes_others_and_keeps_the_group(self, rotate, service, file, tmp_path):
         rotate()
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         file.chmod(0o644)
@@ -298,28 +301,30 @@ class TestWrite:
         service(KEY).run("rotate", "--write", str(new))
         assert stat.S_IMODE(new.stat().st_mode) == 0o600
 
-    @pytest.mark.skipif(sys.platform == "win32", reason="links are a privilege on Windows")
-    def test_a_link_stays_one(self, service, file, tmp_path):
+    @pytest.mark.skipif(
+        sys.platform == "win32", reason="symbolic links need a privilege on Windows"
+    )
+    def test_symbolic_link_is_kept(self, service, file, tmp_path):
         link = tmp_path / "link"
         link.symlink_to(file)
         service(KEY).run("rotate", "--write", str(link))
         assert link.is_symlink()
         assert file.read_text().strip().endswith(KEY)
 
-    def test_it_says_how_the_file_comes_into_use(self, rotate, file, monkeypatch):
+    def test_rotate_prints_how_to_apply_the_file(self, rotate, file, monkeypatch):
         assert f"set MYAPI_SECRET_KEYS_FILE={file}" in rotate().stderr
         monkeypatch.setenv("MYAPI_SECRET_KEYS_FILE", str(file))
-        assert "copy the file to any other host" in rotate("--yes").stderr
+        assert "copy the file to every other host" in rotate("--yes").stderr
 
 
-def _served(phones, service):
-    return [at(phone, service.client).get("/api/me").status_code for phone in phones]
+def _statuses(phones, service):
+    return [connect(phone, service.client).get("/api/me").status_code for phone in phones]
 
 
-def _all_serve(phones, *services):
+def _assert_all_served(phones, *services):
     for service in services:
-        assert _served(phones, service) == [200] * len(phones)
+        assert _statuses(phones, service) == [200] * len(phones)
 
 
-def _parts(file):
+def _temporary_files(file):
     return list(file.parent.glob("*.part"))

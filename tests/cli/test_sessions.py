@@ -1,4 +1,4 @@
-"""What `flask sessions …` does."""
+"""`flask sessions …`."""
 
 import json
 import re
@@ -9,17 +9,17 @@ from myapi.auth import purge
 
 
 @pytest.fixture
-def age(execute):
-    """Make a session as old as 100 days: `age(id)`."""
+def expire(execute):
+    """Make a session expire by backdating it: `expire(id)`."""
 
-    def age(session):
+    def expire(session):
         execute(
             "UPDATE sessions SET created_at = '2026-01-01 00:00:00.000000', last_seen_at = NULL"
             " WHERE public_id = :s",
             s=session,
         )
 
-    return age
+    return expire
 
 
 def listed(run, *args):
@@ -30,7 +30,7 @@ def ids(run, *args):
     return [item["id"] for item in listed(run, *args)["items"]]
 
 
-def test_list_tells_whose_session_it_is_and_since_when(run, sign_in):
+def test_list_shows_the_user_and_the_times_of_a_session(run, sign_in):
     alice = sign_in("alice")
     alice.get("/api/me")
     (item,) = listed(run)["items"]
@@ -42,12 +42,12 @@ def test_list_tells_whose_session_it_is_and_since_when(run, sign_in):
         assert item[name] == mine[name]
 
 
-def test_list_of_no_sessions_is_empty_and_well(run):
+def test_list_without_sessions_succeeds(run):
     result = run("sessions", "list")
     assert (result.stdout, result.stderr) == ("", "no sessions\n")
 
 
-def test_pages_neither_skip_nor_repeat_a_session(run, sign_in, execute):
+def test_pagination_neither_skips_nor_repeats_sessions_during_changes(run, sign_in, execute):
     for number in range(10):
         sign_in(f"user-{number % 3}")
     there = [row[0] for row in execute("SELECT public_id FROM sessions ORDER BY id DESC")]
@@ -72,12 +72,12 @@ def test_list_filters_by_user(run, sign_in):
     run("sessions", "list", "--user", "nobody", code=1)
 
 
-def test_list_filters_by_state(run, sign_in, age):
+def test_list_filters_by_state(run, sign_in, expire):
     for _ in range(3):
         sign_in("alice")
     live, ended, expired = ids(run)
     run("sessions", "revoke", ended)
-    age(expired)
+    expire(expired)
     assert ids(run, "--live") == [live]
     assert ids(run, "--ended") == [ended, expired]
     assert [item["state"] for item in listed(run)["items"]] == ["live", "ended", "expired"]
@@ -93,7 +93,7 @@ def test_list_filters_by_address(run, sign_in, execute):
     assert "must be an IP address" in run("sessions", "list", "--ip", "张", code=2).stderr
 
 
-def test_a_user_agent_on_screen_is_cut_and_steers_nothing(run, sign_in, execute):
+def test_user_agent_is_cut_and_cannot_control_the_terminal(run, sign_in, execute):
     sign_in("alice")
     execute("UPDATE sessions SET user_agent = :ua", ua="\x1b]0;owned\x07" + "x" * 200)
     (line,) = run("sessions", "list").stdout.splitlines()[1:]
@@ -107,7 +107,7 @@ def test_revoke_ends_one_session(run, sign_in):
     second, _first = ids(run)
     assert run("sessions", "revoke", second).stdout == f"ended {second}\n"
     assert [phone.get("/api/me").status_code for phone in phones] == [200, 401]
-    run("sessions", "revoke", second)  # again is well
+    run("sessions", "revoke", second)  # a second time succeeds too
 
 
 @pytest.mark.parametrize("session", ["0" * 24, "张三"])
@@ -124,7 +124,7 @@ def test_revoke_ends_all_sessions_of_a_user(run, sign_in):
     run("sessions", "revoke", "--user", "nobody", code=1)
 
 
-def test_revoke_of_all_asks_first(run, sign_in):
+def test_revoke_all_asks_for_confirmation(run, sign_in):
     phones = [sign_in("alice"), sign_in("bob")]
     run("sessions", "revoke", "--all", code=1)
     run("sessions", "revoke", "--all", code=1, input="no\n")
@@ -149,7 +149,7 @@ def test_revoke_takes_exactly_one_of_id_user_and_all(run, sign_in, args):
     assert phone.get("/api/me").status_code == 200
 
 
-def test_purge_deletes_the_dead_alone(run, sign_in, age, monkeypatch):
+def test_purge_deletes_only_ended_and_expired_sessions(run, sign_in, expire, monkeypatch):
     monkeypatch.setattr(purge, "BATCH", 2)
     for _ in range(7):
         sign_in("alice")
@@ -160,14 +160,14 @@ def test_purge_deletes_the_dead_alone(run, sign_in, age, monkeypatch):
     for session in dead[:3]:
         run("sessions", "revoke", session)
     for session in dead[3:]:
-        age(session)
+        expire(session)
     assert run("sessions", "purge").stdout == "6 sessions purged\n"
     assert ids(run) == [*there, live]
     assert banned.get("/api/me").status_code == 403
     assert json.loads(run("sessions", "purge", "--json").stdout) == {"purged": 0}
 
 
-def test_purge_shows_progress_on_a_terminal_alone(run, sign_in, monkeypatch):
+def test_purge_shows_progress_only_on_a_terminal(run, sign_in, monkeypatch):
     monkeypatch.setattr(purge, "BATCH", 1)
     phone = sign_in("alice")
     sign_in("alice")

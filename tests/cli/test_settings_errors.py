@@ -1,6 +1,6 @@
-"""How the commands do where the settings are missing or wrong, or there is no database.
+"""Commands with missing or invalid settings, or without a database.
 
-All of it in real processes: which context asks for the app decides.
+They run in real processes, because the outcome depends on the click context that loads the app.
 """
 
 import json
@@ -13,8 +13,8 @@ from myapi.cli import COMMANDS
 from myapi.settings import ROOT
 from tests.cli.conftest import IDENTITY, environment
 
-WRONG = {"env": "production"}  # and nothing else
-NOWHERE = {
+INVALID = {"env": "production"}  # without the settings that production requires
+NO_DATABASE = {
     "env": "production",
     "secret_keys": "0123456789abcdef" * 3,
     "database_url": "mysql+pymysql://nobody:a-password@127.0.0.1:1/nothing",
@@ -28,7 +28,7 @@ Error: the settings cannot be used:
 """
 
 
-@pytest.mark.parametrize("settings", [WRONG, NOWHERE], ids=["wrong", "no database"])
+@pytest.mark.parametrize("settings", [INVALID, NO_DATABASE], ids=["invalid", "no database"])
 @pytest.mark.parametrize(
     "args",
     [["users", "erase", "--help"], ["wechat", "sandbox", "--help"], ["db", "upgrade", "--help"]],
@@ -40,20 +40,20 @@ def test_help_needs_neither_settings_nor_a_database(flask, args, settings):
     assert result.stdout.startswith("Usage: ")
 
 
-def test_help_names_every_command_though_the_settings_are_wrong(flask):
-    listed = flask("--help", **WRONG).stdout.partition("Commands:")[2]
+def test_help_lists_every_command_even_with_invalid_settings(flask):
+    listed = flask("--help", **INVALID).stdout.partition("Commands:")[2]
     assert all(f"\n  {name} " in listed for name in COMMANDS)
 
 
-def test_a_bare_command_helps_though_the_settings_are_wrong(flask):
-    result = flask(**WRONG)
+def test_flask_without_arguments_prints_help_even_with_invalid_settings(flask):
+    result = flask(**INVALID)
     assert result.returncode == 2
     assert "\n  users " in result.stderr
     assert "Traceback" not in result.stderr
 
 
-@pytest.mark.parametrize("settings", [WRONG, NOWHERE], ids=["wrong", "no database"])
-def test_a_key_can_be_made_before_there_are_settings(flask, settings):
+@pytest.mark.parametrize("settings", [INVALID, NO_DATABASE], ids=["invalid", "no database"])
+def test_generate_needs_no_settings(flask, settings):
     result = flask("secrets", "generate", **settings)
     assert (result.returncode, result.stderr) == (0, "")
     assert len(result.stdout.strip()) >= 32
@@ -70,21 +70,21 @@ def test_a_key_can_be_made_before_there_are_settings(flask, settings):
     ],
     ids=" ".join,
 )
-def test_what_needs_settings_prints_all_that_is_wrong_with_them(flask, args):
-    result = flask(*args, **WRONG)
+def test_commands_print_all_problems_with_the_settings(flask, args):
+    result = flask(*args, **INVALID)
     assert (result.returncode, result.stdout, result.stderr) == (78, "", ALL_PROBLEMS)
 
 
-def test_a_wrong_word_is_a_usage_error_whatever_the_settings(flask):
-    assert flask("nonsense", **WRONG).returncode == 2
-    assert flask("users", "show", **WRONG).returncode == 2
+def test_unknown_command_or_missing_argument_is_a_usage_error(flask):
+    assert flask("nonsense", **INVALID).returncode == 2
+    assert flask("users", "show", **INVALID).returncode == 2
 
 
-def test_without_the_flask_command_wrong_settings_stop_the_program():
+def test_wsgi_does_not_start_with_invalid_settings():
     result = subprocess.run(
         [sys.executable, "-c", "import wsgi"],
         cwd=ROOT,
-        env=environment(**WRONG),
+        env=environment(**INVALID),
         capture_output=True,
         encoding="utf-8",
         timeout=60,
@@ -98,16 +98,16 @@ def test_without_the_flask_command_wrong_settings_stop_the_program():
     [["users", "list"], ["db", "upgrade"]],
     ids=" ".join,
 )
-def test_a_database_that_is_away_is_one_line(flask, args):
-    result = flask(*args, **NOWHERE)
+def test_unreachable_database_is_one_error_line(flask, args):
+    result = flask(*args, **NO_DATABASE)
     (line,) = [line for line in result.stderr.splitlines() if not line.startswith("{")]
     assert result.returncode == 1
-    assert line.startswith("Error: the database fails: Can't connect to MySQL server")
+    assert line.startswith("Error: database error: Can't connect to MySQL server")
     assert "a-password" not in result.stderr
 
 
-def test_a_database_that_is_not_migrated_is_one_line(flask, tmp_path):
-    settings = {**NOWHERE, "database_url": f"sqlite:///{tmp_path}/new.db"}
+def test_unmigrated_database_is_one_error_line(flask, tmp_path):
+    settings = {**NO_DATABASE, "database_url": f"sqlite:///{tmp_path}/new.db"}
     result = flask("users", "list", **settings)
     assert result.returncode == 1
     assert "run `flask db upgrade` (no such table: users)" in result.stderr.splitlines()[-1]

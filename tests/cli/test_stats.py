@@ -1,4 +1,4 @@
-"""What `flask stats` does."""
+"""`flask stats`."""
 
 import json
 import re
@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture
 def service(sign_in, run, execute):
-    """Three users: one of old, one banned, one of whose sessions is over; and one erased."""
+    """Three users (one old, one banned, one with an expired session) and one erased user."""
     old, banned, _third, erased = (sign_in(name) for name in ("old", "banned", "third", "erased"))
     execute(
         "UPDATE users SET created_at = '2026-01-01 00:00:00.000000' WHERE public_id = :u",
@@ -37,7 +37,7 @@ def test_stats_counts_users_and_sessions(run, service):
     assert stats["sessions"] == {"live": 2, "ended": 2, "seen_24h": 1, "seen_7d": 1}
 
 
-def test_stats_tells_what_the_database_is(run, service, database_url):
+def test_stats_describes_the_database(run, service, database_url):
     database = json.loads(run("stats", "--json").stdout)["database"]
     assert database["kind"] == ("sqlite" if database_url.startswith("sqlite") else "mariadb")
     assert database["version"][0].isdigit()
@@ -45,7 +45,7 @@ def test_stats_tells_what_the_database_is(run, service, database_url):
     assert database["revision"]
 
 
-def test_stats_on_screen_has_a_figure_a_line(run, service):
+def test_stats_prints_one_number_per_line(run, service):
     lines = run("stats").stdout.splitlines()
     assert lines[0].split() == ["users", "3"]
     assert "  banned             1" in lines

@@ -1,4 +1,4 @@
-"""What `flask users …` does."""
+"""`flask users …`."""
 
 import json
 import stat
@@ -19,7 +19,7 @@ def openid(wechat):
 
 @pytest.fixture
 def created(execute):
-    """Say when a user was created and last seen: `created(phone, days=3)` ago."""
+    """Backdate a user and their sessions: `created(phone, days=3)` means 3 days ago."""
 
     def created(phone, **ago):
         moment = f"{now() - timedelta(**ago):%Y-%m-%d %H:%M:%S}.000000"
@@ -49,14 +49,14 @@ def test_list_has_the_newest_user_first(run, sign_in):
     assert ids(run) == names[::-1]
 
 
-def test_list_of_nobody_is_empty_and_well(run):
+def test_list_without_users_succeeds(run):
     result = run("users", "list")
     assert (result.stdout, result.stderr) == ("", "no users\n")
     assert listed(run) == {"items": [], "next": None}
 
 
-def test_pages_neither_skip_nor_repeat_a_user_while_others_come_and_go(run, sign_in):
-    there = [sign_in(f"user-{number}").user["id"] for number in range(11)]
+def test_pagination_neither_skips_nor_repeats_users_during_changes(run, sign_in):
+    before = [sign_in(f"user-{number}").user["id"] for number in range(11)]
     seen, cursor = [], None
     while True:
         page = listed(run, "--limit", "3", *(["--after", cursor] if cursor else []))
@@ -65,11 +65,11 @@ def test_pages_neither_skip_nor_repeat_a_user_while_others_come_and_go(run, sign
         if cursor is None:
             break
         sign_in(f"late-{cursor}")
-        run("users", "erase", page["items"][-1]["id"], "--yes")  # the one that the cursor names
-    assert seen == there[::-1]
+        run("users", "erase", page["items"][-1]["id"], "--yes")  # the row of the cursor
+    assert seen == before[::-1]
 
 
-def test_the_last_page_has_no_next(run, sign_in):
+def test_last_page_has_no_next(run, sign_in):
     for number in range(4):
         sign_in(f"user-{number}")
     assert listed(run, "--limit", "4")["next"] is None
@@ -77,7 +77,7 @@ def test_the_last_page_has_no_next(run, sign_in):
     assert listed(run, "--limit", "2", "--after", page["next"])["next"] is None
 
 
-def test_on_screen_a_page_says_how_to_go_on(run, sign_in):
+def test_page_prints_how_to_continue(run, sign_in):
     sign_in("alice")
     sign_in("bob")
     result = run("users", "list", "--limit", "1")
@@ -87,7 +87,7 @@ def test_on_screen_a_page_says_how_to_go_on(run, sign_in):
 
 
 @pytest.mark.parametrize("cursor", ["x", "-1", "1.5", "", "9" * 19])
-def test_a_cursor_of_another_kind_is_a_usage_error(run, cursor):
+def test_invalid_cursor_is_a_usage_error(run, cursor):
     assert (
         "must be the `next` of a page" in run("users", "list", f"--after={cursor}", code=2).stderr
     )
@@ -98,14 +98,14 @@ def test_limit_has_bounds(run, limit):
     run("users", "list", "--limit", limit, code=2)
 
 
-def test_openid_is_short_on_screen_and_whole_in_json(run, sign_in, openid):
+def test_openid_is_shortened_in_text_and_full_in_json(run, sign_in, openid):
     sign_in("alice")
-    whole = openid("alice")
-    for screen in (run("users", "list").stdout, run("users", "show", whole).stdout):
-        assert whole not in screen
-        assert f"{whole[:4]}…{whole[-4:]}" in screen
-    assert listed(run)["items"][0]["openid"] == whole
-    assert json.loads(run("users", "show", whole, "--json").stdout)["openid"] == whole
+    full = openid("alice")
+    for screen in (run("users", "list").stdout, run("users", "show", full).stdout):
+        assert full not in screen
+        assert f"{full[:4]}…{full[-4:]}" in screen
+    assert listed(run)["items"][0]["openid"] == full
+    assert json.loads(run("users", "show", full, "--json").stdout)["openid"] == full
 
 
 def test_list_filters_by_ban(run, sign_in):
@@ -126,7 +126,7 @@ def test_list_filters_by_a_part_of_the_nickname(run, sign_in):
     assert ids(run, "--nickname", "_") == []
 
 
-def test_list_filters_by_the_time_of_creation(run, sign_in, created):
+def test_list_filters_by_creation_time(run, sign_in, created):
     old, new = sign_in("old"), sign_in("new")
     created(old, days=10)
     assert ids(run, "--since", "5d") == [new.user["id"]]
@@ -145,8 +145,11 @@ def test_list_filters_by_inactivity(run, sign_in, created):
 
 
 @pytest.mark.parametrize("time", ["yesterday", "2026-13-01", "5y", "", "2026-01-01T00:00:00+99:00"])
-def test_a_time_that_is_none_is_a_usage_error(run, time):
-    assert "must be such as 2026-11-01" in run("users", "list", f"--since={time}", code=2).stderr
+def test_invalid_time_is_a_usage_error(run, time):
+    assert (
+        "must be a time such as 2026-11-01"
+        in run("users", "list", f"--since={time}", code=2).stderr
+    )
 
 
 @pytest.mark.parametrize(
@@ -159,12 +162,12 @@ def test_a_time_that_is_none_is_a_usage_error(run, time):
         "300w",
     ],
 )
-def test_a_time_may_be_a_date_an_iso_time_or_an_age(run, sign_in, time):
+def test_time_may_be_a_date_an_iso_time_or_an_age(run, sign_in, time):
     user = sign_in("alice").user["id"]
     assert ids(run, "--since", time) == [user]
 
 
-def test_columns_stay_aligned_beside_wide_characters(run, sign_in, execute):
+def test_columns_stay_aligned_with_wide_characters(run, sign_in, execute):
     sign_in("alice").put("/api/me", {"nickname": "小明"})
     sign_in("bob")
     run("users", "ban", listed(run)["items"][0]["id"])
@@ -174,7 +177,7 @@ def test_columns_stay_aligned_beside_wide_characters(run, sign_in, execute):
     assert lines[0].split() == ["ID", "OPENID", "CREATED", "LAST", "SEEN", "BANNED", "NICKNAME"]
 
 
-def test_a_nickname_cannot_steer_the_terminal(run, sign_in, execute):
+def test_nickname_cannot_control_the_terminal(run, sign_in, execute):
     user = sign_in("alice").user["id"]
     evil = "\x1b[2J\x9b31mred\r\nroot\u202egnp\u2028\x07"
     execute("UPDATE users SET nickname = :n WHERE public_id = :u", n=evil, u=user)
@@ -203,7 +206,7 @@ def test_show_finds_a_user_by_public_id_and_by_openid(run, sign_in, openid):
     assert f"id            {alice.user['id']}" in run("users", "show", alice.user["id"]).stdout
 
 
-def test_a_user_erased_meanwhile_is_not_found(run, sign_in, monkeypatch):
+def test_user_erased_concurrently_is_not_found(run, sign_in, monkeypatch):
     user = sign_in("alice").user["id"]
     find = accounts.find
 
@@ -223,17 +226,17 @@ def test_a_user_erased_meanwhile_is_not_found(run, sign_in, monkeypatch):
 
 @pytest.mark.parametrize("command", ["show", "ban", "erase", "export"])
 @pytest.mark.parametrize("reference", ["nobody", "张三", "' OR 1=1 --", "😀"])
-def test_an_unknown_user_is_not_found(run, sign_in, command, reference):
+def test_unknown_user_is_not_found(run, sign_in, command, reference):
     sign_in("alice")
     assert run("users", command, reference, code=1).stderr == "Error: there is no such user\n"
 
 
-def test_an_openid_in_another_case_is_another_openid(run, sign_in, openid):
+def test_openid_is_case_sensitive(run, sign_in, openid):
     sign_in("alice")
     run("users", "show", openid("alice").swapcase(), code=1)
 
 
-def test_ban_ends_the_sessions_and_says_how_many(run, sign_in, client):
+def test_ban_ends_and_counts_the_sessions(run, sign_in, client):
     phones = [sign_in("alice"), sign_in("alice")]
     user = phones[0].user["id"]
     assert run("users", "ban", user).stdout == f"banned {user}: 2 sessions ended\n"
@@ -242,7 +245,7 @@ def test_ban_ends_the_sessions_and_says_how_many(run, sign_in, client):
     assert run("users", "ban", user).stdout == f"banned {user}: 0 sessions ended\n"
 
 
-def test_unban_lets_in_again_and_revives_no_session(run, sign_in):
+def test_unban_allows_login_and_revives_no_session(run, sign_in):
     phone = sign_in("alice")
     run("users", "ban", phone.user["id"])
     assert run("users", "unban", phone.user["id"]).stdout == f"unbanned {phone.user['id']}\n"
@@ -253,7 +256,9 @@ def test_unban_lets_in_again_and_revives_no_session(run, sign_in):
 def test_unban_of_an_erased_user_takes_the_openid(run, sign_in, client, openid):
     user = sign_in("alice").user["id"]
     run("users", "ban", user)
-    assert run("users", "erase", user, "--yes").stdout == f"erased {user}, who stays banned\n"
+    assert (
+        run("users", "erase", user, "--yes").stdout == f"erased {user}; the person stays banned\n"
+    )
     assert client.post("/api/auth/login", json={"code": "alice"}).status_code == 403
     run("users", "unban", user, code=1)
     assert run("users", "unban", openid("alice")).stdout == (
@@ -278,27 +283,29 @@ def test_erase_deletes_user_and_sessions(run, sign_in, execute):
     assert execute("SELECT COUNT(*) FROM sessions")[0][0] == 0
 
 
-def test_erase_asks_first(run, sign_in):
+def test_erase_asks_for_confirmation(run, sign_in):
     user = sign_in("alice").user["id"]
     declined = run("users", "erase", user, code=1, input="n\n")
-    assert declined.stderr.endswith("Error: nothing was done\n")
+    assert declined.stderr.endswith("Error: cancelled, nothing was changed\n")
     unanswered = run("users", "erase", user, code=1)
-    assert unanswered.stderr.endswith("Error: nobody answers: say --yes to do it unasked\n")
+    assert unanswered.stderr.endswith(
+        "Error: there is no answer on stdin; --yes skips the question\n"
+    )
     assert ids(run) == [user]
     agreed = run("users", "erase", user, input="y\n")
     assert (agreed.stdout, ids(run)) == (f"erased {user}\n", [])
 
 
-def test_export_has_all_that_is_held_and_no_secret(run, sign_in, openid):
+def test_export_has_all_data_and_no_secret(run, sign_in, openid):
     phone = sign_in("alice")
     phone.put("/api/me", {"nickname": "小明"})
-    held = json.loads(run("users", "export", phone.user["id"]).stdout)
-    assert (held["openid"], held["nickname"]) == (openid("alice"), "小明")
-    assert len(held["sessions"]) == 1
-    assert held["session_key_stored"] is True
+    data = json.loads(run("users", "export", phone.user["id"]).stdout)
+    assert (data["openid"], data["nickname"]) == (openid("alice"), "小明")
+    assert len(data["sessions"]) == 1
+    assert data["session_key_stored"] is True
 
 
-def test_export_to_a_file_is_for_its_owner_alone_and_never_over_another(run, sign_in, tmp_path):
+def test_export_file_is_readable_only_by_its_owner_and_never_overwrites(run, sign_in, tmp_path):
     phone = sign_in("alice")
     phone.put("/api/me", {"nickname": "小明"})
     path = tmp_path / "alice.json"
@@ -309,16 +316,16 @@ def test_export_to_a_file_is_for_its_owner_alone_and_never_over_another(run, sig
     if sys.platform != "win32":
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
     again = run("users", "export", phone.user["id"], "--output", str(path), code=1)
-    assert again.stderr == f"Error: {path}: there is a file of that name already\n"
-    nowhere = tmp_path / "none" / "alice.json"
+    assert again.stderr == f"Error: {path}: the file already exists\n"
+    missing_folder = tmp_path / "none" / "alice.json"
     assert (
         "No such file"
-        in run("users", "export", phone.user["id"], "--output", str(nowhere), code=1).stderr
+        in run("users", "export", phone.user["id"], "--output", str(missing_folder), code=1).stderr
     )
     assert [file.name for file in tmp_path.iterdir() if "part" in file.name] == []
 
 
-def test_no_output_has_a_session_key_or_a_token(run, sign_in, wechat, execute):
+def test_no_output_contains_a_session_key_or_token(run, sign_in, wechat, execute):
     phone = sign_in("alice")
     user = phone.user["id"]
     sealed = bytes(execute("SELECT session_key FROM users")[0][0]).decode()

@@ -81,5 +81,5 @@ def test_an_unknown_wording_has_neither_meaning_nor_cause():
 
 
 def test_frequent_causes_are_checks():
-    ids = {one.id for one in [*OUTSIDE, *SERVER, *doctor_checks.CONFIGURED]}
+    ids = {one.id for one in [*OUTSIDE, *SERVER, *doctor_checks.APP_CHECKS]}
     assert set(FREQUENT) <= ids

@@ -49,7 +49,7 @@ def words(node):
 
 
 def test_every_check_has_its_symptoms_and_a_fix():
-    every = [*OUTSIDE, *SERVER, *doctor_checks.CONFIGURED]
+    every = [*OUTSIDE, *SERVER, *doctor_checks.APP_CHECKS]
     assert len({one.id for one in every}) == len(every)
     used = set()
     for one in every:
