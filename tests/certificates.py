@@ -85,9 +85,8 @@ class Authority:
     def __init__(self, folder: Path, name: str = "Example Root") -> None:
         self._folder = folder
         self._count = 0
-        validity = {"ca": True, "begins": -10, "ends": 80}
-        self.root = Issued(name, **validity)
-        self.intermediate = Issued("Example Intermediate", self.root, **validity)
+        self.root = Issued(name, ca=True, begins=-10, ends=80)
+        self.intermediate = Issued("Example Intermediate", self.root, ca=True, begins=-10, ends=80)
         self.file = folder / "root.pem"
         self.file.write_bytes(self.root.pem)
 
