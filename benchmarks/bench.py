@@ -40,7 +40,7 @@ class DiskMariaDB(MariaDB):
     """As durable as in production, with room for the tables in memory."""
 
     in_memory = False
-    patience = 120.0
+    timeout = 120.0
 
     def __init__(self) -> None:
         super().__init__(

@@ -1,6 +1,6 @@
-"""What every test may ask for: `app`, `client`, `runner`, `sign_in`, `wechat`, `serve`.
+"""Fixtures for every test: `app`, `client`, `runner`, `sign_in`, `wechat`, `serve`.
 
-A test that uses `app` runs once on SQLite and once on MariaDB.
+A test that uses `app` runs twice: on SQLite and on MariaDB.
 """
 
 import logging
@@ -32,17 +32,17 @@ from tests.service import serve
 pytest_plugins = ["tests.faults.report"]
 __all__ = ["pytest_sessionfinish", "pytest_terminal_summary", "serve"]
 
-KEY = "a key of the tests alone, 0123456789"
+KEY = "a key for tests only, 0123456789"
 
-# Some hundred processes start, of which each would compile all modules.
+# The tests start hundreds of processes, and each would compile all modules.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-# A shell has what it starts in the background ignore Ctrl-C, and so would all of these.
+# A shell makes background processes ignore Ctrl-C, and all child processes would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[MariaDB]:
-    """A MariaDB of this test process's own."""
+    """One MariaDB for this test process."""
     need(MariaDB)
     with MariaDB(innodb_flush_log_at_trx_commit=0) as server:
         yield server
@@ -77,7 +77,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
 
 @pytest.fixture
 def wechat(tmp_path: Path) -> Iterator[SandboxServer]:
-    """A WeChat of this test's own; `wechat.sandbox` tells it what to do."""
+    """A sandbox server for this test; `wechat.sandbox` controls it."""
     sandbox = Sandbox(tmp_path / "sandbox.db")
     with SandboxServer(sandbox) as server:
         yield server
@@ -85,19 +85,19 @@ def wechat(tmp_path: Path) -> Iterator[SandboxServer]:
 
 
 @pytest.fixture
-def keeps_secrets(
+def no_secret_in_log(
     wechat: SandboxServer, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
-    """Fail a test whose log holds one of the secrets that it used, whatever else it shows."""
+    """Fail the test if one of the secrets it used is in its log."""
     issued = []
 
-    def new(tokens: Tokens) -> Token:
+    def record_new(tokens: Tokens) -> Token:
         token = real_new(tokens)
         issued.append(token.text)
         return token
 
     real_new = Tokens.new
-    monkeypatch.setattr(Tokens, "new", new)
+    monkeypatch.setattr(Tokens, "new", record_new)
     for name in ("myapi", "urllib3", "requests", "pymysql", "flask_limiter", "werkzeug"):
         caplog.set_level(logging.DEBUG, logger=name)
     yield
@@ -107,10 +107,10 @@ def keeps_secrets(
 
 @pytest.fixture
 def make_app(
-    database_url: str, wechat: SandboxServer, tmp_path: Path, keeps_secrets: None
+    database_url: str, wechat: SandboxServer, tmp_path: Path, no_secret_in_log: None
 ) -> Iterator[Callable[..., Flask]]:
-    """Make apps on one database and one WeChat, with settings of the test's choice."""
-    made = []
+    """Create apps with the given settings, all with the same database and sandbox."""
+    apps = []
 
     def make(**settings: Any) -> Flask:
         given: dict[str, Any] = {
@@ -122,11 +122,11 @@ def make_app(
         }
         app = create_app(Settings(**{**given, **settings}))
         app.testing = True
-        made.append(app)
+        apps.append(app)
         return app
 
     yield make
-    for app in made:
+    for app in apps:
         close(app)
 
 
@@ -134,9 +134,9 @@ def close(app: Flask) -> None:
     with app.app_context():
         for engine in db.engines.values():
             engine.dispose()
-    made = app.extensions["wechat"]
-    if made.cache_info().currsize:
-        made().close()
+    client = app.extensions["wechat"]
+    if client.cache_info().currsize:
+        client().close()
 
 
 @pytest.fixture
@@ -156,7 +156,7 @@ def runner(app: Flask) -> FlaskCliRunner:
 
 @dataclass
 class SignedIn:
-    """A phone that has logged in: calls carry its token."""
+    """A logged-in client: its calls carry its token."""
 
     client: FlaskClient
     token: str
@@ -181,7 +181,7 @@ class SignedIn:
 
 @pytest.fixture
 def sign_in(client: FlaskClient) -> Callable[..., SignedIn]:
-    """Log in with a code of the sandbox: `sign_in("alice")`."""
+    """Log in with a sandbox code: `sign_in("alice")`."""
 
     def sign_in(code: str = "alice", via: FlaskClient = client) -> SignedIn:
         response = via.post("/api/auth/login", json={"code": code})
@@ -194,7 +194,7 @@ def sign_in(client: FlaskClient) -> Callable[..., SignedIn]:
 
 @pytest.fixture
 def execute(app: Flask) -> Callable[..., Any]:
-    """Run SQL on the test's database, committed at once: `execute("UPDATE …", name=value)`."""
+    """Run SQL on the test's database and commit it: `execute("UPDATE …", name=value)`."""
 
     def execute(sql: str, **values: Any) -> Any:
         def work(tx: Transaction) -> Any:

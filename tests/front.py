@@ -1,4 +1,4 @@
-"""Nginx with the file of myapi, and the service on a Unix socket behind it."""
+"""Nginx with the configuration of `deploy/`, and the service on a Unix socket behind it."""
 
 import http.client
 import json
@@ -17,7 +17,7 @@ DOMAIN = "api.example.com"
 
 
 class Front(Nginx):
-    """Nginx with the file of myapi, listening on two loopback ports, before a Unix socket."""
+    """Nginx with the configuration of `deploy/`: two loopback ports, before a Unix socket."""
 
     def __init__(self, socket_path, **site):
         super().__init__("")
@@ -32,7 +32,7 @@ class Front(Nginx):
         self._context = ssl.create_default_context(cafile=str(self.authority))
         given = {
             "domain": DOMAIN,
-            "version": installed(),
+            "version": nginx_version(),
             "certificate": f"{self.folder}/tls.pem",
             "key": f"{self.folder}/tls.pem",
             "placeholder_certificate": f"{self.folder}/tls.pem",
@@ -50,25 +50,25 @@ class Front(Nginx):
         context = context or self._context
         if protocols:
             context.set_alpn_protocols(protocols)
-        plain = socket.create_connection((HOST, self.tls_port), timeout=10)
-        return context.wrap_socket(plain, server_hostname=name)
+        connection = socket.create_connection((HOST, self.tls_port), timeout=10)
+        return context.wrap_socket(connection, server_hostname=name)
 
     def call(self, method, path, body=None, **headers):
-        """Call over TLS and return the answer with its body read as `.body`."""
+        """Send a request over TLS; the body of the response is in `.body`."""
         connection = http.client.HTTPSConnection(DOMAIN, timeout=20)
         connection.sock = self.connect()
         headers = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.request(method, path, body, headers)
         return _read(connection)
 
-    def plain(self, method, path, host=DOMAIN, **headers):
-        """Call port 80."""
+    def call_http(self, method, path, host=DOMAIN, **headers):
+        """Send a request over plain HTTP, to what is port 80 in production."""
         connection = http.client.HTTPConnection(HOST, self.port, timeout=10)
         connection.request(method, path, headers={"Host": host, **headers})
         return _read(connection)
 
-    def logged(self):
-        time.sleep(0.05)  # a line is written after its answer
+    def access_log(self):
+        time.sleep(0.05)  # Nginx writes a line after the answer
         lines = (self.folder / "access.log").read_text().splitlines()
         return [json.loads(line) for line in lines]
 
@@ -80,13 +80,13 @@ def _read(connection):
     return response
 
 
-def installed():
+def nginx_version():
     program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/sbin")
-    said = subprocess.run([program, "-v"], capture_output=True, text=True, check=True)
-    return nginx.version(said.stderr)
+    done = subprocess.run([program, "-v"], capture_output=True, text=True, check=True)
+    return nginx.version(done.stderr)
 
 
-class OnSocket(Service):
+class UnixSocketService(Service):
     """The service on a Unix socket."""
 
     def __init__(self, path, **settings):

@@ -1,6 +1,6 @@
-"""What the tests need of the machine: a test that lacks it is skipped, and the run says so last.
+"""Programs that tests need. Without them a test is skipped; the run ends with a list of skips.
 
-Where nothing may be skipped (`MYAPI_TEST_NOTHING_SKIPPED=1`), a skip fails the run.
+With `MYAPI_TEST_NOTHING_SKIPPED=1` a skip fails the run.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Need(Protocol):
 
 
 def need(*servers: Need) -> None:
-    """Skip the test that asks, unless all of these (such as `MariaDB`) can be used here."""
+    """Skip the current test unless all of these, such as `MariaDB`, are available."""
     for server in servers:
         reason = server.available()
         if reason is not None:
@@ -31,12 +31,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)  # the outermost writes last
+@pytest.hookimpl(wrapper=True, tryfirst=True)  # the outermost wrapper writes last
 def pytest_terminal_summary(terminalreporter: Any) -> Any:
     result = yield
     skipped = _skipped(terminalreporter.config)
     if skipped:
-        terminalreporter.section("skipped: something is missing", yellow=True)
+        terminalreporter.section("skipped: requirements are missing", yellow=True)
         for reason, tests in sorted(skipped.items()):
             files = sorted({test.partition("::")[0] for test in tests})
             terminalreporter.line(f"{len(tests):5}  {reason}  ({', '.join(files)})")
@@ -50,7 +50,7 @@ def _strict() -> bool:
 
 
 def _skipped(config: pytest.Config) -> dict[str, set[str]]:
-    """Return the tests that were skipped, by reason; nothing in a worker of a parallel run."""
+    """Return the skipped tests by reason. In a worker of a parallel run it is empty."""
     reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
     skipped = defaultdict(set)
     for report in reporter.stats.get("skipped", []) if reporter else []:

@@ -1,9 +1,9 @@
-"""Real servers for tests: each on a free loopback port, in a folder of its own.
+"""Real servers for tests, each on a free loopback port and in its own temporary folder.
 
     with MariaDB() as server:
         url = server.create_database("shop")
 
-Whatever ends the tests, be it a failure, Ctrl-C or `kill -9`, ends these servers with them.
+The servers end with the test process, however it ends: failure, Ctrl-C or `kill -9`.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 HOST = "127.0.0.1"
-DISK = "/var/tmp"  # in many systems /tmp is memory
-LINES_TOLD = 200  # of the log of a server that fails: the cause may stand before much advice
-_SBIN = ("/usr/sbin", "/usr/local/sbin", "/sbin")  # often not on the PATH of a plain user
+DISK = "/var/tmp"  # /tmp is often in memory
+LOG_TAIL = 200  # lines shown when a server fails; the cause may precede long advice
+_SBIN = ("/usr/sbin", "/usr/local/sbin", "/sbin")  # often not on an ordinary user's PATH
 
-# Lives in a session of its own and reads the id of the process group to end from us, a line
-# each time it changes. Our end of the pipe closes when we end, however we end.
+# Runs in its own session and reads from a pipe which process group to kill, one id a line. When
+# the test process ends in any way, the pipe closes and the script kills the latest group.
 _WATCHER = """
 group=
 while read -r line; do group=$line; done
@@ -41,24 +41,24 @@ rm -rf "$1"
 
 
 class ServerError(Exception):
-    """A server that did not start; the message ends with its log, the last 200 lines at most."""
+    """A server did not start. The message ends with the last lines of its log."""
 
 
 class Server:
-    """A program in its own process group and folder. `stop()` keeps the folder, `close()` not."""
+    """A program in its own process group and folder. Only `close()` deletes the folder."""
 
     programs: ClassVar[tuple[str, ...]]
-    package: ClassVar[str]  # Debian's
-    patience: ClassVar[float] = 20.0  # seconds, to start and to stop
-    in_memory: ClassVar[bool] = True  # where there is room; a benchmark wants a true disk
+    package: ClassVar[str]  # the Debian package
+    timeout: ClassVar[float] = 20.0  # seconds to start or to stop
+    in_memory: ClassVar[bool] = True  # if there is room; benchmarks need a real disk
     host: str = HOST
-    wrapper: Sequence[str] = ()  # a command that runs the one after it
+    wrapper: Sequence[str] = ()  # a command that runs another, such as ("env", "A=b")
 
     @classmethod
     def available(cls) -> str | None:
-        """Return None, or why this server cannot be used here and what to install."""
+        """Return None, or why this server is unavailable and what to install."""
         for program in cls.programs:
-            if _find(program) is None:
+            if find_program(program) is None:
                 return f"{program} not found: apt install {cls.package}"
         return None
 
@@ -72,7 +72,11 @@ class Server:
         raise NotImplementedError
 
     def prepare(self) -> None:
-        """Fill the new folder, before the first start."""
+        """Write files into the new folder, before the first start."""
+
+    def popen_options(self) -> dict[str, Any]:
+        """Return further arguments of subprocess.Popen."""
+        return {"cwd": self.folder}
 
     def ready(self) -> bool:
         return _accepts(self.host, self.port)
@@ -85,10 +89,10 @@ class Server:
         self.close()
 
     def start(self) -> None:
-        """Start, on the same port and with the same data as the last time."""
+        """Start. A restart uses the same port and data."""
         try:
             if self._folder is None:
-                self._open_folder()
+                self._create_folder()
                 self.prepare()
             self._spawn(self.command())
             self._await_ready()
@@ -97,25 +101,25 @@ class Server:
             raise
 
     def stop(self) -> None:
-        """Ask it to end, wait, and kill what has not ended."""
+        """Terminate it, and kill it if it does not end in time."""
         if self._process is None:
             return
         if self._process.poll() is None:
             self.thaw()
             self._process.terminate()
             try:
-                self._process.wait(self.patience)
+                self._process.wait(self.timeout)
             except subprocess.TimeoutExpired:
                 self._signal(signal.SIGKILL)
         self._forget()
 
     def kill(self) -> None:
-        """End it at once, as a crash would."""
+        """Kill it, as a crash would."""
         self._signal(signal.SIGKILL)
         self._forget()
 
     def freeze(self) -> None:
-        """Let it hold its connections and answer nothing, until `thaw()`."""
+        """Suspend it until `thaw()`: connections stay open, nothing is answered."""
         self._signal(signal.SIGSTOP)
         if hasattr(os, "waitid"):  # not on macOS before Python 3.13
             os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
@@ -124,7 +128,7 @@ class Server:
         self._signal(signal.SIGCONT)
 
     def close(self) -> None:
-        """Stop, and remove the folder."""
+        """Stop it and remove the folder."""
         self.stop()
         if self._watcher is not None:
             self._watcher.communicate()
@@ -146,7 +150,7 @@ class Server:
         """Return what the server has written to stdout and stderr so far."""
         return (self.folder / "log").read_text(errors="replace")
 
-    def _open_folder(self) -> None:
+    def _create_folder(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="myapi-", dir=self._parent()))
         self._watcher = subprocess.Popen(
             ["/bin/sh", "-c", _WATCHER, "sh", str(self._folder)],
@@ -159,7 +163,7 @@ class Server:
         return _memory_folder() if self.in_memory else DISK
 
     def _spawn(self, command: list[str]) -> None:
-        program = _find(command[0])
+        program = find_program(command[0])
         if program is None:
             raise ServerError(self.available())
         with (self.folder / "log").open("ab") as log:
@@ -168,31 +172,31 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                cwd=self.folder,
                 start_new_session=True,
+                **self.popen_options(),
             )
         self._watch(str(self._process.pid))
 
     def _run(self, command: list[str]) -> None:
         self._spawn(command)
-        status = self._process.wait(self.patience)
+        status = self._process.wait(self.timeout)
         self._forget()
         if status != 0:
             raise self._failure(f"{command[0]} ended with status {status}")
 
     def _await_ready(self) -> None:
         name = self.programs[0]
-        deadline = time.monotonic() + self.patience
+        deadline = time.monotonic() + self.timeout
         while not self.ready():
             status = self._process.poll()
             if status is not None:
                 raise self._failure(f"{name} ended with status {status}")
             if time.monotonic() > deadline:
-                raise self._failure(f"{name} was not ready after {self.patience:g} s")
+                raise self._failure(f"{name} was not ready after {self.timeout:g} s")
             time.sleep(0.01)
 
     def _failure(self, message: str) -> ServerError:
-        tail = "\n".join(self.log().splitlines()[-LINES_TOLD:])
+        tail = "\n".join(self.log().splitlines()[-LOG_TAIL:])
         return ServerError(f"{message}; its log ends with:\n{tail}")
 
     def _signal(self, number: int) -> None:
@@ -211,10 +215,10 @@ class Server:
 
 
 class MariaDB(Server):
-    """An empty MariaDB; keyword arguments are lines of its configuration.
+    """An empty MariaDB; keyword arguments become lines of its configuration.
 
-    It is as durable as in production unless `innodb_flush_log_at_trx_commit=2` says otherwise;
-    where its folder is in memory, that gains nothing.
+    It syncs each commit as in production; `innodb_flush_log_at_trx_commit=2` turns that off. In
+    memory this makes no difference.
     """
 
     programs = ("mariadbd", "mariadb-install-db")
@@ -227,8 +231,8 @@ class MariaDB(Server):
         self._options = options
 
     def url(self, database: str) -> str:
-        who = f"{self.user}:{self.password}@{self.host}:{self.port}"
-        return f"mysql+pymysql://{who}/{database}?charset=utf8mb4"
+        login = f"{self.user}:{self.password}@{self.host}:{self.port}"
+        return f"mysql+pymysql://{login}/{database}?charset=utf8mb4"
 
     def create_database(self, name: str) -> str:
         """Return the URL of the new database."""
@@ -236,7 +240,7 @@ class MariaDB(Server):
         return self.url(name)
 
     def execute(self, sql: str, *args: object, database: str | None = None) -> list[Any]:
-        """Run one statement as a user who may do anything, and return its rows."""
+        """Run one statement with all privileges and return its rows."""
         with self._connect(database) as connection, connection.cursor() as cursor:
             cursor.execute(sql, args or None)
             connection.commit()
@@ -258,7 +262,7 @@ class MariaDB(Server):
                 "--auth-root-authentication-method=normal",
                 "--skip-name-resolve",
                 "--skip-test-db",
-                "--force",  # even where the machine's own name has no address
+                "--force",  # even if the machine's host name does not resolve
             ]
         )
         with (self.folder / "my.cnf").open("a") as config:
@@ -291,11 +295,11 @@ class MariaDB(Server):
         )
 
     def _defaults(self) -> dict[str, object]:
-        """Small buffers for a quick start; nothing here makes a query mean something else."""
+        """Small buffers for a quick start; nothing here changes the result of a query."""
         as_root = {"user": "root"} if os.geteuid() == 0 else {}
         return as_root | {
             "datadir": f"{self.folder}/data",
-            "tmpdir": f"{self.folder}/tmp",  # where it starts, a server deletes others' tables
+            "tmpdir": f"{self.folder}/tmp",  # at its start a server deletes temporary tables here
             "socket": f"{self.folder}/socket",
             "pid_file": f"{self.folder}/pid",
             "bind_address": self.host,
@@ -315,7 +319,7 @@ class MariaDB(Server):
 
 
 class Redis(Server):
-    """An empty Redis that keeps nothing."""
+    """An empty Redis without persistence."""
 
     programs = ("redis-server",)
     package = "redis-server"
@@ -325,9 +329,9 @@ class Redis(Server):
         return f"redis://{self.host}:{self.port}/0"
 
     def command(self) -> list[str]:
-        where = ["--bind", self.host, "--port", str(self.port), "--dir", str(self.folder)]
-        keeps_nothing = ["--save", "", "--appendonly", "no"]
-        return ["redis-server", *where, *keeps_nothing, "--protected-mode", "no"]
+        address = ["--bind", self.host, "--port", str(self.port), "--dir", str(self.folder)]
+        no_persistence = ["--save", "", "--appendonly", "no"]
+        return ["redis-server", *address, *no_persistence, "--protected-mode", "no"]
 
     def ready(self) -> bool:
         try:
@@ -339,15 +343,15 @@ class Redis(Server):
 
 
 class Nginx(Server):
-    """An Nginx with `config` as what stands inside `http { … }`.
+    """An Nginx with `config` inside its `http { … }` block.
 
-    In it `@PORT@` becomes the port to listen on and `@FOLDER@` the server's folder.
+    In `config`, `@PORT@` is replaced by the port and `@FOLDER@` by the server's folder.
     """
 
     programs = ("nginx",)
     package = "nginx"
     workers: ClassVar[int] = 1
-    connections: ClassVar[int] = 512  # of each worker
+    connections: ClassVar[int] = 512  # per worker
 
     def __init__(self, config: str) -> None:
         super().__init__()
@@ -381,14 +385,14 @@ class Nginx(Server):
 
 
 class BlackHole:
-    """A port that takes any connection and never answers."""
+    """A port that accepts every connection and never answers."""
 
     @classmethod
     def available(cls) -> str | None:
         return None
 
     def __enter__(self) -> Self:
-        # The kernel completes the handshakes; nobody need ever call accept().
+        # The kernel completes the handshakes without a call of accept().
         self._socket = socket.create_server((HOST, 0), backlog=1024)
         return self
 
@@ -405,12 +409,12 @@ class BlackHole:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on, below those the system hands to clients.
+    """Return a free port below the ephemeral ports.
 
-    So no outgoing connection can take it, not even while its server is stopped for a while.
+    No outgoing connection can take it while its server is stopped for a moment.
     """
     while True:
-        # not `random`: other tests seed it, and then parallel runs would pick alike
+        # not `random`: tests seed it, and parallel runs would pick the same ports
         port = 20000 + secrets.randbelow(10000)
         try:
             with socket.create_server((HOST, port)):
@@ -419,7 +423,7 @@ def free_port() -> int:
             continue
 
 
-def _find(program: str) -> str | None:
+def find_program(program: str) -> str | None:
     return shutil.which(program) or shutil.which(program, path=os.pathsep.join(_SBIN))
 
 
@@ -432,7 +436,7 @@ def _accepts(host: str, port: int) -> bool:
 
 
 def _memory_folder() -> str | None:
-    """Return a folder in memory where there is one with room to spare, else the usual one."""
+    """Return a folder in memory with enough room, or None for the default folder."""
     folder = "/dev/shm"
     if not os.access(folder, os.W_OK | os.X_OK):
         return None

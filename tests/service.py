@@ -1,9 +1,9 @@
-"""The real service for tests: Gunicorn on a free loopback port, in a folder of its own.
+"""The real service for tests: Gunicorn on a free loopback port, in its own temporary folder.
 
     with Service(database_url=url, wechat_base_url=wechat.url, workers=2) as service:
         service.call("GET", "/api/hello")
 
-Keyword arguments are settings; none comes from the environment or from a `.env`.
+Keyword arguments are settings. Settings in the environment and in `.env` are ignored.
 """
 
 from __future__ import annotations
@@ -44,16 +44,16 @@ PRODUCTION = {"env": "production", "wechat_appid": "wx-service", "wechat_secret"
 
 
 class Service(Server):
-    """Gunicorn on the checkout's code and configuration; for development unless told.
+    """Gunicorn with the code and configuration of this checkout, in development by default.
 
-    `wrapper` is a command that runs the one after it, such as `env`; `environ` adds variables.
+    `wrapper` is a command that runs another, such as ("env", "A=b"); `environ` adds variables.
     """
 
     programs = (sys.executable,)
 
     @classmethod
     def available(cls) -> str | None:
-        return None if importlib.util.find_spec("gunicorn") else "no gunicorn on this system"
+        return None if importlib.util.find_spec("gunicorn") else "gunicorn is not installed"
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Service(Server):
         self.port = port or self.port
         self.url = f"http://{HOST}:{self.port}"
         self._app = app
-        self._wrapper = wrapper
+        self.wrapper = wrapper
         self._environ = environ or {}
         self.settings = {
             "bind": f"{HOST}:{self.port}",
@@ -84,7 +84,7 @@ class Service(Server):
         return self.folder / "home"
 
     def environment(self) -> dict[str, str]:
-        """Return all variables of the process; an empty one keeps a `.env` from setting it."""
+        """Return all variables of the process. An empty one overrides `.env`."""
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("MYAPI_")}
         unset = dict.fromkeys(variables(), "")
         given = {variable(name): str(value) for name, value in self.settings.items()}
@@ -92,14 +92,14 @@ class Service(Server):
         return {**inherited, **unset, **own, **given, **self._environ}
 
     def command(self) -> list[str]:
-        return [*self._wrapper, sys.executable, "-m", "gunicorn", self._app]
+        return [sys.executable, "-m", "gunicorn", self._app]
 
     def prepare(self) -> None:
         self.home.mkdir()
         (self.folder / "tmp").mkdir()
 
     def ready(self) -> bool:
-        """Whether it answers, with all workers that it is to have."""
+        """Whether it answers and all its workers have started."""
         try:
             answers = self.call("GET", "/healthz").ok
         except requests.ConnectionError:
@@ -107,7 +107,7 @@ class Service(Server):
         return answers and len(self.workers()) == self.settings["workers"]
 
     def reload(self) -> None:
-        """Tell Gunicorn to reload, and wait until only new workers are there."""
+        """Reload Gunicorn and wait until all workers are new."""
         old = self.workers()
         os.kill(self.pid, signal.SIGHUP)
         wait_for(lambda: not old & self.workers() and self.ready(), seconds=30)
@@ -121,18 +121,18 @@ class Service(Server):
         return {int(pid) for pid, parent in pairs if int(parent) == self.pid}
 
     def kill_worker(self) -> None:
-        """Kill one as a crash would, and wait for the one that takes its place."""
+        """Kill one worker, as a crash would, and wait for its replacement."""
         victim = min(self.workers())
         os.kill(victim, signal.SIGKILL)
         wait_for(lambda: victim not in self.workers() and self.ready())
 
     def events(self, event: str | None = None) -> list[dict[str, Any]]:
-        """Return the lines of the log, or those of one event."""
+        """Return the log lines, or only those of one event."""
         lines = [json.loads(line) for line in self.log().splitlines()]
         return [line for line in lines if event is None or line.get("event") == event]
 
     def metric(self, name: str, **labels: str) -> float:
-        """Return the sum of the samples of this name that have these labels."""
+        """Return the sum of the samples with this name and these labels."""
         families = text_string_to_metric_families(self.call("GET", "/metrics").text)
         samples = [sample for family in families for sample in family.samples]
         return sum(
@@ -140,15 +140,15 @@ class Service(Server):
         )
 
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
-        """Call it over a connection of its own."""
+        """Send a request over a new connection."""
         headers = {"Connection": "close", **options.pop("headers", {})}
         options.setdefault("timeout", 30)
         return requests.request(method, self.url + path, headers=headers, **options)
 
     def send(self, request: bytes) -> Answer:
-        """Send bytes and nothing more, and read the first answer."""
+        """Send raw bytes, close the sending side and read the first answer."""
         with socket.create_connection((HOST, self.port), timeout=10) as connection:
-            with suppress(OSError):  # it may answer, and close, before all is sent
+            with suppress(OSError):  # the server may answer and close before all is sent
                 connection.sendall(request)
                 connection.shutdown(socket.SHUT_WR)
             answer = http.client.HTTPResponse(connection)
@@ -165,11 +165,11 @@ class Service(Server):
         return Phone(self, data["token"], data["user"])
 
     def flask(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a flask command with the settings of this service."""
+        """Run a flask command in the environment of this service."""
         return self.run(sys.executable, "-m", "flask", *arguments)
 
     def run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        """Run a command to its end, in the environment of this service."""
+        """Run a command in the environment of this service and wait for its end."""
         return subprocess.run(
             command,
             cwd=ROOT,
@@ -180,18 +180,8 @@ class Service(Server):
             check=False,
         )
 
-    def _spawn(self, command: list[str]) -> None:
-        with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=ROOT,
-                env=self.environment(),
-                start_new_session=True,
-            )
-        self._watch(str(self._process.pid))
+    def popen_options(self) -> dict[str, Any]:
+        return {"cwd": ROOT, "env": self.environment()}
 
 
 class Answer(NamedTuple):
@@ -203,7 +193,7 @@ class Answer(NamedTuple):
 
 
 class Phone:
-    """One that has logged in: its calls carry its token."""
+    """A logged-in client: its calls carry its token."""
 
     def __init__(self, service: Service, token: str, user: dict[str, Any]) -> None:
         self.service = service
@@ -211,7 +201,7 @@ class Phone:
         self.user = user
 
     def call(self, method: str, path: str, **options: Any) -> requests.Response:
-        """Call the service that it logged in to, or `at` another one."""
+        """Call the service it logged in to, or the service `at`."""
         service: Service = options.pop("at", self.service)
         headers = {"Authorization": f"Bearer {self.token}", **options.pop("headers", {})}
         return service.call(method, path, headers=headers, **options)
@@ -223,15 +213,16 @@ class Phone:
 
 
 class Load:
-    """Threads that call one path without a pause, while the block runs.
+    """Threads that call one path without pause while the block runs.
 
-    Half of them keep their connections. One that gets no answer counts in `failed` and ends.
+    Half of them keep their connections alive. A thread that gets no answer adds to `failed` and
+    ends.
     """
 
     def __init__(self, service: Service, path: str = "/api/hello", threads: int = 6) -> None:
         self._address = (HOST, service.port)
         self._path = path
-        self._enough = threading.Event()
+        self._stop = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, args=(i % 2 == 0,)) for i in range(threads)
         ]
@@ -245,13 +236,13 @@ class Load:
         return self
 
     def __exit__(self, *_exc: object) -> None:
-        self._enough.set()
+        self._stop.set()
         for thread in self._threads:
             thread.join()
 
-    def _run(self, keeps: bool) -> None:
+    def _run(self, keep_alive: bool) -> None:
         connection = http.client.HTTPConnection(*self._address, timeout=30)
-        while not self._enough.is_set():
+        while not self._stop.is_set():
             try:
                 connection.request("GET", self._path)
                 response = connection.getresponse()
@@ -260,16 +251,16 @@ class Load:
             except (OSError, http.client.HTTPException) as error:
                 self.failed.append(error)
                 break
-            if not keeps:
+            if not keep_alive:
                 connection.close()
         connection.close()
 
 
 @pytest.fixture
 def serve(migrated_sqlite: Path, wechat: SandboxServer, tmp_path: Path) -> Iterator[Any]:
-    """Start services with settings of the test's choice, on one WeChat.
+    """Start services with the given settings, all with the same sandbox.
 
-    Unless `database_url` is given, they share one SQLite file, empty at first.
+    Unless `database_url` is given, they share one SQLite file, which is empty at first.
     """
     need(Service)
     with ExitStack() as stack:
@@ -285,7 +276,7 @@ def serve(migrated_sqlite: Path, wechat: SandboxServer, tmp_path: Path) -> Itera
 
 
 def migrate(url: str, instance: Path) -> str:
-    """Bring a database to the newest revision; return its URL."""
+    """Upgrade a database to the newest revision; return its URL."""
     app = create_app(Settings(secret_keys=(KEY,), database_url=url, instance_path=instance))
     with app.app_context():
         migrations.upgrade()
@@ -295,7 +286,7 @@ def migrate(url: str, instance: Path) -> str:
 
 
 def at_once(*calls: Callable[[], Any]) -> list[Any]:
-    """Make all of these calls at the same time, each in a thread of its own."""
+    """Make all of these calls at the same time, each in its own thread."""
     barrier = threading.Barrier(len(calls))
 
     def run(call: Callable[[], Any]) -> Any:
@@ -307,17 +298,17 @@ def at_once(*calls: Callable[[], Any]) -> list[Any]:
 
 
 def is_error(response: requests.Response, status: int, error: str) -> bool:
-    """Whether it is this error as the API tells it, with Retry-After where that belongs."""
-    told = response.status_code == status and response.json()["error"] == error
+    """Whether it is this error, with Retry-After if the status is 429 or 503."""
+    matches = response.status_code == status and response.json()["error"] == error
     if status in {429, 503}:
-        return told and bool(re.fullmatch("[1-9][0-9]*", response.headers["Retry-After"]))
-    return told
+        return matches and bool(re.fullmatch("[1-9][0-9]*", response.headers["Retry-After"]))
+    return matches
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 15) -> Any:
-    """Return the first true value of `condition`, asked again and again."""
+    """Call `condition` until its value is true; return that value."""
     deadline = time.monotonic() + seconds
     while not (value := condition()):
-        assert time.monotonic() < deadline, "it did not come about in time"
+        assert time.monotonic() < deadline, "the condition did not become true in time"
         time.sleep(0.02)
     return value

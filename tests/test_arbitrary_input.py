@@ -1,4 +1,4 @@
-"""Whatever comes in: a named answer, never a 500, and nothing written unless it was right."""
+"""Arbitrary input gets 200 or a registered error, never a 500, and refused input writes nothing."""
 
 import json
 
@@ -13,11 +13,11 @@ pytest.importorskip("hypothesis", reason="hypothesis needs Python 3.11")
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-OFTEN = "1000000/minute"
+UNLIMITED = "1000000/minute"
 
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
-thoroughly = settings(
+many_examples = settings(
     max_examples=200,
     derandomize=True,
     database=None,
@@ -36,15 +36,15 @@ values = st.recursive(
     max_leaves=8,
 )
 objects = st.dictionaries(names, values, max_size=4)
-written = st.one_of(values, objects).map(lambda value: json.dumps(value).encode())
-spoiled = st.builds(
+valid_json = st.one_of(values, objects).map(lambda value: json.dumps(value).encode())
+damaged_json = st.builds(
     lambda body, at, more: body[: at % (len(body) + 1)] + more + body[at % (len(body) + 1) :],
-    written,
+    valid_json,
     st.integers(0, 500),
     st.binary(max_size=4),
 )
-bodies = st.one_of(st.binary(max_size=200), written, spoiled)
-types = st.one_of(
+bodies = st.one_of(st.binary(max_size=200), valid_json, damaged_json)
+content_types = st.one_of(
     st.just("application/json"),
     st.sampled_from(
         ["application/json; charset=utf-8", "application/json; charset=x", "", "text/x"]
@@ -52,7 +52,7 @@ types = st.one_of(
     st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20),
 )
 
-ODD = [
+INVALID_BODIES = [
     b"",
     b"null",
     b"[]",
@@ -72,12 +72,14 @@ ODD = [
 
 @pytest.fixture
 def app(make_app):
-    return make_app(rate_limit_login=OFTEN, rate_limit_login_failed=OFTEN, rate_limit_user=OFTEN)
+    return make_app(
+        rate_limit_login=UNLIMITED, rate_limit_login_failed=UNLIMITED, rate_limit_user=UNLIMITED
+    )
 
 
 @pytest.fixture
 def rows(app):
-    """Read all there is in the database."""
+    """Return a function that reads all rows of all tables."""
 
     def read():
         with app.app_context(), db.engine.connect() as connection:
@@ -92,11 +94,11 @@ def rows(app):
 @pytest.fixture
 def phone(sign_in):
     signed_in = sign_in()
-    signed_in.get("/api/me")  # the first use of a session is noted
+    signed_in.get("/api/me")  # so that the last use of the session is already recorded
     return signed_in
 
 
-def assert_named(response, *statuses):
+def assert_registered_answer(response, *statuses):
     body = response.get_json()
     assert response.status_code in statuses, response.text
     if response.status_code == 200:
@@ -112,29 +114,29 @@ def assert_named(response, *statuses):
     ("method", "path"),
     [("POST", "/api/auth/login"), ("PUT", "/api/me"), ("POST", "/api/me/decrypt")],
 )
-@thoroughly
-@given(body=bodies, content_type=types)
-def test_any_body_has_a_named_answer(phone, rows, method, path, body, content_type):
+@many_examples
+@given(body=bodies, content_type=content_types)
+def test_arbitrary_body_gets_a_registered_answer(phone, rows, method, path, body, content_type):
     before = rows()
     response = phone.client.open(
         path, method=method, data=body, content_type=content_type, headers=phone.headers
     )
-    assert_named(response, 200, 400, 413, 415)
+    assert_registered_answer(response, 200, 400, 413, 415)
     if response.status_code != 200:
         assert rows() == before
 
 
-@pytest.mark.parametrize("body", ODD, ids=lambda body: ascii(body[:24]))
+@pytest.mark.parametrize("body", INVALID_BODIES, ids=lambda body: ascii(body[:24]))
 @pytest.mark.parametrize(
     ("method", "path"),
     [("POST", "/api/auth/login"), ("PUT", "/api/me"), ("POST", "/api/me/decrypt")],
 )
-def test_odd_bodies_are_refused(phone, rows, method, path, body):
+def test_invalid_body_is_refused(phone, rows, method, path, body):
     before = rows()
     response = phone.client.open(
         path, method=method, data=body, content_type="application/json", headers=phone.headers
     )
-    assert_named(response, 400, 413)
+    assert_registered_answer(response, 400, 413)
     assert rows() == before
 
 
@@ -142,39 +144,41 @@ schemes = st.sampled_from(["Bearer ", "bearer  ", "BEARER\t", "Bearer", "Basic "
 latin = st.text(st.characters(max_codepoint=255), max_size=60)
 
 
-@thoroughly
+@many_examples
 @given(scheme=schemes, value=latin)
 @example(scheme="Bearer ", value="." * 5000)
 @example(scheme="Bearer ", value="\x00.\x00")
 @example(scheme="Bearer ", value="é.é")
-def test_any_authorization_is_refused_by_name(phone, rows, scheme, value):
+def test_arbitrary_authorization_is_refused(phone, rows, scheme, value):
     before = rows()
     response = phone.client.get("/api/me", environ_overrides={"HTTP_AUTHORIZATION": scheme + value})
-    assert_named(response, 401)
+    assert_registered_answer(response, 401)
     assert rows() == before
 
 
-@thoroughly
+@many_examples
 @given(at=st.integers(0, 200), cut=st.integers(0, 3), more=latin)
-def test_a_token_that_was_tampered_with_is_refused_or_the_same(phone, rows, at, cut, more):
+def test_changed_token_is_refused_unless_it_decodes_to_the_same(phone, rows, at, cut, more):
     at %= len(phone.token)
     token = phone.token[:at] + more + phone.token[at + cut :]
     before = rows()
     response = phone.client.get(
         "/api/me", environ_overrides={"HTTP_AUTHORIZATION": f"Bearer {token}"}
     )
-    assert_named(response, 200, 401)
-    if response.status_code == 200:  # base64 skips odd characters, and its last has spare bits
+    assert_registered_answer(response, 200, 401)
+    if (
+        response.status_code == 200
+    ):  # base64 skips other characters; its last character has unused bits
         assert response.get_json()["data"] == phone.user
         assert token.strip(" ").startswith(phone.token.partition(".")[0] + ".")
     assert rows() == before
 
 
-@thoroughly
+@many_examples
 @given(session=st.text(max_size=40))
 @example(session="\x00")
 @example(session="é")
-def test_any_id_of_a_session_is_refused_by_name(phone, rows, session):
+def test_arbitrary_session_id_is_not_found(phone, rows, session):
     before = rows()
     response = phone.client.delete(
         "/api/auth/sessions/x",
@@ -183,5 +187,5 @@ def test_any_id_of_a_session_is_refused_by_name(phone, rows, session):
             "PATH_INFO": f"/api/auth/sessions/x{session}".encode().decode("latin-1")
         },
     )
-    assert_named(response, 404)
+    assert_registered_answer(response, 404)
     assert rows() == before

@@ -1,4 +1,4 @@
-"""The documents say what the code does, and the two READMEs say the same."""
+"""The documents match the code, and the two languages match each other."""
 
 import dataclasses
 import re
@@ -35,11 +35,11 @@ MARKDOWN = sorted(
     ]
 )
 
-#: What the READMEs list. What a team adds of its own it lists where it likes.
+#: What the READMEs must list. A team may document its own routes and commands elsewhere.
 BLUEPRINTS = {"hello", "auth", "me", "health", "docs", "sandbox"}
 COMMANDS = ("users", "sessions", "secrets", "stats", "backup", "restore", "wechat")
 
-#: Hosts that a document may name, and what ends in them. No package registry is among them.
+#: Hosts, with their subdomains, that a document may name. Package registries must not be named.
 HOSTS = (
     "127.0.0.1",
     "127.0.0.2",
@@ -49,7 +49,7 @@ HOSTS = (
     "weixin.qq.com",
     "semver.org",
 )
-A_PERSONS_FOLDER = re.compile(r"(?<![\w.])/(?:root|home|Users|tmp|work)/\S|[A-Z]:\\Users")
+LOCAL_PATH = re.compile(r"(?<![\w.])/(?:root|home|Users|tmp|work)/\S|[A-Z]:\\Users")
 
 
 @pytest.fixture(params=[ENGLISH, CHINESE])
@@ -59,37 +59,38 @@ def readme(request):
 
 @pytest.fixture
 def development(tmp_path):
-    """The app that a newcomer runs; nothing here opens its database."""
+    """The app in development. No test here opens its database."""
     return create_app(
-        Settings(secret_keys=("for the documents alone, 0123456789",), instance_path=tmp_path)
+        Settings(secret_keys=("a key for the document tests, 0123456789",), instance_path=tmp_path)
     )
 
 
 # ---- the READMEs ----
 
 
-def test_the_first_screen_of_a_readme_runs_the_service(readme):
+def test_first_screen_of_readme_runs_the_service(readme):
     screen = "\n".join(readme.splitlines()[:40])
     for text in ("make run", "make test", "/api/auth/login", "/api/me", "flask run --port 8000"):
         assert text in screen
 
 
-def test_a_readme_names_every_route_and_no_other(readme, development):
+def test_readme_lists_exactly_the_routes(readme, development):
     routes = {
-        unnamed(f"{method} {rule.rule}"): rule.endpoint.partition(".")[0]
+        without_argument_names(f"{method} {rule.rule}"): rule.endpoint.partition(".")[0]
         for rule in development.url_map.iter_rules()
         for method in rule.methods - {"HEAD", "OPTIONS"}
-        if not rule.rule.startswith("/docs/")  # the files of that page
+        if not rule.rule.startswith("/docs/")  # static files of that page
     }
     named = [
-        unnamed(route) for route in re.findall(r"^\| `([A-Z]+ /[^`]*)` \|", readme, re.MULTILINE)
+        without_argument_names(route)
+        for route in re.findall(r"^\| `([A-Z]+ /[^`]*)` \|", readme, re.MULTILINE)
     ]
     assert len(set(named)) == len(named)
     assert {route for route, blueprint in routes.items() if blueprint in BLUEPRINTS} <= set(named)
     assert set(named) <= routes.keys()
 
 
-def test_a_readme_names_every_error_as_it_is_answered(readme):
+def test_readme_lists_exactly_the_errors(readme):
     named = re.findall(r"^\| `([a-z_]+)` \| (\d{3}) \| (\d{5}) \|", readme, re.MULTILINE)
     assert named == sorted(named, key=lambda row: row[2])
     assert set(named) == {
@@ -97,7 +98,7 @@ def test_a_readme_names_every_error_as_it_is_answered(readme):
     }
 
 
-def test_a_readme_names_every_setting_with_its_default(readme):
+def test_readme_lists_every_setting_with_its_default(readme):
     named = re.findall(r"^\| `(MYAPI_\w+)`( 🔑)? \| ([^|]*) \|", readme, re.MULTILINE)
     assert [(name, bool(secret)) for name, secret, _ in named] == list(variables().items())
     for field in settings_fields():
@@ -106,10 +107,10 @@ def test_a_readme_names_every_setting_with_its_default(readme):
         if written:
             assert field.metadata["parse"](written[1]) == field.default
         else:
-            assert not has_a_default(field)
+            assert not has_literal_default(field)
 
 
-def test_a_readme_names_every_command_and_no_other(readme, development):
+def test_readme_lists_exactly_the_commands(readme, development):
     named = {
         re.sub(r" (-|[A-Z]).*", "", command)
         for command in re.findall(r"^\| `flask ([^`]+)` \|", readme, re.MULTILINE)
@@ -124,7 +125,7 @@ def test_a_readme_names_every_command_and_no_other(readme, development):
         command_named(development, command)
 
 
-def test_every_option_of_a_command_in_a_readme_exists(readme, development):
+def test_command_options_in_readme_exist(readme, development):
     for line in re.findall(r"^\| `flask .*", readme, re.MULTILINE):
         command = command_named(development, re.findall(r"`flask ([^`]+)`", line)[0])
         known = {option for parameter in command.params for option in parameter.opts}
@@ -132,20 +133,20 @@ def test_every_option_of_a_command_in_a_readme_exists(readme, development):
 
 
 @in_both_languages
-def test_both_languages_have_the_same_outline(english, chinese):
+def test_both_languages_have_the_same_headings(english, chinese):
     assert [level for level, _ in headings(english)] == [level for level, _ in headings(chinese)]
 
 
 @in_both_languages
-def test_both_languages_have_the_same_code_but_for_comments(english, chinese):
-    assert [uncommented(block) for block in blocks(english)] == [
-        uncommented(block) for block in blocks(chinese)
+def test_both_languages_have_the_same_code_except_comments(english, chinese):
+    assert [without_comments(block) for block in blocks(english)] == [
+        without_comments(block) for block in blocks(chinese)
     ]
 
 
 @in_both_languages
 def test_both_languages_have_the_same_tables(english, chinese):
-    """Row by row, the same words in code type in the first column."""
+    """Each row has the same code in its first column."""
     assert first_cells(english) == first_cells(chinese)
 
 
@@ -153,11 +154,11 @@ def test_both_languages_have_the_same_tables(english, chinese):
 
 
 @pytest.mark.parametrize("name", PAIRS[1])
-def test_the_operations_guide_names_no_command_or_option_that_is_none(name, development):
+def test_commands_and_options_in_operations_guide_exist(name, development):
     commands = commands_in(read(name))
     assert len(commands) > 15
     for tool, words in commands:
-        if words == ["up"]:  # its name alone
+        if words == ["up"]:  # only the name of the command
             continue
         if tool == "deploy/myapi":
             deploy_parser().parse_args(words)
@@ -167,7 +168,7 @@ def test_the_operations_guide_names_no_command_or_option_that_is_none(name, deve
 
 
 @pytest.mark.parametrize("name", PAIRS[1])
-def test_the_operations_guide_names_metrics_units_and_files_that_there_are(name, development):
+def test_metrics_units_and_secret_files_in_operations_guide_exist(name, development):
     text = read(name)
     described = {family.name: family.type for family in REGISTRY_OF_METRICS.collect()}
     for metric in set(re.findall(r"\bmyapi_[a-z_]+", text)):
@@ -187,19 +188,19 @@ def test_the_operations_guide_names_metrics_units_and_files_that_there_are(name,
 # ---- .env.example ----
 
 
-def test_env_example_has_every_setting_once_and_no_other():
+def test_env_example_has_each_setting_once():
     assert sorted(name for name, _ in examples()) == sorted(variables())
 
 
-def test_env_example_has_the_true_defaults():
+def test_env_example_has_the_defaults_of_the_code():
     for field in settings_fields():
         (text,) = [text for name, text in examples() if name == variable(field.name)]
-        assert bool(text) == has_a_default(field)
+        assert bool(text) == has_literal_default(field)
         if text:
             assert field.metadata["parse"](text) == field.default
 
 
-def test_env_example_can_be_used_as_it_stands_with_every_line_on(tmp_path):
+def test_env_example_with_every_line_uncommented_gives_the_defaults(tmp_path):
     plain = Settings.from_env({}, root=tmp_path)
     (tmp_path / ".env").write_text(
         re.sub(r"^#(?=MYAPI_)", "", read(".env.example"), flags=re.MULTILINE), encoding="utf-8"
@@ -207,7 +208,7 @@ def test_env_example_can_be_used_as_it_stands_with_every_line_on(tmp_path):
     assert Settings.from_env({}, root=tmp_path) == plain
 
 
-def test_env_example_names_the_file_of_each_secret_and_of_no_other():
+def test_env_example_names_a_file_variable_for_each_secret():
     named = set(re.findall(r"^# (MYAPI_\w+)_FILE=", read(".env.example"), re.MULTILINE))
     assert named == {name for name, secret in variables().items() if secret}
 
@@ -220,11 +221,11 @@ def test_env_example_explains_each_setting_in_both_languages():
             assert re.search(r"[\u4e00-\u9fff]{2,}", comment), block
 
 
-# ---- all of them ----
+# ---- all documents ----
 
 
 @pytest.mark.parametrize("name", MARKDOWN)
-def test_every_link_leads_somewhere(name):
+def test_links_have_targets(name):
     for target in re.findall(r"\]\(([^)\s]+)\)", without_code(read(name))):
         if urlsplit(target).scheme:
             continue
@@ -236,14 +237,14 @@ def test_every_link_leads_somewhere(name):
 
 
 @pytest.mark.parametrize("name", [*MARKDOWN, ".env.example"])
-def test_a_document_names_no_foreign_host_and_nobodys_folder(name):
+def test_document_names_no_other_host_and_no_local_path(name):
     text = read(name)
     for host in re.findall(r"\w+://(?:[^\s/@`'\"]*@)?([A-Za-z0-9.-]+)", text):
         assert host == "host" or any(host == h or host.endswith(f".{h}") for h in HOSTS), host
-    assert not A_PERSONS_FOLDER.search(text)
+    assert not LOCAL_PATH.search(text)
 
 
-def test_every_direct_dependency_has_its_reason():
+def test_each_direct_dependency_has_a_reason():
     reasons = set(
         re.findall(
             r"`([a-z0-9-]+)`",
@@ -257,15 +258,15 @@ def test_every_direct_dependency_has_its_reason():
     assert reasons == direct_dependencies()
 
 
-# ---- reading ----
+# ---- helpers ----
 
 
 def read(name):
     return (ROOT / name).read_text(encoding="utf-8")
 
 
-def unnamed(route):
-    """Take the names of its arguments out of a route; the documents say `<id>` for any of them."""
+def without_argument_names(route):
+    """Remove the names of arguments from a route; the documents write `<id>` for each."""
     return re.sub(r"<[^>]*>", "<>", route)
 
 
@@ -277,7 +278,7 @@ def headings(name):
 
 
 def slug(text):
-    """Make the anchor that a heading gets where these pages are shown."""
+    """Return the anchor that GitHub gives a heading."""
     return re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-")
 
 
@@ -292,8 +293,8 @@ def blocks(name):
     return [(language, textwrap.dedent(code)) for _, language, code in FENCED.findall(read(name))]
 
 
-def uncommented(block):
-    """Leave of a block what is not for people; a tree of folders is its first column."""
+def without_comments(block):
+    """Remove comments from a code block; of a folder tree only the first column is kept."""
     language, code = block
     if not language:
         return language, [line.split()[0] for line in code.splitlines()]
@@ -313,15 +314,15 @@ def settings_fields():
     return [f for f in dataclasses.fields(Settings) if "parse" in f.metadata]
 
 
-def has_a_default(field):
-    """Whether it has one that can be written down, and does not follow from something else."""
+def has_literal_default(field):
+    """Whether the default is a fixed value that can be written down."""
     return field.default not in ("", (), -1) and (field.default is False or bool(field.default))
 
 
 def command_named(app, text):
     group = FlaskGroup(create_app=lambda: app)
     command = group
-    # Left, the context takes the one of the app away, which a test after this one would see.
+    # `with` also pops the app context that click pushes; otherwise later tests would see it.
     with click.Context(group, obj=ScriptInfo(create_app=lambda: app)) as context:
         for word in text.split():
             if not isinstance(command, click.Group):
@@ -332,7 +333,7 @@ def command_named(app, text):
 
 
 def commands_in(text):
-    """Find what a text in code type has an operator type, as (tool, words)."""
+    """Return the commands in code blocks and inline code, as (tool, words)."""
     typed = [code for _, language, code in FENCED.findall(text) if language == "sh"]
     typed += re.findall(r"`([^`\n]+)`", without_code(text))
     joined = "\n".join(typed).replace("\\\n", " ")

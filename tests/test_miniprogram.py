@@ -20,10 +20,10 @@ from myapi import create_app
 from myapi.settings import ROOT, Settings
 from myapi.web.errors import REGISTRY
 from myapi.web.openapi.description import describe
+from tests.certificates import Authority
 from tests.requirements import need
 from tests.servers import HOST, Nginx, free_port
 from tests.service import KEY, PRODUCTION, Service
-from tests.tls import Authority
 
 CLIENT = ROOT / "miniprogram" / "myapi"
 TOOLS = ROOT / "miniprogram" / "node_modules"

@@ -1,4 +1,4 @@
-"""The servers that other tests lean on start, answer, freeze and leave nothing behind."""
+"""The servers of `tests.servers` start, answer, freeze and leave no process or file behind."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 HELLO = 'server { listen 127.0.0.1:@PORT@; location / { return 200 "hello"; } }'
 
 
-def test_mariadb_keeps_its_data_over_a_restart() -> None:
+def test_mariadb_keeps_its_data_across_a_restart() -> None:
     need(MariaDB)
     with MariaDB(max_connections=17) as server:
         server.create_database("shop")
@@ -34,7 +34,7 @@ def test_mariadb_keeps_its_data_over_a_restart() -> None:
         assert server.execute("SELECT @@max_connections") == [(17,)]
 
 
-def test_mariadb_keeps_what_was_committed_over_a_crash() -> None:
+def test_mariadb_keeps_committed_data_across_a_crash() -> None:
     need(MariaDB)
     with MariaDB() as server:
         server.create_database("shop")
@@ -43,20 +43,20 @@ def test_mariadb_keeps_what_was_committed_over_a_crash() -> None:
         assert ("shop",) in server.execute("SHOW DATABASES")
 
 
-def test_two_mariadbs_share_no_temporary_folder() -> None:
+def test_mariadb_has_its_own_temporary_folder() -> None:
     need(MariaDB)
     with MariaDB() as server:
         (folder,) = server.execute("SELECT @@tmpdir")[0]
         assert Path(folder).parent == server.folder
 
 
-def test_the_cause_is_told_though_advice_follows() -> None:
+def test_failed_start_shows_the_cause_from_the_log_of_mariadb() -> None:
     need(MariaDB)
     with pytest.raises(ServerError, match="unknown variable 'no_such_option=1'"):
         MariaDB(no_such_option=1).start()
 
 
-def test_redis_answers_and_forgets_all_when_it_stops() -> None:
+def test_redis_loses_its_data_when_it_stops() -> None:
     need(Redis)
     with Redis() as server, redis.Redis.from_url(server.url, socket_timeout=5) as client:
         client.set("word", "kept")
@@ -66,7 +66,7 @@ def test_redis_answers_and_forgets_all_when_it_stops() -> None:
         assert client.get("word") is None
 
 
-def test_a_frozen_server_answers_nothing_until_it_thaws() -> None:
+def test_frozen_server_does_not_answer_until_thawed() -> None:
     need(Redis)
     with Redis() as server, redis.Redis.from_url(server.url, socket_timeout=0.3) as client:
         client.ping()
@@ -77,16 +77,16 @@ def test_a_frozen_server_answers_nothing_until_it_thaws() -> None:
         assert server.ready()
 
 
-def test_a_frozen_server_can_be_stopped() -> None:
+def test_frozen_server_can_be_stopped() -> None:
     need(Redis)
     with Redis() as server:
         server.freeze()
         before = time.monotonic()
         server.stop()
-        assert time.monotonic() - before < server.patience
+        assert time.monotonic() - before < server.timeout
 
 
-def test_nginx_serves_what_its_configuration_says() -> None:
+def test_nginx_serves_its_configuration_and_removes_its_folder() -> None:
     need(Nginx)
     with Nginx(HELLO) as server:
         assert requests.get(server.url, timeout=5).text == "hello"
@@ -96,13 +96,13 @@ def test_nginx_serves_what_its_configuration_says() -> None:
     assert not folder.exists()
 
 
-def test_a_server_that_cannot_start_shows_its_log() -> None:
+def test_failed_start_shows_the_log_of_nginx() -> None:
     need(Nginx)
     with pytest.raises(ServerError, match='unknown directive "nonsense"'):
         Nginx("nonsense on;").start()
 
 
-def test_a_black_hole_takes_a_connection_and_never_answers() -> None:
+def test_black_hole_accepts_a_connection_and_never_answers() -> None:
     with BlackHole() as hole, socket.create_connection((HOST, hole.port), timeout=1) as client:
         client.sendall(b"GET / HTTP/1.1\r\n\r\n")
         client.settimeout(0.05)
@@ -110,12 +110,12 @@ def test_a_black_hole_takes_a_connection_and_never_answers() -> None:
             client.recv(1)
 
 
-def test_what_is_missing_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.servers._find", lambda _program: None)
+def test_missing_program_is_named_with_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.servers.find_program", lambda _program: None)
     assert MariaDB.available() == "mariadbd not found: apt install mariadb-server"
 
 
-def test_servers_end_with_a_run_that_is_killed() -> None:
+def test_servers_end_when_the_test_process_is_killed() -> None:
     need(Nginx)
     code = f"""
 import sys, time
@@ -130,12 +130,12 @@ time.sleep(60)
         port, folder = run.stdout.readline().split()
         requests.get(f"http://{HOST}:{port}", timeout=5)
         os.kill(run.pid, signal.SIGKILL)
-    _await(lambda: not Path(folder).exists())
+    _wait_for(lambda: not Path(folder).exists())
     with pytest.raises(requests.ConnectionError):
         requests.get(f"http://{HOST}:{port}", timeout=5)
 
 
-def _await(condition, seconds: float = 5) -> None:
+def _wait_for(condition, seconds: float = 5) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline

@@ -1,128 +1,23 @@
-"""Certificates of our own making, and servers that speak TLS, or do not, as a test wants."""
+"""A TCP server for tests, plain or over TLS, whose answers a test chooses."""
 
 from __future__ import annotations
 
 import contextlib
-import datetime
-import ipaddress
 import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import NamedTuple
+from collections.abc import Callable
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from tests.certificates import Pair
 
-DAY = datetime.timedelta(days=1)
 HELLO = b'{"code": 0, "msg": "Hello from Aliyun Lighthouse!", "time": "2026-01-01T00:00:00Z"}'
-
-
-class Pair(NamedTuple):
-    """A file of certificates, the first of which is for the key in the other file."""
-
-    chain: Path
-    key: Path
-
-
-class Issued(NamedTuple):
-    certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
-
-
-class Authority:
-    """A root, and the intermediate that signs for it; `file` is the root alone."""
-
-    def __init__(self, folder: Path, name: str = "Example Root") -> None:
-        self._folder = folder
-        self._count = 0
-        self.root = _issue(name, None, authority=True)
-        self.intermediate = _issue("Example Intermediate", self.root, authority=True)
-        self.file = self._write("root", [self.root])
-
-    def pair(
-        self,
-        *names: str,
-        begins: float = -10,
-        ends: float = 80,
-        sends: str = "leaf intermediate",
-        self_signed: bool = False,
-    ) -> Pair:
-        """Issue for these names, valid between these days from now; `sends` is what is sent."""
-        signer = None if self_signed else self.intermediate
-        leaf = _issue(names[0], signer, names=names, begins=begins, ends=ends)
-        sent = {"leaf": leaf, "intermediate": self.intermediate, "root": self.root}
-        self._count += 1
-        chain = self._write(f"chain{self._count}", [sent[each] for each in sends.split()])
-        key = self._folder / f"key{self._count}.pem"
-        key.write_bytes(_pem_of(leaf.key))
-        return Pair(chain, key)
-
-    def _write(self, name: str, issued: Sequence[Issued]) -> Path:
-        file = self._folder / f"{name}.pem"
-        encoding = serialization.Encoding.PEM
-        file.write_bytes(b"".join(each.certificate.public_bytes(encoding) for each in issued))
-        return file
-
-
-def _issue(
-    name: str,
-    signer: Issued | None,
-    *,
-    names: Sequence[str] = (),
-    begins: float = -10,
-    ends: float = 80,
-    authority: bool = False,
-) -> Issued:
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.timezone.utc)
-    signing = signer.key if signer else key
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(signer.certificate.subject if signer else subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now + begins * DAY)
-        .not_valid_after(now + ends * DAY)
-        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key()),
-            critical=False,
-        )
-    )
-    if names:
-        alternative = x509.SubjectAlternativeName([_general(each) for each in names])
-        builder = builder.add_extension(alternative, critical=False)
-    return Issued(builder.sign(signing, hashes.SHA256()), key)
-
-
-def _general(name: str) -> x509.GeneralName:
-    try:
-        return x509.IPAddress(ipaddress.ip_address(name))
-    except ValueError:
-        return x509.DNSName(name)
-
-
-def _pem_of(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-
 
 Behaviour = Callable[[socket.socket], None]
 
 
 class Peer:
-    """Hands each connection to `behave`, in a thread of its own; over TLS where it has a pair."""
+    """Calls `behave` with each connection, in its own thread; over TLS if `pair` is given."""
 
     def __init__(
         self,
@@ -132,7 +27,7 @@ class Peer:
         resets: str | None = None,
         host: str = "127.0.0.1",
     ) -> None:
-        """`resets` is a name at which a handshake is reset, as a censor would."""
+        """A TLS handshake that names the host `resets` is reset, as a censor would do."""
         self._behave = behave
         self._resets = resets
         self._context = None
@@ -151,7 +46,7 @@ class Peer:
 
     def __exit__(self, *_exc: object) -> None:
         self.closing.set()
-        with contextlib.suppress(OSError):  # wakes accept()
+        with contextlib.suppress(OSError):  # wakes up accept()
             socket.create_connection((self.host, self.port), timeout=5).close()
         for thread in self._threads:
             thread.join(30)
@@ -170,7 +65,7 @@ class Peer:
         connection.settimeout(10)
         with connection, contextlib.suppress(OSError):
             if self._resets and self._resets.encode() in connection.recv(4096, socket.MSG_PEEK):
-                # Without a linger the kernel sends a reset in the place of a farewell.
+                # With a linger time of 0 the kernel closes with RST instead of FIN.
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 return
             if self._context is None:
@@ -183,7 +78,7 @@ class Peer:
 def answering(
     status: str = "200 OK", body: bytes = HELLO, content_type: str = "application/json", **headers
 ) -> Behaviour:
-    """Read a request whole, and give this answer."""
+    """Read one whole request, then send this answer."""
     lines = [f"HTTP/1.1 {status}", f"Content-Type: {content_type}", f"Content-Length: {len(body)}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     answer = "\r\n".join([*lines, "", ""]).encode() + body
@@ -205,7 +100,7 @@ def read_request(connection: socket.socket) -> bytes:
     head, _, body = data.partition(b"\r\n\r\n")
     for line in head.split(b"\r\n"):
         if line.lower().startswith(b"content-length:"):
-            wanted = int(line.partition(b":")[2])
-            while len(body) < wanted and (more := connection.recv(65536)):
+            length = int(line.partition(b":")[2])
+            while len(body) < length and (more := connection.recv(65536)):
                 body += more
     return head + b"\r\n\r\n" + body

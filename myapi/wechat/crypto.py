@@ -1,7 +1,7 @@
-"""Opening what wx.getUserInfo and its kin encrypt, and the signatures made with a session_key.
+"""Decryption of the data of wx.getUserInfo and similar calls, and session_key signatures.
 
-Source: WeChat's page on 开放数据校验与解密: AES-128-CBC, PKCS#7 (RFC 5652, 6.3), and inside it
-JSON with `watermark{appid, timestamp}`.
+Source: WeChat's page 开放数据校验与解密: AES-128-CBC with PKCS#7 padding (RFC 5652, 6.3); the
+plain text is JSON with `watermark{appid, timestamp}`.
 """
 
 import base64
@@ -19,14 +19,14 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.padding import PKCS7
 
-#: Seconds that a watermark may be ahead of our clock.
+#: Seconds that a watermark's timestamp may be ahead of our clock.
 CLOCK_SKEW = 60
-#: The longest text that is looked at, in characters.
+#: Longest accepted base64 text, in characters.
 SIZE_LIMIT = 1024 * 1024
 
 
 class DecryptError(ValueError):
-    """Whatever was wrong with the data. `detail` says it to the log, and holds nothing secret."""
+    """The data is invalid. `detail` is the cause, for the log; it contains no secret."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
@@ -42,93 +42,96 @@ def decrypt_user_data(
     max_age: float | None = None,
     now: float | None = None,
 ) -> dict[str, Any]:
-    """Open what WeChat encrypted for this user and `appid`. Raises DecryptError alone.
+    """Decrypt what WeChat encrypted for this user and `appid`. Raises only DecryptError.
 
     `session_key`, `encrypted_data` and `iv` are base64. With `max_age` (seconds) the watermark
     must not be older than that, nor more than CLOCK_SKEW ahead of `now` (Unix seconds).
 
-    WeChat's encryption has no seal: the phone can change the first blocks of a genuine text and
-    keep its watermark. So this shows what the phone says, and is no proof of a phone number; for
-    that, exchange the code of getPhoneNumber on the server.
+    WeChat's encryption is not authenticated: the client can change the first blocks of genuine
+    data and keep its watermark. Treat the result as the client's claim. It does not prove a phone
+    number; for that, exchange the code of getPhoneNumber on the server.
     """
     try:
         data = _json_object(_decrypt(session_key, encrypted_data, iv))
-        timestamp = _watermark(data, appid)
+        timestamp = _check_watermark(data, appid)
         if max_age is not None:
             _check_age((time.time() if now is None else now) - timestamp, max_age)
     except DecryptError as error:
         detail = error.detail
-    except Exception as error:  # one error goes out, whatever comes in
+    except Exception as error:  # callers get one error type for every cause
         detail = type(error).__name__
     else:
         return data
-    # Raised out here it has no context: that of a JSON error would hold the plain text.
+    # Raised outside the except blocks so that it has no __context__: a JSON error holds plain text.
     raise DecryptError(detail)
 
 
 def encrypt_user_data(session_key: str, data: Mapping[str, object]) -> tuple[str, str]:
-    """Encrypt `data` as WeChat would: (encryptedData, iv). For the sandbox and for tests."""
+    """Encrypt `data` as WeChat would: (encryptedData, iv). For the sandbox and tests."""
     iv = os.urandom(16)
     padder = PKCS7(128).padder()
     text = json.dumps(data, ensure_ascii=False).encode("utf-8")
     encryptor = Cipher(AES(base64.b64decode(session_key)), CBC(iv)).encryptor()
-    sealed = encryptor.update(padder.update(text) + padder.finalize()) + encryptor.finalize()
-    return base64.b64encode(sealed).decode("ascii"), base64.b64encode(iv).decode("ascii")
+    padded = padder.update(text) + padder.finalize()
+    ciphertext = encryptor.update(padded) + encryptor.finalize()
+    return base64.b64encode(ciphertext).decode("ascii"), base64.b64encode(iv).decode("ascii")
 
 
 def sign_raw_data(raw_data: str, session_key: str) -> str:
-    """Make the `signature` that comes with rawData: hex SHA-1 of both texts, joined."""
-    # SHA-1 is what WeChat's protocol says.
-    return hashlib.sha1(_utf8(raw_data) + _utf8(session_key)).hexdigest()  # noqa: S324
+    """Return the `signature` of rawData: hex SHA-1 of raw_data + session_key."""
+    # WeChat's protocol prescribes SHA-1.
+    return hashlib.sha1(_encode_utf8(raw_data) + _encode_utf8(session_key)).hexdigest()  # noqa: S324
 
 
 def check_raw_data(raw_data: str, signature: str, session_key: str) -> None:
-    """Raise DecryptError unless `signature` is that of `raw_data`."""
+    """Raise DecryptError unless `signature` is the signature of `raw_data`."""
     expected = sign_raw_data(raw_data, session_key)
-    if not hmac.compare_digest(_utf8(signature), _utf8(expected)):
-        raise DecryptError("rawData has another signature")
+    if not hmac.compare_digest(_encode_utf8(signature), _encode_utf8(expected)):
+        raise DecryptError("the signature does not match rawData")
 
 
 def user_signature(session_key: str, message: str) -> str:
-    """Sign a call on a user's behalf, such as checkSessionKey with message "".
+    """Return the signature of a call made for a user, such as checkSessionKey with message "".
 
     Lower-case hex HMAC-SHA256. The key is the session_key's base64 text, not decoded.
     """
-    return hmac.new(_utf8(session_key), _utf8(message), hashlib.sha256).hexdigest()
+    return hmac.new(_encode_utf8(session_key), _encode_utf8(message), hashlib.sha256).hexdigest()
 
 
 def _decrypt(session_key: str, encrypted_data: str, iv: str) -> bytes:
-    key, start = _base64(session_key, "session_key"), _base64(iv, "iv")
-    sealed = _base64(encrypted_data, "encryptedData")
-    if len(key) != 16 or len(start) != 16:
+    key, iv_bytes = _decode_base64(session_key, "session_key"), _decode_base64(iv, "iv")
+    ciphertext = _decode_base64(encrypted_data, "encryptedData")
+    if len(key) != 16 or len(iv_bytes) != 16:
         raise DecryptError("session_key or iv is not 16 bytes")
-    if not sealed or len(sealed) % 16:
-        raise DecryptError("encryptedData is no whole number of blocks")
-    decryptor = Cipher(AES(key), CBC(start)).decryptor()
-    return _unpadded(decryptor.update(sealed) + decryptor.finalize())
+    if not ciphertext or len(ciphertext) % 16:
+        raise DecryptError("encryptedData is not a whole number of blocks")
+    decryptor = Cipher(AES(key), CBC(iv_bytes)).decryptor()
+    return _remove_padding(decryptor.update(ciphertext) + decryptor.finalize())
 
 
-def _base64(text: str, name: str) -> bytes:
+def _decode_base64(text: str, name: str) -> bytes:
     if not isinstance(text, str) or len(text) > SIZE_LIMIT:
-        raise DecryptError(f"{name} is no text, or too long")
+        raise DecryptError(f"{name} is not a string, or is too long")
     try:
         return base64.b64decode(text, validate=True)
     except ValueError:
-        raise DecryptError(f"{name} is no base64") from None
+        raise DecryptError(f"{name} is not base64") from None
 
 
-def _unpadded(plain: bytes) -> bytes:
-    """Check all of the padding, and take it off. Most often a wrong key shows itself here."""
+def _remove_padding(plain: bytes) -> bytes:
+    """Check every byte of the padding and remove it. A wrong key is usually noticed here."""
     count = plain[-1]
     if not 1 <= count <= 16 or not plain.endswith(bytes([count]) * count):
-        raise DecryptError("wrong padding: another session_key, or not WeChat's data")
+        raise DecryptError("wrong padding: a different session_key, or not data from WeChat")
     return plain[:-count]
 
 
 def _json_object(plain: bytes) -> dict[str, Any]:
     try:
-        data = json.loads(plain.decode("utf-8"), parse_constant=_refuse, parse_float=_finite)
-        # Half a surrogate pair is valid JSON, and could be neither stored nor sent on.
+        data = json.loads(
+            plain.decode("utf-8"), parse_constant=_reject_constant, parse_float=_finite_float
+        )
+        # Half a surrogate pair is valid in JSON but can be neither stored nor sent as UTF-8.
         json.dumps(data, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError):
         raise DecryptError("not JSON in UTF-8") from None
@@ -137,27 +140,27 @@ def _json_object(plain: bytes) -> dict[str, Any]:
     return data
 
 
-def _refuse(constant: str) -> NoReturn:
+def _reject_constant(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
-def _finite(number: str) -> float:
+def _finite_float(number: str) -> float:
     value = float(number)
     if not math.isfinite(value):
         raise ValueError(number)
     return value
 
 
-def _watermark(data: dict[str, Any], appid: str) -> int:
-    """Its timestamp, in Unix seconds."""
+def _check_watermark(data: dict[str, Any], appid: str) -> int:
+    """Return its timestamp, in Unix seconds. Raises DecryptError if it is not for `appid`."""
     watermark = data.get("watermark")
     if not isinstance(watermark, dict):
         raise DecryptError("no watermark")
     if not isinstance(appid, str) or watermark.get("appid") != appid:
-        raise DecryptError("the watermark is another app's")
+        raise DecryptError("the watermark is for another app")
     timestamp = watermark.get("timestamp")
     if type(timestamp) is not int:
-        raise DecryptError("the watermark's timestamp is no integer")
+        raise DecryptError("the watermark's timestamp is not an integer")
     return timestamp
 
 
@@ -165,11 +168,11 @@ def _check_age(age: float, max_age: float) -> None:
     if age > max_age:
         raise DecryptError("the data is too old")
     if age < -CLOCK_SKEW:
-        raise DecryptError("the data is from the future: compare the server's clock")
+        raise DecryptError("the data is from the future: check the server's clock")
 
 
-def _utf8(text: str) -> bytes:
+def _encode_utf8(text: str) -> bytes:
     try:
         return text.encode("utf-8")
     except (AttributeError, UnicodeEncodeError):
-        raise DecryptError("no Unicode text") from None
+        raise DecryptError("not a Unicode string") from None

@@ -8,10 +8,10 @@ from myapi import create_app
 from myapi.db import dump
 from myapi.db.transactions import reading
 from myapi.settings import Settings
+from tests.certificates import Authority
 from tests.conftest import KEY, close
 from tests.requirements import need
 from tests.servers import HOST, MariaDB
-from tests.tls import Authority
 
 
 @pytest.fixture(scope="module")

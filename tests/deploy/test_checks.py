@@ -1,4 +1,4 @@
-"""What `deploy/myapi` looks at before it acts: the machine, the name, the user's certificate."""
+"""What `deploy/myapi` checks before it acts: the machine, the domain, the certificate."""
 
 import http.server
 import ipaddress
@@ -24,7 +24,7 @@ LISTEN 0 511 [::]:443 [::]:* users:(("apache2",pid=3,fd=4))
 
 
 @pytest.mark.parametrize(
-    ("name", "version", "welcome"),
+    ("name", "version", "supported"),
     [
         ("debian", "12", True),
         ("ubuntu", "22.04", True),
@@ -34,34 +34,34 @@ LISTEN 0 511 [::]:443 [::]:* users:(("apache2",pid=3,fd=4))
         ("alinux", "3", False),
     ],
 )
-def test_only_known_systems_are_taken(name, version, welcome):
+def test_only_supported_systems_are_accepted(name, version, supported):
     found = {"ID": name, "VERSION_ID": version, "PRETTY_NAME": f"{name} {version}"}
     problems = list(preflight.check_system(found))
-    assert (problems == []) == welcome
-    assert welcome or f"{name} {version}" in problems[0]
+    assert (problems == []) == supported
+    assert supported or f"{name} {version}" in problems[0]
 
 
-def test_too_little_memory_or_disk_or_a_wrong_clock_is_refused():
+def test_too_little_memory_or_disk_or_wrong_clock_is_refused():
     assert len(list(preflight.check_resources(512 << 20, 1 << 30, 0))) == 3
     assert list(preflight.check_resources(2 << 30, 20 << 30, 1_800_000_000)) == []
 
 
-def test_a_port_that_another_program_has_is_named():
+def test_port_in_use_is_reported_with_its_program():
     (problem,) = preflight.check_ports(LISTENING)
     assert "port 443 is in use by apache2" in problem
 
 
-def test_ssh_is_found_on_its_true_port():
+def test_ssh_port_is_read_from_the_listening_sockets():
     assert firewall.ssh_ports(LISTENING) == ["2222"]
     assert firewall.ssh_ports("") == ["22"]
 
 
-def test_ssh_is_found_where_systemd_listens_for_it():
+def test_ssh_port_is_read_from_the_systemd_socket():
     listen = "Listen=0.0.0.0:2200 (Stream)\nListen=[::]:2200 (Stream)\nActiveState=active\n"
     assert firewall.ssh_ports("", listen) == ["2200"]
 
 
-def test_who_is_connected_over_ssh_is_seen_whatever_the_address():
+def test_ssh_clients_are_found_for_every_form_of_address():
     established = """\
 0 0 10.0.0.5:2222 198.51.100.7:50022
 0 0 [::ffff:10.0.0.5]:2222 [::ffff:198.51.100.8]:50023
@@ -81,22 +81,25 @@ def test_who_is_connected_over_ssh_is_seen_whatever_the_address():
         (["everyone"], "is not an IP address"),
     ],
 )
-def test_nobody_is_locked_out_of_the_connection_that_is_in_use(monkeypatch, named, problem):
-    said = 'LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:(("sshd",pid=1,fd=3))\n'
+def test_ssh_addresses_must_include_the_current_connection(monkeypatch, named, problem):
+    listening = 'LISTEN 0 128 0.0.0.0:22 0.0.0.0:* users:(("sshd",pid=1,fd=3))\n'
     monkeypatch.setattr(
         firewall,
         "capture",
         lambda *command: subprocess.CompletedProcess(
-            command, 0, "0 0 10.0.0.5:22 198.51.100.7:50022\n" if "-Htn" in command else said, ""
+            command,
+            0,
+            "0 0 10.0.0.5:22 198.51.100.7:50022\n" if "-Htn" in command else listening,
+            "",
         ),
     )
     assert problem in "".join(firewall.problems(named))
 
 
 @pytest.mark.parametrize(("status", "opened"), [("active", False), ("inactive", True)])
-def test_a_firewall_that_was_off_lets_ssh_in_before_it_is_switched_on(monkeypatch, status, opened):
-    """An address that a former run named may be nobody's by now; while it is on, it stays."""
-    said = {
+def test_inactive_firewall_allows_ssh_before_it_is_enabled(monkeypatch, status, opened):
+    """An address allowed by an earlier run may be outdated. An active firewall keeps its rules."""
+    outputs = {
         ("ufw", "show", "added"): "ufw allow from 198.51.100.7 to any port 22 proto tcp\n",
         ("ufw", "status"): f"Status: {status}\n",
     }
@@ -104,7 +107,7 @@ def test_a_firewall_that_was_off_lets_ssh_in_before_it_is_switched_on(monkeypatc
 
     def capture(*command, **_):
         commands.append(" ".join(command))
-        return subprocess.CompletedProcess(command, 0, said.get(command, ""), "")
+        return subprocess.CompletedProcess(command, 0, outputs.get(command, ""), "")
 
     monkeypatch.setattr(firewall, "capture", capture)
     monkeypatch.setattr(machine, "capture", capture)
@@ -115,7 +118,7 @@ def test_a_firewall_that_was_off_lets_ssh_in_before_it_is_switched_on(monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("url", "wanted"),
+    ("url", "packages"),
     [
         ("sqlite:////var/lib/myapi/myapi.db", []),
         ("mysql+pymysql://a:b@127.0.0.1/c", ["mariadb-server"]),
@@ -123,51 +126,51 @@ def test_a_firewall_that_was_off_lets_ssh_in_before_it_is_switched_on(monkeypatc
         ("mysql+pymysql://a:b@db.example.com/c", ["mariadb-client"]),
     ],
 )
-def test_a_database_server_is_installed_only_for_a_url_of_this_machine(monkeypatch, url, wanted):
+def test_database_server_is_installed_only_for_a_local_url(monkeypatch, url, packages):
     monkeypatch.setattr(local_servers, "PATH", "/nowhere")
-    assert local_servers.missing_packages(url, "memory://") == wanted
+    assert local_servers.missing_packages(url, "memory://") == packages
 
 
 @pytest.mark.parametrize(
-    ("url", "wanted"),
+    ("url", "packages"),
     [
         ("memory://", []),
         ("redis://127.0.0.1:6379/0", ["redis-server"]),
         ("redis://:pw@cache.example.com:6379/0", []),
-        ("rediss://localhost/0", []),  # TLS: somebody's own
+        ("rediss://localhost/0", []),  # TLS: set up by the user
     ],
 )
-def test_redis_is_installed_only_for_a_url_of_this_machine(monkeypatch, url, wanted):
+def test_redis_is_installed_only_for_a_local_url(monkeypatch, url, packages):
     monkeypatch.setattr(local_servers, "PATH", "/nowhere")
-    assert local_servers.missing_packages("sqlite:///x", url) == wanted
+    assert local_servers.missing_packages("sqlite:///x", url) == packages
 
 
 @pytest.mark.parametrize(
     "url", ["postgresql://a:b@c/d", "mysql+pymysql://127.0.0.1/c", "mysql+pymysql://a:b@c", "x"]
 )
-def test_a_database_url_that_cannot_be_is_refused_without_being_shown(url):
+def test_invalid_database_url_is_refused_and_not_shown(url):
     (problem,) = local_servers.problems(url, None)
     assert "--database-url must look like" in problem
     assert url not in problem
 
 
-def test_names_that_would_have_to_be_quoted_are_refused_where_we_make_them():
+def test_local_database_name_that_needs_quoting_is_refused():
     url = "mysql+pymysql://a:b@{}/it`s"
     assert len(list(local_servers.problems(url.format("127.0.0.1"), None))) == 1
     assert list(local_servers.problems(url.format("db.example.com"), None)) == []
 
 
-def test_a_load_balancer_is_named_as_a_network():
+def test_load_balancer_must_be_a_network():
     assert list(preflight.check_networks(["10.0.0.0/8", "2400::/32"])) == []
     assert len(list(preflight.check_networks(["10.0.0.1/8", "the-lb"]))) == 2
 
 
-# ---- whether a release answers ----
+# ---- health of a release ----
 
 
 @pytest.fixture
 def release_at(tmp_path):
-    """Serve on a Unix socket what a function of the path says: (status, body)."""
+    """Serve a function of the path, which returns (status, body), on a Unix socket."""
     path = tmp_path / "http.sock"
     servers = []
 
@@ -197,39 +200,39 @@ def release_at(tmp_path):
         server.server_close()
 
 
-WELL = (200, b'{"code": 0}')
+HEALTHY = (200, b'{"code": 0}')
 
 
-def test_a_release_is_well_when_all_probes_are(release_at):
-    assert releases.healthy(release_at(lambda _path: WELL))
+def test_release_is_healthy_if_all_probes_succeed(release_at):
+    assert releases.healthy(release_at(lambda _path: HEALTHY))
 
 
-def test_one_probe_that_fails_is_enough(release_at):
-    path = release_at(lambda path: (503, b"{}") if path == "/readyz" else WELL)
+def test_one_failed_probe_makes_a_release_unhealthy(release_at):
+    path = release_at(lambda path: (503, b"{}") if path == "/readyz" else HEALTHY)
     assert not releases.healthy(path)
 
 
 @pytest.mark.parametrize("wrong", [(500, b"{}"), (200, b"<html>"), (200, b"[]")])
-def test_wrong_answers_are_believed_before_the_patience_ends(release_at, wrong):
+def test_wrong_answer_fails_before_the_timeout(release_at, wrong):
     path = release_at(lambda _path: wrong)
     started = time.monotonic()
     assert not releases.healthy(path, timeout=60)
     assert time.monotonic() - started < 30
 
 
-def test_silence_is_given_time(release_at, tmp_path):
-    def later():
+def test_release_without_an_answer_gets_time_to_start(release_at, tmp_path):
+    def start_later():
         time.sleep(0.5)
-        release_at(lambda _path: WELL)
+        release_at(lambda _path: HEALTHY)
 
-    thread = threading.Thread(target=later)
+    thread = threading.Thread(target=start_later)
     thread.start()
     assert releases.healthy(tmp_path / "http.sock", timeout=30)
     thread.join()
 
 
 @pytest.mark.parametrize(
-    ("resolved", "own", "wrong", "unsure"),
+    ("resolved", "own", "problem", "note"),
     [
         ([], ["203.0.113.9"], "has no address", ""),
         (["8.8.8.8"], ["8.8.8.8"], "", ""),
@@ -239,13 +242,13 @@ def test_silence_is_given_time(release_at, tmp_path):
         (["8.8.8.8", "2400::1"], ["8.8.8.8", "2400::1"], "", ""),
     ],
 )
-def test_the_name_has_to_lead_here(resolved, own, wrong, unsure):
+def test_domain_must_resolve_to_this_machine(resolved, own, problem, note):
     def parsed(texts):
         return {ipaddress.ip_address(text) for text in texts}
 
     problems, notes = preflight.check_dns(NAME, parsed(resolved), parsed(own))
-    assert (wrong in "".join(problems), bool(problems)) == (True, bool(wrong))
-    assert (unsure in "".join(notes), bool(notes)) == (True, bool(unsure))
+    assert (problem in "".join(problems), bool(problems)) == (True, bool(problem))
+    assert (note in "".join(notes), bool(notes)) == (True, bool(note))
 
 
 # ---- the user's own certificate ----
@@ -257,18 +260,18 @@ def authority():
 
 
 @pytest.fixture(scope="module")
-def middle(authority):
+def intermediate(authority):
     return Issued("Test Intermediate", authority, ca=True)
 
 
-def test_a_whole_chain_is_taken(authority, middle):
-    leaf = Issued(NAME, middle)
-    chain = leaf.pem + middle.pem + authority.pem
+def test_complete_chain_is_accepted(authority, intermediate):
+    leaf = Issued(NAME, intermediate)
+    chain = leaf.pem + intermediate.pem + authority.pem
     assert certificate.find_problem(chain, leaf.key_pem, NAME) is None
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "problem"),
     [
         ("no chain", "the chain is incomplete"),
         ("wrong order", "is not followed by its issuer"),
@@ -280,33 +283,33 @@ def test_a_whole_chain_is_taken(authority, middle):
         ("no key", "cannot be read"),
     ],
 )
-def test_what_is_wrong_with_a_certificate_is_said(authority, middle, given, said):
+def test_invalid_certificate_is_refused_with_the_reason(authority, intermediate, given, problem):
     name = "www.example.com" if given == "other name" else NAME
-    span = {"starts": -9, "ends": -1} if given == "expired" else {}
-    leaf = Issued(name, None if given == "self-signed" else middle, **span)
-    key = {"other key": middle.key_pem, "no key": b"none"}.get(given, leaf.key_pem)
+    validity = {"begins": -9, "ends": -1} if given == "expired" else {}
+    leaf = Issued(name, None if given == "self-signed" else intermediate, **validity)
+    key = {"other key": intermediate.key_pem, "no key": b"none"}.get(given, leaf.key_pem)
     chain = {
         "no chain": leaf.pem,
-        "wrong order": leaf.pem + authority.pem + middle.pem,
+        "wrong order": leaf.pem + authority.pem + intermediate.pem,
         "self-signed": leaf.pem,
         "nothing": b"",
-    }.get(given, leaf.pem + middle.pem + authority.pem)
-    assert said in certificate.find_problem(chain, key, NAME)
+    }.get(given, leaf.pem + intermediate.pem + authority.pem)
+    assert problem in certificate.find_problem(chain, key, NAME)
 
 
-def test_a_zip_of_the_clouds_console_is_taken_as_it_comes(tmp_path, authority, middle):
-    leaf = Issued(NAME, middle)
+def test_certificate_zip_of_the_cloud_console_is_read(tmp_path, authority, intermediate):
+    leaf = Issued(NAME, intermediate)
     with zipfile.ZipFile(tmp_path / "cert.zip", "w") as archive:
-        archive.writestr(f"123_{NAME}_nginx/{NAME}.pem", leaf.pem + middle.pem)
+        archive.writestr(f"123_{NAME}_nginx/{NAME}.pem", leaf.pem + intermediate.pem)
         archive.writestr(f"123_{NAME}_nginx/{NAME}.key", leaf.key_pem)
     found = certificate.read_files(tmp_path / "cert.zip", None)
-    assert found == (leaf.pem + middle.pem, leaf.key_pem)
+    assert found == (leaf.pem + intermediate.pem, leaf.key_pem)
 
 
-# ---- the command itself ----
+# ---- releases and the command line ----
 
 
-def test_the_digest_follows_the_code_and_nothing_else(tmp_path):
+def test_digest_depends_only_on_the_code(tmp_path):
     for name in releases.PARTS:
         if "." in name:
             (tmp_path / name).write_text("x")
@@ -322,11 +325,11 @@ def test_the_digest_follows_the_code_and_nothing_else(tmp_path):
 
 
 @pytest.mark.parametrize("command", ["up", "release", "rollback", "restore", "uninstall"])
-def test_each_command_explains_itself_and_can_be_run_dry(command):
-    said = subprocess.run(
+def test_each_command_has_help_and_a_dry_run(command):
+    done = subprocess.run(
         [sys.executable, ROOT / "deploy/myapi", command, "--help"],
         capture_output=True,
         text=True,
         check=True,
     )
-    assert "--dry-run" in said.stdout
+    assert "--dry-run" in done.stdout

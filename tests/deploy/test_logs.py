@@ -1,4 +1,4 @@
-"""The log's fields: the lines, the table in the guide, and what ships them all say the same."""
+"""The log fields are the same in the log lines, the guides' table, the collectors and the index."""
 
 import ast
 import json
@@ -20,31 +20,37 @@ from myapi.observability.logs import JsonFormatter
 from myapi.settings import ROOT
 from myapi.web.access import public
 from tests.requirements import need
-from tests.servers import Nginx, _find
+from tests.servers import Nginx, find_program
 
 LOGS = ROOT / "deploy" / "logs"
 GUIDES = ("docs/operations.md", "docs/operations.zh-CN.md")
 TYPES = {"text": str, "long": int, "double": (float, int)}
-FIRST = {"service": ("service", "服务"), "Nginx": ("Nginx",), "collector": ("collector", "采集器")}
-PLAIN = {"time", "level", "logger", "msg"}
-COLLECTORS = {"MESSAGE", "_HOSTNAME", "_SYSTEMD_UNIT"}
+WRITERS = {
+    "service": ("service", "服务"),
+    "Nginx": ("Nginx",),
+    "collector": ("collector", "采集器"),
+}
+COMMON_FIELDS = {"time", "level", "logger", "msg"}
+COLLECTOR_FIELDS = {"MESSAGE", "_HOSTNAME", "_SYSTEMD_UNIT"}
 
 
 class Logrotate:
     @staticmethod
     def available():
-        return None if _find("logrotate") else "logrotate not found: apt install logrotate"
+        return None if find_program("logrotate") else "logrotate not found: apt install logrotate"
 
 
 def table(guide=GUIDES[0], by="service"):
-    """Return the fields that one of them writes, with their types, as a guide has them."""
+    """Return field → type from a guide's table, for one of WRITERS."""
     text = (ROOT / guide).read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(\w+)` \| (text|long|double) \| ([^|]+) \|", text, re.MULTILINE)
-    return {name: kind for name, kind, who in rows if any(word in who for word in FIRST[by])}
+    return {
+        name: kind for name, kind, writer in rows if any(word in writer for word in WRITERS[by])
+    }
 
 
-def everything():
-    return {name: kind for by in FIRST for name, kind in table(by=by).items()}
+def all_fields():
+    return {name: kind for by in WRITERS for name, kind in table(by=by).items()}
 
 
 # ---- the service ----
@@ -52,7 +58,7 @@ def everything():
 
 @pytest.fixture
 def lines(app):
-    """Collect the JSON lines of the service as they are written."""
+    """Collect the JSON log lines of the service."""
     written = []
 
     class Collector(logging.Handler):
@@ -70,7 +76,7 @@ def lines(app):
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_real_lines_of_the_service_have_fields_of_the_table_and_their_types(
+def test_service_log_lines_have_the_fields_and_types_of_the_table(
     app, client, sign_in, lines, wechat
 ):
     phone = sign_in("alice")
@@ -94,16 +100,16 @@ def test_real_lines_of_the_service_have_fields_of_the_table_and_their_types(
         for name, value in line.items():
             assert value is None or isinstance(value, TYPES[known[name]]), (name, value)
     seen = {name for line in lines for name in line}
-    assert seen == known.keys(), "each field of the table was written"
+    assert seen == known.keys(), "this test must produce each field of the table"
 
 
-def test_the_code_gives_the_log_no_field_that_the_table_lacks():
+def test_code_logs_only_fields_of_the_table():
     given = {name for file in (ROOT / "myapi").rglob("*.py") for name in fields_of(file)}
-    assert given | PLAIN | {"trace"} == table().keys()
+    assert given | COMMON_FIELDS | {"trace"} == table().keys()
 
 
 def fields_of(file):
-    """Find what a file gives to `extra=…` and to `audit.record(…)`."""
+    """Yield the field names that a file passes to `extra=…` and `audit.record(…)`."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if not isinstance(node, ast.Call):
             continue
@@ -121,7 +127,7 @@ def fields_of(file):
 # ---- Nginx ----
 
 
-def test_real_lines_of_nginx_have_the_fields_of_the_table():
+def test_nginx_log_lines_have_the_fields_of_the_table():
     need(Nginx)
     base = (ROOT / "deploy/nginx/base.conf").read_text(encoding="utf-8")
     log_format = base[base.index("map $request_uri $myapi_path") :]
@@ -145,34 +151,34 @@ def test_real_lines_of_nginx_have_the_fields_of_the_table():
 # ---- the guide, the collector, the index ----
 
 
-def test_both_guides_have_the_same_table():
-    for by in FIRST:
+def test_guides_have_the_same_table():
+    for by in WRITERS:
         assert table(GUIDES[0], by) == table(GUIDES[1], by)
-    assert table(by="collector").keys() == COLLECTORS
+    assert table(by="collector").keys() == COLLECTOR_FIELDS
 
 
-def test_the_index_has_every_field_with_its_type_and_no_other():
+def test_index_has_exactly_the_fields_with_their_types():
     index = json.loads((LOGS / "sls-index.json").read_text(encoding="utf-8"))
-    assert {name: key["type"] for name, key in index["keys"].items()} == everything()
+    assert {name: key["type"] for name, key in index["keys"].items()} == all_fields()
     assert all(key["doc_value"] for key in index["keys"].values())
     for key in index["keys"].values():
-        wanted = {"type", "doc_value", "alias"}
-        wanted |= {"caseSensitive", "chn", "token"} if key["type"] == "text" else set()
-        assert key.keys() == wanted
+        expected = {"type", "doc_value", "alias"}
+        expected |= {"caseSensitive", "chn", "token"} if key["type"] == "text" else set()
+        assert key.keys() == expected
 
 
-def test_the_pipeline_of_the_journal_takes_every_field_of_the_service():
+def test_journal_pipeline_includes_every_field_of_the_service():
     yaml = pytest.importorskip("yaml", reason="PyYAML comes with schemathesis, on Python 3.11")
     pipeline = yaml.safe_load((LOGS / "sls-journal.yaml").read_text(encoding="utf-8"))
     (source,) = pipeline["inputs"]
     json_, pick = pipeline["processors"]
-    assert set(pick["Include"]) == table().keys() | COLLECTORS
-    assert json_["SourceKey"] in pick["Include"], "what is no JSON is kept"
+    assert set(pick["Include"]) == table().keys() | COLLECTOR_FIELDS
+    assert json_["SourceKey"] in pick["Include"], "lines that are not JSON are kept"
     services = {unit.name for unit in units.files() if unit.suffix == ".service"}
     assert set(source["Units"]) == {name for name in services if "@" not in name}
 
 
-def test_the_pipeline_of_nginx_reads_the_file_that_nginx_writes():
+def test_nginx_pipeline_reads_the_access_log():
     yaml = pytest.importorskip("yaml", reason="PyYAML comes with schemathesis, on Python 3.11")
     pipeline = yaml.safe_load((LOGS / "sls-nginx.yaml").read_text(encoding="utf-8"))
     assert pipeline["inputs"][0]["FilePaths"] == [Site("x", (1, 22, 1)).access_log]
@@ -183,7 +189,7 @@ def test_the_pipeline_of_nginx_reads_the_file_that_nginx_writes():
     assert both[0]["flushers"] == both[1]["flushers"]
 
 
-# ---- a plain file ----
+# ---- a log file instead of the journal ----
 
 WRITER = """
 import itertools, sys, time
@@ -195,7 +201,7 @@ for number in itertools.count():
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no logrotate on Windows")
-def test_logrotate_cuts_the_file_and_the_service_writes_on(tmp_path):
+def test_logrotate_rotates_the_file_while_the_service_writes(tmp_path):
     need(Logrotate)
     file = tmp_path / "service.log"
     config = tmp_path / "logrotate.conf"
@@ -203,7 +209,7 @@ def test_logrotate_cuts_the_file_and_the_service_writes_on(tmp_path):
     config.write_text(text.replace("/var/log/myapi/service.log", str(file)))
     config.chmod(0o644)
     tmp_path.chmod(0o755)  # logrotate refuses a folder that others may write to
-    with file.open("ab") as log:  # as systemd's append: opens it
+    with file.open("ab") as log:  # like systemd's `append:`
         writer = subprocess.Popen([sys.executable, "-c", WRITER], stderr=log)
     try:
         wait_for(file)
@@ -214,17 +220,17 @@ def test_logrotate_cuts_the_file_and_the_service_writes_on(tmp_path):
         writer.wait()
     (old,) = tmp_path.glob("service.log-*")
     before, after = numbers(old), numbers(file)
-    assert before == list(range(len(before))), "whole lines, in their order"
-    assert after == list(range(after[0], after[0] + len(after))), "no hole at the start"
+    assert before == list(range(len(before))), "whole lines, in order"
+    assert after == list(range(after[0], after[0] + len(after))), "no NUL bytes at the start"
     assert after[0] >= len(before)
-    again = file.stat().st_size
+    size = file.stat().st_size
     rotate(config, tmp_path, force=False)
-    assert file.stat().st_size == again, "once a day"
+    assert file.stat().st_size == size, "it rotates once a day"
 
 
 def rotate(config, folder, *, force=True):
     command = [
-        _find("logrotate"),
+        find_program("logrotate"),
         *(["--force"] if force else []),
         "--state",
         str(folder / "state"),
@@ -244,7 +250,7 @@ def numbers(file):
     return [json.loads(line)["n"] for line in file.read_text().splitlines()]
 
 
-def test_systemd_understands_the_drop_in_and_it_names_the_file_that_is_cut(tmp_path):
+def test_systemd_accepts_the_drop_in_which_names_the_rotated_file(tmp_path):
     drop_in = (LOGS / "plain-file.conf").read_text(encoding="utf-8")
     written = set(re.findall(r"^Standard\w+=append:(\S+)$", drop_in, re.MULTILINE))
     assert len(written) == 1
@@ -256,18 +262,18 @@ def test_systemd_understands_the_drop_in_and_it_names_the_file_that_is_cut(tmp_p
     shutil.copy(units.SOURCE / "myapi.service", tmp_path)
     shutil.copy(units.SOURCE / "myapi.socket", tmp_path)
     shutil.copy(LOGS / "plain-file.conf", folder)
-    said = subprocess.run(
+    done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", "myapi.service"],
         capture_output=True,
         text=True,
         check=False,
         env={**os.environ, "SYSTEMD_UNIT_PATH": f"{tmp_path}:"},
     )
-    assert "plain-file.conf" not in said.stderr
-    assert "append" not in said.stderr
+    assert "plain-file.conf" not in done.stderr
+    assert "append" not in done.stderr
 
 
-def test_the_four_commands_of_the_plain_file_name_files_that_there_are():
+def test_commands_in_the_drop_in_name_existing_files():
     text = (LOGS / "plain-file.conf").read_text(encoding="utf-8")
     named = re.findall(r"deploy/logs/\S+", text)
     assert len(named) == 2

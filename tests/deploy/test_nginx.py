@@ -1,4 +1,4 @@
-"""The Nginx file: each of its promises, on a real Nginx in front of a real Gunicorn."""
+"""The Nginx configuration, tested with a real Nginx in front of a real Gunicorn."""
 
 import gzip
 import http.client
@@ -8,7 +8,6 @@ import shutil
 import socket
 import ssl
 import struct
-import subprocess
 import sys
 import threading
 import time
@@ -19,7 +18,7 @@ import pytest
 
 from deploy.lib import nginx
 from myapi.web.errors import REGISTRY
-from tests.front import DOMAIN, Front, OnSocket
+from tests.front import DOMAIN, Front, UnixSocketService
 from tests.requirements import need
 from tests.servers import HOST, Nginx
 from tests.service import PRODUCTION, wait_for
@@ -30,10 +29,12 @@ VERSIONS = {"1.18.0": "20.04", "1.22.1": "12", "1.24.0": "24.04", "1.26.3": "13"
 
 @pytest.fixture(scope="module")
 def gunicorn(migrated_sqlite, tmp_path_factory):
-    """A service in production on a Unix socket, as Nginx sees it."""
+    """The service in production on a Unix socket."""
     folder = tmp_path_factory.mktemp("behind")
     file = shutil.copy(migrated_sqlite, folder)
-    with OnSocket(folder / "http.sock", database_url=f"sqlite:///{file}", **PRODUCTION) as service:
+    with UnixSocketService(
+        folder / "http.sock", database_url=f"sqlite:///{file}", **PRODUCTION
+    ) as service:
         yield service
 
 
@@ -45,50 +46,52 @@ def front(gunicorn):
 
 
 @pytest.fixture
-def alone():
-    """Nginx in front of a Gunicorn that is not there, with limits that are soon reached."""
+def front_without_backend():
+    """Nginx with low rate limits and without a Gunicorn behind it."""
     need(Nginx)
     with Front("/nowhere/http.sock", rate=1, burst=2, login_burst=1, login_rate=1) as server:
         yield server
 
 
 def is_error(response, status, name, code):
-    told = json.loads(response.body)
-    assert (response.status, told["error"], told["code"]) == (status, name, code)
-    assert set(told) == {"code", "error", "msg", "request_id"}
-    assert ID.fullmatch(told["request_id"])
-    assert response.getheader("X-Request-Id") == told["request_id"]
+    error = json.loads(response.body)
+    assert (response.status, error["error"], error["code"]) == (status, name, code)
+    assert set(error) == {"code", "error", "msg", "request_id"}
+    assert ID.fullmatch(error["request_id"])
+    assert response.getheader("X-Request-Id") == error["request_id"]
     assert response.getheader("Content-Type") == "application/json"
     assert response.getheader("Cache-Control") == "no-store"
     return True
 
 
-NOTHING = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 
-def has_the_headers_of_all(answer, *, plain=False):
+def has_common_headers(answer, *, plain=False):
     hsts = None if plain else ["max-age=63072000"]
     assert answer.headers.get_all("Strict-Transport-Security") == hsts
-    assert answer.headers.get_all("Content-Security-Policy") == [NOTHING]
+    assert answer.headers.get_all("Content-Security-Policy") == [CONTENT_SECURITY_POLICY]
     assert answer.headers.get_all("Referrer-Policy") == ["no-referrer"]
     assert answer.headers.get_all("X-Content-Type-Options") == ["nosniff"]
     assert answer.headers.get_all("Cache-Control") == ["no-store"]
     assert len(answer.headers.get_all("X-Request-Id")) == 1
     assert answer.getheader("Server") == "nginx"  # without its version
-    charset = "" if answer.status == 301 else "; charset=utf-8"  # Nginx gives a redirect none
+    charset = "" if answer.status == 301 else "; charset=utf-8"  # Nginx adds none to a redirect
     kinds = ("application/json", f"text/html{charset}", f"text/plain{charset}")
     assert answer.getheader("Content-Type") in kinds
     return True
 
 
-# ---- the API through it ----
+# ---- the API through Nginx ----
 
 
-def test_the_api_answers_over_https_with_the_headers_of_a_safe_site(front):
+def test_api_answers_over_https_with_security_headers(front):
     answer = front.call("GET", "/api/hello")
     assert answer.status == 200
     assert json.loads(answer.body)["code"] == 0
-    assert has_the_headers_of_all(answer)
+    assert has_common_headers(answer)
 
 
 @pytest.mark.parametrize(
@@ -103,40 +106,40 @@ def test_the_api_answers_over_https_with_the_headers_of_a_safe_site(front):
         ("GET", "/%zz"),
     ],
 )
-def test_an_answer_that_is_none_of_success_has_them_too(front, method, path):
-    assert has_the_headers_of_all(front.call(method, path))
+def test_error_answers_have_security_headers(front, method, path):
+    assert has_common_headers(front.call(method, path))
 
 
-def test_an_error_of_the_api_passes_as_it_is(front):
+def test_api_error_passes_through_unchanged(front):
     answer = front.call("GET", "/api/me", Accept_Language="zh-CN")
     assert answer.status == 401
     assert answer.getheader("WWW-Authenticate") == 'Bearer realm="myapi"'
     assert is_error(answer, 401, "token_missing", 40100)
 
 
-def test_the_request_id_is_ours_and_the_same_in_both_logs(front, gunicorn):
+def test_request_id_is_set_by_nginx_and_is_the_same_in_both_logs(front, gunicorn):
     answer = front.call("GET", "/api/hello?a=secret", X_Request_Id="from-the-phone")
-    mine = answer.getheader("X-Request-Id")
-    assert ID.fullmatch(mine)
-    assert mine in {line["request_id"] for line in gunicorn.events("request")}
-    (line,) = [line for line in front.logged() if line["request_id"] == mine]
+    request_id = answer.getheader("X-Request-Id")
+    assert ID.fullmatch(request_id)
+    assert request_id in {line["request_id"] for line in gunicorn.events("request")}
+    (line,) = [line for line in front.access_log() if line["request_id"] == request_id]
     assert (line["path"], line["status"], line["ip"]) == ("/api/hello", "200", HOST)
     assert "secret" not in (front.folder / "access.log").read_text()
 
 
-def test_a_line_of_the_log_is_json_whatever_is_sent(front):
+def test_access_log_line_is_json_for_invalid_bytes(front):
     with front.connect() as connection:
         connection.sendall(
             b"GET /a\xff/b HTTP/1.1\r\nHost: api.example.com\r\nUser-Agent: \xe4 x\r\n\r\n"
         )
-        assert connection.recv(12) == b"HTTP/1.1 400"  # Gunicorn's word
-    line = front.logged()[-1]
+        assert connection.recv(12) == b"HTTP/1.1 400"  # from Gunicorn
+    line = front.access_log()[-1]
     assert (line["path"], line["user_agent"]) == ("/a", "")
 
 
-def test_no_token_is_in_the_log(front):
+def test_token_is_not_in_the_logs(front):
     front.call("GET", "/api/me", Authorization="Bearer the-token-of-alice")
-    front.logged()
+    front.access_log()
     for file in ("access.log", "error.log", "log"):
         assert "the-token-of-alice" not in (front.folder / file).read_text()
 
@@ -144,26 +147,26 @@ def test_no_token_is_in_the_log(front):
 @pytest.mark.parametrize(
     "header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "X-Forwarded-Host"]
 )
-def test_a_client_cannot_choose_its_address(front, gunicorn, header):
+def test_client_cannot_choose_its_address(front, gunicorn, header):
     values = {"Forwarded": "for=203.0.113.9"}
     answer = front.call("GET", "/api/hello", **{header: values.get(header, "203.0.113.9")})
-    mine = answer.getheader("X-Request-Id")
-    (line,) = [e for e in gunicorn.events("request") if e["request_id"] == mine]
+    request_id = answer.getheader("X-Request-Id")
+    (line,) = [e for e in gunicorn.events("request") if e["request_id"] == request_id]
     assert line["ip"] == HOST
 
 
-def test_behind_a_load_balancer_its_word_on_the_address_counts(gunicorn):
+def test_address_from_a_trusted_load_balancer_is_used(gunicorn):
     need(Nginx)
     with Front(gunicorn.path, trusted_proxies=("127.0.0.0/8", "10.0.0.0/8")) as front:
         seen = "198.51.100.1, 203.0.113.9, 10.1.2.3"  # the last is the balancer's own
         answer = front.call("GET", "/api/hello", X_Forwarded_For=seen)
-        assert front.logged()[-1]["ip"] == "203.0.113.9"
-    mine = answer.getheader("X-Request-Id")
-    (line,) = [e for e in gunicorn.events("request") if e["request_id"] == mine]
+        assert front.access_log()[-1]["ip"] == "203.0.113.9"
+    request_id = answer.getheader("X-Request-Id")
+    (line,) = [e for e in gunicorn.events("request") if e["request_id"] == request_id]
     assert line["ip"] == "203.0.113.9"
 
 
-def test_json_is_compressed_where_it_is_worth_it(front):
+def test_small_answer_is_not_compressed(front):
     answer = front.call("GET", "/api/hello", Accept_Encoding="gzip")
     assert answer.getheader("Content-Encoding") is None  # too small
     with Front("/nowhere/http.sock") as other:
@@ -171,7 +174,7 @@ def test_json_is_compressed_where_it_is_worth_it(front):
     assert "gzip_types application/json;" in config
 
 
-def test_a_large_answer_is_compressed(tmp_path):
+def test_large_answer_is_compressed(tmp_path):
     need(Nginx)
     big = json.dumps({"code": 0, "data": ["the same"] * 500}).encode()
     with Backend(tmp_path / "http.sock", big), Front(tmp_path / "http.sock") as front:
@@ -183,7 +186,7 @@ def test_a_large_answer_is_compressed(tmp_path):
 
 
 class Backend:
-    """A backend on a Unix socket that counts its connections and gives one answer to all."""
+    """A backend on a Unix socket that counts its connections and always gives the same answer."""
 
     def __init__(self, path, body, delay=0.0):
         self.connections = 0
@@ -227,7 +230,7 @@ class Backend:
                 connection.sendall(head % len(self._body) + self._body)
 
 
-def test_connections_to_gunicorn_are_kept_but_never_for_a_call_that_must_not_be_repeated(tmp_path):
+def test_backend_connections_are_reused_except_for_unsafe_methods(tmp_path):
     need(Nginx)
     backend = Backend(tmp_path / "http.sock", b'{"code": 0}')
     with backend, Front(tmp_path / "http.sock") as front:
@@ -239,10 +242,10 @@ def test_connections_to_gunicorn_are_kept_but_never_for_a_call_that_must_not_be_
         assert (backend.requests, backend.connections) == (15, 6)
 
 
-# ---- what it refuses by itself ----
+# ---- what Nginx refuses ----
 
 
-def test_a_body_over_the_limit_is_413(front):
+def test_body_over_the_limit_is_413(front):
     answer = front.call("POST", "/api/auth/login", b"x" * (64 * 1024 + 1))
     assert is_error(answer, 413, "payload_too_large", 41300)
     assert front.call("POST", "/api/auth/login", b"x" * 64 * 1024).status != 413
@@ -251,27 +254,27 @@ def test_a_body_over_the_limit_is_413(front):
 @pytest.mark.parametrize(
     "path", ["/.git/config", "/.env", "/api/.git/HEAD", "/a/.hidden", "/metrics", "/.myapi/413"]
 )
-def test_what_is_nobodys_business_is_404(front, path):
+def test_hidden_files_and_internal_paths_are_404(front, path):
     assert is_error(front.call("GET", path), 404, "not_found", 40400)
 
 
 @pytest.mark.parametrize("method", ["TRACE", "CONNECT", "TRACK", "PROPFIND", "X", "A" * 30])
-def test_a_method_that_no_route_can_have_is_405(front, method):
+def test_unused_method_is_405(front, method):
     assert is_error(front.call(method, "/api/hello"), 405, "method_not_allowed", 40500)
 
 
 HEAD = f"POST /api/auth/login HTTP/1.1\r\nHost: {DOMAIN}\r\nConnection: close\r\n".encode()
 CHUNKS = b"2\r\n{}\r\n0\r\n\r\n"
-LENGTHS = {
-    "length and chunks": b"Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n" + CHUNKS,
+AMBIGUOUS_LENGTHS = {
+    "length and chunked": b"Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n" + CHUNKS,
     "two lengths": b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
-    "a length that is none": b"Content-Length: +2\r\n\r\n{}",
-    "chunks by another name": b"Transfer-Encoding: xchunked\r\n\r\n" + CHUNKS,
+    "invalid length": b"Content-Length: +2\r\n\r\n{}",
+    "unknown transfer encoding": b"Transfer-Encoding: xchunked\r\n\r\n" + CHUNKS,
 }
 
 
-@pytest.mark.parametrize("rest", LENGTHS.values(), ids=LENGTHS)
-def test_a_body_whose_end_is_in_doubt_reaches_nobody(front, gunicorn, rest):
+@pytest.mark.parametrize("rest", AMBIGUOUS_LENGTHS.values(), ids=AMBIGUOUS_LENGTHS)
+def test_body_of_ambiguous_length_does_not_reach_gunicorn(front, gunicorn, rest):
     seen = len(gunicorn.events("request"))
     with front.connect() as connection:
         connection.sendall(HEAD + rest)
@@ -282,17 +285,17 @@ def test_a_body_whose_end_is_in_doubt_reaches_nobody(front, gunicorn, rest):
     assert len(gunicorn.events("request")) == seen
 
 
-def test_a_long_path_is_414(front):
+def test_long_path_is_414(front):
     answer = front.call("GET", "/api/" + "a" * 5000)
     assert is_error(answer, 414, "invalid_request", 40000)
 
 
-def test_a_header_that_is_too_large_is_an_invalid_request(front):
+def test_too_large_header_is_an_invalid_request(front):
     answer = front.call("GET", "/api/hello", Authorization="Bearer " + "a" * 9000)
     assert is_error(answer, 400, "invalid_request", 40000)
 
 
-def test_a_request_that_is_none_is_an_invalid_request(front):
+def test_malformed_request_is_an_invalid_request(front):
     with front.connect() as connection:
         connection.sendall(b"GET /api/hello HTTP/1.1\r\nno header\x00\r\n\r\n")
         response = http.client.HTTPResponse(connection)
@@ -301,21 +304,22 @@ def test_a_request_that_is_none_is_an_invalid_request(front):
     assert is_error(response, 400, "invalid_request", 40000)
 
 
-def test_without_gunicorn_it_is_503_and_says_when_to_come_back(alone):
-    answer = alone.call("POST", "/api/hello")
+def test_without_gunicorn_answer_is_503_with_retry_after(front_without_backend):
+    answer = front_without_backend.call("POST", "/api/hello")
     assert is_error(answer, 503, "service_unavailable", 50300)
     assert answer.getheader("Retry-After") == "2"
 
 
-def test_a_flood_of_one_address_is_429(alone):
-    answers = [alone.call("GET", "/api/hello") for _ in range(12)]
-    assert [answer.status for answer in answers][:3] == [503] * 3  # the burst; no Gunicorn
+def test_too_many_requests_from_one_address_are_429(front_without_backend):
+    answers = [front_without_backend.call("GET", "/api/hello") for _ in range(12)]
+    within_burst = [answer.status for answer in answers][:3]
+    assert within_burst == [503] * 3  # there is no Gunicorn
     refused = [answer for answer in answers if answer.status == 429]
     assert is_error(refused[0], 429, "rate_limited", 42900)
     assert refused[0].getheader("Retry-After") == "1"
 
 
-def test_logins_have_a_limit_of_their_own(gunicorn):
+def test_logins_have_their_own_limit(gunicorn):
     need(Nginx)
     with Front(gunicorn.path, login_rate=1, login_burst=1) as front:
         logins = [front.call("POST", "/api/auth/login", b"{}") for _ in range(8)]
@@ -324,13 +328,13 @@ def test_logins_have_a_limit_of_their_own(gunicorn):
         assert front.call("GET", "/api/hello").status == 200
 
 
-def test_many_phones_behind_one_address_are_not_stopped(front):
+def test_many_phones_behind_one_address_are_not_limited(front):
     with ThreadPoolExecutor(8) as phones:
         statuses = list(phones.map(lambda _: front.call("GET", "/api/hello").status, range(150)))
     assert set(statuses) == {200}
 
 
-def test_an_ipv6_network_of_64_bits_counts_as_one_client():
+def test_ipv6_network_of_64_bits_counts_as_one_client():
     need(Nginx)
     site = {"trusted_proxies": ("127.0.0.0/8",), "rate": 1, "burst": 1}
 
@@ -338,7 +342,7 @@ def test_an_ipv6_network_of_64_bits_counts_as_one_client():
         return front.call("GET", "/api/hello", X_Forwarded_For=address).status
 
     with Front("/nowhere/http.sock", **site) as front:
-        assert status(front, "2001:db8:1:2:aaaa::1") == 503  # through: there is no Gunicorn
+        assert status(front, "2001:db8:1:2:aaaa::1") == 503  # not limited; there is no Gunicorn
         assert status(front, "2001:db8:1:2:aaaa::1") == 503
         assert status(front, "2001:db8:1:2:bbbb::2") == 429
         assert status(front, "2001:db8:1:3:aaaa::1") == 503
@@ -348,13 +352,13 @@ def test_an_ipv6_network_of_64_bits_counts_as_one_client():
         assert [status(front, f"192.0.2.{n}") for n in range(1, 5)] == [503] * 4
 
 
-def test_its_own_words_come_in_chinese_where_they_are_asked_for(front):
+def test_nginx_errors_are_in_chinese_on_request(front):
     answer = front.call("GET", "/metrics", Accept_Language="zh-CN,zh;q=0.9")
     assert json.loads(answer.body)["msg"] == "资源不存在。"
 
 
-def test_it_says_what_the_api_would_say():
-    of = {
+def test_nginx_errors_equal_those_of_the_api():
+    names = {
         400: "invalid_request",
         404: "not_found",
         405: "method_not_allowed",
@@ -363,11 +367,11 @@ def test_it_says_what_the_api_would_say():
         500: "internal_error",
         503: "service_unavailable",
     }
-    for status, name in of.items():
+    for status, name in names.items():
         kind = REGISTRY[name]
         assert nginx.MESSAGES[status] == (kind.msg, kind.msg_zh)
-        found = f'"code":{kind.code},"error":"{name}","msg":"$myapi_msg_{status}"'
-        assert found in (nginx.TEMPLATES / "https.conf").read_text()
+        expected = f'"code":{kind.code},"error":"{name}","msg":"$myapi_msg_{status}"'
+        assert expected in (nginx.TEMPLATES / "https.conf").read_text()
 
 
 # ---- port 80 ----
@@ -377,33 +381,33 @@ def test_it_says_what_the_api_would_say():
     "path", ["/api", "/api/hello", "/api/auth/login?code=1", "/healthz", "/readyz"]
 )
 def test_plain_http_to_the_api_is_refused_and_not_redirected(front, path):
-    answer = front.plain("POST", path)
+    answer = front.call_http("POST", path)
     assert is_error(answer, 403, "https_required", 40303)
-    assert has_the_headers_of_all(answer, plain=True)
+    assert has_common_headers(answer, plain=True)
     assert "https" in json.loads(answer.body)["msg"]
 
 
 @pytest.mark.parametrize("path", ["/", "/apix", "/a?b=c"])
-def test_the_rest_of_port_80_is_redirected(front, path):
-    answer = front.plain("GET", path)
+def test_other_paths_on_port_80_are_redirected(front, path):
+    answer = front.call_http("GET", path)
     assert (answer.status, answer.getheader("Location")) == (301, f"https://{DOMAIN}{path}")
-    assert has_the_headers_of_all(answer, plain=True)
+    assert has_common_headers(answer, plain=True)
 
 
-def test_the_authoritys_challenge_is_served_on_port_80(front):
+def test_acme_challenge_is_served_on_port_80(front):
     (front.webroot / "token").write_text("proof")
-    answer = front.plain("GET", "/.well-known/acme-challenge/token")
+    answer = front.call_http("GET", "/.well-known/acme-challenge/token")
     assert (answer.status, answer.body) == (200, b"proof")
-    assert has_the_headers_of_all(answer, plain=True)
-    missing = front.plain("GET", "/.well-known/acme-challenge/none")
+    assert has_common_headers(answer, plain=True)
+    missing = front.call_http("GET", "/.well-known/acme-challenge/none")
     assert missing.status == 404
-    assert has_the_headers_of_all(missing, plain=True)
+    assert has_common_headers(missing, plain=True)
 
 
-def test_before_there_is_a_certificate_port_80_works_alone(tmp_path):
+def test_without_a_certificate_only_port_80_is_served(tmp_path):
     need(Nginx)
     with Front(tmp_path / "http.sock", certificate="") as front:
-        assert front.plain("GET", "/api/hello").status == 403
+        assert front.call_http("GET", "/api/hello").status == 403
         with pytest.raises(ConnectionRefusedError):
             front.connect()
 
@@ -411,19 +415,19 @@ def test_before_there_is_a_certificate_port_80_works_alone(tmp_path):
 # ---- TLS ----
 
 
-def test_the_default_server_answers_nobody(front):
+def test_default_server_answers_no_request(front):
     with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
-        front.plain("GET", "/", host="203.0.113.1")
+        front.call_http("GET", "/", host="203.0.113.1")
     context = ssl.create_default_context()
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
         front.connect("other.example.com", context)
     with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
-        front.call("GET", "/api/hello", Host="other.example.com")  # our name in the handshake alone
+        front.call("GET", "/api/hello", Host="other.example.com")  # our name only in the handshake
 
 
 @pytest.mark.parametrize(
-    ("version", "welcome"),
+    ("version", "accepted"),
     [
         (ssl.TLSVersion.TLSv1_1, False),
         (ssl.TLSVersion.TLSv1_2, True),
@@ -431,11 +435,11 @@ def test_the_default_server_answers_nobody(front):
     ],
 )
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
-def test_tls_1_2_and_1_3_alone(front, version, welcome):
+def test_only_tls_1_2_and_1_3_are_accepted(front, version, accepted):
     context = ssl.create_default_context(cafile=str(front.authority))
     context.set_ciphers("ALL:@SECLEVEL=0")
     context.minimum_version = context.maximum_version = version
-    if welcome:
+    if accepted:
         with front.connect(context=context) as connection:
             assert connection.version() == version.name.replace("_", ".")
     else:
@@ -444,7 +448,7 @@ def test_tls_1_2_and_1_3_alone(front, version, welcome):
 
 
 @pytest.mark.parametrize(
-    ("cipher", "welcome"),
+    ("cipher", "accepted"),
     [
         ("ECDHE-ECDSA-AES128-GCM-SHA256", True),
         ("ECDHE-ECDSA-CHACHA20-POLY1305", True),
@@ -452,11 +456,11 @@ def test_tls_1_2_and_1_3_alone(front, version, welcome):
         ("ECDHE-ECDSA-AES256-SHA", False),
     ],
 )
-def test_only_ciphers_of_the_intermediate_profile(front, cipher, welcome):
+def test_only_ciphers_of_the_intermediate_profile_are_accepted(front, cipher, accepted):
     context = ssl.create_default_context(cafile=str(front.authority))
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(cipher)
-    if welcome:
+    if accepted:
         with front.connect(context=context) as connection:
             assert connection.cipher()[0] == cipher
     else:
@@ -464,14 +468,14 @@ def test_only_ciphers_of_the_intermediate_profile(front, cipher, welcome):
             front.connect(context=context)
 
 
-def test_http_2_is_spoken(front):
+def test_http_2_is_offered(front):
     context = ssl.create_default_context(cafile=str(front.authority))
     with front.connect(context=context, protocols=["h2", "http/1.1"]) as connection:
         assert connection.selected_alpn_protocol() == "h2"
 
 
 def literal(name, value):
-    """Write a header field of HPACK (RFC 7541, 6.2.2), neither indexed nor compressed."""
+    """Encode a header field for HPACK (RFC 7541, 6.2.2), without indexing or compression."""
     return b"\x00" + b"".join(bytes([len(text)]) + text for text in (name, value))
 
 
@@ -481,7 +485,7 @@ def frame(kind, flags, stream, payload):
 
 
 def h2(front, *fields, method=b"GET", path=b"/api/hello"):
-    """Send one request without a body over HTTP/2; return the first frame that answers it."""
+    """Send one HTTP/2 request without a body; return type and payload of the first reply frame."""
     pseudo = [(b":method", method), (b":path", path), (b":scheme", b"https")]
     pseudo.append((b":authority", DOMAIN.encode()))
     block = b"".join(literal(*field) for field in (*pseudo, *fields))
@@ -498,18 +502,18 @@ def h2(front, *fields, method=b"GET", path=b"/api/hello"):
 
 
 HEADERS, RST_STREAM = 1, 3
-STATUS = {200: b"\x88", 400: b"\x8c"}  # of HPACK's static table
+STATUS = {200: b"\x88", 400: b"\x8c"}  # from HPACK's static table
 
 
 @pytest.mark.parametrize("value", [b"a\r\nb: c", b"a\nb", b"a\rb", b"a\0b"])
-def test_no_line_break_comes_in_by_a_header_of_http_2(front, gunicorn, value):
+def test_http_2_header_with_line_break_or_nul_is_refused(front, gunicorn, value):
     assert h2(front)[1].startswith(STATUS[200])
     seen = len(gunicorn.events("request"))
     assert h2(front, (b"x-a", value))[0] == RST_STREAM
     assert len(gunicorn.events("request")) == seen
 
 
-def test_a_length_that_http_2_does_not_bear_out_is_an_invalid_request(front):
+def test_wrong_content_length_over_http_2_is_an_invalid_request(front):
     kind, payload = h2(front, (b"content-length", b"9"), method=b"POST", path=b"/api/auth/login")
     assert kind == HEADERS
     assert payload.startswith(STATUS[400])
@@ -518,7 +522,7 @@ def test_a_length_that_http_2_does_not_bear_out_is_an_invalid_request(front):
 @pytest.mark.parametrize(
     "field", [(b"transfer-encoding", b"chunked"), (b"connection", b"x-a"), (b"upgrade", b"h2c")]
 )
-def test_a_header_of_the_connection_goes_no_further_than_nginx(tmp_path, field):
+def test_connection_headers_over_http_2_are_not_forwarded(tmp_path, field):
     need(Nginx)
     backend = Backend(tmp_path / "http.sock", b'{"code": 0}')
     with backend, Front(tmp_path / "http.sock") as front:
@@ -531,8 +535,8 @@ def test_a_header_of_the_connection_goes_no_further_than_nginx(tmp_path, field):
 # ---- restarts ----
 
 
-def test_a_restarting_gunicorn_loses_no_call_while_its_socket_stays(tmp_path, migrated_sqlite):
-    """As systemd does it: the socket is not Gunicorn's, so calls wait in its queue."""
+def test_restart_of_gunicorn_loses_no_request(tmp_path, migrated_sqlite):
+    """As with systemd, the socket outlives Gunicorn, so requests wait in its queue."""
     need(Nginx)
     url = f"sqlite:///{shutil.copy(migrated_sqlite, tmp_path / 'served.db')}"
     path = tmp_path / "http.sock"
@@ -553,16 +557,16 @@ def test_a_restarting_gunicorn_loses_no_call_while_its_socket_stays(tmp_path, mi
                 wait_for(lambda seen=seen: len(gets.statuses) > seen[0] + 20)
                 wait_for(lambda seen=seen: len(posts.statuses) > seen[1] + 20)
     assert set(gets.statuses) == {200}
-    assert set(posts.statuses) == {400}  # it was no login, but the API's own word
+    assert set(posts.statuses) == {400}  # answered by the API, though not a valid login
 
 
 class Calls:
-    """Threads that make one call again and again while the block runs; a failure is a status 0."""
+    """Threads that repeat one call while the block runs. A failed call has the status 0."""
 
     def __init__(self, front, method, path, body=None, threads=3):
         self.statuses = []
         self._call = lambda: front.call(method, path, body, Content_Type="application/json")
-        self._enough = threading.Event()
+        self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._run) for _ in range(threads)]
 
     def __enter__(self):
@@ -571,19 +575,19 @@ class Calls:
         return self
 
     def __exit__(self, *_exc):
-        self._enough.set()
+        self._stop.set()
         for thread in self._threads:
             thread.join()
 
     def _run(self):
-        while not self._enough.is_set():
+        while not self._stop.is_set():
             try:
                 self.statuses.append(self._call().status)
             except (OSError, http.client.HTTPException):
                 self.statuses.append(0)
 
 
-HAND_OVER = """
+PASS_SOCKET = """
 import os, sys
 os.dup2(int(sys.argv[1]), 3)
 os.environ |= {"LISTEN_FDS": "1", "LISTEN_PID": str(os.getpid())}
@@ -591,37 +595,32 @@ os.execv(sys.argv[2], sys.argv[2:])
 """
 
 
-class Activated(OnSocket):
-    """The service on a socket that it inherits, as from a systemd socket unit."""
+class Activated(UnixSocketService):
+    """The service on an inherited socket, as from a systemd socket unit."""
 
     def __init__(self, listening, path, **settings):
         super().__init__(path, **settings)
-        self.settings["bind"] = f"{HOST}:1"  # the socket that is handed over wins
+        self.settings["bind"] = f"{HOST}:1"  # the inherited socket takes precedence
         self._listening = listening
 
     def command(self):
-        return [sys.executable, "-c", HAND_OVER, str(self._listening.fileno()), *super().command()]
+        return [
+            sys.executable,
+            "-c",
+            PASS_SOCKET,
+            str(self._listening.fileno()),
+            *super().command(),
+        ]
 
-    def _spawn(self, command):
-        with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=Path(nginx.TEMPLATES).parent.parent,
-                env=self.environment(),
-                start_new_session=True,
-                pass_fds=[self._listening.fileno()],
-            )
-        self._watch(str(self._process.pid))
+    def popen_options(self):
+        return {**super().popen_options(), "pass_fds": [self._listening.fileno()]}
 
 
-# ---- every version, and beside other sites ----
+# ---- Nginx versions, and other sites on the same Nginx ----
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_each_version_gets_what_it_understands(version):
+def test_configuration_suits_each_nginx_version(version):
     site = nginx.Site(DOMAIN, tuple(map(int, version.split("."))), "/c.pem", "/k.pem")
     text = nginx.render(site)
     new, reject = version == "1.26.3", version != "1.18.0"
@@ -634,8 +633,8 @@ def test_each_version_gets_what_it_understands(version):
     assert "listen [::]:443 ssl" in text
 
 
-def test_the_variant_of_1_18_starts_here_too(gunicorn):
-    """Its file has nothing that a newer Nginx does not understand, up to 1.24."""
+def test_configuration_for_1_18_works_on_the_installed_version(gunicorn):
+    """Versions up to 1.24 accept everything in it."""
     need(Nginx)
     with Front(gunicorn.path, version=(1, 18, 0)) as front:
         assert front.call("GET", "/api/hello").status == 200
@@ -660,7 +659,7 @@ server { listen 80 default_server; server_name api.example.com; }
 OWN = "/etc/nginx/sites-enabled/zz-myapi.conf"
 
 
-def test_where_another_site_listens_the_default_stays_its_own():
+def test_other_site_keeps_the_default_server_of_its_port():
     ports = {(Path(listen.file).name, listen.port) for listen in nginx.other_listens(DUMP, OWN)}
     assert ports == {("shop", 80), ("shop", 443), ("silent", 80)}
     text = nginx.render(nginx.Site(DOMAIN, (1, 22, 1), "/c", "/k", default_http=False))
@@ -668,8 +667,8 @@ def test_where_another_site_listens_the_default_stays_its_own():
     assert "listen 443 ssl http2 default_server" in text
 
 
-def test_http2_is_not_forced_upon_another_site():
-    """Before 1.25.1 it belongs to the port, and so to every site that listens there."""
+def test_http2_is_left_out_if_another_site_shares_the_port():
+    """Before 1.25.1 HTTP/2 is a property of the port, so of every site that listens there."""
     text = nginx.render(nginx.Site(DOMAIN, (1, 22, 1), "/c", "/k", http2=False))
     assert "listen 443 ssl;" in text
     assert "http2" not in text
@@ -677,14 +676,14 @@ def test_http2_is_not_forced_upon_another_site():
     assert nginx.others_use_http2(DUMP.replace("ssl;", "ssl http2;", 1), OWN)
 
 
-def test_a_name_that_another_site_has_is_found():
+def test_domain_of_another_site_is_found():
     assert nginx.files_with_name(DUMP, OWN, "www.shop.example.com") == [
         "/etc/nginx/sites-enabled/shop"
     ]
     assert nginx.files_with_name(DUMP, OWN, DOMAIN) == []
 
 
-def test_the_version_is_read_from_what_nginx_prints():
+def test_version_is_parsed_from_nginx_output():
     assert nginx.version("nginx version: nginx/1.18.0 (Ubuntu)") == (1, 18, 0)
     with pytest.raises(ValueError, match="no Nginx version"):
         nginx.version("apache")

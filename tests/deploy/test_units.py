@@ -1,4 +1,4 @@
-"""The systemd units: well-formed, and hardened as far as was promised."""
+"""The systemd units are valid and hardened."""
 
 import re
 import shutil
@@ -24,7 +24,7 @@ class Systemd:
 
 @pytest.fixture
 def root(tmp_path):
-    """A folder with the units and their drop-ins as they are on a server."""
+    """A root folder with the units and their drop-ins, as on a server."""
     folder = tmp_path / "etc/systemd/system"
     folder.mkdir(parents=True)
     for unit in UNITS:
@@ -36,40 +36,40 @@ def root(tmp_path):
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_each_service_is_exposed_to_2_at_most(root, service):
+def test_service_exposure_level_is_at_most_2(root, service):
     need(Systemd)
     analyze = ("systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager")
-    said = subprocess.run(
+    done = subprocess.run(
         [*analyze, f"--root={root}", service], capture_output=True, text=True, check=False
     )
-    assert said.returncode == 0, said.stdout[-200:] + said.stderr
-    assert float(re.search(r"exposure level.*?(\d+\.\d)", said.stdout)[1]) <= 2.0
+    assert done.returncode == 0, done.stdout[-200:] + done.stderr
+    assert float(re.search(r"exposure level.*?(\d+\.\d)", done.stdout)[1]) <= 2.0
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
-def test_systemd_understands_each_unit(root, unit):
+def test_systemd_accepts_each_unit(root, unit):
     need(Systemd)
     file = root / "etc/systemd/system" / unit.name.replace("@", "@x")
     if "@" in unit.name:
         shutil.copy(unit, file)
-    said = subprocess.run(
+    done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", str(file)],
         capture_output=True,
         text=True,
         check=False,
     )
-    about_ours = [line for line in said.stderr.splitlines() if re.search("myapi", line)]
-    of_a_bare_machine = re.compile("not executable|not found|Unit network-online")
-    assert [line for line in about_ours if not of_a_bare_machine.search(line)] == []
+    about_myapi = [line for line in done.stderr.splitlines() if re.search("myapi", line)]
+    missing_on_this_machine = re.compile("not executable|not found|Unit network-online")
+    assert [line for line in about_myapi if not missing_on_this_machine.search(line)] == []
 
 
-def test_nginx_and_systemd_mean_the_same_socket():
+def test_nginx_and_systemd_use_the_same_socket():
     unit = (units.SOURCE / "myapi.socket").read_text()
     assert f"ListenStream={paths.SOCKET}" in unit
     assert nginx.Site("x", (1, 22, 1)).socket == str(paths.SOCKET)
 
 
-def test_each_timer_has_its_service_and_is_enabled():
+def test_each_timer_has_a_service_and_is_enabled():
     names = {unit.name for unit in UNITS}
     timers = {name for name in names if name.endswith(".timer")}
     assert {Path(name).stem + ".service" for name in timers} <= names

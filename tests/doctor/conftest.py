@@ -7,9 +7,9 @@ import pytest
 
 from doctor import OUTSIDE, SERVER, Target, Trust, examine, parse_url, select
 from doctor.network import Network
+from tests.certificates import Authority
 from tests.doctor.example import HSTS, HTTPS_REQUIRED, NAME, PRODUCTION, TLS, URL, at, nginx
 from tests.servers import HOST, free_port
-from tests.tls import Authority
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,9 @@ from collections import namedtuple
 from doctor import Target, Trust, parse_url, trust
 from doctor.network import Network
 from doctor.outside.chain import chain
+from tests.certificates import Authority
 from tests.doctor.example import NAME, URL, at
-from tests.tls import Authority, Peer, answering
+from tests.tls import Peer, answering
 
 
 def test_intermediates_of_windows_are_not_used(monkeypatch, authority):

@@ -24,7 +24,7 @@ USER = "mysql"  # Debian's; rsync takes no files over as root
 class Node(MariaDB):
     """A MariaDB that begins a cluster, or joins it and is sent all data by another one."""
 
-    patience = 40.0
+    timeout = 40.0
 
     @classmethod
     def available(cls) -> str | None:

@@ -24,7 +24,7 @@ import requests
 
 from myapi.settings import ROOT
 from myapi.wechat.sandbox import SandboxServer
-from tests.servers import HOST, ServerError, _find
+from tests.servers import HOST, ServerError, find_program
 from tests.service import PRODUCTION, Service
 
 CACHE = Path("/var/tmp/myapi-faults")
@@ -69,7 +69,7 @@ class Machine(Service):
 
     programs = ("qemu-system-x86_64", "busybox", "mkfs.ext4", "debugfs", "e2fsck")
     package = "qemu-system-x86 busybox-static e2fsprogs"
-    patience: ClassVar[float] = 90.0  # its processor is emulated
+    timeout: ClassVar[float] = 90.0  # its processor is emulated
 
     @classmethod
     def available(cls) -> str | None:
@@ -161,7 +161,7 @@ class Machine(Service):
         )
         modules = _modules()
         init = INIT.format(modules=" ".join(modules))
-        busybox = Path(_find("busybox") or "")
+        busybox = Path(find_program("busybox") or "")
         return _archive(
             {
                 "init": init.encode(),
@@ -173,7 +173,7 @@ class Machine(Service):
 
     def _tool(self, program: str, *arguments: object) -> None:
         done = subprocess.run(
-            [_find(program) or program, *map(str, arguments)], capture_output=True, text=True
+            [find_program(program) or program, *map(str, arguments)], capture_output=True, text=True
         )
         if done.returncode not in (0, 1):  # e2fsck says 1 when it has put something right
             raise ServerError(f"{program}: {done.stdout}{done.stderr}")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.certificates import Authority
 from tests.install.container import DEBIAN
 from tests.install.server import DOMAIN, unlike
-from tests.tls import Authority
 
 OTHER = "shop.example.com"
 SITE = """

@@ -1,4 +1,4 @@
-"""Opening what WeChat encrypts, and the signatures: one error for all that is not right."""
+"""Decryption of WeChat's data, and signatures: one error type for every cause."""
 
 import base64
 import json
@@ -32,13 +32,12 @@ DATA = (
     "uxINew=="
 )
 NOW = 1_477_314_187
-MARK = {"appid": APPID, "timestamp": NOW}
+WATERMARK = {"appid": APPID, "timestamp": NOW}
 
 
-def seal(plain, key=KEY):
-    """Encrypt bytes that are padded already."""
+def encrypt(padded, key=KEY):
     encryptor = Cipher(AES(base64.b64decode(key)), CBC(base64.b64decode(IV))).encryptor()
-    return base64.b64encode(encryptor.update(plain) + encryptor.finalize()).decode()
+    return base64.b64encode(encryptor.update(padded) + encryptor.finalize()).decode()
 
 
 def pad(plain):
@@ -46,39 +45,40 @@ def pad(plain):
     return plain + bytes([count]) * count
 
 
-def opened(data, **options):
-    """Encrypt an object, and decrypt it."""
+def round_trip(data, **options):
+    """Encrypt an object or bytes, and decrypt the result."""
     text = data if isinstance(data, bytes) else json.dumps(data).encode()
-    return decrypt_user_data(KEY, seal(pad(text)), IV, APPID, **options)
+    return decrypt_user_data(KEY, encrypt(pad(text)), IV, APPID, **options)
 
 
-def refused(*arguments, **options):
+def decrypt_error(*arguments, **options):
+    """Return the DecryptError that decrypt_user_data raises."""
     with pytest.raises(DecryptError) as caught:
         decrypt_user_data(*arguments, **options)
     return caught.value
 
 
-def test_public_demo_vector_opens():
+def test_public_demo_vector_decrypts():
     data = decrypt_user_data(KEY, DATA, IV, APPID)
     assert data["openId"] == "oGZUI0egBJY1zhBYw2KhdUfwVJJE"
     assert data["nickName"] == "Band"
-    assert data["watermark"] == MARK
+    assert data["watermark"] == WATERMARK
 
 
-def test_what_is_encrypted_here_opens():
-    data = {"nickName": "小明😀", "watermark": MARK}
+def test_encrypted_data_decrypts_and_has_a_random_iv():
+    data = {"nickName": "小明😀", "watermark": WATERMARK}
     encrypted, iv = encrypt_user_data(KEY, data)
     assert decrypt_user_data(KEY, encrypted, iv, APPID) == data
     assert encrypt_user_data(KEY, data) != (encrypted, iv)
 
 
 @pytest.mark.parametrize("size", range(15, 34))
-def test_every_length_of_padding_opens(size):
-    text = json.dumps({"watermark": MARK}).encode()
-    assert opened(text + b" " * size)["watermark"] == MARK
+def test_every_padding_length_decrypts(size):
+    text = json.dumps({"watermark": WATERMARK}).encode()
+    assert round_trip(text + b" " * size)["watermark"] == WATERMARK
 
 
-BAD_TEXTS = [
+INVALID_BASE64 = [
     None,
     7,
     True,
@@ -103,23 +103,23 @@ BAD_TEXTS = [
 ]
 
 
-@pytest.mark.parametrize("bad", BAD_TEXTS, ids=lambda bad: repr(bad)[:30])
-@pytest.mark.parametrize("place", [0, 1, 2])
-def test_text_that_is_none_is_refused(place, bad):
+@pytest.mark.parametrize("bad", INVALID_BASE64, ids=lambda bad: repr(bad)[:30])
+@pytest.mark.parametrize("position", [0, 1, 2])
+def test_invalid_base64_is_refused(position, bad):
     arguments = [KEY, DATA, IV, APPID]
-    arguments[place] = bad
-    error = refused(*arguments)
+    arguments[position] = bad
+    error = decrypt_error(*arguments)
     assert error.detail
     assert (error.__cause__, error.__context__) == (None, None)
 
 
 @pytest.mark.parametrize("appid", ["wx-another", "", None, 7, APPID.upper()])
 def test_data_for_another_app_is_refused(appid):
-    assert "another app" in refused(KEY, DATA, IV, appid).detail
+    assert "another app" in decrypt_error(KEY, DATA, IV, appid).detail
 
 
-def test_another_session_key_is_refused():
-    assert "padding" in refused("AAAAAAAAAAAAAAAAAAAAAA==", DATA, IV, APPID).detail
+def test_wrong_session_key_is_refused():
+    assert "padding" in decrypt_error("AAAAAAAAAAAAAAAAAAAAAA==", DATA, IV, APPID).detail
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_another_session_key_is_refused():
     [b"\0" * 16, b"\x11" * 16, b"\xff" * 16, b"x" * 14 + b"\x01\x02", b"\x10" * 15 + b"\x03"],
 )
 def test_wrong_padding_is_refused(end):
-    assert "padding" in refused(KEY, seal(b"x" * 16 + end), IV, APPID).detail
+    assert "padding" in decrypt_error(KEY, encrypt(b"x" * 16 + end), IV, APPID).detail
 
 
 @pytest.mark.parametrize(
@@ -149,16 +149,16 @@ def test_wrong_padding_is_refused(end):
     ],
     ids=lambda plain: repr(plain)[:30],
 )
-def test_what_is_not_json_is_refused(plain):
-    error = refused(KEY, seal(pad(plain)), IV, APPID)
+def test_invalid_json_is_refused(plain):
+    error = decrypt_error(KEY, encrypt(pad(plain)), IV, APPID)
     assert error.detail == "not JSON in UTF-8"
     assert error.__context__ is None
 
 
 @pytest.mark.parametrize("data", [[], None, 7, "text", True])
-def test_what_is_not_an_object_is_refused(data):
+def test_json_that_is_not_an_object_is_refused(data):
     with pytest.raises(DecryptError, match="not a JSON object"):
-        opened(data)
+        round_trip(data)
 
 
 @pytest.mark.parametrize(
@@ -177,48 +177,48 @@ def test_what_is_not_an_object_is_refused(data):
         {"appid": APPID, "timestamp": None},
     ],
 )
-def test_watermark_of_another_shape_is_refused(watermark):
+def test_malformed_watermark_is_refused(watermark):
     with pytest.raises(DecryptError, match="watermark"):
-        opened({"a": 1, "watermark": watermark})
+        round_trip({"a": 1, "watermark": watermark})
 
 
 def test_missing_watermark_is_refused():
     with pytest.raises(DecryptError, match="no watermark"):
-        opened({"a": 1})
+        round_trip({"a": 1})
 
 
 class TestAge:
     @pytest.mark.parametrize("age", [-60, 0, 300])
-    def test_fresh_data_opens(self, age):
+    def test_fresh_data_decrypts(self, age):
         assert decrypt_user_data(KEY, DATA, IV, APPID, max_age=300, now=NOW + age)
 
     @pytest.mark.parametrize(("age", "why"), [(-61, "future"), (301, "too old"), (10**12, "old")])
-    def test_other_data_is_refused(self, age, why):
-        assert why in refused(KEY, DATA, IV, APPID, max_age=300, now=NOW + age).detail
+    def test_data_too_old_or_from_the_future_is_refused(self, age, why):
+        assert why in decrypt_error(KEY, DATA, IV, APPID, max_age=300, now=NOW + age).detail
 
-    def test_without_a_limit_no_age_counts(self):
+    def test_age_is_not_checked_without_max_age(self):
         assert decrypt_user_data(KEY, DATA, IV, APPID, now=NOW - 10**9)
 
-    def test_now_is_the_time(self, monkeypatch):
-        assert "too old" in refused(KEY, DATA, IV, APPID, max_age=300).detail
+    def test_now_defaults_to_the_current_time(self, monkeypatch):
+        assert "too old" in decrypt_error(KEY, DATA, IV, APPID, max_age=300).detail
         monkeypatch.setattr("time.time", lambda: NOW + 1)
         assert decrypt_user_data(KEY, DATA, IV, APPID, max_age=300)
 
-    def test_timestamp_beyond_all_measure_is_refused(self):
+    def test_huge_timestamp_is_refused(self):
         data = {"watermark": {"appid": APPID, "timestamp": 10**400}}
         with pytest.raises(DecryptError):
-            opened(data, max_age=300, now=NOW + 0.5)
+            round_trip(data, max_age=300, now=NOW + 0.5)
 
 
-def test_error_tells_nothing_of_the_data():
-    sealed = seal(pad(b'{"phone": "13800138000", "a": \xff'))
-    error = refused(KEY, sealed, IV, APPID)
+def test_error_contains_no_secret():
+    ciphertext = encrypt(pad(b'{"phone": "13800138000", "a": \xff'))
+    error = decrypt_error(KEY, ciphertext, IV, APPID)
     text = repr(error) + "".join(traceback.format_exception(type(error), error, None))
-    for secret in ("13800138000", KEY, sealed):
+    for secret in ("13800138000", KEY, ciphertext):
         assert secret not in text
 
 
-def test_raw_data_signature_is_that_of_the_document():
+def test_raw_data_signature_matches_the_example_of_wechat():
     raw = (
         '{"nickName":"Band","gender":1,"language":"zh_CN","city":"Guangzhou","province":"Guangdong"'
         ',"country":"CN","avatarUrl":"http://wx.qlogo.cn/mmopen/vi_32/1vZvI39NWFQ9XM4LtQpFrQJ1xlgZ'
@@ -229,7 +229,7 @@ def test_raw_data_signature_is_that_of_the_document():
     check_raw_data(raw, signature, "HyVFkGl5F5OQWJZZaNzBBg==")
 
 
-def test_raw_data_is_signed_as_utf8():
+def test_raw_data_is_signed_in_utf8():
     assert sign_raw_data('{"nickName":"小明"}', KEY) == "666edb9f4d3d4348d68e29ce588508dd30f34712"
 
 
@@ -240,12 +240,12 @@ def test_wrong_signature_is_refused(signature):
 
 
 @pytest.mark.parametrize("raw", [None, 7, "\ud800", b"{}"])
-def test_raw_data_that_is_no_text_is_refused(raw):
+def test_raw_data_that_is_not_a_string_is_refused(raw):
     with pytest.raises(DecryptError):
         sign_raw_data(raw, KEY)
 
 
-def test_user_signature_takes_the_key_as_text():
+def test_user_signature_uses_the_session_key_undecoded():
     expected = "7154f9f8b4b76b92f541cbf0e37d48840fa06e5e42da92a6f80168a1516a4735"
     assert user_signature(KEY, "") == expected
     assert user_signature(KEY, "message") != expected

@@ -1,4 +1,4 @@
-"""The sandbox by itself: its codes, its users, its faults."""
+"""The sandbox without HTTP: its codes, its users, its faults."""
 
 import base64
 import json
@@ -17,7 +17,7 @@ def errcode(sandbox, code="alice", appid="wx", secret="s", **more):
     return sandbox.exchange(appid, secret, code, **more).get("errcode")
 
 
-def test_name_is_the_same_user_for_ever(sandbox):
+def test_name_is_always_the_same_user(sandbox):
     openids = {sandbox.exchange("wx", "s", "alice")["openid"] for _ in range(3)}
     assert openids == {sandbox.openid("alice", "wx")}
 
@@ -28,14 +28,14 @@ def test_openid_looks_like_a_real_one_and_differs_by_app(sandbox):
     assert sandbox.openid("alice", "wx2") != openid != sandbox.openid("bob", "wx")
 
 
-def test_every_exchange_gives_a_new_session_key(sandbox):
+def test_each_login_gives_a_new_session_key(sandbox):
     keys = {sandbox.exchange("wx", "s", "alice")["session_key"] for _ in range(3)}
     assert len(keys) == 3
     assert {len(base64.b64decode(key, validate=True)) for key in keys} == {16}
 
 
 @pytest.mark.parametrize("code", ["alice.1", "alice.", "alice.\n.x", "0aB3", "Alice", "a" * 33])
-def test_code_works_once(sandbox, code):
+def test_single_use_code_works_once_per_app(sandbox, code):
     assert errcode(sandbox, code) is None
     assert errcode(sandbox, code) == 40163
     assert errcode(sandbox, code, appid="wx-another") is None
@@ -56,12 +56,12 @@ def test_code_works_once(sandbox, code):
         (".x", "developer"),
     ],
 )
-def test_code_is_a_user(sandbox, code, name):
+def test_code_logs_in_its_user(sandbox, code, name):
     assert sandbox.exchange("wx", "s", code)["openid"] == sandbox.openid(name, "wx")
 
 
 @pytest.mark.parametrize("code", ["alice", "the code is a mock one"])
-def test_lasting_code_never_wears_out(sandbox, code):
+def test_reusable_code_works_again_and_again(sandbox, code):
     assert [errcode(sandbox, code) for _ in range(3)] == [None] * 3
 
 
@@ -76,7 +76,7 @@ def test_lasting_code_never_wears_out(sandbox, code):
         ("", 41008),
     ],
 )
-def test_code_is_refused(sandbox, code, expected):
+def test_code_with_error_prefix_or_empty_code_is_refused(sandbox, code, expected):
     assert errcode(sandbox, code) == expected
 
 
@@ -92,12 +92,12 @@ def test_code_is_refused(sandbox, code, expected):
         ({"grant_type": "client_credential"}, 40002),
     ],
 )
-def test_request_is_refused_and_the_code_is_not_used_up(sandbox, wrong, expected):
+def test_wrong_app_or_grant_type_is_refused_and_leaves_code_unused(sandbox, wrong, expected):
     assert errcode(sandbox, "alice.1", **wrong) == expected
     assert errcode(sandbox, "alice.1") is None
 
 
-def test_refusal_speaks_as_the_real_one(sandbox):
+def test_error_message_has_the_format_of_wechat(sandbox):
     assert re.fullmatch(
         r"code been used, rid: [0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}",
         sandbox.exchange("wx", "s", "used")["errmsg"],
@@ -105,78 +105,80 @@ def test_refusal_speaks_as_the_real_one(sandbox):
 
 
 class TestEncrypt:
-    def test_data_opens_with_the_current_session_key(self, sandbox):
+    def test_data_decrypts_with_the_current_session_key(self, sandbox):
         sandbox.exchange("wx", "s", "alice")
         login = sandbox.exchange("wx", "s", "alice")
-        sealed = sandbox.encrypt(login["openid"], {"nickName": "小明"})
+        encrypted = sandbox.encrypt(login["openid"], {"nickName": "小明"})
         data = decrypt_user_data(
-            login["session_key"], sealed["encryptedData"], sealed["iv"], "wx", max_age=60
+            login["session_key"], encrypted["encryptedData"], encrypted["iv"], "wx", max_age=60
         )
         assert data["nickName"] == "小明"
-        check_raw_data(sealed["rawData"], sealed["signature"], login["session_key"])
-        assert json.loads(sealed["rawData"]) == {"nickName": "小明"}
+        check_raw_data(encrypted["rawData"], encrypted["signature"], login["session_key"])
+        assert json.loads(encrypted["rawData"]) == {"nickName": "小明"}
 
-    def test_watermark_of_ones_own_stays(self, sandbox, monkeypatch):
+    def test_given_watermark_is_kept(self, sandbox):
         login = sandbox.exchange("wx", "s", "alice")
-        sealed = sandbox.encrypt("alice", {"watermark": {"appid": "wx2", "timestamp": 5}})
-        data = decrypt_user_data(login["session_key"], sealed["encryptedData"], sealed["iv"], "wx2")
+        encrypted = sandbox.encrypt("alice", {"watermark": {"appid": "wx2", "timestamp": 5}})
+        data = decrypt_user_data(
+            login["session_key"], encrypted["encryptedData"], encrypted["iv"], "wx2"
+        )
         assert data == {"watermark": {"appid": "wx2", "timestamp": 5}}
 
-    def test_name_means_the_newest_login_unless_the_app_is_given(self, sandbox):
+    def test_name_uses_the_newest_login_unless_appid_is_given(self, sandbox):
         keys = {app: sandbox.exchange(app, "s", "alice")["session_key"] for app in ("a", "b", "c")}
         keys["b"] = sandbox.exchange("b", "s", "alice")["session_key"]
         for appid, expected in ((None, "b"), ("a", "a"), ("c", "c")):
-            sealed = sandbox.encrypt("alice", {}, appid)
-            args = (sealed["encryptedData"], sealed["iv"], expected)
+            encrypted = sandbox.encrypt("alice", {}, appid)
+            args = (encrypted["encryptedData"], encrypted["iv"], expected)
             assert decrypt_user_data(keys[expected], *args)["watermark"]["appid"] == expected
 
     @pytest.mark.parametrize(("user", "appid"), [("bob", None), ("alice", "wx2"), ("o-x", "wx")])
-    def test_unknown_user_is_an_error(self, sandbox, user, appid):
+    def test_unknown_user_raises(self, sandbox, user, appid):
         sandbox.exchange("wx", "s", "alice")
         with pytest.raises(UnknownUserError, match=f"'{user}'"):
             sandbox.encrypt(user, {}, appid)
 
 
 class TestFaults:
-    def test_fault_lasts_for_so_many_calls(self, sandbox):
+    def test_fault_applies_to_the_given_number_of_calls(self, sandbox):
         sandbox.set_fault("slow", 2)
         assert [sandbox.take_fault() for _ in range(3)] == ["slow", "slow", None]
 
-    def test_zero_ends_it(self, sandbox):
+    def test_zero_times_ends_the_fault(self, sandbox):
         sandbox.set_fault("slow", 2)
         sandbox.set_fault("html", 0)
         assert sandbox.take_fault() is None
 
-    def test_new_one_takes_the_place_of_the_former(self, sandbox):
+    def test_new_fault_replaces_the_current_one(self, sandbox):
         sandbox.set_fault("slow", 2)
         sandbox.set_fault(45011, 1)
         assert [sandbox.take_fault() for _ in range(2)] == ["45011", None]
 
     @pytest.mark.parametrize("kind", [*FAULTS, -1, "-1", "40029", 0])
-    def test_kind_is_known(self, sandbox, kind):
+    def test_named_fault_or_errcode_is_accepted(self, sandbox, kind):
         sandbox.set_fault(kind, 1)
         assert sandbox.take_fault() == str(kind)
 
     @pytest.mark.parametrize("kind", ["", "Slow", "1.5", "1e3", True, None, 1.5, [], "9" * 10])
-    def test_unknown_kind_is_an_error_that_lists_them(self, sandbox, kind):
+    def test_unknown_kind_raises_and_lists_the_kinds(self, sandbox, kind):
         with pytest.raises(ValueError, match=r"busy, slow, drip.* or an errcode"):
             sandbox.set_fault(kind, 1)
 
     @pytest.mark.parametrize("times", [-1, "1", True, 1.0, None, 2**31])
-    def test_times_is_a_count(self, sandbox, times):
+    def test_invalid_times_raises(self, sandbox, times):
         with pytest.raises(ValueError, match="times"):
             sandbox.set_fault("slow", times)
 
-    def test_fault_that_another_process_took_meanwhile_is_none(self, sandbox, monkeypatch):
+    def test_fault_taken_by_another_process_meanwhile_is_none(self, sandbox, monkeypatch):
         sandbox.set_fault("slow", 1)
         other = Sandbox(sandbox._database._path)
         writing = sandbox._database.writing
 
-        def late():
+        def writing_after_other():
             other.take_fault()
             return writing()
 
-        monkeypatch.setattr(sandbox._database, "writing", late)
+        monkeypatch.setattr(sandbox._database, "writing", writing_after_other)
         assert sandbox.take_fault() is None
         other.close()
 
@@ -206,7 +208,7 @@ print(sum(sandbox.take_fault() is not None for n in range(100)))
 
 
 def test_processes_share_one_state(tmp_path):
-    """Several open the file at once; each code and each count is taken once."""
+    """Two processes that open the file at once use each code only once between them."""
     path = tmp_path / "new" / "sandbox.db"
     processes = [
         subprocess.Popen(
@@ -220,36 +222,36 @@ def test_processes_share_one_state(tmp_path):
     assert sum(int(output[0]) for output in outputs) == 100
 
 
-def test_state_outlives_the_process(tmp_path):
+def test_state_is_kept_after_close(tmp_path):
     first = Sandbox(tmp_path / "sandbox.db")
     key = first.exchange("wx", "s", "alice.1")["session_key"]
     first.close()
     first.close()
     second = Sandbox(str(tmp_path / "sandbox.db"))
     assert errcode(second, "alice.1") == 40163
-    sealed = second.encrypt("alice", {})
-    assert decrypt_user_data(key, sealed["encryptedData"], sealed["iv"], "wx")
+    encrypted = second.encrypt("alice", {})
+    assert decrypt_user_data(key, encrypted["encryptedData"], encrypted["iv"], "wx")
     second.close()
 
 
-def test_forked_process_opens_the_file_anew(sandbox, monkeypatch):
+def test_forked_process_opens_its_own_connection(sandbox, monkeypatch):
     sandbox.exchange("wx", "s", "alice.1")
-    parents = sandbox._database._connection
+    parent_connection = sandbox._database._connection
     monkeypatch.setattr("os.getpid", lambda: -1)
     assert errcode(sandbox, "alice.1") == 40163
-    assert sandbox._database._connection is not parents
-    parents.execute("SELECT 1")
-    parents.close()
+    assert sandbox._database._connection is not parent_connection
+    parent_connection.execute("SELECT 1")
+    parent_connection.close()
 
 
-def test_sandbox_that_is_let_go_closes_its_file(tmp_path):
+def test_sandbox_closes_its_file_when_garbage_collected(tmp_path):
     sandbox = Sandbox(tmp_path / "sandbox.db")
     sandbox.exchange("wx", "s", "alice")
     del sandbox
 
 
-def test_failed_write_leaves_nothing(sandbox, monkeypatch):
-    monkeypatch.setattr(state, "_use_up", lambda *_: 1 / 0)
+def test_failed_write_is_rolled_back(sandbox, monkeypatch):
+    monkeypatch.setattr(state, "_mark_used", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         sandbox.exchange("wx", "s", "alice.1")
     monkeypatch.undo()

@@ -1,4 +1,4 @@
-"""The sandbox over HTTP: as the real one answers, and its own routes for this machine alone."""
+"""The sandbox over HTTP: WeChat's routes, and the control routes for loopback only."""
 
 import http.client
 import io
@@ -18,8 +18,8 @@ from myapi.wechat.sandbox.handler import BODY_LIMIT, Handler
 LOGIN = "/sns/jscode2session?appid=wx&secret=s&js_code=alice&grant_type=authorization_code"
 
 
-class Asker:
-    """One kept connection to the server."""
+class Client:
+    """A client with one keep-alive connection to the server."""
 
     def __init__(self, url):
         self.connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=10)
@@ -34,51 +34,51 @@ class Asker:
 
 @pytest.fixture
 def ask(server):
-    asker = Asker(server.url)
-    yield asker
-    asker.connection.close()
+    client = Client(server.url)
+    yield client
+    client.connection.close()
 
 
-def test_login_is_answered_as_by_the_real_one(ask, sandbox):
+def test_login_is_answered_like_wechat(ask, sandbox):
     status, body = ask("GET", LOGIN)
     assert (status, ask.headers["Content-Type"]) == (200, "text/plain")
     assert json.loads(body)["openid"] == sandbox.openid("alice", "wx")
     assert json.loads(body).keys() == {"openid", "session_key"}
 
 
-def test_refusal_is_status_200(ask):
+def test_refused_login_has_status_200(ask):
     status, body = ask("GET", LOGIN.replace("alice", ""))
     assert (status, json.loads(body)["errcode"]) == (200, 41008)
 
 
-def test_missing_parameters_are_named(ask):
+def test_missing_parameters_are_refused(ask):
     assert json.loads(ask("GET", "/sns/jscode2session")[1])["errcode"] == 41002
 
 
-def test_connection_is_kept_and_answers_come_at_once(ask):
+def test_connection_is_kept_alive_and_answers_are_not_delayed(ask):
     ask("GET", LOGIN)
-    used = ask.connection.sock
+    first_socket = ask.connection.sock
     started = time.monotonic()
     for _ in range(50):
         ask("GET", LOGIN)
-    assert ask.connection.sock is used
+    assert ask.connection.sock is first_socket
     # 50 delayed ACKs would be 2 s.
     assert time.monotonic() - started < 1.5
 
 
-def test_latency_is_added(sandbox):
+def test_latency_delays_each_answer(sandbox):
     with SandboxServer(sandbox, latency=0.2) as server:
-        ask = Asker(server.url)
+        ask = Client(server.url)
         started = time.monotonic()
         ask("GET", LOGIN)
         assert time.monotonic() - started >= 0.2
         ask.connection.close()
 
 
-def test_slow_answer_is_a_right_one(sandbox):
+def test_slow_answer_is_correct(sandbox):
     sandbox.set_fault("slow", 1)
     with SandboxServer(sandbox, slow=0.2) as server:
-        ask = Asker(server.url)
+        ask = Client(server.url)
         started = time.monotonic()
         assert b"openid" in ask("GET", LOGIN)[1]
         assert time.monotonic() - started >= 0.2
@@ -86,15 +86,15 @@ def test_slow_answer_is_a_right_one(sandbox):
 
 
 @pytest.mark.parametrize("fault", ["drip", "drip_headers"])
-def test_drip_is_a_right_answer_for_the_patient(sandbox, fault):
+def test_drip_answer_is_correct_if_the_client_waits(sandbox, fault):
     sandbox.set_fault(fault, 1)
     with SandboxServer(sandbox, drip=0) as server:
-        ask = Asker(server.url)
+        ask = Client(server.url)
         assert json.loads(ask("GET", LOGIN)[1])["openid"]
         ask.connection.close()
 
 
-def test_huge_and_redirect_would_be_right_answers_for_the_careless(ask, sandbox):
+def test_client_without_limits_gets_correct_answers_from_huge_and_redirect(ask, sandbox):
     sandbox.set_fault("huge", 1)
     body = ask("GET", LOGIN)[1]
     assert len(body) == 10 * 1024 * 1024
@@ -111,7 +111,7 @@ def test_fault_is_set_over_http(ask, sandbox, kind):
     assert sandbox.take_fault() == kind
 
 
-def test_fault_meets_the_next_login(ask):
+def test_fault_applies_to_the_next_login(ask):
     ask("PUT", "/sandbox/fault", {"kind": 45011})
     assert json.loads(ask("GET", LOGIN)[1])["errcode"] == 45011
     assert json.loads(ask("GET", LOGIN)[1])["openid"]
@@ -121,11 +121,11 @@ def test_data_is_encrypted_over_http(ask):
     login = json.loads(ask("GET", LOGIN)[1])
     for user in ("alice", login["openid"]):
         status, body = ask("POST", "/sandbox/encrypt", {"openid": user, "data": {"a": 1}})
-        sealed = json.loads(body)
+        encrypted = json.loads(body)
         assert status == 200
-        assert sealed.keys() == {"encryptedData", "iv", "rawData", "signature"}
+        assert encrypted.keys() == {"encryptedData", "iv", "rawData", "signature"}
         data = decrypt_user_data(
-            login["session_key"], sealed["encryptedData"], sealed["iv"], "wx", max_age=60
+            login["session_key"], encrypted["encryptedData"], encrypted["iv"], "wx", max_age=60
         )
         assert data["a"] == 1
 
@@ -133,23 +133,28 @@ def test_data_is_encrypted_over_http(ask):
 @pytest.mark.parametrize(
     ("method", "path", "body", "why"),
     [
-        ("PUT", "/sandbox/fault", {"kind": "late"}, "kind is one of busy"),
-        ("PUT", "/sandbox/fault", {"times": 1}, "kind is one of"),
-        ("PUT", "/sandbox/fault", {"kind": "slow", "times": -1}, "times is"),
+        ("PUT", "/sandbox/fault", {"kind": "late"}, "kind must be one of busy"),
+        ("PUT", "/sandbox/fault", {"times": 1}, "kind must be one of"),
+        ("PUT", "/sandbox/fault", {"kind": "slow", "times": -1}, "times must be"),
         ("PUT", "/sandbox/fault", [], "JSON object"),
         ("PUT", "/sandbox/fault", b"{", "JSON object"),
         ("PUT", "/sandbox/fault", b"\xff", "JSON object"),
         ("PUT", "/sandbox/fault", b"[" * 100_000, "JSON object"),
         ("PUT", "/sandbox/fault", b" " * (BODY_LIMIT + 1), "at most"),
         ("POST", "/sandbox/encrypt", {"openid": "nobody", "data": {}}, "'nobody'"),
-        ("POST", "/sandbox/encrypt", {"openid": "alice"}, "data is an object"),
-        ("POST", "/sandbox/encrypt", {"openid": 7, "data": {}}, "openid is a text"),
-        ("POST", "/sandbox/encrypt", {"openid": "x", "data": {}, "appid": 7}, "appid is a text"),
+        ("POST", "/sandbox/encrypt", {"openid": "alice"}, "data an object"),
+        ("POST", "/sandbox/encrypt", {"openid": 7, "data": {}}, "openid must be a string"),
+        (
+            "POST",
+            "/sandbox/encrypt",
+            {"openid": "x", "data": {}, "appid": 7},
+            "appid must be a string",
+        ),
         ("POST", "/sandbox/encrypt", {"openid": "\ud800", "data": {}}, "surrogate"),
         ("POST", "/sandbox/encrypt", {"openid": "alice", "data": {"a": "\ud800"}}, "surrogate"),
     ],
 )
-def test_wrong_body_is_told_what_is_wrong(ask, sandbox, method, path, body, why):
+def test_invalid_body_is_refused_with_the_reason(ask, sandbox, method, path, body, why):
     sandbox.exchange("wx", "s", "alice")
     status, answer = ask(method, path, body)
     assert status == 400
@@ -157,7 +162,7 @@ def test_wrong_body_is_told_what_is_wrong(ask, sandbox, method, path, body, why)
 
 
 @pytest.mark.parametrize("length", ["x", "-1", "1e3", "9" * 5000, ""])
-def test_wrong_length_is_refused(ask, length):
+def test_invalid_content_length_is_refused(ask, length):
     assert ask("PUT", "/sandbox/fault", headers={"Content-Length": length})[0] == 400
 
 
@@ -165,12 +170,12 @@ def test_wrong_length_is_refused(ask, length):
     ("method", "path"),
     [("GET", "/"), ("GET", "/sandbox/fault"), ("POST", "/sns/jscode2session"), ("PUT", "/x")],
 )
-def test_other_routes_are_not_found(ask, method, path):
+def test_unknown_routes_are_not_found(ask, method, path):
     assert ask(method, path, b"{}")[0] == 404
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "forwarded", "X-Real-IP", "Via"])
-def test_own_routes_are_closed_to_a_proxy(ask, sandbox, header):
+def test_control_routes_refuse_a_proxy(ask, sandbox, header):
     assert ask("PUT", "/sandbox/fault", {"kind": "slow"}, {header: "1.2.3.4"})[0] == 403
     assert sandbox.take_fault() is None
 
@@ -187,9 +192,9 @@ def test_own_routes_are_closed_to_a_proxy(ask, sandbox, header):
         ("fe80::1%eth0", 403),
     ],
 )
-def test_own_routes_are_for_this_machine_alone(server, peer, status):
+def test_control_routes_are_for_loopback_only(server, peer, status):
     class Connection:
-        """Stands for a socket, so that a peer can have any address."""
+        """A fake socket, so that the client can have any address."""
 
         def __init__(self):
             self.sent = io.BytesIO()
@@ -204,12 +209,12 @@ def test_own_routes_are_for_this_machine_alone(server, peer, status):
             pass
 
     connection = Connection()
-    handler = type("Bound", (Handler,), {"settings": server})
+    handler = type("Bound", (Handler,), {"options": server})
     handler(connection, (peer, 1), None)
     assert f"HTTP/1.1 {status} ".encode() in connection.sent.getvalue()
 
 
-def test_nothing_of_a_request_is_logged(server, ask, caplog, capfd):
+def test_requests_are_not_logged(server, ask, caplog, capfd):
     caplog.set_level(logging.DEBUG)
     ask("GET", LOGIN.replace("secret=s", "secret=hush").replace("alice", "hush.1"))
     ask("GET", "/nowhere?secret=hush")
@@ -217,22 +222,22 @@ def test_nothing_of_a_request_is_logged(server, ask, caplog, capfd):
         ask.connection.sock.getpeername()
         if ask.connection.sock
         else ("127.0.0.1", int(server.url.rpartition(":")[2]))
-    ) as rude:
-        rude.sendall(b"hush hush hush hush\r\n\r\n")
-        while rude.recv(65536):
+    ) as connection:
+        connection.sendall(b"hush hush hush hush\r\n\r\n")
+        while connection.recv(65536):
             pass
     output = capfd.readouterr()
     assert "hush" not in caplog.text + output.out + output.err
 
 
-def test_client_that_leaves_early_makes_no_noise(server, sandbox, caplog, capfd):
+def test_early_disconnect_logs_one_line_without_the_url(server, sandbox, caplog, capfd):
     caplog.set_level(logging.DEBUG, "myapi.wechat.sandbox")
     sandbox.set_fault("huge", 1)
     host, _, port = server.url.removeprefix("http://").partition(":")
-    rude = socket.create_connection((host, int(port)))
-    rude.sendall(f"GET {LOGIN} HTTP/1.1\r\n\r\n".encode())
-    rude.recv(10)
-    rude.close()
+    connection = socket.create_connection((host, int(port)))
+    connection.sendall(f"GET {LOGIN} HTTP/1.1\r\n\r\n".encode())
+    connection.recv(10)
+    connection.close()
     deadline = time.monotonic() + 10
     while not caplog.records and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -240,10 +245,10 @@ def test_client_that_leaves_early_makes_no_noise(server, sandbox, caplog, capfd)
     assert "jscode2session" not in caplog.text + capfd.readouterr().err
 
 
-def test_closing_ends_what_is_under_way(sandbox):
+def test_close_ends_answers_in_progress(sandbox):
     sandbox.set_fault("drip", 1)
     with SandboxServer(sandbox, drip=60) as server:
-        ask = Asker(server.url)
+        ask = Client(server.url)
         ask.connection.request("GET", LOGIN)
         response = ask.connection.getresponse()
         assert response.read(1)
@@ -254,15 +259,15 @@ def test_closing_ends_what_is_under_way(sandbox):
     ask.connection.close()
 
 
-def test_server_that_was_never_started_closes(sandbox):
+def test_server_closes_without_having_started(sandbox):
     SandboxServer(sandbox).close()
 
 
-def test_server_serves_in_the_foreground_until_it_is_closed(sandbox):
+def test_serve_forever_returns_after_close(sandbox):
     server = SandboxServer(sandbox)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    ask = Asker(server.url)
+    ask = Client(server.url)
     assert ask("GET", LOGIN)[0] == 200
     server.close()
     thread.join(10)
@@ -270,7 +275,7 @@ def test_server_serves_in_the_foreground_until_it_is_closed(sandbox):
     ask.connection.close()
 
 
-def test_port_that_is_taken_is_an_error(sandbox, server):
+def test_port_in_use_raises(sandbox, server):
     with pytest.raises(OSError):
         SandboxServer(sandbox, port=int(server.url.rpartition(":")[2]))
 
@@ -280,7 +285,7 @@ def test_port_that_is_taken_is_an_error(sandbox, server):
 TOKEN = {"grant_type": "client_credential", "appid": "wx", "secret": "s", "force_refresh": False}
 
 
-def test_stable_token_is_the_same_each_time_and_another_app_has_another(ask):
+def test_stable_token_is_constant_and_differs_by_app(ask):
     first, second, other = (
         json.loads(ask("POST", "/cgi-bin/stable_token", {**TOKEN, "appid": appid})[1])
         for appid in ("wx", "wx", "wx-other")
@@ -304,16 +309,16 @@ def test_stable_token_is_the_same_each_time_and_another_app_has_another(ask):
     ],
     ids=lambda value: str(value),
 )
-def test_stable_token_is_refused_as_by_the_real_one(ask, wrong, errcode):
+def test_stable_token_is_refused_like_wechat(ask, wrong, errcode):
     status, body = ask("POST", "/cgi-bin/stable_token", {**TOKEN, **wrong})
     assert (status, json.loads(body)["errcode"]) == (200, errcode)
 
 
-def test_stable_token_wants_json(ask):
+def test_stable_token_requires_json(ask):
     assert json.loads(ask("POST", "/cgi-bin/stable_token", b"appid=wx")[1])["errcode"] == 47001
 
 
-def test_an_address_that_is_not_on_the_allow_list_is_named(ask):
+def test_stable_token_error_40164_names_the_ip_address(ask):
     ask("PUT", "/sandbox/fault", {"kind": 40164})
     reply = json.loads(ask("POST", "/cgi-bin/stable_token", TOKEN)[1])
     assert reply["errcode"] == 40164

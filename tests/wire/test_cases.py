@@ -57,7 +57,9 @@ def no_request_came_of_itself(place, before, replies):
         return len(set(place.ids()[before:]) - seen) <= unseen
 
     def nginx_passed_all_on():
-        passed = [line["request_id"] for line in place.front.logged() if line["upstream_status"]]
+        passed = [
+            line["request_id"] for line in place.front.access_log() if line["upstream_status"]
+        ]
         return not Counter(place.ids()) - Counter(passed)
 
     return wait_for(nginx_passed_all_on)

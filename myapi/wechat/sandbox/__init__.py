@@ -1,4 +1,4 @@
-"""A faithful fake of WeChat, for development and tests: what it knows, and a server to ask it."""
+"""A fake of WeChat's server API for development and tests: its state, and an HTTP server for it."""
 
 from .faults import FAULTS
 from .server import SandboxServer

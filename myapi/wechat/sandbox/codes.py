@@ -1,21 +1,21 @@
-"""How the sandbox reads a code, and the words in which WeChat refuses one."""
+"""How the sandbox interprets a login code, and WeChat's error replies."""
 
 import re
 import secrets
 import time
 from typing import NamedTuple
 
-#: What the developer tool sends with a tourist AppID.
+#: The code that the developer tools send with a tourist AppID (游客模式).
 MOCK_CODE = "the code is a mock one"
-#: Who every other code is.
+#: The user of every code that names no other user.
 DEVELOPER = "developer"
 
 _NAME = r"[a-z][a-z0-9_-]{0,31}"
-_LASTING = re.compile(_NAME)
-_ONCE = re.compile(rf"({_NAME})\..*", re.DOTALL)
+_REUSABLE = re.compile(_NAME)
+_SINGLE_USE = re.compile(rf"({_NAME})\..*", re.DOTALL)
 
-#: Beginning of a code → errcode. These win over names.
-_REFUSED = {"used": 40163, "bad": 40029, "blocked": 40226}
+#: Prefix of a code → errcode. Checked before user names.
+_ERRCODES = {"used": 40163, "bad": 40029, "blocked": 40226}
 
 _ERRMSG = {
     -1: "system error",
@@ -37,57 +37,62 @@ _ERRMSG = {
 }
 
 
-class Visitor(NamedTuple):
-    """Who a code stands for, and whether it works once alone."""
+class LoginCode(NamedTuple):
+    """A parsed code: the name of its user, and whether it works only once."""
 
     name: str
-    once: bool
+    single_use: bool
 
 
-def refused(appid: str, secret: str, code: str, grant_type: str) -> int | None:
-    """Return the errcode of a login that is wrong by itself, before any state is looked at."""
-    missing = refused_app(appid, secret, grant_type, "authorization_code", also=(not code, 41008))
-    if missing is not None:
-        return missing
-    found = [errcode for beginning, errcode in _REFUSED.items() if code.startswith(beginning)]
-    return found[0] if found else None
+def login_errcode(appid: str, secret: str, code: str, grant_type: str) -> int | None:
+    """Return the errcode of a login whose parameters are wrong, None if they are valid.
+
+    Whether the code was used before is not checked here.
+    """
+    errcode = app_errcode(appid, secret, grant_type, "authorization_code", then=(not code, 41008))
+    if errcode is not None:
+        return errcode
+    return next((errcode for prefix, errcode in _ERRCODES.items() if code.startswith(prefix)), None)
 
 
-def refused_app(
+def app_errcode(
     appid: str,
     secret: str,
     grant_type: str,
-    wanted: str,
+    expected_grant: str,
     *,
-    also: tuple[bool, int] = (False, 0),
+    then: tuple[bool, int] = (False, 0),
 ) -> int | None:
-    """Return the errcode of a request whose app is wrong, or whose grant is not `wanted`.
+    """Return the errcode of a request with a wrong app or grant type, None if they are valid.
 
-    `also` is one thing more that is looked at before what the app and its secret are.
+    `then` is one more check, (failed, errcode), between missing parameters and wrong values.
     """
     checks = (
         (not appid, 41002),
         (not secret, 41004),
-        (grant_type != wanted, 40002),
-        also,
+        (grant_type != expected_grant, 40002),
+        then,
         (appid.startswith("bad"), 40013),
         (secret.startswith("bad"), 40125),
         (secret.startswith("frozen"), 40243),
     )
-    return next((errcode for wrong, errcode in checks if wrong), None)
+    return next((errcode for failed, errcode in checks if failed), None)
 
 
-def visitor(code: str) -> Visitor:
-    """Read `NAME` (lasting), `NAME.ANYTHING` (once), or any other code (the developer, once)."""
+def parse_code(code: str) -> LoginCode:
+    """Parse `NAME` (reusable), `NAME.ANYTHING` (single use) or any other code.
+
+    Any other code is the user `developer`, single use; MOCK_CODE is reusable.
+    """
     if code == MOCK_CODE:
-        return Visitor(DEVELOPER, once=False)
-    if _LASTING.fullmatch(code):
-        return Visitor(code, once=False)
-    named = _ONCE.fullmatch(code)
-    return Visitor(named[1] if named else DEVELOPER, once=True)
+        return LoginCode(DEVELOPER, single_use=False)
+    if _REUSABLE.fullmatch(code):
+        return LoginCode(code, single_use=False)
+    named = _SINGLE_USE.fullmatch(code)
+    return LoginCode(named[1] if named else DEVELOPER, single_use=True)
 
 
-def refusal(errcode: int) -> dict[str, object]:
-    """Build the reply that WeChat would give, with a rid as in the real ones."""
+def error_reply(errcode: int) -> dict[str, object]:
+    """Build WeChat's error reply {errcode, errmsg}; like the real one it ends with a rid."""
     rid = f"{int(time.time()):08x}-{secrets.token_hex(4)}-{secrets.token_hex(4)}"
     return {"errcode": errcode, "errmsg": f"{_ERRMSG.get(errcode, 'sandbox')}, rid: {rid}"}

@@ -1,4 +1,4 @@
-"""The two routes of the sandbox's own: a JSON object in, a JSON object out."""
+"""The sandbox's own two routes, which control it: a JSON object in, a JSON object out."""
 
 import json
 from collections.abc import Callable
@@ -6,31 +6,31 @@ from typing import Any
 
 from .state import Sandbox, UnknownUserError
 
-#: Route → what it does with a sandbox and a body. Each may raise BadRequestError.
+#: A route's function of (sandbox, body), which returns the reply. It may raise BadRequestError.
 Control = Callable[[Sandbox, dict[str, Any]], dict[str, Any]]
 
 
 class BadRequestError(ValueError):
-    """What came in cannot be done; the text says why, and may be shown."""
+    """The request is invalid. The message says why and is sent to the caller."""
 
 
 def encrypt(sandbox: Sandbox, body: dict[str, Any]) -> dict[str, Any]:
-    """Do {openid, data, appid?} → {encryptedData, iv, rawData, signature}."""
+    """Encrypt: {openid, data, appid?} → {encryptedData, iv, rawData, signature}."""
     user, data, appid = body.get("openid"), body.get("data"), body.get("appid")
     if not isinstance(user, str) or not isinstance(data, dict):
-        raise BadRequestError("openid is a text (an openid or a NAME), data is an object")
+        raise BadRequestError("openid must be a string (an openid or a NAME), data an object")
     if not isinstance(appid, str | None):
-        raise BadRequestError("appid is a text")
+        raise BadRequestError("appid must be a string")
     try:
         return {**sandbox.encrypt(user, data, appid)}
     except UnknownUserError as error:
         raise BadRequestError(str(error)) from None
     except UnicodeError:
-        raise BadRequestError("half a surrogate pair is no text") from None
+        raise BadRequestError("a string contains half a surrogate pair") from None
 
 
-def fault(sandbox: Sandbox, body: dict[str, Any]) -> dict[str, Any]:
-    """Do {kind, times = 1} → {kind, times}."""
+def set_fault(sandbox: Sandbox, body: dict[str, Any]) -> dict[str, Any]:
+    """Set a fault: {kind, times = 1} → {kind, times}."""
     kind, times = body.get("kind", ""), body.get("times", 1)
     try:
         sandbox.set_fault(kind, times)
@@ -39,12 +39,12 @@ def fault(sandbox: Sandbox, body: dict[str, Any]) -> dict[str, Any]:
     return {"kind": kind, "times": times}
 
 
-def read_object(text: bytes) -> dict[str, Any]:
-    """Read a JSON object."""
+def parse_object(text: bytes) -> dict[str, Any]:
+    """Parse a JSON object. Raises BadRequestError."""
     try:
         body = json.loads(text)
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
-        raise BadRequestError("send a JSON object")
+        raise BadRequestError("the body must be a JSON object")
     return body

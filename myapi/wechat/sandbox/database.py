@@ -1,4 +1,4 @@
-"""The sandbox's one file, shared by any number of threads and processes."""
+"""The sandbox's SQLite file, shared by any number of threads and processes."""
 
 import os
 import sqlite3
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 #: Seconds to wait for another process's transaction.
-_BUSY = 10.0
+_BUSY_TIMEOUT = 10.0
 
 _TABLES = (
     "CREATE TABLE IF NOT EXISTS users"
@@ -19,10 +19,10 @@ _TABLES = (
 )
 
 
-class Database:
-    """One connection for a process, opened when it is first needed, used by one thread at a time.
+class SandboxDatabase:
+    """One connection per process, opened on first use and used by one thread at a time.
 
-    So threads wait their turn at a lock; SQLite's own waiting asks again and again.
+    A lock serialises the threads, because SQLite itself would wait by polling.
     """
 
     def __init__(self, path: Path) -> None:
@@ -30,31 +30,31 @@ class Database:
         self._lock = threading.Lock()
         self._process = 0
         self._connection: sqlite3.Connection | None = None
-        self._finalizer: weakref.finalize[[], Database] | None = None
+        self._finalizer: weakref.finalize[[], SandboxDatabase] | None = None
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
-        """Give the connection, for one statement that only reads."""
+        """Yield the connection for one read-only statement."""
         with self._lock:
-            yield self._opened()
+            yield self._open()
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """Give the connection inside a transaction, which no other process's comes between."""
-        with self._lock, self._opened() as db:
+        """Yield the connection in a transaction that excludes all other writers."""
+        with self._lock, self._open() as db:
             db.execute("BEGIN IMMEDIATE")
             yield db
 
     def close(self) -> None:
-        """Close the file. A later use opens it again."""
+        """Close the file. The next use opens it again."""
         with self._lock:
             if self._finalizer is not None:
                 self._finalizer()
             self._connection = self._finalizer = None
 
-    def _opened(self) -> sqlite3.Connection:
+    def _open(self) -> sqlite3.Connection:
         if self._connection is None or self._process != os.getpid():
-            # A parent's connection is left as it is: to close it here could disturb the parent.
+            # After a fork the parent's connection stays open: closing it could harm the parent.
             if self._finalizer is not None:
                 self._finalizer.detach()
             self._process = os.getpid()
@@ -65,10 +65,11 @@ class Database:
 
 def _connect(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    db = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
-    # Not WAL: when several processes turn a new file to WAL at once, one is told "locked" at once.
+    db = sqlite3.connect(path, timeout=_BUSY_TIMEOUT, isolation_level=None, check_same_thread=False)
+    # Not WAL: if several processes switch a new file to WAL at once, one gets "database is locked"
+    # without any wait.
     db.execute("PRAGMA journal_mode = TRUNCATE")
-    # What a power cut would lose is not worth a wait for the disk.
+    # Losing sandbox data in a power cut is acceptable; waiting for the disk is not.
     db.execute("PRAGMA synchronous = OFF")
     with db:
         db.execute("BEGIN IMMEDIATE")

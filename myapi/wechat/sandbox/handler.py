@@ -1,4 +1,4 @@
-"""The sandbox over HTTP: two routes of WeChat's, and two of its own for this machine alone."""
+"""The sandbox over HTTP: two of WeChat's routes, and two control routes for loopback only."""
 
 import ipaddress
 import json
@@ -8,20 +8,20 @@ from threading import Event
 from typing import Protocol
 from urllib.parse import parse_qs, urlsplit
 
-from .codes import refusal
-from .control import BadRequestError, Control, encrypt, fault, read_object
-from .faults import Reply, errcode_of, spoiled
+from .codes import error_reply
+from .control import BadRequestError, Control, encrypt, parse_object, set_fault
+from .faults import Reply, apply_fault, errcode_of
 from .state import Sandbox
 
-#: The most bytes of a body that are read.
+#: Largest accepted body, in bytes.
 BODY_LIMIT = 256 * 1024
 
-#: Beginnings of the headers by which a proxy says that it stands between.
-_FORWARDED = ("forwarded", "via", "x-forwarded", "x-real-ip")
+#: Prefixes of the headers that a proxy adds.
+_PROXY_HEADERS = ("forwarded", "via", "x-forwarded", "x-real-ip")
 
 
-class Settings(Protocol):
-    """What a handler needs of its server. Times are in seconds."""
+class Options(Protocol):
+    """What a handler needs from its server. Times are in seconds."""
 
     sandbox: Sandbox
     latency: float
@@ -31,12 +31,12 @@ class Settings(Protocol):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers one connection. Logs nothing of a request: codes and secrets are in its line."""
+    """Serves one connection. Logs no request, since its URL holds codes and secrets."""
 
-    settings: Settings
+    options: Options
 
     protocol_version = "HTTP/1.1"
-    # An answer leaves in one piece and at once, or it would wait 40 ms for a delayed ACK.
+    # Send each answer in one piece and without delay: a delayed ACK would cost 40 ms.
     wbufsize = -1
     disable_nagle_algorithm = True
 
@@ -53,9 +53,9 @@ class Handler(BaseHTTPRequestHandler):
             self._control({"/sandbox/encrypt": encrypt})
 
     def do_PUT(self) -> None:
-        self._control({"/sandbox/fault": fault})
+        self._control({"/sandbox/fault": set_fault})
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base's own name
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
         """Log nothing."""
 
     def _code_to_session(self) -> None:
@@ -63,23 +63,23 @@ class Handler(BaseHTTPRequestHandler):
 
     def _stable_token(self) -> None:
         try:
-            body = read_object(self._body())
-        except BadRequestError:  # in WeChat's words: data format error
-            self._answer(lambda sandbox: refusal(47001))
+            body = parse_object(self._body())
+        except BadRequestError:  # WeChat's "data format error"
+            self._answer(lambda sandbox: error_reply(47001))
             return
         names = ("appid", "secret", "grant_type")
         appid, secret, grant_type = (str(body.get(name) or "") for name in names)
         self._answer(lambda sandbox: sandbox.stable_token(appid, secret, grant_type))
 
-    def _answer(self, right: Callable[[Sandbox], dict[str, object]]) -> None:
-        """Give the right answer, unless it is a bad day."""
-        sandbox = self.settings.sandbox
+    def _answer(self, compute: Callable[[Sandbox], dict[str, object]]) -> None:
+        """Send the answer of `compute`, or the fault that is set for this call."""
+        sandbox = self.options.sandbox
         kind = sandbox.take_fault()
         errcode = errcode_of(kind)
-        answer = refusal(errcode) if errcode is not None else right(sandbox)
-        late = self.settings.slow if kind == "slow" else 0.0
-        self.settings.closing.wait(self.settings.latency + late)
-        self._send_but(kind, Reply(200, json.dumps(answer).encode("ascii")))
+        answer = error_reply(errcode) if errcode is not None else compute(sandbox)
+        delay = self.options.slow if kind == "slow" else 0.0
+        self.options.closing.wait(self.options.latency + delay)
+        self._send_with_fault(kind, Reply(200, json.dumps(answer).encode("ascii")))
 
     def _parameters(self) -> tuple[str, str, str, str]:
         query = parse_qs(urlsplit(self.path).query)
@@ -88,24 +88,23 @@ class Handler(BaseHTTPRequestHandler):
         )
         return appid, secret, code, grant_type
 
-    def _send_but(self, kind: str | None, reply: Reply) -> None:
-        """Send `reply` as a fault would have it."""
+    def _send_with_fault(self, kind: str | None, reply: Reply) -> None:
         if kind == "closed":
             self.close_connection = True
         elif kind in ("drip", "drip_headers"):
-            self._drip(reply, from_the_start=kind == "drip_headers")
+            self._drip(reply, drip_headers=kind == "drip_headers")
         else:
-            self._send(spoiled(kind, reply, self.path))
+            self._send(apply_fault(kind, reply, self.path))
 
     def _control(self, routes: Mapping[str, Control]) -> None:
         control = routes.get(urlsplit(self.path).path)
         if control is None:
             self._refuse(404, "no such route")
         elif not self._is_local():
-            self._refuse(403, "for this machine alone, and not through a proxy")
+            self._refuse(403, "only this machine may call it, and not through a proxy")
         else:
             try:
-                self._send_json(200, control(self.settings.sandbox, read_object(self._body())))
+                self._send_json(200, control(self.options.sandbox, parse_object(self._body())))
             except BadRequestError as error:
                 self._refuse(400, str(error))
 
@@ -113,20 +112,20 @@ class Handler(BaseHTTPRequestHandler):
         address = ipaddress.ip_address(self.client_address[0].partition("%")[0])
         address = getattr(address, "ipv4_mapped", None) or address
         return address.is_loopback and not any(
-            name.lower().startswith(_FORWARDED) for name in self.headers
+            name.lower().startswith(_PROXY_HEADERS) for name in self.headers
         )
 
     def _body(self) -> bytes:
         length = self.headers.get("Content-Length", "")
         if not (length.isascii() and length.isdigit()):
-            raise BadRequestError("a Content-Length is needed")
+            raise BadRequestError("a Content-Length is required")
         if len(length) > 9 or int(length) > BODY_LIMIT:
-            raise BadRequestError(f"at most {BODY_LIMIT} bytes")
+            raise BadRequestError(f"the body may have at most {BODY_LIMIT} bytes")
         return self.rfile.read(int(length))
 
-    def _refuse(self, status: int, text: str) -> None:
-        self.close_connection = True  # a body may still be on its way
-        self._send_json(status, {"error": text})
+    def _refuse(self, status: int, message: str) -> None:
+        self.close_connection = True  # the body may not have been read
+        self._send_json(status, {"error": message})
 
     def _send_json(self, status: int, answer: Mapping[str, object]) -> None:
         self._send(Reply(status, json.dumps(answer).encode("ascii"), "application/json"))
@@ -142,13 +141,13 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(reply.body)
 
-    def _drip(self, reply: Reply, *, from_the_start: bool) -> None:
+    def _drip(self, reply: Reply, *, drip_headers: bool) -> None:
         self.close_connection = True
         head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(reply.body)
-        at_once = b"" if from_the_start else head
+        at_once = b"" if drip_headers else head
         self.wfile.write(at_once)
         for byte in (head + reply.body)[len(at_once) :]:
             self.wfile.write(bytes([byte]))
             self.wfile.flush()
-            if self.settings.closing.wait(self.settings.drip):
+            if self.options.closing.wait(self.options.drip):
                 return

@@ -1,4 +1,4 @@
-"""The sandbox as a server on loopback, on Python's own http.server."""
+"""The sandbox as an HTTP server, built on Python's http.server."""
 
 import logging
 import os
@@ -17,7 +17,7 @@ log = logging.getLogger("myapi.wechat.sandbox")
 
 
 class SandboxServer:
-    """Serves a sandbox, in a thread or in the foreground. `with` starts it and closes it."""
+    """Serves a sandbox, in a thread or in the foreground. `with` starts and closes it."""
 
     def __init__(
         self,
@@ -29,10 +29,10 @@ class SandboxServer:
         slow: float = 5.0,
         drip: float = 1.0,
     ) -> None:
-        """Bind the address; port 0 takes a free one. Raises OSError.
+        """Bind the address; port 0 picks a free port. Raises OSError.
 
-        In seconds: `latency` is added to every exchange, `slow` is how long the fault of that
-        name lasts, and `drip` the pause between two bytes of a drip.
+        All in seconds: `latency` delays every answer, `slow` delays an answer with the fault
+        `slow`, and `drip` is the pause between two bytes of the drip faults.
         """
         self.sandbox = sandbox
         self.latency = latency
@@ -40,7 +40,7 @@ class SandboxServer:
         self.drip = drip
         self.closing = threading.Event()
         self._serving = False
-        handler = type("SandboxHandler", (Handler,), {"settings": self})
+        handler = type("SandboxHandler", (Handler,), {"options": self})
         self._server = _Server(host, port, handler)
 
     @property
@@ -50,17 +50,17 @@ class SandboxServer:
         return f"http://[{host!s}]:{port}" if ":" in str(host) else f"http://{host!s}:{port}"
 
     def start(self) -> None:
-        """Serve in a thread that does not keep the process alive."""
+        """Serve in a daemon thread."""
         self._serving = True
         threading.Thread(target=self.serve_forever, name="wechat-sandbox", daemon=True).start()
 
     def serve_forever(self) -> None:
-        """Serve until close() is called, or the process is interrupted."""
+        """Serve until close() is called or the process is interrupted."""
         self._serving = True
         self._server.serve_forever(poll_interval=0.05)
 
     def close(self) -> None:
-        """Stop serving, and close every connection."""
+        """Stop serving and close every connection."""
         self.closing.set()
         if self._serving:
             self._server.shutdown()
@@ -80,35 +80,35 @@ class SandboxServer:
 
 
 class _Server(ThreadingHTTPServer):
-    # A benchmark opens more connections at once than the five that are usual.
+    # Benchmarks open far more connections at once than the default backlog of 5.
     request_queue_size = 1024
     daemon_threads = True
-    # On Windows it would let a second server have the same port.
+    # On Windows it would let a second server bind the same port.
     allow_reuse_address = os.name != "nt"
 
     def __init__(self, host: str, port: int, handler: type[Handler]) -> None:
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._open: set[socket.socket] = set()
+        self._connections: set[socket.socket] = set()
         super().__init__((host, port), handler)
 
     def server_bind(self) -> None:
-        # Not HTTPServer's: it asks the name server for this host's name, which can take seconds.
+        # HTTPServer.server_bind would look up this host's name in DNS, which can take seconds.
         TCPServer.server_bind(self)
 
     def process_request(self, request: socket.socket, client_address: object) -> None:  # type: ignore[override]
-        self._open.add(request)
+        self._connections.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: socket.socket) -> None:  # type: ignore[override]
-        self._open.discard(request)
+        self._connections.discard(request)
         super().shutdown_request(request)
 
     def server_close(self) -> None:
         super().server_close()
-        for request in list(self._open):
+        for request in list(self._connections):
             with suppress(OSError):
                 request.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        # A client that has gone away, as one does after its time-out. No trace: it has the URL.
+        # The client disconnected, for example after its time-out. A traceback would show the URL.
         log.debug("a connection ended early: %s", type(sys.exc_info()[1]).__name__)

@@ -2,8 +2,9 @@
 
 import pytest
 
+from tests.certificates import Authority
 from tests.doctor.example import NAME
-from tests.tls import Authority, Peer, answering
+from tests.tls import Peer, answering
 
 
 @pytest.mark.parametrize(
