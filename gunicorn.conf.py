@@ -1,5 +1,9 @@
 """How Gunicorn serves the app. Every number that an operator may turn is a MYAPI_ setting."""
 
+from gevent import monkey
+
+monkey.patch_all()  # first of all: what is imported from here on gets the patched modules
+
 import atexit
 import contextlib
 import gc
@@ -37,11 +41,10 @@ except SettingsError as error:
 
 bind = settings.bind
 workers = settings.workers
-worker_class = "myapi.worker.Worker"
+worker_class = "myapi.server.Worker"
 preload_app = True  # it opens nothing before its first request, so nothing open crosses a fork
-threads = settings.threads
 backlog = 2048
-worker_connections = 2048  # for each worker; a slow client is one of them, and holds no thread
+worker_connections = 2048  # for each worker; further ones wait in the backlog
 
 # They need file descriptors, of which a shell allows 1024 unless it is asked.
 _soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
