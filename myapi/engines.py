@@ -22,11 +22,11 @@ from myapi import extensions, waits
 from myapi.extensions import db
 from myapi.group_commit import GroupCommit
 from myapi.pulse import Pulse
-from myapi.settings import Settings
 
 READER, WRITER = "reader", "writer"
 AUTOCOMMIT = {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
 READS = {**AUTOCOMMIT, "pool_reset_on_return": None}  # they leave nothing to roll back
+PLACES = 10  # requests of a process that may read at once, and as many that may write
 LOCK_WAIT = 1  # s for a row's lock on MySQL
 LOCK_POLL = 0.001  # s between two tries for SQLite's
 PASSING = re.compile("locked|full")  # SQLite's words for what says nothing against a connection
@@ -50,28 +50,18 @@ COMMAND = Patience(place=10, busy=60, connect=10, read=3600)
 
 def init_app(app: Flask, patience: Patience) -> None:
     settings = extensions.settings()
-    places = places_of(settings)
-    options = _engine_options(settings.database_url, places, patience)
+    options = _engine_options(settings.database_url, PLACES, patience)
     reader = options | READS
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
     app.config["SQLALCHEMY_BINDS"] = {READER: {"url": settings.database_url, **reader}}
     app.extensions["patience"] = patience
-    app.extensions["pulse"] = {each: Pulse(places, patience.place) for each in (READER, WRITER)}
+    app.extensions["pulse"] = {each: Pulse(PLACES, patience.place) for each in (READER, WRITER)}
     db.init_app(app)
     app.teardown_appcontext_funcs.remove(db._teardown_session)  # of the ORM, which nobody uses
     app.extensions["group_commit"] = GroupCommit(db.engine)
     for engine in db.engines.values():
         _prepare(engine, patience, writes=engine is db.engine)
-
-
-def places_of(settings: Settings) -> int:
-    """Tell how many threads of a process may read at once, and how many may write.
-
-    It leaves a third of the threads for other calls; more than ten would wait for the
-    interpreter, and MySQL for their connecting.
-    """
-    return max(2, min(10, settings.threads // 3))
 
 
 def apart(url: str) -> Engine:

@@ -1,8 +1,7 @@
 """The Gunicorn worker: Gunicorn's gevent worker with a short way for plain requests.
 
-Nginx sends nearly all requests in one form. One regular expression reads these, and one write
-answers them, in less time than Gunicorn's parser and response take. All others are left in the
-socket for Gunicorn, byte for byte, and their connection is closed after the answer.
+Nginx sends nearly all requests in one form. One regular expression reads these, one write answers
+them. All others are left to Gunicorn, untouched, and their connection is closed after the answer.
 """
 
 import errno
@@ -16,20 +15,16 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gevent
 from gevent.pool import Pool
 from gevent.server import StreamServer
 from gunicorn import util
-from gunicorn.config import Config
 from gunicorn.http.wsgi import base_environ
 from gunicorn.workers.ggevent import GeventWorker
 
 from myapi import watchdog
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication, WSGIEnvironment
 
 log = logging.getLogger("gunicorn.error")
 
@@ -37,23 +32,22 @@ REQUEST_TIMEOUT = 10.0  # s for a request to arrive, and for its answer to be re
 LINGER = 0.5  # s; at a stop, a connection that was idle for less may have a request on its way
 TICK = 0.2  # s between two looks for idle connections
 DRAIN = 16 * 2**20  # bytes of a refused body that are read, or its client would miss the answer
-PEEK = 2**16  # bytes; a longer request is left to Gunicorn
 
 Address = tuple[str, int] | str  # of TCP; or the path of a Unix socket, empty for its clients
+Environ = dict[str, Any]
 Headers = list[tuple[str, str]]
 
 
 class Worker(GeventWorker):  # type: ignore[misc]  # Gunicorn has no types
     """Serves HTTP/1 without TLS, which is Nginx's."""
 
+    alive: bool
+
     def run(self) -> None:
         self._idle: dict[socket.socket, tuple[float, float]] = {}  # since when, and how long
-        self.wsgi = watchdog.start(self.wsgi)
-        pool = Pool(self.worker_connections)
-        servers = [
-            Listener(each, functools.partial(self.handle, each), spawn=pool)
-            for each in self.sockets
-        ]
+        self.wsgi = watchdog.start(self.app.wsgi())
+        handle, pool = self.handle, Pool(self.worker_connections)
+        servers = [Listener(s, functools.partial(handle, s), spawn=pool) for s in self.sockets]
         for server in servers:
             server.start()
         while self.alive:
@@ -66,15 +60,12 @@ class Worker(GeventWorker):  # type: ignore[misc]  # Gunicorn has no types
         pool.kill(timeout=1)
 
     def _tick(self) -> None:
-        """Tell Gunicorn that we live, and end connections that were idle for too long.
-
-        Only reading is shut down, so a request that arrives at this moment is still answered.
-        """
+        """Tell Gunicorn that we live, and end connections that were idle for too long."""
         self.notify()
         now = time.monotonic()
         for client, (since, patience) in list(self._idle.items()):
             if now - since > (patience if self.alive else LINGER):
-                with suppress(OSError):
+                with suppress(OSError):  # what arrives at this moment is still answered
                     client.shutdown(socket.SHUT_RD)
         gevent.sleep(TICK)
 
@@ -97,7 +88,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # Gunicorn has no types
                 self._idle[client] = (time.monotonic(), patience)
                 hub.wait(readable)  # even if a request is there: other connections come first
                 del self._idle[client]
-                held = client.recv(PEEK, socket.MSG_PEEK)
+                held = client.recv(65536, socket.MSG_PEEK)
                 if not held:
                     return
                 environ, size = reader.read(held)
@@ -111,7 +102,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # Gunicorn has no types
                     return
                 patience = keepalive
 
-    def _answer(self, client: socket.socket, environ: "WSGIEnvironment") -> bool:
+    def _answer(self, client: socket.socket, environ: Environ) -> bool:
         """Send what the app answers; return whether the connection is kept."""
         self.nr += 1
         if self.nr >= self.max_requests and self.alive:
@@ -136,7 +127,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # Gunicorn has no types
 class Listener(StreamServer):  # type: ignore[misc]
     """Survives a lack of file descriptors."""
 
-    max_accept = 2  # connections at a time: other workers may be idle
+    max_accept = 1  # connection at a time: other workers may be idle
 
     def do_read(self) -> Any:  # noqa: ANN401
         try:
@@ -146,15 +137,11 @@ class Listener(StreamServer):  # type: ignore[misc]
             raise gevent.GreenletExit from error  # gevent prints nothing, and tries again later
 
 
-# ---- a plain request ----
-
 _HEAD = re.compile(
     r"(GET|POST|PUT|DELETE|HEAD|OPTIONS) ((/[\w.~/-]*)(?:\?([\w.~%=&+-]*))?) HTTP/1\.1\r\n"
     r"((?:[A-Za-z0-9-]+: ?[!-~](?:[ -~]*[!-~])?\r\n){1,50})\r\n",
     re.ASCII,
 )
-_LONGEST = 4094  # bytes of a head; Gunicorn's limit for its first line
-_LENGTH = re.compile("[0-9]{1,9}", re.ASCII)
 # Another end of the body, another word on the scheme, or a wish for more than an answer.
 _UNUSUAL = {"HTTP_TRANSFER_ENCODING", "HTTP_EXPECT", "HTTP_UPGRADE"}
 _UNUSUAL |= {"HTTP_X_FORWARDED_PROTOCOL", "HTTP_X_FORWARDED_SSL"}
@@ -163,7 +150,7 @@ _UNUSUAL |= {"HTTP_X_FORWARDED_PROTOCOL", "HTTP_X_FORWARDED_SSL"}
 class Reader:
     """Reads the plain requests of one connection into the environ that Gunicorn would make."""
 
-    def __init__(self, config: Config, client: Address, server: Address) -> None:
+    def __init__(self, config: Any, client: Address, server: Address) -> None:  # noqa: ANN401
         fixed = {"SERVER_PROTOCOL": "HTTP/1.1", "SCRIPT_NAME": "", "wsgi.url_scheme": "http"}
         self._environ = base_environ(config) | fixed | {"wsgi.multithread": True}
         self._trusted = True  # like all clients of a Unix socket
@@ -176,27 +163,23 @@ class Reader:
         if isinstance(server, tuple):
             self._environ |= {"SERVER_NAME": server[0], "SERVER_PORT": str(server[1])}
 
-    def read(self, held: bytes) -> "tuple[WSGIEnvironment, int]":
+    def read(self, held: bytes) -> tuple[Environ, int]:
         """Return the request that `held` begins with, and its size; ({}, 0) if it is not plain."""
-        end = held.find(b"\r\n\r\n", 0, _LONGEST) + 4
+        end = held.find(b"\r\n\r\n", 0, 4094) + 4  # Gunicorn's limit, for the first line alone
         head = _HEAD.fullmatch(held[:end].decode("latin-1"))
         if head is None:
             return {}, 0
-        environ = self._environ.copy()
-        environ["REQUEST_METHOD"], environ["RAW_URI"], environ["PATH_INFO"], query, lines = (
-            head.groups()
-        )
-        environ["QUERY_STRING"] = query or ""
+        method, uri, path, query, lines = head.groups()
+        target = {"RAW_URI": uri, "PATH_INFO": path, "QUERY_STRING": query or ""}
+        environ = {**self._environ, "REQUEST_METHOD": method, **target}
         fields, before = lines.split("\r\n")[:-1], len(environ)
         for field in fields:
             name, _, value = field.partition(":")
             environ[_key(name)] = value.strip(" ")
         length = environ.get("CONTENT_LENGTH", "0")
+        size = end + int(length) if length.isascii() and length.isdigit() else len(held) + 1
         unusual = len(environ) != before + len(fields) or not _UNUSUAL.isdisjoint(environ)
-        if unusual or "HTTP_HOST" not in environ or not _LENGTH.fullmatch(length):
-            return {}, 0
-        size = end + int(length)
-        if len(held) < size:
+        if unusual or "HTTP_HOST" not in environ or len(held) < size:
             return {}, 0
         if self._trusted and environ.get("HTTP_X_FORWARDED_PROTO") == "https":
             environ["wsgi.url_scheme"] = "https"
@@ -214,16 +197,14 @@ def _key(name: str) -> str:
     return key if key in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{key}"
 
 
-# ---- its answer ----
-
 _ANSWER = re.compile(
     r"[0-9]{3} [ \t!-~\x80-\xff]*\r\n(?:[\w!#$%&'*+.^`|~-]+: [ \t!-~\x80-\xff]*\r\n)*", re.ASCII
 )
-_OURS = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade"}
-_OURS |= {"date", "server"}
+_OURS = {"connection", "keep-alive", "transfer-encoding", "upgrade", "date", "server"}
+_date = functools.lru_cache(1)(functools.partial(formatdate, usegmt=True))  # by the second
 
 
-def respond(app: "WSGIApplication", environ: "WSGIEnvironment") -> tuple[str, Headers, bytes]:
+def respond(app: Callable[..., Any], environ: Environ) -> tuple[str, Headers, bytes]:
     """Return the status, headers and body of a WSGI app's answer; raise what it raises."""
     begun: list[Any] = []
     written: list[bytes] = []
@@ -241,7 +222,7 @@ def respond(app: "WSGIApplication", environ: "WSGIEnvironment") -> tuple[str, He
     finally:
         if hasattr(result, "close"):
             result.close()
-    status, headers = begun
+    status, headers = begun  # raises ValueError where the app has begun nothing
     return status, headers, body
 
 
@@ -254,22 +235,16 @@ def encode(status: str, headers: Headers, body: bytes, method: str, *, kept: boo
             length = value
         elif lowered not in _OURS:
             lines.append(f"{name}: {value}\r\n")
-    if status.startswith(("204", "304")):
-        body = b""
-    else:
+    has_length = not status.startswith(("204", "304"))
+    if has_length:
         lines.append(f"Content-Length: {length}\r\n")
-        if method == "HEAD":
-            body = b""
-        elif length != str(len(body)):
-            raise ValueError(f"{len(body)} bytes where {length} were promised")
+    if not has_length or method == "HEAD":
+        body = b""
+    elif length != str(len(body)):
+        raise ValueError(f"{len(body)} bytes where {length} were promised")
     head = "".join(lines)
     # A line break in a value would pass the expression, but not the count.
     if not _ANSWER.fullmatch(head) or head.count("\n") != len(lines):
         raise ValueError(f"no HTTP in the head of a {status!r}")
     last = f"Date: {_date(int(time.time()))}\r\nConnection: {'keep-alive' if kept else 'close'}"
     return f"HTTP/1.1 {head}Server: gunicorn\r\n{last}\r\n\r\n".encode("latin-1") + body
-
-
-@functools.lru_cache(1)
-def _date(second: int) -> str:
-    return formatdate(second, usegmt=True)

@@ -63,7 +63,7 @@ class Settings:
     wechat_secret: str = setting("", checks.printable, secret=True)
     wechat_base_url: str = setting("https://api.weixin.qq.com", checks.wechat_base_url)
     wechat_timeout: float = setting(3.0, checks.number(0.1, 30))
-    wechat_concurrency: int = setting(0, checks.integer(1, 1000))
+    wechat_concurrency: int = setting(500, checks.integer(1, 2000))
 
     rate_limit_storage_url: str = setting("memory://", checks.rate_limit_storage_url, secret=True)
     rate_limit_login: str = setting("600/minute", checks.rate_limit)
@@ -82,7 +82,7 @@ class Settings:
 
     bind: str = setting("127.0.0.1:8000", checks.printable)
     workers: int = setting(0, checks.integer(1, 64))
-    threads: int = setting(128, checks.integer(1, 512))
+    threads: int = setting(0, checks.integer(1, 512))  # of former releases; not used
 
     # Where development keeps its database, its key and the sandbox's state; not a variable.
     instance_path: Path = INSTANCE
@@ -90,7 +90,6 @@ class Settings:
     def __post_init__(self) -> None:
         """Fill in the defaults that follow from the machine or from another setting."""
         derived = {
-            "wechat_concurrency": self.wechat_concurrency or max(1, self.threads // 2),
             "trusted_proxies": (int(self.production) if self.trusted_proxies < 0 else None),
             "log_format": self.log_format or ("json" if self.production else "text"),
             "workers": self.workers or _cores(),
@@ -142,6 +141,8 @@ class Settings:
             yield f"MYAPI_RATE_LIMIT_STORAGE_URL: {_IN_THE_OPEN} (TLS: rediss://)"
         if self.dev_lan and not self.production:
             yield "MYAPI_DEV_LAN is on: whoever shares this network can call the service"
+        if self.threads:
+            yield "MYAPI_THREADS is no longer used: take it out; a worker needs no threads"
 
 
 def variable(name: str) -> str:
@@ -217,8 +218,6 @@ def _conflicts(settings: Settings, given: Mapping[str, Any]) -> Iterator[str]:
         yield "MYAPI_WECHAT_APPID, MYAPI_WECHAT_SECRET: give both, or neither for the sandbox"
     if settings.session_idle_days > settings.session_max_days and "session_idle_days" in given:
         yield "MYAPI_SESSION_IDLE_DAYS: more than MYAPI_SESSION_MAX_DAYS"
-    if settings.wechat_concurrency > settings.threads:
-        yield "MYAPI_WECHAT_CONCURRENCY: more than MYAPI_THREADS"
 
 
 def _how_to_get(name: str) -> str:

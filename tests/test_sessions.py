@@ -104,7 +104,7 @@ def test_the_cap_counts_live_sessions_of_this_user_alone(make_app, sign_in):
 
 
 def test_concurrent_logins_never_exceed_the_cap(make_app, execute):
-    app = make_app(sessions_per_user=3, threads=16)
+    app = make_app(sessions_per_user=3)
     with ThreadPoolExecutor(16) as pool:
         codes = pool.map(lambda _: _login(app, "alice").status_code, range(48))
         assert set(codes) <= {200, 503}
@@ -130,7 +130,7 @@ def test_two_first_logins_that_both_find_nobody_make_one_user(app, execute, monk
 
 
 def test_concurrent_first_logins_of_one_openid_make_one_user(make_app, execute):
-    app = make_app(threads=64)
+    app = make_app()
     together = threading.Barrier(32)
 
     def first_login(_):
@@ -202,7 +202,7 @@ def test_a_resent_login_of_a_user_banned_in_between_is_told_of_the_ban(app, clie
 
 def test_many_used_codes_at_once_keep_no_other_login_waiting(make_app, monkeypatch):
     monkeypatch.setattr(login, "RESEND_WAIT", 4.0)
-    app = make_app(threads=16, wechat_concurrency=4)
+    app = make_app(wechat_concurrency=4)
     with ThreadPoolExecutor(16) as pool:
         refused = [pool.submit(_login, app, "used.1") for _ in range(12)]
         time.sleep(0.3)
@@ -212,7 +212,7 @@ def test_many_used_codes_at_once_keep_no_other_login_waiting(make_app, monkeypat
 
 
 def test_logins_that_wait_for_wechat_leave_threads_for_others(make_app, wechat):
-    app = make_app(threads=4, wechat_concurrency=2)
+    app = make_app(wechat_concurrency=2)
     wechat.latency = 0.5
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda n: _login(app, f"user{n}"), range(8)))

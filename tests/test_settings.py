@@ -55,7 +55,7 @@ def test_defaults_are_those_that_are_documented(tmp_path):
     assert settings.max_body_bytes == 65536
     assert settings.log_format == "text"
     assert settings.bind == "127.0.0.1:8000"
-    assert settings.wechat_concurrency == settings.threads // 2
+    assert settings.wechat_concurrency == 500
     assert settings.rate_limit_login == "600/minute"
     assert Settings.from_env(PRODUCTION, tmp_path).trusted_proxies == 1
     assert Settings.from_env(PRODUCTION, tmp_path).log_format == "json"
@@ -153,13 +153,13 @@ def test_an_empty_variable_counts_as_not_set(tmp_path):
 
 
 def test_the_environment_wins_over_the_file(tmp_path):
-    (tmp_path / ".env").write_text("MYAPI_THREADS=4\nMYAPI_WORKERS=3\n")
-    settings = read(tmp_path, MYAPI_THREADS="8")
-    assert (settings.threads, settings.workers) == (8, 3)
+    (tmp_path / ".env").write_text("MYAPI_DECRYPT_MAX_AGE=4\nMYAPI_WORKERS=3\n")
+    settings = read(tmp_path, MYAPI_DECRYPT_MAX_AGE="8")
+    assert (settings.decrypt_max_age, settings.workers) == (8, 3)
 
 
 def test_a_file_in_another_encoding_is_a_problem_of_the_settings(tmp_path):
-    (tmp_path / ".env").write_bytes("MYAPI_THREADS=4".encode("utf-16"))
+    (tmp_path / ".env").write_bytes("MYAPI_WORKERS=4".encode("utf-16"))
     assert ".env cannot be read" in problems(tmp_path, {})[0]
 
 
@@ -207,6 +207,11 @@ def test_what_is_allowed_but_doubtful_is_warned_of(tmp_path):
     assert "plain http" in text
     assert "hardly random" in text
     assert "network" in "\n".join(read(tmp_path, MYAPI_DEV_LAN="on").warnings())
+
+
+def test_a_setting_of_former_releases_is_accepted_with_a_warning(tmp_path):
+    (told,) = read(tmp_path, MYAPI_THREADS="128").warnings()
+    assert "MYAPI_THREADS is no longer used" in told
 
 
 @pytest.mark.parametrize(

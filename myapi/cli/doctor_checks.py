@@ -14,7 +14,7 @@ from myapi import doctor, schema_version
 from myapi.cli.command import SETTINGS_ERROR
 from myapi.database import reading
 from myapi.doctor import Check, Finding, Said, Visit, as_is, check, fail, joined, ok, skip
-from myapi.engines import places_of
+from myapi.engines import PLACES
 from myapi.extensions import db, settings
 from myapi.logs import mask
 from myapi.settings import SettingsError, unknown_variables
@@ -191,9 +191,8 @@ MYSQL_SETTINGS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     CONFIGURED,
     "failing",
     fix=Said(
-        "raise max_connections in MySQL, or lower MYAPI_WORKERS or MYAPI_THREADS; count every app"
-        " host",
-        "调高 MySQL 的 max_connections，或调低 MYAPI_WORKERS、MYAPI_THREADS；多台应用主机要合计",
+        "raise max_connections in MySQL, or lower MYAPI_WORKERS; count every app host",
+        "调高 MySQL 的 max_connections，或调低 MYAPI_WORKERS；多台应用主机要合计",
     ),
 )
 @with_settings
@@ -206,7 +205,7 @@ def pool(visit: Visit) -> Finding:
             allowed = int(connection.execute(text("SELECT @@max_connections")).scalar() or 0)
     except sqlalchemy.exc.SQLAlchemyError as error:
         return skip(as_is(_driver_says(error)))
-    most = settings().workers * len(db.engines) * places_of(settings())
+    most = settings().workers * len(db.engines) * PLACES
     said = Said(
         f"this host opens up to {most}, MySQL allows {allowed}",
         f"本机最多打开 {most} 个连接，MySQL 允许 {allowed} 个",

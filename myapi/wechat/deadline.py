@@ -86,9 +86,10 @@ class BoundedSocket(socket.socket):
         self._bound_read()
         return super().recv(buflen, flags)
 
-    def send(self, data: "ReadableBuffer", flags: int = 0) -> int:
+    def send(self, data: "ReadableBuffer", flags: int = 0, **options: float) -> int:
+        """Take the `timeout` of gevent's socket too, where that is what is extended."""
         self._bound()
-        return super().send(data, flags)
+        return super().send(data, flags, **options)
 
     def sendall(self, data: "ReadableBuffer", flags: int = 0) -> None:
         self._bound()

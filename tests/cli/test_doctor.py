@@ -23,7 +23,7 @@ from tests.test_doctor import (
 
 
 def test_flask_doctor_works_with_settings_that_are_wrong(flask):
-    done = flask("doctor", "--json", "--lang", "en", env="production", threads="many")
+    done = flask("doctor", "--json", "--lang", "en", env="production", workers="many")
     checks = checks_of(done)
     assert done.returncode == 2
     assert checks["settings"]["status"] == "fail"
@@ -31,7 +31,7 @@ def test_flask_doctor_works_with_settings_that_are_wrong(flask):
         "MYAPI_SECRET_KEYS",
         "MYAPI_WECHAT_APPID",
         "MYAPI_WECHAT_SECRET",
-        "MYAPI_THREADS",
+        "MYAPI_WORKERS",
     ):
         assert problem in checks["settings"]["evidence"]
     assert checks["database"]["status"] == "skip"
@@ -104,7 +104,7 @@ def test_settings_of_sqlite_that_are_wrong(app, monkeypatch):
 
 
 def test_more_connections_than_mysql_allows(make_app, mariadb, migrated_mariadb):
-    app = make_app(database_url=migrated_mariadb, workers=32, threads=64)
+    app = make_app(database_url=migrated_mariadb, workers=32)
     with app.app_context():
         found = doctor_checks.pool(Visit(None))
     assert found.status == "fail"
