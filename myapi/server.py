@@ -28,7 +28,7 @@ from myapi import watchdog
 
 log = logging.getLogger("gunicorn.error")
 
-REQUEST_TIMEOUT = 10.0  # s for a request to arrive, and for its answer to be read; as in Nginx
+TIMEOUT = 10.0  # s for a request to arrive, and for its answer to be read; as in Nginx
 LINGER = 0.5  # s; at a stop, a connection that was idle for less may have a request on its way
 TICK = 0.2  # s between two looks for idle connections
 DRAIN = 16 * 2**20  # bytes of a refused body that are read, or its client would miss the answer
@@ -81,20 +81,21 @@ class Worker(GeventWorker):  # type: ignore[misc]  # Gunicorn has no types
     def _serve(self, listener: socket.socket, client: socket.socket, addr: Address) -> None:
         """Answer the requests of one connection, one after the other."""
         reader, hub = Reader(self.cfg, addr, listener.getsockname()), gevent.get_hub()
-        patience, keepalive = REQUEST_TIMEOUT, self.cfg.keepalive
-        client.settimeout(REQUEST_TIMEOUT)
+        patience, keepalive = TIMEOUT, self.cfg.keepalive
+        client.settimeout(TIMEOUT)
         with hub.loop.io(client.fileno(), 1) as readable:
             while True:
                 self._idle[client] = (time.monotonic(), patience)
                 hub.wait(readable)  # even if a request is there: other connections come first
                 del self._idle[client]
-                held = client.recv(65536, socket.MSG_PEEK)
-                if not held:
+                if not (held := client.recv(65536, socket.MSG_PEEK)):
                     return
                 environ, size = reader.read(held)
+                if not environ:  # often the body is just behind its head
+                    gevent.sleep(0.005)
+                    environ, size = reader.read(client.recv(65536, socket.MSG_PEEK))
                 if not environ:  # Gunicorn closes its socket, so it gets a copy
-                    too_slow = ConnectionResetError(errno.ECONNRESET, "the client is too slow")
-                    with gevent.Timeout(REQUEST_TIMEOUT, too_slow):
+                    with gevent.Timeout(TIMEOUT, ConnectionResetError(errno.ECONNRESET, "slow")):
                         super().handle(listener, client.dup(), addr)
                     return
                 client.recv(size)
@@ -222,8 +223,7 @@ def respond(app: Callable[..., Any], environ: Environ) -> tuple[str, Headers, by
     finally:
         if hasattr(result, "close"):
             result.close()
-    status, headers = begun  # raises ValueError where the app has begun nothing
-    return status, headers, body
+    return begun[0], begun[1], body  # raises IndexError where the app has begun nothing
 
 
 def encode(status: str, headers: Headers, body: bytes, method: str, *, kept: bool) -> bytes:

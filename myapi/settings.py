@@ -20,6 +20,7 @@ from dotenv import dotenv_values
 from myapi import checks
 
 PREFIX = "MYAPI_"
+GONE = {"MYAPI_THREADS"}  # settings of former releases
 ROOT = Path(__file__).resolve().parent.parent
 INSTANCE = ROOT / "instance"
 
@@ -82,7 +83,6 @@ class Settings:
 
     bind: str = setting("127.0.0.1:8000", checks.printable)
     workers: int = setting(0, checks.integer(1, 64))
-    threads: int = setting(0, checks.integer(1, 512))  # of former releases; not used
 
     # Where development keeps its database, its key and the sandbox's state; not a variable.
     instance_path: Path = INSTANCE
@@ -141,8 +141,6 @@ class Settings:
             yield f"MYAPI_RATE_LIMIT_STORAGE_URL: {_IN_THE_OPEN} (TLS: rediss://)"
         if self.dev_lan and not self.production:
             yield "MYAPI_DEV_LAN is on: whoever shares this network can call the service"
-        if self.threads:
-            yield "MYAPI_THREADS is no longer used: take it out; a worker needs no threads"
 
 
 def variable(name: str) -> str:
@@ -164,6 +162,9 @@ def unknown_variables(environ: Mapping[str, str] | None = None, root: Path = ROO
     files = {f"{name}_FILE" for name, secret in known.items() if secret}
     found = _variables(os.environ if environ is None else environ, root)
     for name in sorted(found.keys() - known.keys() - files):
+        if name in GONE:
+            yield f"{name} is no longer used, and can be taken out"
+            continue
         near = difflib.get_close_matches(name, known, n=1)
         yield f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else "")
 

@@ -146,5 +146,5 @@ def test_an_answer_begins_once():
 
 
 def test_an_app_that_begins_no_answer_has_none():
-    with pytest.raises(ValueError):
+    with pytest.raises(IndexError):
         sent(lambda _environ, _start_response: [])

@@ -3,4 +3,4 @@
 from myapi import server
 from myapi.server import Worker as Worker
 
-server.REQUEST_TIMEOUT = 1.0
+server.TIMEOUT = 1.0
