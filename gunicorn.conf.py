@@ -12,6 +12,7 @@ import resource
 import shutil
 import sys
 import tempfile
+import threading
 from typing import Any
 
 # Workers write their metrics here, side by side. It is known before myapi is imported, since
@@ -89,7 +90,14 @@ def on_starting(server: Any) -> None:  # noqa: ANN401
 
 
 def when_ready(server: object) -> None:
-    """Have the workers share the memory of the app, of which the collector touches nothing."""
+    """Prepare the fork: no thread is left, and the collector touches nothing of what is shared.
+
+    A thread is a greenlet here, which would go on in each worker. Flask-Limiter's storage in
+    memory starts one of 10 ms.
+    """
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread():
+            thread.join(1)
     gc.unfreeze()
     gc.collect()
     gc.freeze()
