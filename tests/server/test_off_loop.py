@@ -18,7 +18,8 @@ def test_it_is_a_plain_call_elsewhere():
         off_loop(divmod, 7, 0)
 
 
-def test_gevent_is_not_loaded_but_in_a_worker():
+def test_gevent_is_not_loaded_but_in_a_worker(monkeypatch):
+    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # coverage itself loads it
     code = (
         "import sys, wsgi; from myapi.off_loop import off_loop; off_loop(int)\n"
         "assert 'gevent' not in sys.modules"
