@@ -1,5 +1,9 @@
 """How Gunicorn serves the app. Every number that an operator may turn is a MYAPI_ setting."""
 
+from gevent import monkey
+
+monkey.patch_all()  # first of all: what is imported from here on gets the patched modules
+
 import atexit
 import contextlib
 import gc
@@ -8,6 +12,7 @@ import resource
 import shutil
 import sys
 import tempfile
+import threading
 from typing import Any
 
 # Workers write their metrics here, side by side. It is known before myapi is imported, since
@@ -37,11 +42,10 @@ except SettingsError as error:
 
 bind = settings.bind
 workers = settings.workers
-worker_class = "myapi.worker.Worker"
+worker_class = "myapi.server.Worker"
 preload_app = True  # it opens nothing before its first request, so nothing open crosses a fork
-threads = settings.threads
 backlog = 2048
-worker_connections = 2048  # for each worker; a slow client is one of them, and holds no thread
+worker_connections = 2048  # for each worker; further ones wait in the backlog
 
 # They need file descriptors, of which a shell allows 1024 unless it is asked.
 _soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -86,7 +90,14 @@ def on_starting(server: Any) -> None:  # noqa: ANN401
 
 
 def when_ready(server: object) -> None:
-    """Have the workers share the memory of the app, of which the collector touches nothing."""
+    """Prepare the fork: no thread is left, and the collector touches nothing of what is shared.
+
+    A thread is a greenlet here, which would go on in each worker. Flask-Limiter's storage in
+    memory starts one of 10 ms.
+    """
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread():
+            thread.join(1)
     gc.unfreeze()
     gc.collect()
     gc.freeze()

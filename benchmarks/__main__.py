@@ -105,7 +105,7 @@ def _options() -> argparse.Namespace:
     add("--minutes", type=float, default=30, help="in all; when late, turns last 3 s at most")
     add("--full", action="store_true", help="the long cases too")
     add("--tls", action="store_true", help="https to Nginx, for all")
-    add("--set", action="append", default=[], metavar="NAME=VALUE", help="of myapi: threads=128")
+    add("--set", action="append", default=[], metavar="NAME=VALUE", help="of myapi: workers=2")
     add("--output", type=Path, default=FOLDER, help="the folder of benchmarks.json")
     add("--list", action="store_true", help="the names of the cases, and nothing more")
     return parser.parse_args()

@@ -1,20 +1,56 @@
-"""The few places where the app meets gevent. Elsewhere it is ordinary blocking code."""
+"""The few places where the app meets gevent. All other code is ordinary blocking code.
 
+A gevent worker has one thread for all requests. They take turns whenever one waits for a socket, a
+lock or a sleep. Commands, `flask run` and tests run the same code in plain threads.
+"""
+
+import functools
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 GATE_WAIT = 0.02  # s
+THREADS = 2  # real ones for `off_loop`, in each process
+QUEUE = 16  # calls that may wait for one of them
 
 _gate = threading.Lock()
 
 
-def bounded(seconds: float) -> AbstractContextManager[None]:
-    """Break off what is done inside after `seconds`, by a TimeoutError, in a gevent worker.
+class Busy(Exception):  # noqa: N818
+    """All threads of `off_loop` are taken, and so are the places in their queue."""
 
-    Whatever waits there can be broken off: a name look-up, a socket, a lock, a sleep. In plain
-    threads (commands, `flask run`, tests) nothing can, and this does nothing.
+
+def off_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call a function in a real thread; return what it returns, raise what it raises.
+
+        picture = off_loop(decode, data)
+
+    Use it for what computes, or blocks in C, for more than about 20 ms: meanwhile other requests
+    are served. The function gets its arguments and nothing else: it must not use the database, the
+    request, or sockets, locks and sleeps. In plain threads this is a plain call. Raises `Busy`.
+    """
+    if not _in_gevent():
+        return function(*args, **kwargs)
+    pool, places = _thread_pool()
+    if not places.acquire(blocking=False):
+        raise Busy
+    try:
+        result: T = pool.apply(function, args, kwargs)
+    finally:
+        places.release()
+    return result
+
+
+def bounded(seconds: float) -> AbstractContextManager[None]:
+    """Break the block off after `seconds` with a TimeoutError, in a gevent worker.
+
+    This bounds every wait inside: a name look-up, a socket, a lock, a sleep. In plain threads
+    nothing can be broken off, and this does nothing.
     """
     return _bounded_by_gevent(seconds) if _in_gevent() else nullcontext()
 
@@ -22,8 +58,8 @@ def bounded(seconds: float) -> AbstractContextManager[None]:
 def let_reads_first() -> None:
     """Before work that takes long or locks, let the requests that are ready go first.
 
-    Only one caller waits so at a time, until the loop is idle or for 20 ms, so a flood of reads
-    cannot hold up all writes. In plain threads this does nothing.
+    One caller at a time waits so, until the loop is idle or for 20 ms: a flood of reads cannot hold
+    up all writes. In plain threads this does nothing.
     """
     if _in_gevent():
         import gevent
@@ -33,18 +69,29 @@ def let_reads_first() -> None:
 
 
 def _in_gevent() -> bool:
-    """Whether gevent has patched the sockets of this process. Does not import it."""
+    """Whether gevent has patched this process. It is not imported to find out."""
     monkey = sys.modules.get("gevent.monkey")
     return monkey is not None and bool(monkey.is_module_patched("socket"))
 
 
 @contextmanager
 def _bounded_by_gevent(seconds: float) -> Iterator[None]:
-    import gevent  # is imported already, where it has patched anything
+    import gevent
 
-    # False: the `with` ends quietly. What is raised inside is gevent's own BaseException, which
-    # no library takes for an error of the network that it may handle and go on.
+    # With False the block ends without an exception. What is raised inside it is a BaseException,
+    # so no library can take it for a network error and go on.
     with gevent.Timeout(seconds, False):
         yield
         return
     raise TimeoutError("the time is up")
+
+
+@functools.cache
+def _thread_pool() -> tuple[Any, threading.BoundedSemaphore]:
+    """Make the threads at the first use, after any fork.
+
+    They are not those of gevent's hub, in which name look-ups may be stuck.
+    """
+    from gevent.threadpool import ThreadPool
+
+    return ThreadPool(THREADS), threading.BoundedSemaphore(THREADS + QUEUE)

@@ -73,7 +73,6 @@ class Service(Server):
         self.settings = {
             "bind": f"{HOST}:{self.port}",
             "workers": 1,
-            "threads": 8,
             "log_format": "json",
             "secret_keys": KEY,
             **settings,

@@ -41,7 +41,7 @@ def test_a_stop_answers_every_accepted_request(serve, wechat):
     answers = []
     phones = [
         threading.Thread(target=lambda n=n: answers.append(service.login(f"phone{n}.x")))
-        for n in range(4)
+        for n in range(64)
     ]
     with Load(service) as load:
         for phone in phones:

@@ -81,7 +81,7 @@ def test_a_ban_by_command_is_seen_by_the_very_next_request(two):
 
 
 def test_two_hundred_first_logins_of_one_openid_make_one_user(serve, database_url, rows):
-    service = serve(database_url=database_url, workers=2, threads=64, rate_limit_login="9999")
+    service = serve(database_url=database_url, workers=2, rate_limit_login="9999")
     answers = at_once(*[service.login] * 200)
     well = [answer for answer in answers if answer.status_code == 200]
     assert all(_is_refused_for_now(answer) for answer in answers if answer not in well), answers
@@ -204,8 +204,8 @@ def _is_signed_with(key, token):
         ({**PRODUCTION, "secret_keys": KEY, "dev_lan": "on"}, ["DEV_LAN"]),
         ({**PRODUCTION, "secret_keys": f"{KEY},{KEY}"}, ["SECRET_KEYS"]),
         (
-            {**PRODUCTION, "secret_keys": KEY, "wechat_base_url": "http://192.0.2.1", "threads": 0},
-            ["WECHAT_BASE_URL", "THREADS"],
+            {**PRODUCTION, "secret_keys": KEY, "wechat_base_url": "http://192.0.2.1", "workers": 0},
+            ["WECHAT_BASE_URL", "WORKERS"],
         ),
     ],
 )

@@ -204,9 +204,8 @@ MYSQL_SETTINGS: dict[str, tuple[str, Callable[[Any], bool]]] = {
 @check(
     "failing",
     fix=Text(
-        "raise max_connections in MySQL, or lower MYAPI_WORKERS or MYAPI_THREADS; add up all app"
-        " hosts",
-        "调高 MySQL 的 max_connections，或调低 MYAPI_WORKERS、MYAPI_THREADS；多台应用主机要合计",
+        "raise max_connections in MySQL, or lower MYAPI_WORKERS; add up all app hosts",
+        "调高 MySQL 的 max_connections，或调低 MYAPI_WORKERS；多台应用主机要合计",
     ),
 )
 @needs_settings

@@ -15,6 +15,7 @@ from myapi.settings.environment import SettingsError, declared, setting, variabl
 ROOT = Path(__file__).resolve().parents[2]
 INSTANCE = ROOT / "instance"
 
+FORMER = {"MYAPI_THREADS"}  # settings of former releases, accepted with a warning
 SANDBOX_APPID = "wxsandbox000000000"
 _PLAIN_TEXT = "connects to another machine without TLS: anyone in between can read and forge it"
 
@@ -52,7 +53,6 @@ class Settings:
 
     bind: str = setting("127.0.0.1:8000", parsers.printable)
     workers: int = setting(0, parsers.integer(1, 64))
-    threads: int = setting(128, parsers.integer(1, 512))
 
     # The folder of the development database, key and sandbox state; not an environment variable.
     instance_path: Path = INSTANCE
@@ -125,6 +125,9 @@ def unknown_variables(environ: Mapping[str, str] | None = None, root: Path = ROO
     files = {f"{name}_FILE" for name, secret in known.items() if secret}
     found = environment.read(os.environ if environ is None else environ, root)
     for name in sorted(found.keys() - known.keys() - files):
+        if name in FORMER:
+            yield f"{name} is no longer used and can be removed"
+            continue
         near = difflib.get_close_matches(name, known, n=1)
         yield f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else "")
 

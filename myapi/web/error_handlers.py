@@ -6,6 +6,7 @@ import sqlalchemy.exc
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
+from myapi.concurrency import Busy
 from myapi.db.errors import is_outage
 from myapi.web.errors import REGISTRY, RETRY_AFTER, ApiError, ErrorSpec
 from myapi.web.responses import json_response
@@ -27,6 +28,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(ApiError, _api_error)
     app.register_error_handler(WeChatError, _wechat_error)
     app.register_error_handler(sqlalchemy.exc.SQLAlchemyError, _database_error)
+    app.register_error_handler(Busy, _busy)
     app.register_error_handler(HTTPException, _http_exception)
     app.register_error_handler(Exception, _bug)
 
@@ -88,6 +90,10 @@ def _database_error(error: sqlalchemy.exc.SQLAlchemyError) -> Response:
         return _bug(error)
     cause = getattr(error, "orig", None) or error
     log.error("the database failed: %s", cause, extra={"event": "database_failed"})
+    return answer("service_unavailable")
+
+
+def _busy(_error: Busy) -> Response:
     return answer("service_unavailable")
 
 

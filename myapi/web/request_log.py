@@ -45,7 +45,7 @@ class RequestLog:
 
         def start(line: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:  # noqa: ANN401
             nonlocal status, route
-            status, route = int(line[:3]), _route(environ)
+            status, route = int(line[:3]), route_of(environ)
             headers.append(("X-Request-Id", request_id))
             headers.append(("Cache-Control", "no-store"))
             headers.append(("X-Content-Type-Options", "nosniff"))
@@ -65,7 +65,7 @@ def _request_id(environ: "WSGIEnvironment") -> str:
     return secrets.token_hex(8)
 
 
-def _route(environ: "WSGIEnvironment") -> str:
+def route_of(environ: "WSGIEnvironment") -> str:
     """Return the rule that matched. Flask removes the request from environ when it is done."""
     rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
     return rule.rule if rule else UNMATCHED

@@ -105,7 +105,7 @@ def test_the_cap_counts_live_sessions_of_this_user_alone(make_app, sign_in):
 
 
 def test_concurrent_logins_never_exceed_the_cap(make_app, execute):
-    app = make_app(sessions_per_user=3, threads=16)
+    app = make_app(sessions_per_user=3)
     with ThreadPoolExecutor(16) as pool:
         codes = pool.map(lambda _: _login(app, "alice").status_code, range(48))
         assert set(codes) <= {200, 503}
@@ -131,7 +131,7 @@ def test_two_first_logins_that_both_find_nobody_make_one_user(app, execute, monk
 
 
 def test_concurrent_first_logins_of_one_openid_make_one_user(make_app, execute):
-    app = make_app(threads=64)
+    app = make_app()
     together = threading.Barrier(32)
 
     def first_login(_):

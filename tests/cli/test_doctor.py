@@ -24,7 +24,7 @@ from tests.revisions import HEAD
 
 
 def test_flask_doctor_works_with_invalid_settings(flask):
-    result = flask("doctor", "--json", "--lang", "en", env="production", threads="many")
+    result = flask("doctor", "--json", "--lang", "en", env="production", workers="many")
     checks = checks_of(result)
     assert result.returncode == 2
     assert checks["settings"]["status"] == "fail"
@@ -32,7 +32,7 @@ def test_flask_doctor_works_with_invalid_settings(flask):
         "MYAPI_SECRET_KEYS",
         "MYAPI_WECHAT_APPID",
         "MYAPI_WECHAT_SECRET",
-        "MYAPI_THREADS",
+        "MYAPI_WORKERS",
     ):
         assert problem in checks["settings"]["evidence"]
     assert checks["database"]["status"] == "skip"
@@ -112,7 +112,7 @@ def test_wrong_database_settings_warn(app, monkeypatch):
 
 
 def test_pool_larger_than_mysql_allows_fails(make_app, mariadb, migrated_mariadb):
-    app = make_app(database_url=migrated_mariadb, workers=32, threads=64)
+    app = make_app(database_url=migrated_mariadb, workers=32)
     with app.app_context():
         found = doctor_checks.pool.run(Target(None))
     assert found.status == "fail"

@@ -15,9 +15,7 @@ from myapi.settings import Settings
 def on_mariadb(mariadb, tmp_path):
     """Run the test in the context of an app on MariaDB; it needs no tables."""
     url = mariadb.url("mysql")
-    app = create_app(
-        Settings(secret_keys=("k" * 32,), database_url=url, instance_path=tmp_path, threads=1)
-    )
+    app = create_app(Settings(secret_keys=("k" * 32,), database_url=url, instance_path=tmp_path))
     with app.app_context():
         yield
         for engine in db.engines.values():

@@ -19,7 +19,7 @@ from tests.servers import HOST, MariaDB, Nginx, Redis, free_port
 from tests.service import PRODUCTION, Service, migrate
 
 UNLIMITED = {"rate_limit_login": "1000000", "rate_limit_login_failed": "1000000"}
-TWO_WORKERS = {"workers": 2, "threads": 8, **UNLIMITED}
+TWO_WORKERS = {"workers": 2, **UNLIMITED}
 
 
 @pytest.fixture(autouse=True)

@@ -25,7 +25,6 @@ SETTINGS = {
     **PRODUCTION,
     **dict.fromkeys(UNLIMITED, "1000000"),
     "sessions_per_user": 1000,
-    "threads": 16,
 }
 
 

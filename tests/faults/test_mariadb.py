@@ -160,7 +160,7 @@ def session(server, *statements):
 
 @pytest.mark.parametrize("away", [stopped, frozen])
 def test_mariadb_away_is_503_soon_and_well_when_it_is_back(account_on, server, mariadb_url, away):
-    account = account_on(database_url=mariadb_url, threads=32)
+    account = account_on(database_url=mariadb_url)
     time.sleep(PING_AFTER)  # so that connections are tried before they are used
     with away(server):
         for _ in range(2):
@@ -176,7 +176,7 @@ def test_mariadb_away_is_503_soon_and_well_when_it_is_back(account_on, server, m
 def test_mariadb_that_takes_no_writes_is_503_for_these_alone(
     account_on, server, mariadb_url, fault
 ):
-    account = account_on(database_url=mariadb_url, threads=32)
+    account = account_on(database_url=mariadb_url)
     with fault(server):
         are_503(*account.writes)
         are_well(*account.reads, account.readyz)

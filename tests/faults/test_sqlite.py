@@ -36,7 +36,7 @@ def locked(service):
 
 
 def test_a_locked_file_is_503_for_writes_alone(account_on):
-    account = account_on(threads=32)
+    account = account_on()
     unused = account.service.sign_in("bob")
     with locked(account.service):
         are_503(*account.writes)

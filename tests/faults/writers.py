@@ -61,12 +61,7 @@ def writing(database_url: str, file: Path) -> Iterator[Callable[[], None]]:
 
 def _write(database_url: str, file: Path) -> None:
     logging.disable(logging.CRITICAL)
-    settings = Settings(
-        secret_keys=(KEY,),
-        database_url=database_url,
-        instance_path=file.parent,
-        threads=3 * THREADS,  # of which a third may write
-    )
+    settings = Settings(secret_keys=(KEY,), database_url=database_url, instance_path=file.parent)
     app = create_app(settings)
     app.extensions["wechat"] = _YesMan
     diary = os.open(file, os.O_WRONLY | os.O_APPEND)

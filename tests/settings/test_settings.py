@@ -155,13 +155,13 @@ def test_empty_variable_counts_as_not_set(tmp_path):
 
 
 def test_environment_wins_over_the_env_file(tmp_path):
-    (tmp_path / ".env").write_text("MYAPI_THREADS=4\nMYAPI_WORKERS=3\n")
-    settings = read(tmp_path, MYAPI_THREADS="8")
-    assert (settings.threads, settings.workers) == (8, 3)
+    (tmp_path / ".env").write_text("MYAPI_DECRYPT_MAX_AGE=4\nMYAPI_WORKERS=3\n")
+    settings = read(tmp_path, MYAPI_DECRYPT_MAX_AGE="8")
+    assert (settings.decrypt_max_age, settings.workers) == (8, 3)
 
 
 def test_env_file_in_another_encoding_is_a_settings_error(tmp_path):
-    (tmp_path / ".env").write_bytes("MYAPI_THREADS=4".encode("utf-16"))
+    (tmp_path / ".env").write_bytes("MYAPI_WORKERS=4".encode("utf-16"))
     assert ".env cannot be read" in problems(tmp_path, {})[0]
 
 
@@ -209,6 +209,13 @@ def test_warnings_name_risky_settings(tmp_path):
     assert "plain http" in text
     assert "not random" in text
     assert "network" in "\n".join(read(tmp_path, MYAPI_DEV_LAN="on").warnings())
+
+
+def test_a_setting_of_former_releases_is_accepted_with_a_warning(tmp_path):
+    given = {"MYAPI_THREADS": "128"}
+    assert read(tmp_path, **given) == read(tmp_path)
+    (told,) = unknown_variables(given, tmp_path)
+    assert "MYAPI_THREADS is no longer used" in told
 
 
 @pytest.mark.parametrize(

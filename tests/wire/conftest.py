@@ -44,7 +44,7 @@ def served(path, arguments="", **settings):
         **PRODUCTION,
         rate_limit_login=999_999,
         rate_limit_login_failed=999_999,
-        **{"workers": 2, "threads": 64, **settings},
+        **{"workers": 2, **settings},
     )
     service.socket_path = path
     return service

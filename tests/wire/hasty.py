@@ -1,6 +1,6 @@
 """The worker with little patience, for tests that wait for its end."""
 
-from myapi.worker import Worker as Worker
-from myapi.worker import clients, loop
+from myapi import server
+from myapi.server import Worker as Worker
 
-clients.PATIENCE = loop.PATIENCE = 1.0
+server.TIMEOUT = 1.0

@@ -101,8 +101,12 @@ def test_a_body_ends_where_it_says_and_the_next_request_begins_there(place):
     whole = post + b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
     chunked = post + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
     hello = b"GET /api/hello HTTP/1.1\r\n" + HOST + b"\r\n\r\n"
-    reply = ask(place.connect, Case("bodies", (whole + hello + chunked + hello) * 3))
-    assert reply.statuses == (400, 200) * 6
+    reply = ask(place.connect, Case("bodies", (whole + hello) * 3 + (chunked + hello) * 3))
+    if place.front:
+        assert reply.statuses == (400, 200) * 6
+    else:  # the worker closes after a request that is not plain
+        assert reply.statuses == (*(400, 200) * 3, 400)
+        assert reply.closed
 
 
 def test_it_is_all_the_same_where_the_network_cuts(place):
@@ -116,12 +120,17 @@ def test_it_is_all_the_same_where_the_network_cuts(place):
     with ThreadPoolExecutor(16) as threads:
         cuts = range(1, len(packet), 3)
         replies = list(threads.map(lambda at: ask_in_two(place.connect, packet, at), cuts))
-    assert {reply.statuses for reply in replies} == {(401, 400, 400, 400, 401)}
+    whole = (401, 400, 400, 400, 401)
+    if place.front:
+        assert {reply.statuses for reply in replies} == {whole}
+    else:  # the worker closes after the first one that is not plain, or comes in two
+        assert {reply.statuses for reply in replies} == {whole[:n] for n in (1, 2, 3)}
+        assert all(reply.closed for reply in replies)
     assert all(are_of_one_request(answer) for reply in replies for answer in reply.answers)
 
 
 def ask_in_two(connect, packet, at):
-    """Send what is before `at`, and the rest when a thread has long put the connection back."""
+    """Send what is before `at`, and the rest much later."""
     connection = connect()
     connection.sendall(packet[:at])
     time.sleep(0.05)

@@ -1,0 +1,184 @@
+"""The worker as a whole: Gunicorn with it, and clients, apps and a WeChat that take their time."""
+
+import os
+import signal
+import socket
+import threading
+import time
+
+from tests.servers import HOST
+from tests.service import Load, at_once, wait_for
+
+SLOW = 0.3  # s that WeChat takes
+LONG = 2.5  # s; after 3 a call to WeChat has used up its time
+
+GET = b"GET /%b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+KEEP = b"GET /%b HTTP/1.1\r\nHost: x\r\n\r\n"
+CHUNKED = b"POST /hello HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def connect(service):
+    return socket.create_connection((HOST, service.port), 10)
+
+
+def ask(service, *pieces, pause=0.0):
+    """Send the pieces over one connection, and return all that is answered."""
+    with connect(service) as connection:
+        for piece in pieces:
+            connection.sendall(piece)
+            time.sleep(pause)
+        connection.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+
+
+# ---- many at once ----
+
+
+def test_many_logins_wait_for_wechat_at_the_same_time(serve, wechat):
+    service = serve(rate_limit_login="9999")
+    wechat.latency = 1.0
+    started = time.monotonic()
+    answers = at_once(*[lambda n=n: service.login(f"phone{n}.x") for n in range(40)])
+    assert [answer.status_code for answer in answers] == [200] * 40
+    assert time.monotonic() - started < 10
+
+
+def test_a_storm_of_logins_keeps_no_read_waiting(serve, wechat):
+    service = serve()
+    wechat.latency = LONG
+    phones = [
+        threading.Thread(target=service.login, args=(f"phone{n}.x",), daemon=True)
+        for n in range(16)
+    ]
+    for phone in phones:
+        phone.start()
+    time.sleep(SLOW)
+    started = time.monotonic()
+    for _ in range(5):
+        assert service.call("GET", "/api/hello").status_code == 200
+    assert time.monotonic() - started < LONG - 2 * SLOW
+    for phone in phones:
+        phone.join()
+
+
+def test_an_app_that_waits_keeps_nobody_waiting(odd):
+    service = odd()
+    slow = threading.Thread(target=ask, args=(service, GET % b"sleep/3"))
+    slow.start()
+    time.sleep(0.1)
+    started = time.monotonic()
+    assert ask(service, GET % b"hello").endswith(b"hello ")
+    assert time.monotonic() - started < 2
+    slow.join()
+
+
+def test_one_connection_that_sends_without_a_pause_keeps_nobody_waiting(odd):
+    service = odd()
+    flood = threading.Thread(target=ask, args=(service, KEEP % b"hello" * 3000))
+    flood.start()
+    time.sleep(0.1)
+    started = time.monotonic()
+    assert ask(service, GET % b"hello").endswith(b"hello ")
+    waited, still_there = time.monotonic() - started, flood.is_alive()
+    flood.join()
+    assert waited < (time.monotonic() - started) / 2 or not still_there
+
+
+# ---- one connection ----
+
+
+def test_requests_that_came_together_are_answered_in_order(odd):
+    service = odd()
+    together = b"".join(KEEP % b"hello/%d" % n for n in range(20))
+    answers = at_once(*[lambda: ask(service, together)] * 4)
+    for answer in answers:
+        places = [answer.index(b"\r\n\r\nhello %d" % n) for n in range(20)]
+        assert places == sorted(places)
+
+
+def test_a_connection_is_kept_after_a_plain_request_and_closed_after_any_other(odd):
+    service = odd()
+    assert ask(service, KEEP % b"hello", KEEP % b"hello").count(b"200 OK") == 2
+    answer = ask(service, KEEP % b"%68ello", KEEP % b"hello")
+    assert answer.count(b"200 OK") == 1
+    assert b"\r\nConnection: close\r\n" in answer
+
+
+def test_slow_chunked_bodies_are_read_whole(odd):
+    """What looks like a request in them is a body."""
+    service = odd()
+    inner = GET % b"inner"
+    chunk = b"%x\r\n%b\r\n" % (len(inner), inner)
+    pieces = [CHUNKED, *[chunk] * 4, b"0\r\n\r\n"]
+    answers = at_once(*[lambda: ask(service, *pieces, pause=0.03)] * 12)
+    for answer in answers:
+        assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert answer.endswith(b"\r\n\r\nhello " + inner * 4)
+        assert answer.count(b"HTTP/1.1 200") == 1
+
+
+def test_an_app_that_ends_its_process_ends_no_worker(odd):
+    service = odd()
+    workers = service.workers()
+    for _ in range(8):
+        assert ask(service, GET % b"exit").startswith(b"HTTP/1.1 500 ")
+        assert b"200 OK" not in ask(service, GET % b"%65xit")
+    assert ask(service, GET % b"hello").endswith(b"hello ")
+    assert service.workers() == workers
+
+
+# ---- stops and reloads ----
+
+
+def test_a_stop_waits_for_no_idle_connection(odd):
+    service = odd()
+    with connect(service) as kept, connect(service):  # one of them has said nothing yet
+        kept.sendall(KEEP % b"hello")
+        assert kept.recv(65536)
+        time.sleep(1)
+        started = time.monotonic()
+        service.stop()
+        assert time.monotonic() - started < 3
+
+
+def test_a_stop_answers_what_is_under_way(odd):
+    service = odd()
+    answers = []
+    slow = threading.Thread(target=lambda: answers.append(ask(service, GET % b"sleep/2")))
+    slow.start()
+    time.sleep(0.5)
+    service.stop()
+    slow.join()
+    assert answers[0].endswith(b"slept")
+
+
+def test_a_request_that_comes_just_after_the_signal_is_answered(odd):
+    service = odd()
+    with connect(service) as kept:
+        kept.sendall(KEEP % b"hello")
+        assert kept.recv(65536)
+        os.kill(service.pid, signal.SIGTERM)
+        time.sleep(0.1)
+        kept.sendall(KEEP % b"hello")
+        assert b"\r\nConnection: close\r\n" in kept.recv(65536)
+
+
+def test_a_reload_each_second_drops_no_request(serve):
+    service = serve(workers=2)
+    with Load(service) as load:
+        for _ in range(5):
+            os.kill(service.pid, signal.SIGHUP)
+            time.sleep(1)
+    assert load.failed == []
+    assert set(load.answered) == {200}
+
+
+def test_workers_that_end_after_so_many_requests_drop_none(serve):
+    arguments = "--max-requests 100 --max-requests-jitter 50"
+    service = serve(workers=2, environ={"GUNICORN_CMD_ARGS": arguments})
+    workers = service.workers()
+    with Load(service) as load:
+        wait_for(lambda: len(load.answered) > 2000, 60)
+    assert load.failed == []
+    assert set(load.answered) == {200}
+    assert not workers & service.workers()
