@@ -1,10 +1,10 @@
-"""Every error that the API answers with: one registry, and one exception."""
+"""Every error of the API: one registry and one exception."""
 
 from typing import NamedTuple
 
 
 class ErrorSpec(NamedTuple):
-    """One error: its HTTP status, its stable number, and the sentences for people."""
+    """One error: its HTTP status, its stable number, and messages for people."""
 
     status: int
     code: int
@@ -78,15 +78,15 @@ REGISTRY = {
     ),
 }
 
-#: Seconds in `Retry-After`, unless the error says otherwise.
+#: Seconds in `Retry-After`, unless the exception sets it.
 RETRY_AFTER = {"rate_limited": 10, "service_unavailable": 2}
 
 
 class ApiError(Exception):
-    """An answer other than success. `name` is a key of the registry.
+    """An error response. `name` is a key of the registry.
 
-    `detail` is added to the sentence of the answer, so it never repeats what the client sent.
-    `reason` is for the log alone.
+    `detail` is appended to the message, so it must never repeat what the client sent. `reason` goes
+    only to the log.
     """
 
     def __init__(
