@@ -1,4 +1,4 @@
-"""Answers that are in memory as a whole."""
+"""JSON responses, and hooks that change them."""
 
 import pytest
 from flask import after_this_request
@@ -9,52 +9,52 @@ from myapi.web.endpoint import endpoint
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
-def changed(app, change):
-    """Have what `change` does to each answer show in the answer to hello."""
+def response_after(app, change):
+    """Return the response to hello after a hook has called `change` with it."""
     app.after_request(lambda answer: change(answer) or answer)
     return app.test_client().get("/api/hello")
 
 
-def test_head_gets_the_length_and_no_body(client):
+def test_head_response_has_the_length_and_no_body(client):
     answer = client.head("/api/hello")
     assert answer.data == b""
     assert answer.headers["Content-Length"] == client.get("/api/hello").headers["Content-Length"]
     assert answer.headers["Content-Type"] == "application/json"
 
 
-def test_a_hook_may_give_it_another_body(app):
-    answer = changed(app, lambda answer: answer.set_data(b"other"))
+def test_hook_can_replace_the_body(app):
+    answer = response_after(app, lambda answer: answer.set_data(b"other"))
     assert (answer.data, answer.headers["Content-Length"]) == (b"other", "5")
 
 
-def test_a_hook_may_stream_it(app):
+def test_hook_can_stream_the_body(app):
     def stream(answer):
         answer.response = iter([b"a", b"b"])
 
-    assert changed(app, stream).data == b"ab"
+    assert response_after(app, stream).data == b"ab"
 
 
 @pytest.mark.parametrize("status", [204, 304])
-def test_a_hook_may_take_its_body(app, status):
+def test_hook_can_remove_the_body_by_status(app, status):
     def empty(answer):
         answer.status_code = status
 
-    answer = changed(app, empty)
+    answer = response_after(app, empty)
     assert answer.data == b""
     assert "Content-Length" not in answer.headers
 
 
-def test_what_waits_for_its_end_is_called(app):
+def test_call_on_close_is_called(app):
     ended = []
 
     def wait(answer):
         answer.call_on_close(lambda: ended.append(True))
 
-    changed(app, wait).close()
+    response_after(app, wait).close()
     assert ended
 
 
-def test_a_view_may_add_a_header(app):
+def test_view_can_add_a_header(app):
     def view():
         after_this_request(lambda answer: answer.headers.add("X-A", "b") or answer)
         return app.view_functions["hello.hello"]()
@@ -64,7 +64,7 @@ def test_a_view_may_add_a_header(app):
     assert app.test_client().get("/added").headers["X-A"] == "b"
 
 
-def test_no_answer_holds_a_line_separator_as_it_is(app, client):
+def test_line_separators_are_escaped(app, client):
     """An iPhone turns U+2028 and U+2029 into line breaks, and then cannot parse the JSON."""
 
     @app.get("/separators")
