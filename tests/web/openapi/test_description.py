@@ -22,7 +22,7 @@ COMMON_ERRORS = {"internal_error", "development_only"}
 SCHEMAS = {
     name for module in (auth_schemas, users_schemas, hello, sandbox) for name in vars(module)
 }
-BUILT_IN = {"auth", "health", "hello", "me", "sandbox"}
+TAGS = {"auth", "health", "hello", "me", "sandbox"}
 
 
 @pytest.fixture(scope="module")
@@ -238,12 +238,10 @@ def test_every_text_of_myapi_itself_is_translated_to_chinese(description):
     """Endpoints that a team adds need no translation: the page shows their docstrings."""
     chinese = json.loads(Path(FOLDER / "zh.json").read_text(encoding="utf-8"))
     texts = set(description["info"]["description"].split("\n\n"))
-    texts |= BUILT_IN
-    texts |= set(_texts([tag for tag in description["tags"] if tag["name"] in BUILT_IN]))
+    texts |= TAGS
+    texts |= set(_texts([tag for tag in description["tags"] if tag["name"] in TAGS]))
     for methods in description["paths"].values():
-        texts |= set(
-            _texts([one for one in methods.values() if BUILT_IN & set(one.get("tags", ()))])
-        )
+        texts |= set(_texts([one for one in methods.values() if TAGS & set(one.get("tags", ()))]))
     shapes = description["components"]["schemas"].items()
     texts |= set(_texts([shape for name, shape in shapes if name in SCHEMAS]))
     assert texts - chinese.keys() == set(), f"translate these in {FOLDER / 'zh.json'}"
