@@ -12,7 +12,8 @@ from tests.revisions import HEAD
 OK = {"code": 0, "msg": "ok", "data": None}
 
 
-def test_healthz_is_ok(client):
+def test_healthz_needs_no_database(make_app, tmp_path):
+    client = make_app(database_url=f"sqlite:///{tmp_path}/absent/myapi.db").test_client()
     assert client.get("/healthz").get_json() == OK
 
 
