@@ -53,7 +53,7 @@ class SessionOut(Struct):
     last_seen_at: Timestamp | None
     ip: Annotated[str, Meta(examples=["203.0.113.7"])]
     user_agent: Annotated[str, Meta(examples=["Mozilla/5.0 (iPhone) MicroMessenger/8.0.50"])]
-    current: Annotated[bool, Meta(description="Whether this request belongs to it.")]
+    current: Annotated[bool, Meta(description="Whether this is the session of this request.")]
 
     @classmethod
     def of(cls, session: Row[Any], caller: Caller) -> "SessionOut":

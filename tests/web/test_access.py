@@ -27,7 +27,7 @@ def access_of(view):
 
 
 def test_every_route_has_the_access_rule_session_unless_it_is_marked(app):
-    """Walks the URL map: whatever is `public` or `local_only` is listed here, the rest is closed."""
+    """Walks the URL map: all that is `public` or `local_only` is listed, the rest is closed."""
     expected = dict.fromkeys(PUBLIC | DEVELOPMENT, access_of(public(lambda: None)))
     expected |= dict.fromkeys(LOCAL_ONLY, access_of(local_only(lambda: None)))
     found = {
