@@ -31,12 +31,12 @@ MESSAGES = {
         "Call this API over https: plain http is not answered.",
         "请使用 https 调用本接口，不支持 http。",
     ),
-    404: ("There is nothing here.", "资源不存在。"),
-    405: ("This path has no such method.", "不支持该请求方法。"),
+    404: ("Not found.", "资源不存在。"),
+    405: ("This path does not allow this method.", "不支持该请求方法。"),
     413: ("The body is too large.", "请求体过大。"),
     429: ("Too many requests: wait a little.", "请求过于频繁，请稍后再试。"),
-    500: ("Something went wrong here.", "服务器内部错误。"),
-    503: ("The service is busy or away: try again.", "服务暂不可用，请稍后再试。"),
+    500: ("Internal server error.", "服务器内部错误。"),
+    503: ("The service is unavailable: try again.", "服务暂不可用，请稍后再试。"),
 }
 
 Values = Mapping[str, tuple[str, ...]]

@@ -7,6 +7,6 @@ from myapi.users import erasure, export
 
 
 def init_app(app: Flask) -> None:
-    export.register(app, "sessions", sessions.held_about)
+    export.register(app, "sessions", sessions.export_sessions)
     erasure.register(app, bans.keep_when_erased)
     app.register_blueprint(views.bp)

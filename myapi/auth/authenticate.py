@@ -1,9 +1,9 @@
-"""From a bearer token to its session and user. This runs with every authenticated call."""
+"""Find the session and the user of a bearer token, for every authenticated request."""
 
 from sqlalchemy import bindparam, case, literal_column, not_, select
 
 from myapi.auth.last_use import RECORD_EVERY, record_last_use
-from myapi.auth.liveness import is_live, limits, moment
+from myapi.auth.liveness import is_live, limits, time_parameter
 from myapi.auth.models import Session
 from myapi.clock import now
 from myapi.db.hot_query import HotQuery
@@ -19,8 +19,8 @@ def authenticate(token: str) -> Caller:
     """Return the session and the user of a token, or raise `ApiError`.
 
     The signature is checked first, so a forged token costs no query. Then one statement in
-    autocommit reads both rows. A token of another mini program, on the same database and with the
-    same keys, is no token here.
+    autocommit reads both rows. A token of another AppID is refused as `session_ended`, even on the
+    same database and with the same keys.
     """
     try:
         digest = tokens().read(token)
@@ -37,28 +37,28 @@ def authenticate(token: str) -> Caller:
     )
     if row is None:
         raise ApiError("session_ended")
-    session_id, session, *user, standing = row
+    session_id, session, *user, state = row
     caller = Caller(session_id, session, UserRow._make(user))
-    if standing == "banned":
+    if state == "banned":
         raise ApiError("user_banned", reason=f"user {caller.user}")
-    if standing == "ended":
+    if state == "ended":
         raise ApiError("session_ended")
-    if standing != "fresh":
-        record_last_use(session_id, at, first=standing == "unused")
+    if state != "fresh":
+        record_last_use(session_id, at, first=state == "unused")
     return caller
 
 
-# One column, since PyMySQL reads a packet for each.
-_STANDING = case(
+# A single column, because PyMySQL reads one packet per column.
+_STATE = case(
     (User.banned_at.is_not(None), literal_column("'banned'")),
     (not_(is_live()), literal_column("'ended'")),
     (Session.last_seen_at.is_(None), literal_column("'unused'")),
-    (Session.last_seen_at > moment("recorded_after"), literal_column("'fresh'")),
+    (Session.last_seen_at > time_parameter("recorded_after"), literal_column("'fresh'")),
     else_=literal_column("'stale'"),
 )
 
 _SELECT_CALLER = HotQuery(
-    select(Session.id.label("session_id"), Session.public_id.label("session"), *COLUMNS, _STANDING)
+    select(Session.id.label("session_id"), Session.public_id.label("session"), *COLUMNS, _STATE)
     .join_from(Session, User)
     .where(Session.token_digest == bindparam("digest"), User.appid == bindparam("appid"))
 )

@@ -1,8 +1,8 @@
 """Ban users, and keep the bans of erased accounts.
 
-The ban of an erased account is a keyed digest of (appid, openid): only a login with the same openid
-can tell whose it is. The key belongs to the database and is sealed under the secret keys, so a key
-rotation leaves every ban in force.
+The ban of an erased account is a keyed digest of (appid, openid), which only a login with the same
+openid can match. The key is stored in the database, sealed under the secret keys, so bans stay in
+force through a key rotation.
 """
 
 import logging
@@ -56,7 +56,7 @@ def unban_erased(tx: Transaction, openid: str) -> bool:
 
 @transaction
 def erase_with_ban(tx: Transaction, user_id: int) -> None:
-    """Erase an account and forget its ban, so the person may sign up again."""
+    """Erase an account together with its ban, so that the person may sign up again."""
     _clear(tx, user_id)
     erasure.erase_account(tx, user_id)
 
@@ -92,19 +92,19 @@ def _clear(tx: Transaction, user_id: int) -> None:
 
 
 def _keys(tx: Transaction) -> list[str]:
-    """Return the keys that can be unsealed, the newest last. There is one, unless one was lost."""
+    """Return the keys that can be unsealed, newest last: one, unless a secret key was lost."""
     sealed = tx.scalars(SELECT_KEYS).all()
     keys = [key for each in sealed if (key := keyring().unseal(each)) is not None]
     if sealed and not keys:
-        # Refusing every new user because of it would do more harm.
+        # Log it and go on: refusing every new user would do more harm.
         log.error("the bans of erased accounts have no effect: no secret key unseals their key")
     return keys
 
 
 def _add_key(tx: Transaction) -> list[str]:
-    """Add a key; if another transaction does so at this moment, its key is the one.
+    """Add a key. If another transaction adds one at the same time, that one is used.
 
-    A key that cannot be unsealed stays: its bans are back in force once its secret key is.
+    A key that cannot be unsealed is kept: its bans apply again once its secret key is restored.
     """
     key = secrets.token_hex(32)
     name = f"{KEY_NAME}-{len(tx.scalars(SELECT_KEYS).all()) + 1}"

@@ -1,4 +1,4 @@
-"""When a session was used last: written at its first use, and then once an hour."""
+"""Record when a session was last used: at its first use, then at most once an hour."""
 
 import logging
 import time
@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import sqlalchemy.exc
 from sqlalchemy import bindparam, case, update
 
-from myapi.auth.liveness import moment
+from myapi.auth.liveness import time_parameter
 from myapi.auth.models import Session
 from myapi.db.errors import is_outage
 from myapi.db.transactions import changed, write
@@ -15,25 +15,25 @@ from myapi.db.transactions import changed, write
 log = logging.getLogger(__name__)
 
 RECORD_EVERY = timedelta(hours=1)
-FIRST_WAIT = 1.0  # s; until its first use is recorded, a retried login can take a session over
-WAIT = 0.1  # s; a later use is not worth a delay
-PAUSE = 10.0  # s without another attempt after one failed
+FIRST_USE_TIMEOUT = 1.0  # s; until it is recorded, a retried login can take the session over
+LATER_USE_TIMEOUT = 0.1  # s; a later use is not worth a delay
+PAUSE = 10.0  # s after a failure in which later uses are not recorded
 
 
 class _Pause:
-    """When this process tries again after a failure; `time.monotonic()` seconds."""
+    """Until when this process records no later uses; `time.monotonic()` seconds."""
 
     until = 0.0
 
 
 def record_last_use(session_id: int, at: datetime, *, first: bool) -> None:
-    """Write the time of a use. If the database cannot take it just now, the request goes on."""
+    """Write the time of a use. The request continues if the database is unavailable."""
     if not first and time.monotonic() < _Pause.until:
         return
     try:
         write(
             lambda tx: changed(tx, _UPDATE, {"session_id": session_id, "at": at}),
-            wait=FIRST_WAIT if first else WAIT,
+            wait=FIRST_USE_TIMEOUT if first else LATER_USE_TIMEOUT,
         )
     except sqlalchemy.exc.SQLAlchemyError as error:
         if not is_outage(error):
@@ -42,13 +42,14 @@ def record_last_use(session_id: int, at: datetime, *, first: bool) -> None:
         log.warning("the last use of a session was not recorded: %s", type(error).__name__)
 
 
-# Of two uses at once the later one stays.
+# Of two simultaneous uses the later time is kept.
 _UPDATE = (
     update(Session)
     .where(Session.id == bindparam("session_id"))
     .values(
         last_seen_at=case(
-            (Session.last_seen_at > moment("at"), Session.last_seen_at), else_=moment("at")
+            (Session.last_seen_at > time_parameter("at"), Session.last_seen_at),
+            else_=time_parameter("at"),
         )
     )
 )

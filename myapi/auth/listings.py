@@ -1,4 +1,4 @@
-"""Lists of users and sessions for an operator, the newest first."""
+"""Paginated lists of users and sessions for operators, newest first."""
 
 from datetime import datetime
 from typing import Any
@@ -24,7 +24,7 @@ def users(
     until: datetime | None = None,
     inactive_since: datetime | None = None,
 ) -> Page:
-    """List users: whose nickname contains a text, created in a span of time, unseen since then."""
+    """List users by ban, part of the nickname, `since` <= creation < `until`, or inactivity."""
     where: list[ColumnElement[bool]] = []
     if banned is not None:
         where.append(User.banned_at.is_not(None) == banned)
@@ -40,7 +40,7 @@ def users(
 
 
 def user(user_id: int) -> Row[Any]:
-    """Return the row of one user as the list has it, or raise `not_found`."""
+    """Return one user with the columns of the list, or raise `not_found`."""
     with reading() as connection:
         row = connection.execute(_USERS.where(User.id == user_id)).first()
     if row is None:
@@ -56,21 +56,21 @@ def sessions(
     live: bool | None = None,
     ip: str | None = None,
 ) -> Page:
-    """List sessions: of one user, live or not, opened from one address."""
-    alive = is_live()
+    """List sessions by user, liveness, or the address of their login."""
+    is_live_now = is_live()
     where: list[ColumnElement[bool]] = []
     if user_id is not None:
         where.append(Session.user_id == user_id)
     if live is not None:
-        where.append(alive if live else ~alive)
+        where.append(is_live_now if live else ~is_live_now)
     if ip is not None:
         where.append(Session.ip == ip)
-    columns = _SESSIONS.add_columns(alive.label("live"))
+    columns = _SESSIONS.add_columns(is_live_now.label("live"))
     return page(columns.where(*where), Session.id, limit, after, limits(now()))
 
 
-def _used_since(moment: datetime) -> ColumnElement[bool]:
-    return exists().where(Session.user_id == User.id, moment <= LAST_USE)
+def _used_since(time: datetime) -> ColumnElement[bool]:
+    return exists().where(Session.user_id == User.id, time <= LAST_USE)
 
 
 _LAST_SEEN = (

@@ -1,4 +1,4 @@
-"""When a session is live. Every statement that asks takes the rule from here."""
+"""The rule for live sessions, used by every statement that needs it."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,19 +13,19 @@ LAST_USE = func.coalesce(Session.last_seen_at, Session.created_at)
 
 
 def is_live() -> ColumnElement[bool]:
-    """Return the rule as a condition: not ended, not too old, used lately.
+    """Return the rule as a condition: not ended, not too old, not unused for too long.
 
-    The statement is executed with the values of `limits(now())`.
+    The statement is executed with the parameters of `limits(now())`.
     """
     return (
         Session.ended_at.is_(None)
-        & (Session.created_at > moment("created_after"))
-        & (moment("used_after") < LAST_USE)
+        & (Session.created_at > time_parameter("created_after"))
+        & (time_parameter("used_after") < LAST_USE)
     )
 
 
 def limits(at: datetime) -> dict[str, datetime]:
-    """Return the values of the parameters in `is_live` for a moment."""
+    """Return the parameters of `is_live` for a point in time."""
     return {
         "created_after": at - timedelta(days=settings().session_max_days),
         "used_after": at - timedelta(days=settings().session_idle_days),
@@ -33,10 +33,9 @@ def limits(at: datetime) -> dict[str, datetime]:
 
 
 def expires_at(created_at: datetime) -> datetime:
-    """Return when a session ends however much it is used."""
+    """Return when a session ends at the latest, even if it is in use."""
     return created_at + timedelta(days=settings().session_max_days)
 
 
-def moment(name: str) -> BindParameter[Any]:
-    """Return a parameter for a time."""
+def time_parameter(name: str) -> BindParameter[Any]:
     return bindparam(name, type_=UtcDateTime)

@@ -1,4 +1,4 @@
-"""From a `wx.login` code to a session."""
+"""Log in: exchange a `wx.login` code for a session."""
 
 import secrets
 from datetime import datetime
@@ -21,17 +21,17 @@ from myapi.wechat import CodeUsed, Login
 
 
 class Device(NamedTuple):
-    """Where a login comes from, as it is shown in the list of devices."""
+    """Where a login came from, as shown in the list of devices."""
 
     ip: str
     user_agent: str
 
 
 def log_in(code: str, device: Device) -> NewSession:
-    """Turn a `wx.login` code into a user and a session.
+    """Exchange a `wx.login` code for a user and a session.
 
-    No transaction is open while WeChat is asked.
-    Raises `ApiError` for a ban, and `WeChatError` for all that WeChat answers or fails to answer.
+    No transaction is open during the call to WeChat.
+    Raises `ApiError` for a banned user, and `WeChatError` if WeChat refuses or fails.
     """
     digests = keyring().code_digests(code)
     try:
@@ -72,8 +72,8 @@ def _start_session(
     return NewSession(token.text, expires_at(exchanged_at), user)
 
 
-def _sign_up(tx: Transaction, login: Login, moment: datetime) -> UserRow:
-    user = accounts.insert_user(tx, login, moment)
+def _sign_up(tx: Transaction, login: Login, exchanged_at: datetime) -> UserRow:
+    user = accounts.insert_user(tx, login, exchanged_at)
     if bans.exists_for(tx, user.appid, user.openid):
         raise ApiError("user_banned", reason="login of an erased user")
     audit.record(tx, "signup", user=user.public_id)

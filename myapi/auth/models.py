@@ -1,4 +1,4 @@
-"""The tables of sessions, and of bans that outlive an account."""
+"""The tables of sessions, and of the bans of erased accounts."""
 
 from datetime import datetime
 
@@ -40,7 +40,7 @@ class Session(Base):
 
 
 class BannedOpenid(Base):
-    """The ban of an erased account: a keyed digest of (appid, openid) is all that is kept."""
+    """The ban of an erased account: only a keyed digest of (appid, openid) is stored."""
 
     __tablename__ = "banned_openids"
     __table_args__ = ON_MYSQL
@@ -50,7 +50,7 @@ class BannedOpenid(Base):
 
 
 class DataKey(Base):
-    """A random key of this database, sealed: its digests stay valid through a key rotation."""
+    """A random key, sealed. A key rotation reseals it, so its digests stay valid."""
 
     __tablename__ = "data_keys"
     __table_args__ = ON_MYSQL

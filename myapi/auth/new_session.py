@@ -1,4 +1,4 @@
-"""What a login gives."""
+"""The result of a login."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from myapi.users.accounts import UserRow
 
 
 class NewSession(NamedTuple):
-    """A fresh session. The token is shown here once and stored nowhere."""
+    """A session and its token, of which only a digest is stored."""
 
     token: str
     expires_at: datetime

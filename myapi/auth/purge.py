@@ -13,9 +13,10 @@ BATCH = 1000
 
 @transaction
 def purge_batch(tx: Transaction, after: int = 0) -> tuple[int, int | None]:
-    """Delete the dead sessions among the next rows; return how many, and where to go on.
+    """Delete sessions that are not live among the `BATCH` rows after an id.
 
-    Sessions of banned users stay: their tokens are answered with 403, not 401.
+    Returns how many, and the id to continue after; None when there are no more rows.
+    Sessions of banned users are kept, so that their tokens are answered with 403, not 401.
     """
     ids = tx.scalars(
         select(Session.id).where(Session.id > after).order_by(Session.id).limit(BATCH)

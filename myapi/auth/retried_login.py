@@ -1,8 +1,8 @@
-"""A login that the phone's network stack sent twice.
+"""Retried logins: the phone's network stack may send a login request twice.
 
-WeChat takes a code once, so the second request finds it used, perhaps while the first is still
-being answered. Its session gets a new token, as long as it is fresh and unused: a token that was
-used has arrived, and a stolen code is worth nothing.
+WeChat accepts a code once, so the second request finds it used, perhaps while the first is still in
+progress. The session gets a new token if it is at most 30 seconds old and was never used. After its
+first use the code is refused: the phone has received its token, so the code may be stolen.
 """
 
 import threading
@@ -26,26 +26,26 @@ from myapi.web.errors import ApiError
 MAX_AGE = timedelta(seconds=30)  # of a login whose token is reissued
 WAIT = 2.0  # s for the first of two requests to finish
 POLL = 0.1
-WAITING = 8  # requests of a process that may wait at once; a used code costs an attacker nothing
+MAX_WAITING = 8  # requests of a process; used codes cost an attacker nothing
 
-_places = threading.BoundedSemaphore(WAITING)
+_waiting = threading.BoundedSemaphore(MAX_WAITING)
 
 
 def wait_for_session(code_digests: list[bytes]) -> NewSession | None:
-    """Return the session of the same code with a new token; None if there is none to be had.
+    """Return the session of a used code with a new token; None if the code has to be refused.
 
-    Raises `user_banned`.
+    Raises `ApiError` if the user is banned.
     """
-    waits_for_it = _places.acquire(blocking=False)
-    deadline = time.monotonic() + (WAIT if waits_for_it else 0)
+    may_wait = _waiting.acquire(blocking=False)
+    deadline = time.monotonic() + (WAIT if may_wait else 0)
     try:
         while True:
             if (session := _find_and_reissue(code_digests)) or time.monotonic() >= deadline:
                 return session
             time.sleep(POLL)
     finally:
-        if waits_for_it:
-            _places.release()
+        if may_wait:
+            _waiting.release()
 
 
 def _find_and_reissue(code_digests: list[bytes]) -> NewSession | None:
@@ -74,8 +74,8 @@ def _reissue_token(
 ) -> NewSession | None:
     """Give a session a new token, unless it was used or ended meanwhile."""
     token = tokens().new()
-    take = update(Session).where(Session.id == session_id, *unused)
-    if not changed(tx, take.values(token_digest=token.digest), limits(now())):
+    statement = update(Session).where(Session.id == session_id, *unused)
+    if not changed(tx, statement.values(token_digest=token.digest), limits(now())):
         return None
     session = tx.execute(select(Session).where(Session.id == session_id)).one()
     user = UserRow._make(tx.execute(SELECT_USERS.where(User.id == session.user_id)).one())

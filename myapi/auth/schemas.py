@@ -1,4 +1,4 @@
-"""The shapes of login and sessions, in and out."""
+"""Request and response schemas of login and sessions."""
 
 from datetime import datetime
 from typing import Annotated, Any
@@ -18,7 +18,7 @@ Code = Annotated[
         min_length=1,
         max_length=256,
         pattern=r"^[ -~]*[!-~][ -~]*$",
-        description="The code of wx.login; it works once, for five minutes.",
+        description="The code from wx.login: valid once, for five minutes.",
         examples=["alice"],
     ),
 ]
@@ -35,7 +35,7 @@ class LoginOut(Struct):
     token: Annotated[
         str,
         Meta(
-            description="Send it as `Authorization: Bearer …`; it is told this once.",
+            description="Send it as `Authorization: Bearer …`. It is returned only once.",
             examples=["a-random-secret.and-its-signature"],
         ),
     ]
@@ -53,7 +53,7 @@ class SessionOut(Struct):
     last_seen_at: Timestamp | None
     ip: Annotated[str, Meta(examples=["203.0.113.7"])]
     user_agent: Annotated[str, Meta(examples=["Mozilla/5.0 (iPhone) MicroMessenger/8.0.50"])]
-    current: Annotated[bool, Meta(description="Whether it is the session that asks.")]
+    current: Annotated[bool, Meta(description="Whether this is the session of this request.")]
 
     @classmethod
     def of(cls, session: Row[Any], caller: Caller) -> "SessionOut":

@@ -20,7 +20,7 @@ NO_LIMIT = 2**31  # MySQL has no OFFSET without a LIMIT
 
 
 def of_user(user_id: int) -> Sequence[Row[Any]]:
-    """Return the live sessions of a user (rows of the table), the one used last first."""
+    """Return the live sessions of a user (rows of the table), most recently used first."""
     statement = (
         select(Session)
         .where(Session.user_id == user_id, is_live())
@@ -31,9 +31,9 @@ def of_user(user_id: int) -> Sequence[Row[Any]]:
 
 
 def end_surplus(tx: Transaction, user_id: int) -> None:
-    """End the sessions of a user that were unused for longest, so that one more is within the cap.
+    """End the least recently used sessions of a user so that one more stays within the cap.
 
-    The row of the user is locked, so two logins at once are counted one after the other.
+    The caller has locked the row of the user, so simultaneous logins are counted one by one.
     """
     surplus = (
         select(Session.id)
@@ -49,14 +49,14 @@ def end_surplus(tx: Transaction, user_id: int) -> None:
 
 @transaction
 def log_out(tx: Transaction, session_id: int, public_id: str) -> None:
-    """End the caller's own session. It may have ended meanwhile."""
+    """End the caller's own session. It may already have ended."""
     _end(tx, Session.id == session_id)
     audit.record(tx, "logout", ended=public_id)
 
 
 @transaction
 def end(tx: Transaction, user_id: int, public_id: str) -> None:
-    """End one session of a user; it may have ended before. Raises `not_found` if it is not theirs."""
+    """End one session of a user; it may already have ended. Raises `not_found` if not theirs."""
     mine = (Session.public_id == public_id, Session.user_id == user_id)
     if not (PUBLIC_ID.fullmatch(public_id) and tx.scalar(select(exists().where(*mine)))):
         raise ApiError("not_found")
@@ -65,9 +65,9 @@ def end(tx: Transaction, user_id: int, public_id: str) -> None:
 
 
 @transaction
-def end_others(tx: Transaction, user_id: int, but: int) -> int:
-    """End all sessions of a user except one; return how many were ended."""
-    ended = _end(tx, Session.user_id == user_id, Session.id != but)
+def end_others(tx: Transaction, user_id: int, keep: int) -> int:
+    """End all sessions of a user except `keep`; return how many were ended."""
+    ended = _end(tx, Session.user_id == user_id, Session.id != keep)
     audit.record(tx, "logout_others", count=ended)
     return ended
 
@@ -75,10 +75,10 @@ def end_others(tx: Transaction, user_id: int, but: int) -> int:
 @transaction
 def revoke(tx: Transaction, public_id: str) -> bool:
     """End a session by its id alone, for an operator; False if there is none."""
-    which = Session.public_id == public_id
-    if not (PUBLIC_ID.fullmatch(public_id) and tx.scalar(select(exists().where(which)))):
+    session = Session.public_id == public_id
+    if not (PUBLIC_ID.fullmatch(public_id) and tx.scalar(select(exists().where(session)))):
         return False
-    _end(tx, which)
+    _end(tx, session)
     audit.record(tx, "revoke", ended=public_id)
     return True
 
@@ -100,11 +100,11 @@ def revoke_all(tx: Transaction) -> int:
 
 
 def end_all(tx: Transaction, user_id: int) -> int:
-    """End all sessions of a user as a part of a transaction; return how many were ended."""
+    """End all sessions of a user within another transaction; return how many were ended."""
     return _end(tx, Session.user_id == user_id)
 
 
-def held_about(connection: Connection, user_id: int) -> list[dict[str, Any]]:
+def export_sessions(connection: Connection, user_id: int) -> list[dict[str, Any]]:
     """Return the sessions of a user for the export."""
     statement = select(Session).where(Session.user_id == user_id).order_by(Session.id)
     return [
@@ -120,7 +120,7 @@ def held_about(connection: Connection, user_id: int) -> list[dict[str, Any]]:
     ]
 
 
-def _end(tx: Transaction, *which: ColumnElement[bool]) -> int:
-    # Expired ones too: a longer MYAPI_SESSION_MAX_DAYS would bring them back to life.
-    not_ended = update(Session).where(Session.ended_at.is_(None), *which)
+def _end(tx: Transaction, *where: ColumnElement[bool]) -> int:
+    # Expired ones too: a longer MYAPI_SESSION_MAX_DAYS would make them live again.
+    not_ended = update(Session).where(Session.ended_at.is_(None), *where)
     return changed(tx, not_ended.values(ended_at=now()))

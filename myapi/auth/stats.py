@@ -1,4 +1,4 @@
-"""Figures of the service: users, sessions, the database."""
+"""Statistics of the service: users, sessions, the database."""
 
 from datetime import timedelta
 from typing import Any
@@ -21,7 +21,7 @@ SIZE = {
 
 
 def gather() -> dict[str, dict[str, Any]]:
-    """Count users and sessions. `ended` sessions are those that a purge deletes, or a ban keeps."""
+    """Count users and sessions. `ended` are all that are not live and not purged yet."""
     with reading() as connection:
         return {
             "users": _row(connection, _users()),

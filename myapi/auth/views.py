@@ -1,4 +1,4 @@
-"""Log in, log out, and the list of one's own sessions."""
+"""Log in, log out, and manage one's own sessions."""
 
 import re
 
@@ -32,21 +32,21 @@ bp = Blueprint("auth", __name__, url_prefix="/api/auth")
     ),
 )
 def login(body: LoginRequest) -> LoginOut:
-    """Turn a code of `wx.login` into a session; its token is told this once."""
+    """Exchange a `wx.login` code for a session. Its token is returned only once."""
     return LoginOut.of(log_in(body.code, _device()))
 
 
 @bp.post("/logout")
 @endpoint()
 def logout() -> None:
-    """End this session, at once and everywhere."""
+    """End this session, with immediate effect."""
     sessions.log_out(caller().session_id, caller().session)
 
 
 @bp.get("/sessions")
 @endpoint(returns=SessionsOut)
 def list_sessions() -> SessionsOut:
-    """List the devices on which I am logged in, the one used last first."""
+    """List the devices on which I am logged in, most recently used first."""
     found = sessions.of_user(caller().user_id)
     return SessionsOut([SessionOut.of(session, caller()) for session in found])
 
@@ -54,7 +54,7 @@ def list_sessions() -> SessionsOut:
 @bp.delete("/sessions/<session_id>")
 @endpoint(errors=("not_found",))
 def end_session(session_id: str) -> None:
-    """End one of my sessions; well also if it had ended."""
+    """End one of my sessions. Succeeds also if it has already ended."""
     sessions.end(caller().user_id, session_id)
 
 
@@ -62,10 +62,10 @@ def end_session(session_id: str) -> None:
 @endpoint()
 def end_other_sessions() -> None:
     """End all of my sessions but this one."""
-    sessions.end_others(caller().user_id, but=caller().session_id)
+    sessions.end_others(caller().user_id, keep=caller().session_id)
 
 
 def _device() -> Device:
-    """Return the caller's address and User-Agent; of the latter what may be stored and shown."""
+    """Return the caller's address, and the User-Agent as at most 255 printable ASCII characters."""
     user_agent = re.sub(r"[^ -~]", "?", request.headers.get("User-Agent", ""))[:255]
     return Device(request.remote_addr or "", user_agent)

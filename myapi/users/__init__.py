@@ -1,4 +1,4 @@
-"""The account: profile, decryption of WeChat's data, export, erasure."""
+"""Accounts: profile, decryption of WeChat's data, export, erasure."""
 
 from flask import Flask
 

@@ -1,4 +1,4 @@
-"""The row of a user: find it, make it, keep its newest session_key."""
+"""Rows of users: find and insert them, store the newest session_key."""
 
 import secrets
 from datetime import datetime, timedelta
@@ -12,13 +12,13 @@ from myapi.users.models import User
 from myapi.web.errors import ApiError
 from myapi.wechat import Login
 
-#: How much later another login may have been exchanged and still be taken for one that overtook
-#: this one. Beyond it, the clock was wrong then.
+#: A stored session_key that is newer by less than this is of a login that overtook this one. One
+#: that is newer by more was stored while the clock was ahead.
 MAX_REORDER = timedelta(minutes=1)
 
 
 class UserRow(NamedTuple):
-    """A row of `users` as it was read, without the sealed session_key."""
+    """A row of `users` without the sealed session_key."""
 
     id: int
     public_id: str
@@ -41,7 +41,7 @@ SELECT_BY_OPENID = SELECT_USERS.where(
 
 
 def find(reference: str) -> UserRow | None:
-    """Find a user by public id or by whole openid (the newest, if two apps have the same openid)."""
+    """Find a user by public id or full openid (the newest, if two AppIDs have the same openid)."""
     if not reference.isascii():  # MySQL cannot compare other text with an ASCII column
         return None
     by_reference = or_(User.public_id == reference, User.openid == reference)
@@ -70,18 +70,18 @@ def lock_by_openid(tx: Transaction, openid: str) -> UserRow | None:
     return None if row is None else UserRow._make(row)
 
 
-def insert_user(tx: Transaction, login: Login, moment: datetime) -> UserRow:
+def insert_user(tx: Transaction, login: Login, exchanged_at: datetime) -> UserRow:
     """Insert the user of a WeChat login.
 
-    If another login inserts the same user at this moment, the transaction is run again.
+    If a simultaneous login inserts the same user, the transaction is run again.
     """
     values: dict[str, Any] = {
         "public_id": secrets.token_hex(12),
         "appid": settings().appid,
         "openid": login.openid,
         "unionid": login.unionid,
-        "session_key_at": moment,
-        "created_at": moment,
+        "session_key_at": exchanged_at,
+        "created_at": exchanged_at,
     }
     sealed = keyring().seal(login.session_key)
     inserted = tx.execute(insert(User), {**values, "session_key": sealed})
@@ -89,7 +89,7 @@ def insert_user(tx: Transaction, login: Login, moment: datetime) -> UserRow:
 
 
 def store_session_key(tx: Transaction, user: UserRow, login: Login, exchanged_at: datetime) -> None:
-    """Store the session_key of a login, unless a later login has stored a newer one already."""
+    """Store the session_key of a login, unless a later login has already stored a newer one."""
     at = user.session_key_at
     if at is not None and exchanged_at < at < exchanged_at + MAX_REORDER:
         return
@@ -102,7 +102,7 @@ def store_session_key(tx: Transaction, user: UserRow, login: Login, exchanged_at
 
 
 def session_key(connection: Connection, user_id: int) -> str | None:
-    """Return the newest session_key of a user; None if there is none that can be unsealed."""
+    """Return the newest session_key of a user; None if there is none or it cannot be unsealed."""
     sealed = connection.scalar(select(User.session_key).where(User.id == user_id))
     return None if sealed is None else keyring().unseal(sealed)
 

@@ -1,4 +1,4 @@
-"""Decrypt what WeChat encrypted for a user."""
+"""Decrypt data that WeChat encrypted for a user."""
 
 from typing import Any
 
@@ -14,8 +14,8 @@ def decrypt(
 ) -> dict[str, Any]:
     """Decrypt a user's `encryptedData`; `signed` is (rawData, signature), checked if given.
 
-    Raises `session_key_missing`, or `decrypt_failed` for every other cause: an answer that told
-    the cause would be a padding oracle. The log has it.
+    Raises `session_key_missing`, or `decrypt_failed` for every other cause: naming it in the
+    response would make a padding oracle. The log names it.
     """
     with reading() as connection:
         key = session_key(connection, user_id)

@@ -1,6 +1,6 @@
-"""All that is held about a user, for that person to have.
+"""Export everything that is stored about a user.
 
-Each feature registers what it holds: `register(app, "notes", held_about)`.
+Each feature registers an exporter of its own data: `register(app, "notes", export_notes)`.
 """
 
 from collections.abc import Callable
@@ -13,24 +13,24 @@ from myapi.clock import iso
 from myapi.db.transactions import reading
 from myapi.users.accounts import UserRow
 
-#: Called as (connection, user_id); returns what JSON can hold, without secrets.
-HeldAbout: TypeAlias = Callable[[Connection, int], Any]
+#: Called as (connection, user_id); returns what can be written as JSON, without secrets.
+Exporter: TypeAlias = Callable[[Connection, int], Any]
 
 
 def init_app(app: Flask) -> None:
     app.extensions["exports"] = {}
 
 
-def register(app: Flask, name: str, held_about: HeldAbout) -> None:
-    """Add what a feature holds about a user to the export, as the field `name`."""
-    app.extensions["exports"][name] = held_about
+def register(app: Flask, name: str, exporter: Exporter) -> None:
+    """Add what `exporter` returns to every export, as the field `name`."""
+    app.extensions["exports"][name] = exporter
 
 
 def export(user: UserRow) -> dict[str, Any]:
-    """Gather all that is held about a user. No secret is in it."""
-    exports: dict[str, HeldAbout] = current_app.extensions["exports"]
+    """Return everything that is stored about a user, without secrets."""
+    exporters: dict[str, Exporter] = current_app.extensions["exports"]
     with reading() as connection:
-        held = {name: held_about(connection, user.id) for name, held_about in exports.items()}
+        of_features = {name: export(connection, user.id) for name, export in exporters.items()}
     return {
         "id": user.public_id,
         "appid": user.appid,
@@ -41,5 +41,5 @@ def export(user: UserRow) -> dict[str, Any]:
         "created_at": iso(user.created_at),
         "banned_at": user.banned_at and iso(user.banned_at),
         "session_key_stored": user.session_key_at is not None,
-        **held,
+        **of_features,
     }

@@ -1,4 +1,4 @@
-"""Change what a user shows of themselves."""
+"""Change the profile of a user."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from myapi.web.errors import ApiError
 
 @transaction
 def update_profile(tx: Transaction, user_id: int, changes: dict[str, Any]) -> UserRow:
-    """Set `nickname`, `avatar_url` or both; None clears. Raises `session_ended` if erased."""
+    """Set `nickname`, `avatar_url` or both; None clears one. Raises `session_ended` if erased."""
     user = accounts.lock(tx, user_id)
     if user is None:
         raise ApiError("session_ended")

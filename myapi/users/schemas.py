@@ -1,4 +1,4 @@
-"""The shapes of the account, in and out."""
+"""Request and response schemas of accounts."""
 
 from typing import Annotated, Any, ClassVar
 
@@ -21,7 +21,7 @@ AvatarUrl = Annotated[
     str,
     Meta(
         max_length=512,
-        # A host and perhaps a port, no user; what is not printable ASCII is percent-encoded.
+        # A host and optionally a port, no user; all but printable ASCII is percent-encoded.
         pattern=r"^https://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?#][!-~]*)?$",
         description="An https URL.",
         examples=["https://example.com/avatar.png"],
@@ -64,15 +64,15 @@ class ProfileRequest(Struct):
 
 
 class DecryptRequest(Struct, rename={"encrypted_data": "encryptedData", "raw_data": "rawData"}):
-    """What wx.getUserInfo and the like return; rawData and signature come together or not at all."""
+    """What wx.getUserInfo and similar calls return. Send rawData and signature both, or neither."""
 
     encrypted_data: Base64
     iv: Annotated[str, Meta(min_length=1, max_length=64, examples=["r7BXXKkLb8qrSNn05n0qiA=="])]
     raw_data: Annotated[str, Meta(max_length=65536)] | None = None
     signature: Annotated[str, Meta(max_length=64, pattern=r"^[\x00-\x7f]*$")] | None = None
 
-    #: For the description: what the fields alone cannot say.
-    described: ClassVar[dict[str, Any]] = {
+    #: Added to the JSON Schema: a rule that the fields alone cannot express.
+    extra_json_schema: ClassVar[dict[str, Any]] = {
         "oneOf": [
             {
                 "required": ["rawData", "signature"],
@@ -84,7 +84,7 @@ class DecryptRequest(Struct, rename={"encrypted_data": "encryptedData", "raw_dat
 
     def __post_init__(self) -> None:
         if (self.raw_data is None) != (self.signature is None):
-            raise ValueError("rawData and signature go together")
+            raise ValueError("send rawData and signature both, or neither")
 
     def signed(self) -> tuple[str, str] | None:
         if self.raw_data is None or self.signature is None:
@@ -95,7 +95,7 @@ class DecryptRequest(Struct, rename={"encrypted_data": "encryptedData", "raw_dat
 Decrypted = Annotated[
     dict[str, Any],
     Meta(
-        description="What WeChat encrypted; its watermark has been checked.",
+        description="The decrypted object. Its watermark has been checked.",
         examples=[
             {
                 "phoneNumber": "13800138000",

@@ -31,7 +31,7 @@ def update(body: ProfileRequest) -> UserOut:
 @bp.delete("")
 @endpoint()
 def erase() -> None:
-    """Erase my account with all its sessions, for good."""
+    """Erase my account and all its sessions permanently."""
     erasure.erase(caller().user_id)
 
 
@@ -43,5 +43,5 @@ def erase() -> None:
     errors=("decrypt_failed", "session_key_missing", "rate_limited"),
 )
 def decrypt(body: DecryptRequest) -> dict[str, Any]:
-    """Decrypt what WeChat encrypted for this mini program, such as shared group ids."""
+    """Decrypt data that WeChat encrypted for this mini program, such as group ids."""
     return decryption.decrypt(caller().user_id, body.encrypted_data, body.iv, body.signed())

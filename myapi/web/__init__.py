@@ -1,7 +1,7 @@
-"""What every route gets: parsing, access rules, errors, limits, the request log.
+"""What all routes share: parsing, access rules, errors, rate limits, the request log.
 
-The routes that belong to no feature are here too: hello, health, the description of the API, and in
-development the sandbox.
+It also has the routes that belong to no feature: hello, health and, in development, the API
+description and the sandbox.
 """
 
 from flask import Flask
@@ -23,7 +23,7 @@ from myapi.web.proxy_headers import ProxyHeaders
 
 
 def init_app(app: Flask, authenticate: Authenticate) -> None:
-    """Prepare the app for its routes. `authenticate` finds the caller of a bearer token."""
+    """Set the app up. `authenticate` returns the caller of a bearer token."""
     request_log.init_app(app)
     cors.init_app(app)
     access.init_app(app, authenticate)

@@ -1,4 +1,4 @@
-"""Who may call a route. A route needs a live session unless its view is opened by name:
+"""Access rules. A route requires a live session unless its view is marked otherwise.
 
     @bp.get("/hello")
     @public
@@ -28,7 +28,7 @@ class Caller(NamedTuple):
 
     session_id: int
     session: str  # its public id
-    account: Any  # the row of the user: users.accounts.UserRow, of which this layer knows nothing
+    account: Any  # the row of the user: users.accounts.UserRow, which this layer does not import
 
     @property
     def user_id(self) -> int:
@@ -44,18 +44,18 @@ class Caller(NamedTuple):
         return str(self.account.openid)
 
 
-#: Returns the caller that a bearer token stands for, or raises `ApiError`.
+#: Returns the caller of a bearer token, or raises `ApiError`.
 Authenticate: TypeAlias = Callable[[str], Caller]
 
 
 def public(view: View) -> View:
-    """Open a route to everyone."""
+    """Allow everyone to call a route."""
     view.access = _allow  # type: ignore[attr-defined]
     return view
 
 
 def local_only(view: View) -> View:
-    """Open a route to this machine alone; for others it does not exist."""
+    """Allow only direct requests from this machine to call a route; others get a 404."""
     view.access = _require_local  # type: ignore[attr-defined]
     return view
 
@@ -67,7 +67,7 @@ def caller() -> Caller:
 
 
 def refusals(view: Callable[..., Any]) -> tuple[str, ...]:
-    """Return the errors with which the access rule of a view refuses a request."""
+    """Return the errors that the access rule of a view can raise."""
     return _REFUSALS[_rule(view)]
 
 
@@ -79,11 +79,11 @@ def init_app(app: Flask, authenticate: Authenticate) -> None:
 
 
 def _check(app: Flask, views: Mapping[str, Callable[..., Any]]) -> None:
-    """Let a request in, or raise. A body that is too large is refused before it is read."""
+    """Apply the access rule. A body that is too large is refused before it is read."""
     this: Request = request._get_current_object()  # type: ignore[attr-defined]  # resolved once
     if this.environ.get("CONTENT_LENGTH") and _is_too_large(app, this.content_length):
         raise ApiError("payload_too_large")
-    if this.endpoint is not None:  # else the router answers: no such path, or no such method
+    if this.endpoint is not None:  # else the router answers with 404 or 405
         _rule(views[this.endpoint])(this)
 
 
@@ -124,7 +124,7 @@ _REFUSALS: dict[Rule, tuple[str, ...]] = {
 
 
 def _bearer_token(this: Request) -> str:
-    """Source: RFC 6750, section 2.1. A token is taken from this header and nowhere else."""
+    """Source: RFC 6750, section 2.1. Tokens are accepted only in this header."""
     scheme, _, token = this.environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     token = token.strip(" ")
     if scheme.lower() != "bearer" or not token:
@@ -133,7 +133,7 @@ def _bearer_token(this: Request) -> str:
 
 
 def _require_development_peer() -> None:
-    """Keep development off the internet: it answers no proxy and no other machine."""
+    """Keep development off the internet: refuse proxies and other machines."""
     allowed = proxy_headers.is_private if settings().dev_lan else proxy_headers.is_loopback
     peer = proxy_headers.peer_address(request.environ)
     if not allowed(peer) or proxy_headers.is_forwarded(request.environ):

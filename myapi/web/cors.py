@@ -1,6 +1,6 @@
-"""CORS (Fetch standard) for an H5 page on a fixed list of origins; off without one.
+"""CORS (Fetch standard) for H5 pages on a fixed list of origins; off if the list is empty.
 
-Mini programs send no preflight and need none of it.
+Mini programs do not need it.
 """
 
 from flask import Flask, Response, request

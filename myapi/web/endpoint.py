@@ -1,4 +1,4 @@
-"""What a view takes and returns, declared once: it parses, wraps, and describes the API.
+"""Declare what a view takes and returns: for parsing, encoding and the API description.
 
 @bp.post("/login")
 @public
@@ -18,7 +18,7 @@ from myapi.web.responses import json_response, ok
 
 
 class Endpoint(NamedTuple):
-    """The description of a view. Errors that every route may answer are not repeated in it."""
+    """The declaration of a view. `errors` leaves out those that every route can answer with."""
 
     body: type[Struct] | None
     returns: Any
@@ -35,8 +35,8 @@ def endpoint(
 ) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
     """Parse the request's body as `body` for the view, and send what it returns as JSON.
 
-    `errors` names what the view itself may raise. Without `body` any body is ignored. Without
-    `envelope` the answer is what the view returns, with no `code`, `msg` and `data` around it.
+    `errors` names what the view itself can raise. Without `body`, a request body is ignored. With
+    `envelope=False`, the response is what the view returns, without `code`, `msg` and `data`.
     """
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Response]:

@@ -1,10 +1,10 @@
-"""Every error that the API answers with: one registry, and one exception."""
+"""Every error of the API: one registry and one exception."""
 
 from typing import NamedTuple
 
 
 class ErrorSpec(NamedTuple):
-    """One error: its HTTP status, its stable number, and the sentences for people."""
+    """One error: its HTTP status, its stable number, and messages for people."""
 
     status: int
     code: int
@@ -24,9 +24,7 @@ REGISTRY = {
     ),
     "decrypt_failed": ErrorSpec(400, 40002, "The data cannot be decrypted.", "数据解密失败。"),
     "token_missing": ErrorSpec(401, 40100, "Log in first: there is no bearer token.", "请先登录。"),
-    "token_invalid": ErrorSpec(
-        401, 40101, "The token is not one of ours.", "登录令牌无效，请重新登录。"
-    ),
+    "token_invalid": ErrorSpec(401, 40101, "The token is not valid.", "登录令牌无效，请重新登录。"),
     "session_ended": ErrorSpec(
         401, 40102, "The session has ended: log in again.", "登录已失效，请重新登录。"
     ),
@@ -34,18 +32,18 @@ REGISTRY = {
     "wechat_blocked_user": ErrorSpec(
         403,
         40301,
-        "WeChat holds this user for high-risk and blocked the login.",
+        "WeChat rates this user as high-risk and blocked the login.",
         "微信判定该用户为高风险用户，已拦截登录。",
     ),
     "development_only": ErrorSpec(
         403,
         40302,
-        "This server runs in development: it answers this machine only, without a proxy.",
+        "This server runs in development mode: it answers only direct requests from this machine.",
         "服务运行在开发模式，仅响应本机直接访问（不经代理）。",
     ),
-    "not_found": ErrorSpec(404, 40400, "There is nothing here.", "资源不存在。"),
+    "not_found": ErrorSpec(404, 40400, "Not found.", "资源不存在。"),
     "method_not_allowed": ErrorSpec(
-        405, 40500, "This path has no such method.", "不支持该请求方法。"
+        405, 40500, "This path does not allow this method.", "不支持该请求方法。"
     ),
     "session_key_missing": ErrorSpec(
         409,
@@ -60,33 +58,33 @@ REGISTRY = {
     "rate_limited": ErrorSpec(
         429, 42900, "Too many requests: wait a little.", "请求过于频繁，请稍后再试。"
     ),
-    "internal_error": ErrorSpec(500, 50000, "Something went wrong here.", "服务器内部错误。"),
+    "internal_error": ErrorSpec(500, 50000, "Internal server error.", "服务器内部错误。"),
     "wechat_misconfigured": ErrorSpec(
         500,
         50001,
-        "The server's WeChat settings are wrong: its operator has to act.",
+        "The server's WeChat settings are wrong: contact its operator.",
         "服务器的微信配置有误，请联系管理员。",
     ),
     "wechat_unavailable": ErrorSpec(
-        502, 50200, "WeChat gives no usable answer: try again.", "微信服务暂不可用，请稍后再试。"
+        502, 50200, "WeChat gave no usable answer: try again.", "微信服务暂不可用，请稍后再试。"
     ),
     "service_unavailable": ErrorSpec(
-        503, 50300, "The service is busy or away: try again.", "服务暂不可用，请稍后再试。"
+        503, 50300, "The service is unavailable: try again.", "服务暂不可用，请稍后再试。"
     ),
     "wechat_timeout": ErrorSpec(
-        504, 50400, "WeChat is too slow: try again.", "微信响应超时，请稍后再试。"
+        504, 50400, "WeChat did not answer in time: try again.", "微信响应超时，请稍后再试。"
     ),
 }
 
-#: Seconds in `Retry-After`, unless the error says otherwise.
+#: Seconds in `Retry-After`, unless the exception sets it.
 RETRY_AFTER = {"rate_limited": 10, "service_unavailable": 2}
 
 
 class ApiError(Exception):
-    """An answer other than success. `name` is a key of the registry.
+    """An error response. `name` is a key of the registry.
 
-    `detail` is added to the sentence of the answer, so it never repeats what the client sent.
-    `reason` is for the log alone.
+    `detail` is appended to the message, so it must never repeat what the client sent. `reason` goes
+    only to the log.
     """
 
     def __init__(

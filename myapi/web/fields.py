@@ -1,4 +1,4 @@
-"""Fields that the shapes of several features share."""
+"""Field types that the schemas of several features share."""
 
 from typing import Annotated
 
@@ -16,9 +16,9 @@ Id = Annotated[str, Meta(examples=["5f0c2a9d8e7b4c1f3a6d9e02"])]
 
 
 def refuse_trailing_line_break(text: object) -> None:
-    """Call this for a field whose pattern ends in `$`, which Python lets match before a line break.
+    """Refuse what a pattern that ends in `$` lets through: Python matches before a last line break.
 
-    JSON Schema does not, and the pattern is shown there as it is.
+    JSON Schema does not, and the same pattern is shown there.
     """
     if isinstance(text, str) and text.endswith("\n"):
-        raise ValueError("has a line break at its end")
+        raise ValueError("ends with a line break")

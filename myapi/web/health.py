@@ -1,10 +1,10 @@
-"""For load balancers, deployments and Prometheus: alive, ready, and the figures."""
+"""Liveness, readiness and metrics, for load balancers, deployments and Prometheus."""
 
 from flask import Blueprint, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from myapi.db import schema_version
-from myapi.observability import metrics as figures
+from myapi.observability import metrics as exported
 from myapi.web.access import local_only, public
 from myapi.web.endpoint import endpoint
 from myapi.web.errors import ApiError
@@ -16,20 +16,20 @@ bp = Blueprint("health", __name__)
 @public
 @endpoint()
 def healthz() -> None:
-    """Say that the process answers."""
+    """Liveness: the process answers."""
 
 
 @bp.get("/readyz")
 @public
 @endpoint(errors=("service_unavailable",))
 def readyz() -> None:
-    """Say that the database answers and lacks no migration of this code."""
+    """Readiness: the database answers and has all migrations of this code."""
     if not schema_version.is_ready():
-        raise ApiError("service_unavailable", "the database waits for `flask db upgrade`")
+        raise ApiError("service_unavailable", "the database needs `flask db upgrade`")
 
 
 @bp.get("/metrics")
 @local_only
 def metrics() -> Response:
-    """Write the metrics of all workers as Prometheus text."""
-    return Response(figures.exposition(), content_type=CONTENT_TYPE_LATEST)
+    """Return the metrics of all workers in the Prometheus text format."""
+    return Response(exported.exposition(), content_type=CONTENT_TYPE_LATEST)

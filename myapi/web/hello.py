@@ -1,4 +1,4 @@
-"""The first call that a newcomer makes."""
+"""A first call to try."""
 
 from typing import Literal
 
@@ -14,7 +14,7 @@ bp = Blueprint("hello", __name__, url_prefix="/api")
 
 
 class Hello(Struct):
-    """The one older shape: no `data`."""
+    """An older response format, without `data`."""
 
     time: Timestamp
     code: Literal[0] = 0
@@ -25,5 +25,5 @@ class Hello(Struct):
 @public
 @endpoint(returns=Hello, envelope=False)
 def hello() -> Hello:
-    """Say hello, with the time of the server."""
+    """Say hello and return the time of the server."""
     return Hello(time=iso(now()))

@@ -1,4 +1,4 @@
-"""The client's address: of the connection itself, and as trusted proxies tell it."""
+"""The client's address, from the connection or from the headers of trusted proxies."""
 
 import ipaddress
 from collections.abc import Iterable, Mapping
@@ -18,8 +18,8 @@ PEER = (
 class ProxyHeaders:
     """WSGI middleware: takes the client's address and scheme from the `hops` nearest proxies.
 
-    Each proxy appends to the list, so what a client sends itself stands further left. Werkzeug's
-    ProxyFix also parses quotes, with which a client could hide what a proxy appends.
+    Each proxy appends to the list, so values that the client sends are further left. Werkzeug's
+    ProxyFix also parses quotes, with which a client could hide the values that proxies append.
     """
 
     def __init__(self, app: "WSGIApplication", hops: int) -> None:
@@ -47,28 +47,28 @@ def peer_address(environ: Environ) -> str:
 
 
 def is_local(environ: Environ) -> bool:
-    """Whether a program on this machine sent the request, and not a proxy."""
+    """Whether a program on this machine sent the request directly, without a proxy."""
     return is_loopback(peer_address(environ)) and not is_forwarded(environ)
 
 
 def came_through_proxy(environ: Environ) -> bool:
-    """Whether a proxy that the settings trust passed this request on."""
+    """Whether a trusted proxy forwarded this request."""
     return PEER in environ and is_forwarded(environ)
 
 
 def is_forwarded(environ: Environ) -> bool:
-    # Nearly every proxy sends this one, so most requests need no look at the others.
+    # Nearly every proxy sends this one, so the others are rarely looked at.
     return "HTTP_X_FORWARDED_FOR" in environ or any(name.startswith(FORWARDED) for name in environ)
 
 
 def is_loopback(address: str) -> bool:
-    """Whether an address is this machine's; a Unix socket has none and is."""
+    """Whether an address is this machine's; "" is a Unix socket and counts as local."""
     ip = _parse(address)
     return address == "" or (ip is not None and ip.is_loopback)
 
 
 def is_private(address: str) -> bool:
-    """Whether an address is of this machine or of a private network, such as the office's."""
+    """Whether an address is this machine's or in a private network, such as an office."""
     ip = _parse(address)
     return is_loopback(address) or (ip is not None and ip.is_private)
 

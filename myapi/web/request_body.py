@@ -1,4 +1,4 @@
-"""Read the JSON body of a request, strictly."""
+"""Parse the JSON body of a request strictly."""
 
 import json
 from typing import Any, TypeVar
@@ -14,16 +14,16 @@ S = TypeVar("S", bound=Struct)
 
 
 def parse_body(shape: type[S]) -> S:
-    """Read the request's body as `shape`, or raise an `ApiError` that says what is wrong.
+    """Parse the request's body as `shape`, or raise an `ApiError` that says what is wrong.
 
-    A body is a JSON object in UTF-8. A name given twice is refused, an unknown one ignored.
+    A body is a JSON object in UTF-8. Duplicate names are refused, unknown ones ignored.
     """
     if request.mimetype != "application/json" or request.content_encoding not in {None, "identity"}:
         raise ApiError("unsupported_media_type")
     try:
         text = _read().decode("utf-8")
         value = _STRICT.decode(text)
-        if "\\u" in text:  # a lone surrogate, written \\ud800, is no character
+        if "\\u" in text:  # a lone surrogate such as \\ud800 is not a character
             json.dumps(value, ensure_ascii=False).encode("utf-8")
         return msgspec.convert(value, shape)
     except msgspec.ValidationError as error:
@@ -40,7 +40,7 @@ def _read() -> bytes:
         more = chunked and request.environ["wsgi.input"].read(1)
     except HTTPException:
         raise
-    except Exception:  # each server has exceptions of its own for a wrong chunk or trailer
+    except Exception:  # servers raise different exceptions for a bad chunk or trailer
         raise ApiError("invalid_request", "the body was cut off") from None
     if more:
         raise ApiError("payload_too_large")
@@ -52,7 +52,7 @@ def _read() -> bytes:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a name is given twice")
+        raise ValueError("duplicate name")
     return found
 
 

@@ -1,4 +1,4 @@
-"""For each request an id, a log line and metrics; for each answer the headers that all have."""
+"""For each request an id, a log line and metrics; for each response the common headers."""
 
 import logging
 import re
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("myapi.requests")
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
-UNMATCHED = "-"  # one label for all unknown paths, or a scanner would fill the memory
+UNMATCHED = "-"  # one label for all unknown paths, so that a scanner cannot fill the memory
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
 
 
@@ -28,9 +28,9 @@ def init_app(app: Flask) -> None:
 
 
 class RequestLog:
-    """WSGI middleware. Compared with Flask's hooks it also sees what fails outside of a view.
+    """WSGI middleware: unlike Flask's hooks it also sees failures outside of views.
 
-    It costs a third of what the hooks do.
+    It takes a third of their time.
     """
 
     def __init__(self, app: "WSGIApplication") -> None:
@@ -58,7 +58,7 @@ class RequestLog:
 
 
 def _request_id(environ: "WSGIEnvironment") -> str:
-    """Take the id of the trusted proxy, which overwrites what a client sends; else make one."""
+    """Return the id set by a trusted proxy, which overwrites the client's; otherwise a new one."""
     given = str(environ.get("HTTP_X_REQUEST_ID", ""))
     if given and REQUEST_ID.fullmatch(given) and proxy_headers.came_through_proxy(environ):
         return given
@@ -66,7 +66,7 @@ def _request_id(environ: "WSGIEnvironment") -> str:
 
 
 def route_of(environ: "WSGIEnvironment") -> str:
-    """Return the rule that matched. Flask removes the request from environ when it is done."""
+    """Return the matched rule. Read it early: Flask removes the request from environ at the end."""
     rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
     return rule.rule if rule else UNMATCHED
 
@@ -94,10 +94,9 @@ def _record(environ: "WSGIEnvironment", route: str, status: int, seconds: float)
 
 
 class RequestRecord(logging.LogRecord):
-    """The log record of a request, made here: the logger would take as long as all the rest.
+    """The log record of a request, made here: the logger would take as long as everything else.
 
-    Its `fields` go into the line as they are, unmasked: nothing in them or in the message comes
-    from outside.
+    Its `fields` are logged unmasked: they and the message hold no text that a client chose.
     """
 
     fields: dict[str, Any]

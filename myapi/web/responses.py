@@ -1,4 +1,4 @@
-"""JSON out: `{"code": 0, "msg": "ok", "data": …}` around every success."""
+"""JSON responses; a success is wrapped as `{"code": 0, "msg": "ok", "data": …}`."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import msgspec
 from flask import Response
 
 
-def ok(data: Any = None) -> Response:  # noqa: ANN401 (whatever msgspec can write)
+def ok(data: Any = None) -> Response:  # noqa: ANN401 (all that msgspec can encode)
     """Answer 200 with `data`: a struct, a dict, a list or None."""
     return json_response({"code": 0, "msg": "ok", "data": data})
 

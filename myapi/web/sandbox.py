@@ -1,4 +1,4 @@
-"""Development alone: make the WeChat sandbox encrypt data, or fail."""
+"""Only in development: let the WeChat sandbox encrypt data or fail."""
 
 from typing import Annotated, Any
 
@@ -33,7 +33,7 @@ class FaultRequest(Struct):
             str,
             Meta(
                 pattern=f"^({'|'.join(FAULTS)}|-?[0-9]{{1,9}})$",
-                description="A fault by name, or an errcode of WeChat.",
+                description="The name of a fault, or an errcode of WeChat.",
                 examples=["slow"],
             ),
         ]
@@ -41,7 +41,7 @@ class FaultRequest(Struct):
     )
     times: Annotated[
         int,
-        Meta(ge=0, lt=2**31, description="How many calls fail; 0 ends it.", examples=[1]),
+        Meta(ge=0, lt=2**31, description="How many calls fail; 0 removes the fault.", examples=[1]),
     ]
 
 
@@ -49,7 +49,7 @@ class FaultRequest(Struct):
 @local_only
 @endpoint(body=EncryptRequest, returns=dict[str, str], envelope=False)
 def encrypt(body: EncryptRequest) -> dict[str, str]:
-    """Encrypt `data` for a user, as WeChat would for the phone."""
+    """Encrypt `data` for a user as WeChat does."""
     try:
         return sandbox(settings()).encrypt(body.openid, body.data, settings().appid)
     except UnknownUserError:
@@ -60,7 +60,7 @@ def encrypt(body: EncryptRequest) -> dict[str, str]:
 @local_only
 @endpoint(body=FaultRequest, returns=dict[str, Any], envelope=False)
 def fault(body: FaultRequest) -> dict[str, Any]:
-    """Make the next calls to WeChat fail: slow, busy, broken in many ways, or any errcode."""
+    """Make the next calls to WeChat fail: slow, busy, an unusable reply, or any errcode."""
     try:
         sandbox(settings()).set_fault(body.kind, body.times)
     except ValueError as error:

@@ -63,7 +63,7 @@ def _restore_log_levels():
 @pytest.mark.parametrize(
     ("error", "line"),
     [
-        (ApiError("not_found"), "There is nothing here."),
+        (ApiError("not_found"), "Not found."),
         (ApiError("invalid_request", "why"), "The request is not as described. (why)"),
         (PermissionError(13, "Permission denied", "/x"), "/x: Permission denied"),
         (OSError(28, "No space left on device"), "No space left on device"),

@@ -216,12 +216,12 @@ def test_user_erased_concurrently_is_not_found(run, sign_in, monkeypatch):
         return found
 
     monkeypatch.setattr(accounts, "find", find_and_erase)
-    assert run("users", "show", user, code=1).stderr == "Error: There is nothing here.\n"
+    assert run("users", "show", user, code=1).stderr == "Error: Not found.\n"
     monkeypatch.undo()
     sign_in("bob")
     monkeypatch.setattr(accounts, "find", find_and_erase)
     bob = listed(run)["items"][0]["id"]
-    assert run("users", "ban", bob, code=1).stderr == "Error: There is nothing here.\n"
+    assert run("users", "ban", bob, code=1).stderr == "Error: Not found.\n"
 
 
 @pytest.mark.parametrize("command", ["show", "ban", "erase", "export"])

@@ -255,7 +255,7 @@ for (const [name, call] of [['home', 'GET /api/hello'], ['profile', 'GET /api/me
     const app = await signedIn()
     app.server.wrong[call] = refusal(500, 50000, 'internal_error')
     const page = await app.open(name)
-    has(page, '服务器内部错误', 'Something went wrong here', 'internal_error', 'HTTP 500', 'code 50000')
+    has(page, '服务器内部错误', 'Internal server error', 'internal_error', 'HTTP 500', 'code 50000')
     app.server.wrong = {}
     await page.tap('notice wx-button')
     lacks(page, 'internal_error')

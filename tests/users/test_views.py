@@ -1,4 +1,4 @@
-"""The caller's own account."""
+"""The routes of the caller's own account."""
 
 import time
 
@@ -10,7 +10,7 @@ def test_me_shows_my_profile(sign_in):
     assert phone.get("/api/me").get_json()["data"] == phone.user
 
 
-def test_profile_takes_what_is_given_and_leaves_the_rest(sign_in):
+def test_profile_update_changes_only_the_given_fields(sign_in):
     phone = sign_in("alice")
     url = "https://example.com/a.png"
     phone.put("/api/me", {"nickname": "爱丽丝 😀", "avatar_url": url})
@@ -19,13 +19,13 @@ def test_profile_takes_what_is_given_and_leaves_the_rest(sign_in):
     assert phone.get("/api/me").get_json()["data"] == changed
 
 
-def test_profile_is_cleared_by_null(sign_in):
+def test_profile_update_with_null_clears_a_field(sign_in):
     phone = sign_in("alice")
     phone.put("/api/me", {"nickname": "Alice"})
     assert phone.put("/api/me", {"nickname": None}).get_json()["data"]["nickname"] is None
 
 
-def test_profile_takes_no_other_field(sign_in, execute):
+def test_profile_update_changes_no_other_column(sign_in, execute):
     phone, other = sign_in("alice"), sign_in("bob")
     before = execute("SELECT * FROM users ORDER BY id")
     for name in ("id", "public_id", "openid", "unionid", "appid", "created_at", "banned_at"):
@@ -33,13 +33,13 @@ def test_profile_takes_no_other_field(sign_in, execute):
     assert execute("SELECT * FROM users ORDER BY id") == before
 
 
-def test_profile_outlives_the_session(sign_in):
+def test_profile_is_kept_when_the_session_ends(sign_in):
     sign_in("alice").put("/api/me", {"nickname": "Alice"})
     assert sign_in("alice").user["nickname"] == "Alice"
 
 
 @pytest.mark.parametrize("nickname", ["x" * 32, "😀" * 32, ""])
-def test_nickname_of_32_characters_is_taken(sign_in, nickname):
+def test_nickname_of_32_characters_is_accepted(sign_in, nickname):
     response = sign_in("alice").put("/api/me", {"nickname": nickname})
     assert response.get_json()["data"]["nickname"] == nickname
 
@@ -64,7 +64,7 @@ def test_nickname_of_32_characters_is_taken(sign_in, nickname):
     ],
     ids=lambda body: repr(body)[:40],
 )
-def test_profile_refuses_what_is_not_as_described(sign_in, body):
+def test_profile_update_refuses_an_invalid_body(sign_in, body):
     phone = sign_in("alice")
     response = phone.client.put("/api/me", headers=phone.headers, json=body)
     assert (response.status_code, response.get_json()["error"]) == (400, "invalid_request")
@@ -79,20 +79,20 @@ def test_erase_removes_the_account_and_all_its_sessions(sign_in, execute):
     assert execute("SELECT count(*) FROM users") == [(0,)]
 
 
-def test_erase_sent_twice_does_not_make_the_account_again(sign_in, execute):
+def test_erase_sent_twice_does_not_recreate_the_account(sign_in, execute):
     phone = sign_in("alice")
     phone.delete("/api/me")
     assert phone.delete("/api/me").status_code == 401
     assert execute("SELECT count(*) FROM users") == [(0,)]
 
 
-def test_login_after_erasing_is_a_new_account(sign_in):
+def test_login_after_erasure_creates_a_new_account(sign_in):
     phone = sign_in("alice")
     phone.delete("/api/me")
     assert sign_in("alice").user["id"] != phone.user["id"]
 
 
-def test_decrypt_gives_the_plain_object(sign_in, wechat):
+def test_decrypt_returns_the_decrypted_object(sign_in, wechat):
     phone = sign_in("alice")
     sealed = wechat.sandbox.encrypt("alice", {"openGId": "g1", "名": "值"})
     response = phone.post(
@@ -107,13 +107,13 @@ def test_decrypt_checks_the_signature_of_raw_data(sign_in, wechat):
     phone = sign_in("alice")
     sealed = wechat.sandbox.encrypt("alice", {"nickName": "Band"})
     assert phone.post("/api/me/decrypt", sealed).status_code == 200
-    for spoiled in ({"rawData": sealed["rawData"] + " "}, {"signature": "0" * 40}):
-        response = phone.post("/api/me/decrypt", {**sealed, **spoiled})
+    for forged in ({"rawData": sealed["rawData"] + " "}, {"signature": "0" * 40}):
+        response = phone.post("/api/me/decrypt", {**sealed, **forged})
         assert response.get_json()["error"] == "decrypt_failed"
 
 
 @pytest.mark.parametrize(
-    "spoiled",
+    "invalid",
     [
         {"rawData": "{}"},
         {"signature": "0" * 40},
@@ -123,14 +123,14 @@ def test_decrypt_checks_the_signature_of_raw_data(sign_in, wechat):
         {"iv": "AAAA"},
     ],
 )
-def test_decrypt_refuses_a_body_that_is_not_as_described(sign_in, spoiled):
-    base = {} if "iv" in spoiled else {"encryptedData": "AAAA", "iv": "AAAA"}
-    response = sign_in("alice").post("/api/me/decrypt", {**base, **spoiled})
+def test_decrypt_refuses_an_invalid_body(sign_in, invalid):
+    base = {} if "iv" in invalid else {"encryptedData": "AAAA", "iv": "AAAA"}
+    response = sign_in("alice").post("/api/me/decrypt", {**base, **invalid})
     assert response.get_json()["error"] == "invalid_request"
 
 
-def test_decrypt_with_a_session_key_of_before_is_refused(sign_in, wechat):
-    """Each login of the sandbox makes a new session_key, and the newest alone is valid."""
+def test_decrypt_with_an_older_session_key_fails(sign_in, wechat):
+    """Each login in the sandbox makes a new session_key, and only the newest is valid."""
     phone = sign_in("alice")
     sealed = wechat.sandbox.encrypt("alice", {"a": 1})
     sign_in("alice")
@@ -138,30 +138,30 @@ def test_decrypt_with_a_session_key_of_before_is_refused(sign_in, wechat):
     assert (response.status_code, response.get_json()["error"]) == (400, "decrypt_failed")
 
 
-def test_every_cause_of_a_failed_decryption_has_the_same_answer(sign_in, wechat):
+def test_decrypt_gives_every_cause_of_failure_the_same_response(sign_in, wechat):
     phone = sign_in("alice")
     old = {"watermark": {"appid": "wxsandbox000000000", "timestamp": int(time.time()) - 400}}
     future = {"watermark": {"appid": "wxsandbox000000000", "timestamp": int(time.time()) + 400}}
-    other = {"watermark": {"appid": "wx-of-another", "timestamp": int(time.time())}}
+    other = {"watermark": {"appid": "wx-another-app", "timestamp": int(time.time())}}
     bodies = [wechat.sandbox.encrypt("alice", data) for data in (old, future, other)]
     bodies += [{"encryptedData": "A" * 24, "iv": "A" * 24}, {"encryptedData": "%", "iv": "%"}]
     answers = []
     for body in bodies:
-        wanted = {"encryptedData": body["encryptedData"], "iv": body["iv"]}
-        response = phone.post("/api/me/decrypt", wanted)
+        fields = {"encryptedData": body["encryptedData"], "iv": body["iv"]}
+        response = phone.post("/api/me/decrypt", fields)
         answers.append((response.status_code, {**response.get_json(), "request_id": ""}))
     assert all(answer == answers[0] for answer in answers)
     assert answers[0][1]["error"] == "decrypt_failed"
 
 
-def test_decrypt_without_a_session_key_asks_for_a_login(sign_in, execute):
+def test_decrypt_without_a_session_key_is_session_key_missing(sign_in, execute):
     phone = sign_in("alice")
     execute("UPDATE users SET session_key = NULL")
     response = phone.post("/api/me/decrypt", {"encryptedData": "AAAA", "iv": "AAAA"})
     assert (response.status_code, response.get_json()["error"]) == (409, "session_key_missing")
 
 
-def test_a_session_key_that_cannot_be_read_counts_as_absent(sign_in, execute):
+def test_decrypt_treats_an_unreadable_session_key_as_missing(sign_in, execute):
     phone = sign_in("alice")
     execute("UPDATE users SET session_key = :junk", junk=b"junk")
     response = phone.post("/api/me/decrypt", {"encryptedData": "AAAA", "iv": "AAAA"})

@@ -1,17 +1,18 @@
-"""Who may call a route."""
+"""Access rules: which routes are public, local only, or need a session."""
 
 import pytest
 
 from myapi.auth import authenticate
+from myapi.web.access import local_only, public
 
-OPEN = {
+PUBLIC = {
     ("GET", "/api/hello"),
     ("POST", "/api/auth/login"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
 }
-DEVELOPMENT = {("GET", "/openapi.json"), ("GET", "/docs")}
-NEIGHBOURS = {("GET", "/metrics"), ("POST", "/sandbox/encrypt"), ("PUT", "/sandbox/fault")}
+DEVELOPMENT = {("GET", "/openapi.json"), ("GET", "/docs"), ("GET", "/docs/<name>")}
+LOCAL_ONLY = {("GET", "/metrics"), ("POST", "/sandbox/encrypt"), ("PUT", "/sandbox/fault")}
 
 
 def routes(app):
@@ -20,27 +21,45 @@ def routes(app):
             yield method, rule.rule
 
 
-def test_every_route_is_closed_unless_opened_by_name(app, client):
-    """Walks the URL map: a new route that nobody opened shows up here as closed."""
-    opened = OPEN | DEVELOPMENT | NEIGHBOURS
+def access_of(view):
+    """Return the access rule of a view; None, the default, requires a session."""
+    return getattr(view, "access", None)
+
+
+def test_every_route_has_the_access_rule_session_unless_it_is_marked(app):
+    """Walks the URL map: all that is `public` or `local_only` is listed, the rest is closed."""
+    expected = dict.fromkeys(PUBLIC | DEVELOPMENT, access_of(public(lambda: None)))
+    expected |= dict.fromkeys(LOCAL_ONLY, access_of(local_only(lambda: None)))
+    found = {
+        (method, rule.rule): access_of(app.view_functions[rule.endpoint])
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+    assert expected.keys() <= found.keys()
+    assert found == dict.fromkeys(found, None) | expected
+
+
+def test_every_route_requires_a_token_unless_it_is_marked(app, client):
+    """Calls every route of the URL map without a token."""
+    opened = PUBLIC | DEVELOPMENT | LOCAL_ONLY
     walked = 0
     for method, rule in routes(app):
-        if (method, rule) in opened or rule.startswith("/docs/"):
+        if (method, rule) in opened:
             continue
         path = rule.replace("<session_id>", "x")
         response = client.open(path, method=method)
-        assert response.status_code == 401, f"{method} {rule} is open"
+        assert response.status_code == 401, f"{method} {rule} needs no token"
         assert response.get_json()["error"] == "token_missing"
         walked += 1
     assert walked >= 8
 
 
-def test_a_route_that_someone_adds_is_closed(app, client):
+def test_new_route_requires_a_token_by_default(app, client):
     app.add_url_rule("/api/notes", view_func=lambda: "secret", endpoint="notes")
     assert client.get("/api/notes").status_code == 401
 
 
-def test_production_opens_just_the_four(make_app):
+def test_production_has_only_four_public_routes(make_app):
     app = make_app(env="production", wechat_appid="wx0123456789abcdef", wechat_secret="s" * 32)
     client = app.test_client()
     found = set()
@@ -48,11 +67,11 @@ def test_production_opens_just_the_four(make_app):
         status = client.open(rule.replace("<session_id>", "x"), method=method).status_code
         if status != 401:
             found.add((method, rule))
-    assert found == OPEN | {("GET", "/metrics")}
+    assert found == PUBLIC | {("GET", "/metrics")}
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic dXNlcjpwdw==", "abc.def"])
-def test_no_bearer_token_is_token_missing(client, header):
+def test_missing_bearer_token_is_token_missing(client, header):
     headers = {} if header is None else {"Authorization": header}
     response = client.get("/api/me", headers=headers)
     assert (response.status_code, response.get_json()["error"]) == (401, "token_missing")
@@ -64,13 +83,13 @@ def test_no_bearer_token_is_token_missing(client, header):
     ["x", "a.b", ".", "a" * 5000, "a b", "\xff\xfe", "null", "..", "a.b.c"],
     ids=lambda token: repr(token)[:20],
 )
-def test_a_token_that_is_not_ours_is_token_invalid(client, token):
+def test_malformed_token_is_token_invalid(client, token):
     response = client.get("/api/me", headers={"Authorization": f"Bearer {token}"})
     assert (response.status_code, response.get_json()["error"]) == (401, "token_invalid")
     assert 'error="invalid_token"' in response.headers["WWW-Authenticate"]
 
 
-def test_a_forged_token_costs_no_query(app, client, sign_in, monkeypatch):
+def test_forged_token_costs_no_query(app, client, sign_in, monkeypatch):
     phone = sign_in("alice")
     monkeypatch.setattr(authenticate, "_SELECT_CALLER", None)
     body, _, signature = phone.token.partition(".")
@@ -79,21 +98,21 @@ def test_a_forged_token_costs_no_query(app, client, sign_in, monkeypatch):
     assert response.get_json()["error"] == "token_invalid"
 
 
-def test_the_scheme_is_read_in_any_case(client, sign_in):
+def test_bearer_scheme_is_case_insensitive(client, sign_in):
     token = sign_in("alice").token
     for scheme in ("bearer", "BEARER", "Bearer "):
         headers = {"Authorization": f"{scheme} {token}"}
         assert client.get("/api/me", headers=headers).status_code == 200
 
 
-def test_a_token_elsewhere_than_in_the_header_is_not_read(client, sign_in):
+def test_token_is_accepted_only_in_the_header(client, sign_in):
     token = sign_in("alice").token
     assert client.get(f"/api/me?access_token={token}").status_code == 401
     client.set_cookie("Authorization", f"Bearer {token}")
     assert client.get("/api/me").status_code == 401
 
 
-def test_a_token_of_other_keys_is_token_invalid(make_app, sign_in):
+def test_token_signed_with_other_keys_is_token_invalid(make_app, sign_in):
     token = sign_in("alice").token
     other = make_app(secret_keys=("another key altogether, 0123456789",)).test_client()
     response = other.get("/api/me", headers={"Authorization": f"Bearer {token}"})
@@ -119,7 +138,7 @@ def test_a_token_of_other_keys_is_token_invalid(make_app, sign_in):
         ("not an address", {}, False, 403),
     ],
 )
-def test_development_answers_this_machine_alone_and_no_proxy(make_app, peer, headers, lan, status):
+def test_development_refuses_other_machines_and_proxies(make_app, peer, headers, lan, status):
     client = make_app(dev_lan=lan).test_client()
     response = client.get("/api/hello", headers=headers, environ_base={"REMOTE_ADDR": peer})
     assert response.status_code == status

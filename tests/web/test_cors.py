@@ -8,14 +8,14 @@ H5 = "https://h5.example.com"
 PREFLIGHT = {"Access-Control-Request-Method": "POST"}
 
 
-def test_without_origins_no_answer_names_one(make_app):
+def test_cors_is_off_without_origins(make_app):
     client = make_app().test_client()
     response = client.get("/api/hello", headers={"Origin": H5})
     assert "Access-Control-Allow-Origin" not in response.headers
     assert client.options("/api/hello", headers={"Origin": H5, **PREFLIGHT}).status_code == 405
 
 
-def test_an_origin_of_the_list_may_read_and_is_named(make_app):
+def test_listed_origin_is_allowed(make_app):
     client = make_app(cors_origins=(H5,)).test_client()
     for path in ("/api/hello", "/api/me", "/api/nothing"):
         response = client.get(path, headers={"Origin": H5})
@@ -27,7 +27,7 @@ def test_an_origin_of_the_list_may_read_and_is_named(make_app):
 @pytest.mark.parametrize(
     "origin", ["https://evil.example", f"{H5}.evil.example", "null", H5 + ":8443"]
 )
-def test_another_origin_may_not(make_app, origin):
+def test_unlisted_origin_is_not_allowed(make_app, origin):
     client = make_app(cors_origins=(H5,)).test_client()
     for response in (
         client.get("/api/hello", headers={"Origin": origin}),
@@ -37,7 +37,7 @@ def test_another_origin_may_not(make_app, origin):
         assert "Access-Control-Allow-Methods" not in response.headers
 
 
-def test_a_preflight_is_answered_without_a_token(make_app):
+def test_preflight_needs_no_token(make_app):
     client = make_app(cors_origins=(H5,)).test_client()
     response = client.options("/api/me", headers={"Origin": H5, **PREFLIGHT})
     assert response.status_code == 204

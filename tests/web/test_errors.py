@@ -1,4 +1,4 @@
-"""What goes wrong is told by a stable name, as JSON, and gives nothing away."""
+"""Errors are JSON with a stable name, and reveal nothing internal."""
 
 import json
 
@@ -8,7 +8,7 @@ import sqlalchemy.exc
 from myapi.auth import sessions
 from myapi.web.errors import REGISTRY, ApiError
 
-TABLE = {
+STABLE = {
     "invalid_request": (400, 40000),
     "login_code_invalid": (400, 40001),
     "decrypt_failed": (400, 40002),
@@ -32,17 +32,17 @@ TABLE = {
 }
 
 
-def test_names_and_codes_are_those_that_others_rely_on():
-    assert {name: kind[:2] for name, kind in REGISTRY.items()} == TABLE
+def test_error_names_statuses_and_codes_are_stable():
+    assert {name: kind[:2] for name, kind in REGISTRY.items()} == STABLE
 
 
-def test_each_error_has_a_sentence_in_both_languages():
+def test_each_error_has_a_message_in_both_languages():
     for kind in REGISTRY.values():
         assert kind.msg.isascii()
         assert not kind.msg_zh.isascii()
 
 
-def test_a_failure_has_the_four_fields_and_the_request_id_of_the_header(client):
+def test_error_response_has_four_fields_and_the_request_id_of_the_header(client):
     response = client.get("/api/nothing")
     body = response.get_json()
     assert set(body) == {"code", "error", "msg", "request_id"}
@@ -64,32 +64,30 @@ def test_a_failure_has_the_four_fields_and_the_request_id_of_the_header(client):
         ("GET", "/api/auth/login", 405, "method_not_allowed"),
     ],
 )
-def test_wrong_paths_and_methods_are_json(client, method, path, status, error):
+def test_unknown_path_or_method_is_a_json_error(client, method, path, status, error):
     response = client.open(path, method=method)
     assert (response.status_code, response.get_json()["error"]) == (status, error)
     assert response.content_type == "application/json"
 
 
-def test_a_method_that_is_not_allowed_is_answered_with_those_that_are(client):
+def test_method_not_allowed_lists_the_allowed_methods(client):
     assert client.post("/api/hello").headers["Allow"] == "GET, HEAD"
 
 
-def test_a_bug_is_a_500_whose_trace_goes_to_the_log_alone(
-    app, client, sign_in, monkeypatch, caplog
-):
+def test_bug_is_a_500_with_its_traceback_only_in_the_log(app, client, sign_in, monkeypatch, caplog):
     phone = sign_in("alice")
 
     def bug(_user_id):
-        raise RuntimeError("the inner workings")
+        raise RuntimeError("internal details")
 
     monkeypatch.setattr(sessions, "of_user", bug)
     response = phone.get("/api/auth/sessions")
     assert (response.status_code, response.get_json()["error"]) == (500, "internal_error")
-    assert "inner workings" not in response.text
-    assert "inner workings" in caplog.text
+    assert "internal details" not in response.text
+    assert "internal details" in caplog.text
 
 
-def test_a_bug_in_debug_mode_is_told_no_more(app, client, sign_in, monkeypatch):
+def test_bug_in_debug_mode_reveals_nothing_more(app, client, sign_in, monkeypatch):
     phone = sign_in("alice")
     monkeypatch.setattr(app, "debug", True)
     monkeypatch.setattr(app, "testing", False)
@@ -99,7 +97,7 @@ def test_a_bug_in_debug_mode_is_told_no_more(app, client, sign_in, monkeypatch):
     assert "NoneType" not in response.text
 
 
-def test_a_wrong_query_is_a_500_and_an_outage_a_503(app, client, sign_in, monkeypatch):
+def test_database_bug_is_a_500_and_outage_a_503(app, client, sign_in, monkeypatch):
     phone = sign_in("alice")
     for error, status in [
         (sqlalchemy.exc.ProgrammingError("SELECT", None, Exception("no such column")), 500),
@@ -129,7 +127,7 @@ def test_a_wrong_query_is_a_500_and_an_outage_a_503(app, client, sign_in, monkey
         ("fr", False),
     ],
 )
-def test_the_sentence_is_in_the_language_of_the_phone(client, header, chinese):
+def test_message_follows_accept_language(client, header, chinese):
     headers = {} if header is None else {"Accept-Language": header}
     kind = REGISTRY["not_found"]
     msg = client.get("/api/nothing", headers=headers).get_json()["msg"]
@@ -162,7 +160,7 @@ def test_the_sentence_is_in_the_language_of_the_phone(client, header, chinese):
     ],
     ids=lambda body: repr(body[:24]),
 )
-def test_a_body_that_is_no_json_object_is_an_invalid_request(client, body):
+def test_body_that_is_not_a_json_object_is_invalid_request(client, body):
     response = client.post("/api/auth/login", data=body, content_type="application/json")
     assert (response.status_code, response.get_json()["error"]) == (400, "invalid_request")
 
@@ -177,12 +175,12 @@ def test_a_body_that_is_no_json_object_is_an_invalid_request(client, body):
     ],
     ids=str,
 )
-def test_a_body_of_another_type_is_refused(client, headers):
+def test_body_of_another_content_type_is_unsupported_media_type(client, headers):
     response = client.post("/api/auth/login", data=b'{"code": "alice"}', headers=headers)
     assert (response.status_code, response.get_json()["error"]) == (415, "unsupported_media_type")
 
 
-def test_json_with_a_charset_is_taken(client):
+def test_json_with_a_charset_is_accepted(client):
     response = client.post(
         "/api/auth/login",
         data=b'{"code": "alice"}',
@@ -191,7 +189,7 @@ def test_json_with_a_charset_is_taken(client):
     assert response.status_code == 200
 
 
-def test_a_body_too_large_is_refused_on_every_route(client, sign_in):
+def test_body_too_large_is_refused_on_every_route(client, sign_in):
     phone = sign_in("alice")
     body = json.dumps({"code": "a", "x": "x" * 70000})
     for path in ("/api/auth/login", "/api/auth/logout"):
@@ -201,7 +199,7 @@ def test_a_body_too_large_is_refused_on_every_route(client, sign_in):
         assert (response.status_code, response.get_json()["error"]) == (413, "payload_too_large")
 
 
-def test_the_reason_of_an_error_is_for_the_log_alone(app):
+def test_reason_of_an_error_is_only_for_the_log(app):
     with app.test_request_context():
         error = ApiError("not_found", reason="why")
     assert "why" in str(error)

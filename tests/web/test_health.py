@@ -1,4 +1,4 @@
-"""Alive, ready, and the figures."""
+"""Liveness, readiness and metrics."""
 
 import shutil
 
@@ -12,17 +12,18 @@ from tests.revisions import HEAD
 OK = {"code": 0, "msg": "ok", "data": None}
 
 
-def test_healthz_answers_without_a_database(client, execute):
+def test_healthz_needs_no_database(make_app, tmp_path):
+    client = make_app(database_url=f"sqlite:///{tmp_path}/absent/myapi.db").test_client()
     assert client.get("/healthz").get_json() == OK
 
 
-def test_readyz_is_well_on_the_revision_of_the_code(client):
+def test_readyz_is_ok_at_the_revision_of_the_code(client):
     assert client.get("/readyz").get_json() == OK
 
 
 @pytest.fixture
 def revisions(execute):
-    """Put other rows into `alembic_version` for the length of a test: `revisions("a", "b")`."""
+    """Replace the rows of `alembic_version` during a test: `revisions("a", "b")`."""
     before = execute("SELECT version_num FROM alembic_version")
 
     def put(*names):
@@ -34,29 +35,29 @@ def revisions(execute):
     put(*(name for (name,) in before))
 
 
-def test_readyz_is_well_on_a_newer_revision_than_the_code_knows(client, revisions, caplog):
-    caplog.handler.setFormatter(JsonFormatter())
-    revisions("of-tomorrow")
+def test_readyz_is_ok_at_a_newer_revision(client, revisions, caplog, monkeypatch):
+    monkeypatch.setattr(caplog.handler, "formatter", JsonFormatter())
+    revisions("newer-revision")
     assert client.get("/readyz").status_code == 200
     assert "newer than this code" in caplog.text
-    assert "of-tomorrow" in caplog.text  # a revision is no login code: it is not masked
+    assert "newer-revision" in caplog.text  # a revision is not masked as a login code is
 
 
-def test_readyz_is_not_well_without_a_revision(client, revisions):
+def test_readyz_is_503_without_a_revision(client, revisions):
     revisions()
     response = client.get("/readyz")
     assert (response.status_code, response.get_json()["error"]) == (503, "service_unavailable")
     assert int(response.headers["Retry-After"]) >= 1
 
 
-def test_readyz_waits_for_every_head(client, revisions, two_heads):
-    """Two lines of migrations, of which the database has one: code would meet missing tables."""
+def test_readyz_requires_every_head(client, revisions, two_heads):
+    """With two lines of migrations of which one is not applied, tables would be missing."""
     for applied, status in ((two_heads[:1], 503), (two_heads[1:], 503), (two_heads, 200)):
         revisions(*applied)
         assert client.get("/readyz").status_code == status, applied
 
 
-def test_readyz_takes_a_revision_for_all_that_it_depends_on(client, revisions, two_heads, add):
+def test_readyz_counts_the_dependencies_of_a_revision_as_applied(client, revisions, two_heads, add):
     add("joined", depends_on=two_heads)
     revisions(*two_heads)
     assert client.get("/readyz").status_code == 503
@@ -66,7 +67,7 @@ def test_readyz_takes_a_revision_for_all_that_it_depends_on(client, revisions, t
 
 @pytest.fixture
 def add(monkeypatch, tmp_path):
-    """Write a migration that this code then has: `add("b7", down_revision="a3")`."""
+    """Add a migration to the code: `add("b7", down_revision="a3")`."""
     shutil.copytree(ROOT / "migrations", tmp_path / "migrations")
     monkeypatch.setattr(schema_version, "ROOT", tmp_path)
 
@@ -82,8 +83,8 @@ def add(monkeypatch, tmp_path):
 
 @pytest.fixture
 def two_heads(add):
-    add("of-a-team")
-    return HEAD, "of-a-team"
+    add("team-revision")
+    return HEAD, "team-revision"
 
 
 def test_metrics_count_requests_by_route(client):
@@ -112,7 +113,7 @@ def test_metrics_have_one_label_for_all_unknown_paths(client):
         ("127.0.0.1", {"X-Real-IP": "127.0.0.1"}, 404),
     ],
 )
-def test_metrics_are_for_this_machine_alone(make_app, peer, headers, status):
+def test_metrics_are_local_only(make_app, peer, headers, status):
     app = make_app(env="production", wechat_appid="wx0123456789abcdef", wechat_secret="s" * 32)
     response = app.test_client().get(
         "/metrics", headers=headers, environ_base={"REMOTE_ADDR": peer}

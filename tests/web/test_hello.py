@@ -1,9 +1,9 @@
-"""The first call that a newcomer makes."""
+"""GET /api/hello."""
 
 import re
 
 
-def test_hello_keeps_its_older_shape(client):
+def test_hello_keeps_its_older_format(client):
     body = client.get("/api/hello").get_json()
     assert set(body) == {"code", "msg", "time"}
     assert (body["code"], body["msg"]) == (0, "Hello from Aliyun Lighthouse!")

@@ -1,16 +1,16 @@
-"""Who is at the other end, and whom it says it speaks for."""
+"""The address and the scheme of the client behind trusted proxies."""
 
 import pytest
 
 from myapi.web import proxy_headers
 
 
-def seen_through(hops, **environ):
-    """Return what an app behind so many proxies is told."""
-    told = {"REMOTE_ADDR": "127.0.0.1", "wsgi.url_scheme": "http", **environ}
-    app = proxy_headers.ProxyHeaders(lambda told, start: [], hops)
-    app(told, lambda status, headers: None)
-    return told
+def environ_behind(hops, **environ):
+    """Return the WSGI environ as an app behind `hops` trusted proxies sees it."""
+    result = {"REMOTE_ADDR": "127.0.0.1", "wsgi.url_scheme": "http", **environ}
+    app = proxy_headers.ProxyHeaders(lambda environ, start: [], hops)
+    app(result, lambda status, headers: None)
+    return result
 
 
 @pytest.mark.parametrize(
@@ -28,33 +28,33 @@ def seen_through(hops, **environ):
         (2, "10.0.0.1", "127.0.0.1"),
     ],
 )
-def test_the_client_is_whom_the_proxies_name_and_no_client_can_choose(hops, header, client):
-    told = seen_through(hops, HTTP_X_FORWARDED_FOR=header)
-    assert told["REMOTE_ADDR"] == client
-    assert proxy_headers.peer_address(told) == "127.0.0.1"
-    assert proxy_headers.came_through_proxy(told)
+def test_client_address_is_the_one_of_the_trusted_proxies(hops, header, client):
+    environ = environ_behind(hops, HTTP_X_FORWARDED_FOR=header)
+    assert environ["REMOTE_ADDR"] == client
+    assert proxy_headers.peer_address(environ) == "127.0.0.1"
+    assert proxy_headers.came_through_proxy(environ)
 
 
 @pytest.mark.parametrize(
     ("header", "scheme"), [("https", "https"), ("http, https", "https"), ("", "http")]
 )
-def test_the_scheme_is_the_one_that_the_proxy_was_asked_with(header, scheme):
-    assert seen_through(1, HTTP_X_FORWARDED_PROTO=header)["wsgi.url_scheme"] == scheme
+def test_scheme_is_the_one_of_the_request_to_the_proxy(header, scheme):
+    assert environ_behind(1, HTTP_X_FORWARDED_PROTO=header)["wsgi.url_scheme"] == scheme
 
 
-def test_without_a_header_nobody_came_through_a_proxy():
-    told = seen_through(1)
-    assert not proxy_headers.came_through_proxy(told)
-    assert proxy_headers.is_local(told)
+def test_request_without_headers_did_not_come_through_a_proxy():
+    environ = environ_behind(1)
+    assert not proxy_headers.came_through_proxy(environ)
+    assert proxy_headers.is_local(environ)
 
 
-def test_a_unix_socket_has_no_address():
-    told = seen_through(1, REMOTE_ADDR="")
-    assert proxy_headers.peer_address(told) == ""
-    assert proxy_headers.is_local(told)
+def test_unix_socket_has_no_address_and_is_local():
+    environ = environ_behind(1, REMOTE_ADDR="")
+    assert proxy_headers.peer_address(environ) == ""
+    assert proxy_headers.is_local(environ)
 
 
 @pytest.mark.parametrize("name", ["FORWARDED", "X_REAL_IP", "VIA", "X_FORWARDED_HOST"])
-def test_any_forwarded_header_speaks_for_somebody_else(name):
-    told = seen_through(1, **{f"HTTP_{name}": "x"})
-    assert not proxy_headers.is_local(told)
+def test_request_with_any_forwarding_header_is_not_local(name):
+    environ = environ_behind(1, **{f"HTTP_{name}": "x"})
+    assert not proxy_headers.is_local(environ)

@@ -1,4 +1,4 @@
-"""Rate limits, counted in memory and in Redis; days without Redis are in tests/faults."""
+"""Rate limits, counted in memory and in Redis; outages of Redis are in tests/faults."""
 
 import pytest
 
@@ -22,16 +22,16 @@ def storage(request):
 
 
 def limited(answer):
-    """Whether it is refused for now, and says for how long: the rest of the minute, rounded up."""
+    """Whether it is a 429 whose Retry-After is at most the rest of the minute, rounded up."""
     return is_error(answer, 429, "rate_limited") and int(answer.headers["Retry-After"]) <= 61
 
 
 def from_address(address):
-    """Return the headers by which the trusted proxy tells the client's address."""
+    """Return the options of a request that a trusted proxy forwards for this address."""
     return {"headers": {"X-Forwarded-For": address}}
 
 
-def test_logins_are_limited_by_address(serve, storage):
+def test_logins_are_limited_per_address(serve, storage):
     service = serve(**PRODUCTION, rate_limit_login="3", rate_limit_storage_url=storage)
     answers = [service.login(f"name{n}", **from_address("198.51.100.1")) for n in range(4)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
@@ -39,7 +39,7 @@ def test_logins_are_limited_by_address(serve, storage):
     assert service.login(**from_address("198.51.100.2")).status_code == 200
 
 
-def test_an_ipv6_client_is_its_network_of_64_bits(serve):
+def test_ipv6_clients_are_limited_per_64_bit_network(serve):
     service = serve(**PRODUCTION, rate_limit_login="3")
     for host in ("1::", ":1", "ffff:ffff:ffff:ffff"):
         assert service.login(**from_address(f"2001:db8:0:7:{host}")).status_code == 200
@@ -47,7 +47,7 @@ def test_an_ipv6_client_is_its_network_of_64_bits(serve):
     assert service.login(**from_address("2001:db8:0:8::1")).status_code == 200
 
 
-def test_an_ipv4_client_is_the_same_however_it_is_written(serve):
+def test_ipv4_mapped_address_counts_as_the_ipv4_address(serve):
     service = serve(**PRODUCTION, rate_limit_login="1")
     assert service.login(**from_address("::ffff:198.51.100.1")).status_code == 200
     assert limited(service.login(**from_address("198.51.100.1")))
@@ -56,21 +56,21 @@ def test_an_ipv4_client_is_the_same_however_it_is_written(serve):
 def test_failed_logins_are_limited_more_closely(serve, storage):
     service = serve(rate_limit_login_failed="3", rate_limit_storage_url=storage)
     for n in range(5):
-        assert service.login(f"name{n}").status_code == 200  # these do not count
+        assert service.login(f"name{n}").status_code == 200  # these do not count as failed
     for n in range(3):
         assert is_error(service.login(f"bad{n}"), 400, "login_code_invalid")
     assert limited(service.login("bad3"))
     assert limited(service.login("alice"))
 
 
-def test_a_refusal_by_a_limit_is_no_failed_login(serve):
+def test_rate_limited_login_does_not_count_as_failed(serve):
     service = serve(rate_limit_login="1/second", rate_limit_login_failed="2/60second")
     refused = wait_for(lambda: [a for a in [service.login() for _ in range(6)] if limited(a)])
     assert len(refused) > 2
     wait_for(lambda: service.login().status_code == 200, seconds=5)
 
 
-def test_dear_calls_are_limited_by_user_wherever_they_come_from(serve, storage, wechat):
+def test_expensive_calls_are_limited_per_user_across_addresses(serve, storage, wechat):
     service = serve(**PRODUCTION, rate_limit_user="3", rate_limit_storage_url=storage)
     alice, again, bob = [service.sign_in(name) for name in ("alice", "alice", "bob")]
     encrypted = wechat.sandbox.encrypt("alice", {"phone": "1"})
@@ -83,7 +83,7 @@ def test_dear_calls_are_limited_by_user_wherever_they_come_from(serve, storage, 
     assert bob.put("/api/me", json={}, **from_address("198.51.100.1")).status_code == 200
 
 
-def test_redis_counts_for_all_processes_together(serve, redis_server):
+def test_redis_counts_across_processes(serve, redis_server):
     one, two = (serve(rate_limit_login="3", rate_limit_storage_url=redis_server.url) for _ in "12")
     assert [s.login().status_code for s in (one, two, one, two, one)] == [200] * 3 + [429] * 2
 
@@ -95,7 +95,7 @@ HEADER = {"overwrites": "$remote_addr", "appends": "$proxy_add_x_forwarded_for"}
 
 
 @pytest.mark.parametrize("nginx_does", HEADER)
-def test_a_client_cannot_choose_its_own_address(serve, nginx_does):
+def test_client_cannot_choose_its_address(serve, nginx_does):
     need(Nginx)
     service = serve(**PRODUCTION, rate_limit_login="3")
     config = f"""

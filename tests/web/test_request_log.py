@@ -1,4 +1,4 @@
-"""An id, a log line and figures for each request."""
+"""An id, a log line and metrics for each request."""
 
 import logging
 import time
@@ -15,7 +15,7 @@ def lines(caplog):
     return [r.fields for r in caplog.records if r.name == "myapi.requests"]
 
 
-def test_each_request_is_one_line_with_what_one_asks_first(client, sign_in, caplog):
+def test_request_is_logged_as_one_line(client, sign_in, caplog):
     phone = sign_in("alice")
     caplog.clear()
     response = phone.get("/api/me")
@@ -34,7 +34,7 @@ def test_each_request_is_one_line_with_what_one_asks_first(client, sign_in, capl
     }
 
 
-def test_a_refused_request_is_logged_with_its_error(client, caplog):
+def test_refused_request_is_logged_with_its_error(client, caplog):
     client.get("/api/me")
     client.get("/scanner/../x?code=secret")
     refused, unknown = lines(caplog)
@@ -42,35 +42,35 @@ def test_a_refused_request_is_logged_with_its_error(client, caplog):
     assert (unknown["route"], unknown["error"]) == ("-", "not_found")
 
 
-def test_a_method_that_is_none_is_not_a_label_of_its_own(client, caplog):
+def test_unknown_method_is_logged_as_other(client, caplog):
     client.open("/api/hello", method="BREW")
     assert lines(caplog)[0]["method"] == "OTHER"
 
 
-def test_the_trusted_proxy_gives_the_id_and_the_address(make_app, caplog):
+def test_request_id_and_address_come_from_the_trusted_proxy(make_app, caplog):
     client = make_app(**PRODUCTION).test_client()
     response = client.get("/api/hello", headers={**PROXY, "X-Request-Id": "from-nginx-1"})
     assert response.headers["X-Request-Id"] == "from-nginx-1"
     assert lines(caplog)[0]["ip"] == "192.0.2.7"
 
 
-def test_a_client_chooses_neither_its_address_nor_its_id(make_app, caplog):
+def test_client_chooses_neither_address_nor_request_id(make_app, caplog):
     client = make_app(**PRODUCTION).test_client()
     client.get("/api/hello", headers={"X-Forwarded-For": "1.1.1.1, 192.0.2.7"})
-    assert lines(caplog)[0]["ip"] == "192.0.2.7", "the last hop is the proxy's word"
+    assert lines(caplog)[0]["ip"] == "192.0.2.7", "the last hop is what the proxy added"
     response = client.get("/api/hello", headers={"X-Request-Id": "mine"})
-    assert response.headers["X-Request-Id"] != "mine", "no proxy handed it over"
+    assert response.headers["X-Request-Id"] != "mine", "without a proxy the header is not trusted"
 
 
 @pytest.mark.parametrize("given", ["", "a b", "x" * 65, "a\tb", "ü", "a_b", "<script>"])
-def test_an_id_of_the_wrong_form_is_replaced(make_app, given):
+def test_invalid_request_id_is_replaced(make_app, given):
     client = make_app(**PRODUCTION).test_client()
     response = client.get("/api/hello", headers={**PROXY, "X-Request-Id": given.encode("utf-8")})
     assert response.headers["X-Request-Id"] != given
     assert len(response.headers["X-Request-Id"]) == 16
 
 
-def test_every_answer_has_the_headers_that_all_have(client):
+def test_every_response_has_the_common_headers(client):
     for path in ("/api/hello", "/api/me", "/api/nothing", "/healthz", "/metrics"):
         headers = client.get(path).headers
         assert headers["Cache-Control"] == "no-store"
@@ -78,7 +78,7 @@ def test_every_answer_has_the_headers_that_all_have(client):
         assert headers["X-Request-Id"]
 
 
-def test_the_record_of_a_request_has_all_that_another_handler_may_show(client, caplog):
+def test_request_record_has_the_attributes_of_a_log_record(client, caplog):
     client.get("/api/hello")
     (made,) = (r for r in caplog.records if r.name == "myapi.requests")
     assert vars(made).keys() - {"message"} == vars(logging.makeLogRecord({"fields": {}})).keys()
@@ -87,7 +87,7 @@ def test_the_record_of_a_request_has_all_that_another_handler_may_show(client, c
     assert abs(made.created - time.time()) < 60
 
 
-def test_a_logger_that_is_quiet_gets_no_record(client, caplog):
+def test_disabled_logger_gets_no_record(client, caplog):
     caplog.set_level(logging.WARNING, logger="myapi.requests")
     client.get("/api/hello")
     assert not lines(caplog)

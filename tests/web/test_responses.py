@@ -8,14 +8,14 @@ from myapi.web.endpoint import endpoint
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 
-def test_head_gets_the_length_and_no_body(client):
+def test_head_response_has_the_length_and_no_body(client):
     answer = client.head("/api/hello")
     assert answer.data == b""
     assert answer.headers["Content-Length"] == client.get("/api/hello").headers["Content-Length"]
     assert answer.headers["Content-Type"] == "application/json"
 
 
-def test_no_answer_holds_a_line_separator_as_it_is(app, client):
+def test_line_separators_are_escaped(app, client):
     """An iPhone turns U+2028 and U+2029 into line breaks, and then cannot parse the JSON."""
 
     @app.get("/separators")

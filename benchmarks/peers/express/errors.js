@@ -3,16 +3,16 @@ const KINDS = {
   invalid_request: [400, 40000, 'The request is not as described.'],
   login_code_invalid: [400, 40001, 'The login code is wrong, used or too old: get a fresh one.'],
   token_missing: [401, 40100, 'Log in first: there is no bearer token.'],
-  token_invalid: [401, 40101, 'The token is not one of ours.'],
+  token_invalid: [401, 40101, 'The token is not valid.'],
   session_ended: [401, 40102, 'The session has ended: log in again.'],
   user_banned: [403, 40300, 'This account is banned.'],
-  not_found: [404, 40400, 'There is nothing here.'],
+  not_found: [404, 40400, 'Not found.'],
   payload_too_large: [413, 41300, 'The body is too large.'],
   rate_limited: [429, 42900, 'Too many requests: wait a little.'],
-  internal_error: [500, 50000, 'Something went wrong here.'],
-  wechat_unavailable: [502, 50200, 'WeChat gives no usable answer: try again.'],
-  service_unavailable: [503, 50300, 'The service is busy or away: try again.'],
-  wechat_timeout: [504, 50400, 'WeChat is too slow: try again.'],
+  internal_error: [500, 50000, 'Internal server error.'],
+  wechat_unavailable: [502, 50200, 'WeChat gave no usable answer: try again.'],
+  service_unavailable: [503, 50300, 'The service is unavailable: try again.'],
+  wechat_timeout: [504, 50400, 'WeChat did not answer in time: try again.'],
 };
 const OF_EXPRESS = { 400: 'invalid_request', 404: 'not_found', 413: 'payload_too_large' };
 const AWAY = new Set(['SQLITE_BUSY', 'ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'PROTOCOL_CONNECTION_LOST']);

@@ -38,7 +38,7 @@ const ERRORS = {
   token_invalid: {
     status: 401,
     code: 40101,
-    en: 'The token is not one of ours.',
+    en: 'The token is not valid.',
     zh: '登录令牌无效，请重新登录。',
   },
   session_ended: {
@@ -51,13 +51,13 @@ const ERRORS = {
   wechat_blocked_user: {
     status: 403,
     code: 40301,
-    en: 'WeChat holds this user for high-risk and blocked the login.',
+    en: 'WeChat rates this user as high-risk and blocked the login.',
     zh: '微信判定该用户为高风险用户，已拦截登录。',
   },
   development_only: {
     status: 403,
     code: 40302,
-    en: 'This server runs in development: it answers this machine only, without a proxy.',
+    en: 'This server runs in development mode: it answers only direct requests from this machine.',
     zh: '服务运行在开发模式，仅响应本机直接访问（不经代理）。',
   },
   https_required: {
@@ -67,11 +67,11 @@ const ERRORS = {
     en: 'Call this API over https: plain http is not answered.',
     zh: '请使用 https 调用本接口，不支持 http。',
   },
-  not_found: { status: 404, code: 40400, en: 'There is nothing here.', zh: '资源不存在。' },
+  not_found: { status: 404, code: 40400, en: 'Not found.', zh: '资源不存在。' },
   method_not_allowed: {
     status: 405,
     code: 40500,
-    en: 'This path has no such method.',
+    en: 'This path does not allow this method.',
     zh: '不支持该请求方法。',
   },
   session_key_missing: {
@@ -96,31 +96,31 @@ const ERRORS = {
   internal_error: {
     status: 500,
     code: 50000,
-    en: 'Something went wrong here.',
+    en: 'Internal server error.',
     zh: '服务器内部错误。',
   },
   wechat_misconfigured: {
     status: 500,
     code: 50001,
-    en: "The server's WeChat settings are wrong: its operator has to act.",
+    en: "The server's WeChat settings are wrong: contact its operator.",
     zh: '服务器的微信配置有误，请联系管理员。',
   },
   wechat_unavailable: {
     status: 502,
     code: 50200,
-    en: 'WeChat gives no usable answer: try again.',
+    en: 'WeChat gave no usable answer: try again.',
     zh: '微信服务暂不可用，请稍后再试。',
   },
   service_unavailable: {
     status: 503,
     code: 50300,
-    en: 'The service is busy or away: try again.',
+    en: 'The service is unavailable: try again.',
     zh: '服务暂不可用，请稍后再试。',
   },
   wechat_timeout: {
     status: 504,
     code: 50400,
-    en: 'WeChat is too slow: try again.',
+    en: 'WeChat did not answer in time: try again.',
     zh: '微信响应超时，请稍后再试。',
   },
 

@@ -1,1 +1,1 @@
-"""The description of the API in OpenAPI 3.1, and a page to read and try it."""
+"""The OpenAPI 3.1 description of the API, and a page to read and try it."""

@@ -1,4 +1,4 @@
-"""The API in OpenAPI 3.1, from the same schemas that validate and the same registry of errors."""
+"""Describe the API in OpenAPI 3.1, from the schemas that validate and the registry of errors."""
 
 import re
 import sys
@@ -23,18 +23,18 @@ from myapi.web.openapi.json_schema import (
 )
 
 JSON = "application/json"
-UNDESCRIBED = "docs"  # the blueprint that shows the description
+DOCS = "docs"  # the blueprint that serves the description; it is left out
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 EVERY_ROUTE = ("development_only", "internal_error")
 WITH_BODY = ("invalid_request", "payload_too_large", "unsupported_media_type")
 
 ABOUT = """\
-The backend of a WeChat mini program: a code of wx.login becomes an account and a session.
+The backend of a WeChat mini program: it exchanges a wx.login code for an account and a session.
 
-Success is 200 with `{"code": 0, "msg": "ok", "data": …}`. A failure has its true HTTP status and \
-`{"code", "error", "msg", "request_id"}`: decide on `error` or `code`, which are stable, and show \
-`msg`, which is for people. Every answer carries an `X-Request-Id`."""
+Success is 200 with `{"code": 0, "msg": "ok", "data": …}`. A failure has its own HTTP status and \
+`{"code", "error", "msg", "request_id"}`: rely on `error` or `code`, which are stable, and show \
+`msg` to people. Every response has an `X-Request-Id`."""
 
 
 class Route(NamedTuple):
@@ -48,16 +48,16 @@ class Route(NamedTuple):
 
     @property
     def declared(self) -> Endpoint | None:
-        """What the view takes and returns; None for one that answers in plain text."""
+        """What the view takes and returns; None if it returns plain text."""
         return getattr(self.view, "endpoint", None)
 
     @property
-    def closed(self) -> bool:
+    def needs_session(self) -> bool:
         return "token_missing" in refusals(self.view)
 
     @property
     def errors(self) -> list[str]:
-        """Every error that this route may answer, in the registry's order."""
+        """Every error that this route can answer with, in the registry's order."""
         declared = self.declared
         named = {*EVERY_ROUTE, *refusals(self.view), *(declared.errors if declared else ())}
         if declared and declared.body:
@@ -87,9 +87,9 @@ def describe(app: Flask) -> Schema:
 
 
 def routes(app: Flask) -> Iterator[Route]:
-    """Yield every route but those that show the description itself."""
+    """Yield every route except those that serve the description itself."""
     for rule in app.url_map.iter_rules():
-        if rule.endpoint.partition(".")[0] == UNDESCRIBED:
+        if rule.endpoint.partition(".")[0] == DOCS:
             continue
         path = re.sub(r"<(?:[^<>:]+:)?([^<>:]+)>", r"{\1}", rule.rule)
         arguments = tuple(sorted(rule.arguments))
@@ -100,9 +100,9 @@ def routes(app: Flask) -> Iterator[Route]:
 
 
 def _tags(app: Flask) -> Iterator[Schema]:
-    """Yield the blueprints; the first line of a blueprint's module says what it is for."""
+    """Yield the blueprints, each described by the first line of its module's docstring."""
     for name, blueprint in app.blueprints.items():
-        if name != UNDESCRIBED:
+        if name != DOCS:
             yield {
                 "name": name,
                 "description": _paragraphs(sys.modules[blueprint.import_name].__doc__)[0],
@@ -118,7 +118,7 @@ def _operation(route: Route, components: Components) -> Schema:
     }
     if rest:
         operation["description"] = rest
-    if route.closed:
+    if route.needs_session:
         operation["security"] = [{"bearer": []}]
     if route.arguments:
         operation["parameters"] = [_in_path(name) for name in route.arguments]
@@ -154,7 +154,7 @@ def _success(declared: Endpoint | None, components: Components) -> Schema:
 
 
 def _failure(names: list[str]) -> Schema:
-    """Describe the answer of one status, with one example for each of its errors."""
+    """Describe the response of one status, with one example for each of its errors."""
     status = REGISTRY[names[0]].status
     headers = ["X-Request-Id"]
     if status == 401:
@@ -186,14 +186,14 @@ def _headers(*names: str) -> Schema:
 
 
 def _paragraphs(docstring: str | None) -> tuple[str, str]:
-    """Return the first line of a docstring, and all that follows it."""
+    """Return the first line of a docstring, and the rest as one line."""
     first, _, rest = (docstring or "").strip().partition("\n")
     return first, " ".join(rest.split())
 
 
 _HEADERS = {
     "X-Request-Id": {
-        "description": "The id under which the log knows this request.",
+        "description": "The id of this request in the log.",
         "required": True,
         "schema": {"type": "string", "pattern": "^[A-Za-z0-9-]{1,64}$"},
     },
@@ -211,5 +211,5 @@ _HEADERS = {
 _BEARER = {
     "type": "http",
     "scheme": "bearer",
-    "description": "The token that a login answers with.",
+    "description": "The token that a login returns.",
 }

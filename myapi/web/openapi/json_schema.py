@@ -1,4 +1,4 @@
-"""Our shapes as JSON Schema, each with an example that fits it."""
+"""JSON Schemas of structs, each with a valid example."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,12 +15,12 @@ COMPONENTS = "#/components/schemas/"
 
 def incoming(shape: type[msgspec.Struct], components: Components) -> Schema:
     schema = _schema(shape, components)
-    components[shape.__name__] |= getattr(shape, "described", {})
+    components[shape.__name__] |= getattr(shape, "extra_json_schema", {})
     return schema
 
 
 def outgoing(shape: Any, components: Components) -> Schema:  # noqa: ANN401
-    """Describe what is sent: of a struct always all fields, also those with a default."""
+    """Describe a response: all fields of a struct are always present, also those with a default."""
     sent: Components = {}
     schema = _schema(shape, sent)
     for component in sent.values():
@@ -40,19 +40,19 @@ def enveloped(data: Schema) -> Schema:
 def error_schema() -> Schema:
     return {
         "title": "Error",
-        "description": "Every answer but success.",
+        "description": "Every error response.",
         "type": "object",
         "properties": {
             "code": {
                 "enum": [spec.code for spec in REGISTRY.values()],
                 "description": "A stable number; its first three digits are the status.",
             },
-            "error": {"enum": list(REGISTRY), "description": "Its stable name."},
+            "error": {"enum": list(REGISTRY), "description": "A stable name."},
             "msg": {
                 "type": "string",
-                "description": "For people, in Chinese where Accept-Language asks for it.",
+                "description": "A message for people, in Chinese if Accept-Language prefers it.",
             },
-            "request_id": {"type": "string", "description": "What to look for in the log."},
+            "request_id": {"type": "string", "description": "The id of the request in the log."},
         },
         "required": ["code", "error", "msg", "request_id"],
     }
@@ -64,7 +64,7 @@ def error_example(name: str) -> Schema:
 
 
 def example(schema: Schema, components: Components) -> Any:  # noqa: ANN401
-    """Make a value that fits a schema of ours, from the examples of its fields."""
+    """Make a value that is valid for a schema, from the examples of its fields."""
     if "$ref" in schema:
         return example(components[schema["$ref"].removeprefix(COMPONENTS)], components)
     if "anyOf" in schema:
@@ -84,7 +84,7 @@ def _schema(shape: Any, components: Components) -> Schema:  # noqa: ANN401
 
 
 def _example_object(schema: Schema, components: Components) -> Schema:
-    """Leave out what may be absent, unless it has an example."""
+    """Make an object with all required fields, and optional ones that have an example."""
     return {
         name: example(field, components)
         for name, field in schema.get("properties", {}).items()

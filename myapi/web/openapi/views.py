@@ -1,4 +1,4 @@
-"""The description of the API, and a page to read and try it; in development alone."""
+"""The description of the API, and a page to read and try it; only in development."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ FILES = {
     "docs.html": "text/html",
     "docs.css": "text/css",
     "docs.js": "text/javascript",
-    "zh.json": "application/json",  # English → Chinese, of the page and of the description
+    "zh.json": "application/json",  # English → Chinese, for the page and the description
 }
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -34,14 +34,14 @@ def openapi() -> Response:
 @bp.get("/docs")
 @public
 def page() -> Response:
-    """Show the page."""
+    """Return the page."""
     return asset("docs.html")
 
 
 @bp.get("/docs/<name>")
 @public
 def asset(name: str) -> Response:
-    """Send one of the page's files."""
+    """Return one of the page's files."""
     if name not in FILES:
         raise ApiError("not_found")
     return Response((FOLDER / name).read_bytes(), mimetype=FILES[name])
@@ -49,6 +49,6 @@ def asset(name: str) -> Response:
 
 @bp.after_request
 def _restrict(response: Response) -> Response:
-    """Let the page load nothing but its own files."""
+    """Allow the page to load only its own files."""
     response.headers["Content-Security-Policy"] = POLICY
     return response

@@ -1,4 +1,4 @@
-"""The description and the routes agree, in both directions."""
+"""The description matches the routes, and nothing is missing on either side."""
 
 import json
 from pathlib import Path
@@ -16,16 +16,18 @@ from myapi.web.openapi.json_schema import enveloped
 from myapi.web.openapi.views import FOLDER
 from tests.conftest import KEY
 
-OF_A_SESSION = {"token_missing", "token_invalid", "session_ended", "user_banned"}
-OF_A_BODY = {"invalid_request", "payload_too_large", "unsupported_media_type"}
-OF_ANY = {"internal_error", "development_only"}
-SHAPES = {name for module in (auth_schemas, users_schemas, hello, sandbox) for name in vars(module)}
-OURS = {"auth", "health", "hello", "me", "sandbox"}
+SESSION_ERRORS = {"token_missing", "token_invalid", "session_ended", "user_banned"}
+BODY_ERRORS = {"invalid_request", "payload_too_large", "unsupported_media_type"}
+COMMON_ERRORS = {"internal_error", "development_only"}
+SCHEMAS = {
+    name for module in (auth_schemas, users_schemas, hello, sandbox) for name in vars(module)
+}
+TAGS = {"auth", "health", "hello", "me", "sandbox"}
 
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory):
-    """An app that no request reaches: describing it needs no database."""
+    """An app without a database: describing it needs none."""
     return create_app(Settings(secret_keys=(KEY,), instance_path=tmp_path_factory.mktemp("app")))
 
 
@@ -45,7 +47,7 @@ def operations(description):
 
 @pytest.fixture(scope="module")
 def validator(description):
-    """Make validators of JSON Schemas that stand anywhere in the description."""
+    """Make validators of JSON Schemas that are anywhere in the description."""
     jsonschema_rs = pytest.importorskip("jsonschema_rs", reason="schemathesis needs Python 3.11")
 
     def make(schema):
@@ -56,7 +58,7 @@ def validator(description):
 
 
 def errors_of(operation):
-    """All errors that an operation names, with the status under which it does."""
+    """Return all errors of an operation with their statuses."""
     return {
         error: int(status)
         for status, response in operation["responses"].items()
@@ -82,7 +84,7 @@ def test_every_route_is_described_and_nothing_else(app, description):
     assert described == routed
 
 
-def test_the_registry_of_errors_is_in_the_description(description):
+def test_description_has_the_registry_of_errors(description):
     assert description["x-myapi-errors"] == {
         name: {"status": kind.status, "code": kind.code, "msg": kind.msg, "msg_zh": kind.msg_zh}
         for name, kind in REGISTRY.items()
@@ -92,12 +94,12 @@ def test_the_registry_of_errors_is_in_the_description(description):
     assert error["code"]["enum"] == [kind.code for kind in REGISTRY.values()]
 
 
-def test_every_error_is_some_route_s_answer(operations):
+def test_every_error_is_described_for_some_route(operations):
     named = {error for operation in operations.values() for error in errors_of(operation)}
-    assert named == REGISTRY.keys() - {"method_not_allowed"}  # which is the answer of no route
+    assert named == REGISTRY.keys() - {"method_not_allowed"}  # which no route answers with
 
 
-def test_every_error_stands_under_its_status_with_its_code(operations):
+def test_every_error_is_described_under_its_status_with_its_code(operations):
     for operation in operations.values():
         for error, status in errors_of(operation).items():
             assert REGISTRY[error].status == status
@@ -108,32 +110,32 @@ def test_every_error_stands_under_its_status_with_its_code(operations):
                 assert schema["code"]["enum"] == codes
 
 
-def test_the_errors_of_a_route_are_those_of_its_contract_its_guard_and_its_body(app, operations):
+def test_errors_of_a_route_come_from_its_endpoint_its_access_rule_and_its_body(app, operations):
     for route in routes(app):
-        expected = set(OF_ANY)
+        expected = set(COMMON_ERRORS)
         if not hasattr(route.view, "access"):
-            expected |= OF_A_SESSION | {"service_unavailable"}
+            expected |= SESSION_ERRORS | {"service_unavailable"}
         if route.declared:
             expected |= set(route.declared.errors)
-            expected |= OF_A_BODY if route.declared.body else set()
+            expected |= BODY_ERRORS if route.declared.body else set()
         if route.endpoint.startswith("sandbox.") or route.path == "/metrics":
-            expected |= {"not_found"}  # to any but this machine
+            expected |= {"not_found"}  # for other machines
         assert errors_of(operations[route.endpoint]).keys() == expected, route.path
 
 
-def test_what_a_login_may_answer_is_described(operations):
+def test_every_status_of_a_login_is_described(operations):
     statuses = {int(status) for status in operations["auth.login"]["responses"]}
     assert statuses == {200, 400, 403, 413, 415, 429, 500, 502, 503, 504}
 
 
-def test_a_token_is_asked_for_where_the_guard_does(app, description, operations):
+def test_bearer_token_is_described_where_the_access_rule_requires_it(app, description, operations):
     assert description["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
     for route in routes(app):
         closed = not hasattr(route.view, "access")
         assert operations[route.endpoint].get("security", []) == [{"bearer": []}] * closed
 
 
-def test_the_body_is_described_where_there_is_one(app, operations):
+def test_request_body_is_described_where_there_is_one(app, operations):
     for route in routes(app):
         body = operations[route.endpoint].get("requestBody")
         if route.declared and route.declared.body:
@@ -145,7 +147,7 @@ def test_the_body_is_described_where_there_is_one(app, operations):
             assert body is None
 
 
-def test_answers_are_described_in_their_envelope(operations):
+def test_responses_are_described_in_their_envelope(operations):
     def answer(name):
         return operations[name]["responses"]["200"]["content"]
 
@@ -157,12 +159,12 @@ def test_answers_are_described_in_their_envelope(operations):
     assert answer("health.metrics") == {"text/plain": {"schema": {"type": "string"}}}
 
 
-def test_all_fields_of_an_answer_are_described_as_always_there(description):
+def test_all_fields_of_a_response_are_described_as_required(description):
     hello = description["components"]["schemas"]["Hello"]
     assert set(hello["required"]) == {"code", "msg", "time"}
 
 
-def test_the_headers_of_an_answer_are_described(operations):
+def test_response_headers_are_described(operations):
     for operation in operations.values():
         for status, response in operation["responses"].items():
             names = set()
@@ -175,14 +177,14 @@ def test_the_headers_of_an_answer_are_described(operations):
             assert response["headers"].keys() == expected
 
 
-def test_every_part_of_a_path_is_described(app, operations):
+def test_path_parameters_are_described(app, operations):
     for route in routes(app):
         parameters = operations[route.endpoint].get("parameters", [])
         assert [parameter["name"] for parameter in parameters] == list(route.arguments)
         assert all(f"{{{name}}}" in route.path for name in route.arguments)
 
 
-def test_every_operation_and_every_tag_says_what_it_is_for(description, operations):
+def test_every_operation_and_tag_has_a_text(description, operations):
     tags = {tag["name"]: tag["description"] for tag in description["tags"]}
     assert all(tags.values())
     for operation in operations.values():
@@ -190,20 +192,20 @@ def test_every_operation_and_every_tag_says_what_it_is_for(description, operatio
         assert set(operation["tags"]) <= tags.keys()
 
 
-def test_the_description_is_valid_openapi(description):
+def test_description_is_valid_openapi(description):
     schemathesis = pytest.importorskip("schemathesis", reason="schemathesis needs Python 3.11")
     schemathesis.openapi.from_dict(description).validate()
-    spoiled = {**description, "paths": {"/api/hello": {"get": {"responses": 1}}}}
+    invalid = {**description, "paths": {"/api/hello": {"get": {"responses": 1}}}}
     with pytest.raises(ValueError, match='1 is not of type "object"'):
-        schemathesis.openapi.from_dict(spoiled).validate()
+        schemathesis.openapi.from_dict(invalid).validate()
 
 
 def test_every_schema_is_valid_json_schema(description, validator):
     for schema in description["components"]["schemas"].values():
-        validator(schema)  # raises for one that is not
+        validator(schema)  # raises if it is invalid
 
 
-def test_every_example_fits_its_schema(description, operations, validator):
+def test_every_example_is_valid_for_its_schema(description, operations, validator):
     shown = 0
     for operation in operations.values():
         contents = [response["content"] for response in operation["responses"].values()]
@@ -228,25 +230,25 @@ def test_examples_are_not_empty(operations):
     assert all(session.values())
 
 
-def test_the_description_is_the_same_every_time(app, description):
+def test_description_is_deterministic(app, description):
     assert json.dumps(describe(app)) == json.dumps(description)
 
 
-def test_every_text_of_what_comes_with_myapi_has_its_chinese(description):
-    """A team's own endpoints need none: the page shows what their docstrings say."""
+def test_every_text_of_myapi_itself_is_translated_to_chinese(description):
+    """Endpoints that a team adds need no translation: the page shows their docstrings."""
     chinese = json.loads(Path(FOLDER / "zh.json").read_text(encoding="utf-8"))
     texts = set(description["info"]["description"].split("\n\n"))
-    texts |= OURS
-    texts |= set(_texts([tag for tag in description["tags"] if tag["name"] in OURS]))
+    texts |= TAGS
+    texts |= set(_texts([tag for tag in description["tags"] if tag["name"] in TAGS]))
     for methods in description["paths"].values():
-        texts |= set(_texts([one for one in methods.values() if OURS & set(one.get("tags", ()))]))
+        texts |= set(_texts([one for one in methods.values() if TAGS & set(one.get("tags", ()))]))
     shapes = description["components"]["schemas"].items()
-    texts |= set(_texts([shape for name, shape in shapes if name in SHAPES]))
+    texts |= set(_texts([shape for name, shape in shapes if name in SCHEMAS]))
     assert texts - chinese.keys() == set(), f"translate these in {FOLDER / 'zh.json'}"
 
 
 def _texts(part):
-    """Yield all summaries and descriptions, but not those of responses: names of errors."""
+    """Yield all summaries and descriptions except those of error responses."""
     if isinstance(part, list):
         for item in part:
             yield from _texts(item)

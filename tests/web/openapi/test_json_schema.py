@@ -1,4 +1,4 @@
-"""The schemas of bodies say exactly what the validator takes, as far as JSON Schema can."""
+"""The JSON Schemas of bodies accept exactly what the validator accepts."""
 
 import msgspec
 import pytest
@@ -10,7 +10,7 @@ from myapi.web.sandbox import EncryptRequest, FaultRequest
 
 pytest.importorskip("schemathesis", reason="schemathesis needs Python 3.11")
 
-import jsonschema_rs  # which schemathesis brings, as it does hypothesis
+import jsonschema_rs  # installed with schemathesis, as is hypothesis
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -48,18 +48,18 @@ def bodies(shape):
 
 
 def agree(shape, body):
-    """Whether the body is taken; both must say the same."""
+    """Return whether a body is accepted; assert that schema and validator agree."""
     components = {}
     schema = {**incoming(shape, components), "components": {"schemas": components}}
-    described = jsonschema_rs.Draft202012Validator(schema).is_valid(body)
+    allowed = jsonschema_rs.Draft202012Validator(schema).is_valid(body)
     try:
         msgspec.convert(body, shape)
     except msgspec.ValidationError:
-        taken = False
+        accepted = False
     else:
-        taken = True
-    assert taken == described, body
-    return taken
+        accepted = True
+    assert accepted == allowed, body
+    return accepted
 
 
 thoroughly = settings(max_examples=300, derandomize=True, database=None, deadline=None)
@@ -70,7 +70,7 @@ thoroughly = settings(max_examples=300, derandomize=True, database=None, deadlin
 @example({"code": "a\n"})
 @example({"code": " "})
 @example({"code": "x" * 256})
-def test_a_login_is_described_as_it_is_validated(body):
+def test_login_schema_agrees_with_validation(body):
     agree(LoginRequest, body)
 
 
@@ -80,7 +80,7 @@ def test_a_login_is_described_as_it_is_validated(body):
 @example({"avatar_url": "https://user@a.example/"})
 @example({"nickname": "𝄞" * 32})
 @example({"nickname": "𝄞" * 33})
-def test_a_profile_is_described_as_it_is_validated(body):
+def test_profile_schema_agrees_with_validation(body):
     agree(ProfileRequest, body)
 
 
@@ -90,26 +90,26 @@ def test_a_profile_is_described_as_it_is_validated(body):
 @example({"encryptedData": "a", "iv": "b", "rawData": "c", "signature": None})
 @example({"encryptedData": "a", "iv": "b", "rawData": "c", "signature": "d\n"})
 @example({"encryptedData": "a", "iv": "b", "rawData": None, "signature": None})
-def test_what_to_decrypt_is_described_as_it_is_validated(body):
+def test_decrypt_schema_agrees_with_validation(body):
     agree(DecryptRequest, body)
 
 
 @thoroughly
 @given(bodies(EncryptRequest))
-def test_what_to_encrypt_is_described_as_it_is_validated(body):
+def test_encrypt_schema_agrees_with_validation(body):
     agree(EncryptRequest, body)
 
 
 @thoroughly
 @given(bodies(FaultRequest))
-def test_a_fault_is_described_as_it_is_validated(body):
+def test_fault_schema_agrees_with_validation(body):
     kind = body.get("kind")
-    if not (isinstance(kind, str) and kind.endswith("\n")):  # the sandbox itself refuses that
+    if not (isinstance(kind, str) and kind.endswith("\n")):  # which the sandbox itself refuses
         agree(FaultRequest, body)
 
 
 @pytest.mark.parametrize(
-    ("body", "taken"),
+    ("body", "accepted"),
     [
         ({"avatar_url": "https://thirdwx.qlogo.cn/mmopen/vi_32/Q0j4TwGTfTK/132"}, True),
         ({"avatar_url": "https://a.example:8443/a?b=%20#c"}, True),
@@ -124,5 +124,5 @@ def test_a_fault_is_described_as_it_is_validated(body):
         ({}, True),
     ],
 )
-def test_both_say_what_is_meant(body, taken):
-    assert agree(ProfileRequest, body) == taken
+def test_profile_schema_and_validation_accept_or_refuse(body, accepted):
+    assert agree(ProfileRequest, body) == accepted

@@ -1,4 +1,4 @@
-"""Every route under generated requests, right and wrong: it answers as its description says."""
+"""Every route answers valid and invalid generated requests as described."""
 
 import tempfile
 from pathlib import Path
@@ -17,18 +17,18 @@ from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 SEED = 20260131
-OFTEN = "1000000/minute"
+UNLIMITED = "1000000/minute"
 
-# Where also a body that fits its schema may be refused with 400.
-CHOOSY = {
+# These may answer 400 to a body that is valid for its schema.
+SELECTIVE = {
     "auth.login",  # the sandbox refuses codes that begin with bad
-    "me.decrypt",  # nobody can make up what decrypts
-    "sandbox.fault",  # to JSON Schema 1.0 is an integer
+    "me.decrypt",  # generated data cannot be decrypted
+    "sandbox.fault",  # in JSON Schema 1.0 is an integer
 }
 
 
 class Relay:
-    """Stands for the app of the running test, which is not there when tests are collected."""
+    """A WSGI app that calls the app of the running test, which does not exist at collection."""
 
     app = None
 
@@ -36,8 +36,8 @@ class Relay:
         return self.app(environ, start_response)
 
 
-def _described():
-    """The API without an app that answers; what is collected needs no database."""
+def _api():
+    """Return the schema of the API for collecting the tests, which needs no database."""
     folder = Path(tempfile.gettempdir())
     app = create_app(Settings(secret_keys=(KEY,), instance_path=folder))
     config = schemathesis.Config(seed=SEED)
@@ -46,16 +46,16 @@ def _described():
     return schema
 
 
-api = _described()
+api = _api()
 
 
 @pytest.fixture
 def app(make_app):
     api.app.app = make_app(
-        rate_limit_login=OFTEN,
-        rate_limit_login_failed=OFTEN,
-        rate_limit_user=OFTEN,
-        max_body_bytes=2**22,  # or a made-up body is refused for its size alone
+        rate_limit_login=UNLIMITED,
+        rate_limit_login_failed=UNLIMITED,
+        rate_limit_user=UNLIMITED,
+        max_body_bytes=2**22,  # so that no generated body is refused for its size
     )
     return api.app.app
 
@@ -69,11 +69,11 @@ def app(make_app):
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much],
 )
-def test_answers_are_as_described(case, sign_in, wechat):
+def test_responses_match_the_description(case, sign_in, wechat):
     wechat.sandbox.set_fault("busy", 0)  # a case of PUT /sandbox/fault may have set one
     operation = case.operation.definition.raw
-    alice = sign_in("alice")  # anew each time: some cases end their session or the account
+    alice = sign_in("alice")  # for each case: some end the session or erase the account
     case.call_and_validate(
         headers=alice.headers if "security" in operation else {},
-        excluded_checks=[positive_data_acceptance] if operation["operationId"] in CHOOSY else [],
+        excluded_checks=[positive_data_acceptance] if operation["operationId"] in SELECTIVE else [],
     )

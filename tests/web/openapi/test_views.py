@@ -1,4 +1,4 @@
-"""The page and its files: in development alone, and nothing from elsewhere."""
+"""The page and its files: only in development, and loading nothing from other hosts."""
 
 import json
 import re
@@ -13,18 +13,18 @@ PATHS = ["/openapi.json", "/docs", *(f"/docs/{name}" for name in FILES)]
 
 @pytest.fixture
 def database_url(tmp_path):
-    """No database: none of this asks one."""
+    """A file that does not exist: none of these tests needs a database."""
     return f"sqlite:///{tmp_path}/absent.db"
 
 
-def test_the_description_is_served_as_json(client, app):
+def test_description_is_served_as_json(client, app):
     response = client.get("/openapi.json")
     assert response.status_code == 200
     assert response.mimetype == "application/json"
     assert response.get_json() == json.loads(json.dumps(describe(app)))
 
 
-def test_the_page_names_files_that_are_served(client):
+def test_files_of_the_page_are_served(client):
     page = client.get("/docs")
     assert page.status_code == 200
     assert page.mimetype == "text/html"
@@ -38,13 +38,13 @@ def test_the_page_names_files_that_are_served(client):
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_the_browser_is_told_to_take_nothing_from_elsewhere(client, path):
+def test_responses_have_the_content_security_policy(client, path):
     headers = client.get(path).headers
     assert headers["Content-Security-Policy"] == POLICY
     assert headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_the_policy_lets_no_inline_code_run():
+def test_policy_allows_no_inline_code():
     assert "unsafe" not in POLICY
     assert "default-src 'none'" in POLICY
     page = (FOLDER / "docs.html").read_text(encoding="utf-8")
@@ -52,30 +52,32 @@ def test_the_policy_lets_no_inline_code_run():
     assert not re.search(r"<script(?![^>]* src=)|<style|\son\w+=", page)
 
 
-def test_the_page_takes_nothing_from_elsewhere():
+def test_page_links_to_no_other_host():
     for name in FILES:
         text = (FOLDER / name).read_text(encoding="utf-8")
         assert set(re.findall(r"(?:https?:)?//[a-z][\w.-]+\.[a-z]+", text)) <= {"http://www.w3.org"}
 
 
-def test_data_never_becomes_markup():
+def test_page_never_turns_data_into_markup():
     script = (FOLDER / "docs.js").read_text(encoding="utf-8")
-    dangers = r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|eval\(|Function\("
-    assert not re.search(dangers, script)
+    dangerous = (
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|eval\(|Function\("
+    )
+    assert not re.search(dangerous, script)
 
 
-def test_the_token_is_kept_in_memory_alone():
+def test_page_keeps_the_token_only_in_memory():
     script = (FOLDER / "docs.js").read_text(encoding="utf-8")
     assert re.findall(r"store\('(\w+)'", script) == ["lang", "theme"]
     assert "sessionStorage" not in script
     assert "cookie" not in script
 
 
-def test_the_page_is_small():
+def test_page_is_small():
     assert sum((FOLDER / name).stat().st_size for name in FILES) < 40_000
 
 
-def test_every_text_of_the_page_has_its_chinese():
+def test_every_text_of_the_page_is_translated_to_chinese():
     script = (FOLDER / "docs.js").read_text(encoding="utf-8")
     chinese = json.loads((FOLDER / "zh.json").read_text(encoding="utf-8"))
     texts = set(re.findall(r"\b(?:t|tr|note)\('([^']+)'\)", script))
@@ -91,14 +93,14 @@ def test_no_other_file_is_served(client, name):
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_strangers_see_nothing(client, path):
+def test_requests_from_other_machines_are_refused(client, path):
     response = client.get(path, environ_overrides={"REMOTE_ADDR": "203.0.113.7"})
     assert response.status_code == 403
     assert response.get_json()["error"] == "development_only"
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_production_has_none_of_it(make_app, path):
+def test_docs_do_not_exist_in_production(make_app, path):
     app = make_app(env="production", wechat_appid="wx0123456789abcdef", wechat_secret="0" * 32)
     response = app.test_client().get(path)
     assert response.status_code == 404

@@ -1,4 +1,4 @@
-// Reads openapi.json and builds the page. Data becomes text nodes alone, never markup.
+// Reads openapi.json and builds the page. Data becomes text nodes, never markup.
 
 const API = new URL('.', location.href).href.replace(/\/$/, '')
 const METHODS = ['get', 'post', 'put', 'patch', 'delete']
@@ -12,11 +12,11 @@ const sandbox = '/sandbox/encrypt' in spec.paths
 const operations = Object.entries(spec.paths).flatMap(([path, item]) =>
   METHODS.filter((method) => method in item).map((method) => ({ path, method, ...item[method] })))
 
-let token = null // in memory alone: it is gone with the page
-const tries = new Map() // operationId → what fills its form
-const onSession = [] // called when the token comes or goes
+let token = null // only in memory: gone when the page is closed
+const tries = new Map() // operationId → { fill(data) } of its form
+const onSession = [] // called when the token is set or removed
 
-// ---- languages: every text is written anew when the language changes ----
+// ---- languages: every text is written again when the language changes ----
 
 const store = (key, value) => { try { localStorage[`docs.${key}`] = value } catch { /* private mode */ } }
 const stored = (key) => { try { return localStorage[`docs.${key}`] } catch { return undefined } }
@@ -64,7 +64,7 @@ function signedIn(value) {
   onSession.forEach((tell) => tell(value?.user))
 }
 
-// What an answer means for the page: a session begins or ends, other forms are filled.
+// Update the page after a response: a session begins or ends, other forms are filled in.
 function learn(operationId, { status, json }) {
   const data = json?.data ?? json ?? {}
   if (operationId === 'auth.login' && status === 200) signedIn(data)
@@ -115,7 +115,7 @@ function* fieldsOf(schema, prefix = '') {
   }
 }
 
-function fields(schema, limited) { // limits are for what is sent to us
+function fields(schema, limited) { // limits are shown only for request bodies
   const rows = [...fieldsOf(schema)].map(({ prefix, name, field, optional, described }) => el('li', {},
     el('div', { className: 'name' }, el('span', { className: 'dim' }, prefix), el('b', {}, name),
       el('i', {}, typeOf(field)), optional && el('em', {}, t('optional'))),
@@ -223,11 +223,11 @@ const pathOf = (path) => el('code', { className: 'path' },
 function answered(success) {
   const schema = success['application/json']?.schema
   const data = schema?.properties?.data
-  const heading = el('h4', {}, t('Answer'), el('span', { className: 'status ok' }, '200'))
+  const heading = el('h4', {}, t('Response'), el('span', { className: 'status ok' }, '200'))
   if (!schema) return [heading, note('Plain text.')]
   if (!data) return [heading, note(resolved(schema).description), fields(schema) ?? el('p', { className: 'note' }, el('code', {}, typeOf(schema)))]
   heading.append(el('code', { className: 'where' }, 'data'))
-  if (data.type === 'null') return [heading, note('`null`: there is nothing to say.')]
+  if (data.type === 'null') return [heading, note('`null`: no data.')]
   return [heading, note(resolved(data).title ? null : resolved(data).description), fields(data)]
 }
 
@@ -279,7 +279,7 @@ function tryIt(operation, body) {
     button.disabled = false
   }
   tries.set(operationId, {
-    fill(data) { // from another answer that has all that is needed here, such as encrypted data
+    fill(data) { // from another response that has all required fields, such as encrypted data
       const wanted = body ? resolved(body.schema) : {}
       const fits = wanted.required?.length && wanted.required.every((name) => typeof data[name] === 'string')
       if (!fits) return
@@ -384,7 +384,7 @@ document.body.append(
     nav,
     el('main', {},
       el('div', { className: 'intro' },
-        el('h1', {}, t('The API, to read and to try')),
+        el('h1', {}, t('Read and try the API')),
         spec.info.description.split('\n\n').map((text) => el('p', {}, t(text))),
         sandbox && el('p', { className: 'hint' }, t('No AppID is set, so the sandbox stands in for WeChat: any name such as `alice` logs in.')),
         el('p', {}, el('a', { href: 'openapi.json' }, 'openapi.json'))),
