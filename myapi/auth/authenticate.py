@@ -27,12 +27,13 @@ def authenticate(token: str) -> Caller:
     except TokenInvalidError:
         raise ApiError("token_invalid") from None
     at = now()
+    second = at.replace(microsecond=0)
     row = _SELECT_CALLER.first(
         {
             "digest": digest,
             "appid": settings().appid,
-            "recorded_after": at - RECORD_EVERY,
-            **limits(at),
+            "recorded_after": second - RECORD_EVERY,
+            **limits(second),
         }
     )
     if row is None:

@@ -62,6 +62,7 @@ def init_app(app: Flask, timeouts: Timeouts) -> None:
     app.extensions["timeouts"] = timeouts
     app.extensions["queues"] = {each: FairQueue(POOL, timeouts.queue) for each in (READER, WRITER)}
     db.init_app(app)
+    app.teardown_appcontext_funcs.clear()  # its only one closes a session of the ORM: unused
     app.extensions["writer"] = Writer(db.engine)
     for engine in db.engines.values():
         _prepare(engine, timeouts, writes=engine is db.engine)
