@@ -44,10 +44,6 @@ def test_all_of_this_holds_in_a_gevent_worker():
     passes_in_gevent(__file__)
 
 
-def test_a_request_that_is_broken_off_harms_no_other_in_a_gevent_worker():
-    passes_in_gevent("tests/db/writer_broken_off.py")
-
-
 def test_those_who_queue_share_a_transaction_and_each_gets_its_own_result(file):
     works = [lambda n=n: file.put(n) for n in range(BATCH)]
     assert file.together(*works) == list(range(BATCH))
