@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 GATE_WAIT = 0.02  # s
+GATE_QUEUE = 0.5  # s that a caller waits for those who came before it
 
 _gate = threading.Lock()
 
@@ -22,14 +23,19 @@ def bounded(seconds: float) -> AbstractContextManager[None]:
 def let_reads_first() -> None:
     """Before work that takes long or locks, let the requests that are ready go first.
 
-    Only one caller waits so at a time, until the loop is idle or for 20 ms, so a flood of reads
-    cannot hold up all writes. In plain threads this does nothing.
+    Only one caller waits so at a time, until the loop is idle or for 20 ms; the others queue, for
+    half a second at most, so a flood of reads holds up no write for long. In plain threads this
+    does nothing.
     """
     if _in_gevent():
         import gevent
 
-        with _gate, gevent.Timeout(GATE_WAIT, False):
-            gevent.idle()
+        if _gate.acquire(timeout=GATE_QUEUE):
+            try:
+                with gevent.Timeout(GATE_WAIT, False):
+                    gevent.idle()
+            finally:
+                _gate.release()
 
 
 def _in_gevent() -> bool:
