@@ -15,6 +15,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 GATE_WAIT = 0.02  # s
+GATE_QUEUE = 0.5  # s that a caller waits for those who came before it
 THREADS = 2  # real ones for `off_loop`, in each process
 QUEUE = 16  # calls that may wait for one of them
 
@@ -58,14 +59,18 @@ def bounded(seconds: float) -> AbstractContextManager[None]:
 def let_reads_first() -> None:
     """Before work that takes long or locks, let the requests that are ready go first.
 
-    One caller at a time waits so, until the loop is idle or for 20 ms: a flood of reads cannot hold
-    up all writes. In plain threads this does nothing.
+    One caller at a time waits so, until the loop is idle or for 20 ms; the others queue, for half a
+    second at most: a flood of reads cannot hold up all writes. In plain threads this does nothing.
     """
     if _in_gevent():
         import gevent
 
-        with _gate, gevent.Timeout(GATE_WAIT, False):
-            gevent.idle()
+        if _gate.acquire(timeout=GATE_QUEUE):
+            try:
+                with gevent.Timeout(GATE_WAIT, False):
+                    gevent.idle()
+            finally:
+                _gate.release()
 
 
 def _in_gevent() -> bool:

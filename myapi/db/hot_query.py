@@ -55,19 +55,20 @@ class HotQuery:
 
 
 def _fetch(engine: Engine, sql: str, values: dict[str, Any]) -> Any:  # noqa: ANN401 (a row)
-    pooled = engine.raw_connection()
     try:
-        cursor = pooled.cursor()
-        cursor.execute(sql, values)
-        row = cursor.fetchone()
-        cursor.close()
-    except BaseException as error:  # also one that breaks the request off: see concurrency.bounded
-        pooled.invalidate(error)
-        if isinstance(error, engine.dialect.loaded_dbapi.Error):
-            if engine.dialect.is_disconnect(error, None, None):
-                engine.dispose(close=False)  # the other connections of the pool are dead as well
-            raise _as_sqlalchemy(error) from error
-        raise
+        pooled = engine.raw_connection()
+        try:
+            cursor = pooled.cursor()
+            cursor.execute(sql, values)
+            row = cursor.fetchone()
+            cursor.close()
+        except BaseException as error:  # also when it is broken off: see concurrency.bounded
+            pooled.invalidate(error)
+            raise
+    except engine.dialect.loaded_dbapi.Error as error:
+        if engine.dialect.is_disconnect(error, None, None):
+            engine.dispose(close=False)  # the other connections of the pool are dead as well
+        raise _as_sqlalchemy(error) from error
     pooled.close()
     return row
 

@@ -8,7 +8,8 @@ import contextvars
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 import sqlalchemy.exc
@@ -27,7 +28,7 @@ class Job:
         self._context = contextvars.copy_context()
         self._deadline = time.monotonic() + wait
         self._result: Any = None
-        self._error: BaseException | None = None
+        self._error: Exception | None = None
         self.done = False
 
     @property
@@ -38,8 +39,11 @@ class Job:
     def run(self, tx: Connection) -> None:
         self._result = self._context.run(self._work, tx)
 
-    def fail(self, error: BaseException) -> None:
-        self._error = error
+    def finish(self, error: Exception | None) -> None:
+        """Say that it is committed, or why it will not be. What was said first stays."""
+        if not self.done:
+            self._error = error
+            self.done = True
 
     def outcome(self) -> Any:  # noqa: ANN401 (what the work returned)
         if self._error is not None:
@@ -62,6 +66,15 @@ class Writer:
         """
         job = Job(work, wait)
         self._queue.append(job)
+        try:
+            self._have_written(job, wait)
+        except BaseException:  # refused, or broken off (by a gevent.Timeout, by Ctrl-C)
+            self._withdraw(job)
+            raise
+        result: T = job.outcome()
+        return result
+
+    def _have_written(self, job: Job, wait: float) -> None:
         if not self._lock.acquire(timeout=wait):
             if self._withdraw(job):
                 raise sqlalchemy.exc.TimeoutError("other requests of this process are writing")
@@ -71,8 +84,6 @@ class Writer:
                 self._write_queued(job)
         finally:
             self._lock.release()
-        result: T = job.outcome()
-        return result
 
     def _withdraw(self, job: Job) -> bool:
         try:
@@ -85,42 +96,54 @@ class Writer:
         """Write the next jobs of the queue. If no transaction can begin, only the leader fails."""
         jobs: list[Job] = []
         try:
-            with self._engine.connect() as tx:
-                tx.execution_options(lock_wait=leader.left)
-                with tx.begin():
-                    jobs = [self._queue.popleft() for _ in range(min(BATCH, len(self._queue)))]
-                    _run(jobs, tx)
+            self._write_together(jobs, leader)
         except _BrokenTransaction:
             for job in jobs:  # the one that broke it fails alone
                 self._write_alone(job)
-        except BaseException as error:
+        except Exception as error:
             if not jobs:
                 self._withdraw(leader)
-                jobs = [leader]
-            for job in jobs:
-                job.fail(error)
-            if not isinstance(error, Exception):
-                raise
-        finally:
-            for job in jobs:
-                job.done = True
+            _finish(jobs or [leader], error)
+        finally:  # if the leader was broken off, the rest is not committed
+            _finish(jobs, sqlalchemy.exc.TimeoutError("the request that wrote it was broken off"))
+
+    def _write_together(self, jobs: list[Job], leader: Job) -> None:
+        """Move the next jobs of the queue to `jobs`, and write them."""
+        with self._begin(leader) as tx:
+            with suppress(IndexError):  # the queue is empty; one may leave it at any moment
+                while len(jobs) < BATCH:
+                    jobs.append(self._queue.popleft())
+            refused = _run(jobs, tx)
+        for job in jobs:
+            job.finish(refused.get(job))
+
+    @contextmanager
+    def _begin(self, job: Job) -> Iterator[Connection]:
+        with self._engine.connect() as tx:
+            tx.execution_options(lock_wait=job.left)
+            with tx.begin():
+                yield tx
 
     def _write_alone(self, job: Job) -> None:
         try:
-            with self._engine.begin() as tx:
+            with self._begin(job) as tx:
                 job.run(tx)
         except Exception as error:
-            job.fail(error)
+            job.finish(error)
+        else:
+            job.finish(None)
 
 
 class _BrokenTransaction(Exception):  # noqa: N818
     """The database failed a statement of one job, and perhaps has rolled back all of them."""
 
 
-def _run(jobs: list[Job], tx: Connection) -> None:
+def _run(jobs: list[Job], tx: Connection) -> dict[Job, Exception]:
+    """Return the jobs that refused, with their errors."""
     if len(jobs) == 1:
         jobs[0].run(tx)
-        return
+        return {}
+    refused: dict[Job, Exception] = {}
     for job in jobs:
         try:
             with tx.begin_nested():
@@ -128,4 +151,10 @@ def _run(jobs: list[Job], tx: Connection) -> None:
         except sqlalchemy.exc.SQLAlchemyError as error:
             raise _BrokenTransaction from error
         except Exception as error:
-            job.fail(error)
+            refused[job] = error
+    return refused
+
+
+def _finish(jobs: list[Job], error: Exception) -> None:
+    for job in jobs:
+        job.finish(error)
