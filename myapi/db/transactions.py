@@ -68,7 +68,7 @@ def after_commit(tx: Transaction, callback: Callback) -> None:
 
 
 def transaction(use_case: Callable[Concatenate[Transaction, P], T]) -> Callable[P, T]:
-    """Give a use-case its write transaction as first argument; it commits at the end. See `write`."""
+    """Give a use-case its write transaction as first argument. It commits at the end: see `write`."""
 
     @functools.wraps(use_case)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -85,7 +85,7 @@ def changed(
 
 
 def insert_or_lock(tx: Transaction, model: type[Base], values: dict[str, Any]) -> None:
-    """Insert a row. If it exists, lock it (a failed INSERT takes a shared lock, which deadlocks)."""
+    """Insert a row; lock it if it exists (a failed INSERT takes a shared lock, which deadlocks)."""
     tx.execute(_insert_or_lock(tx.dialect.name, model), values)
 
 
