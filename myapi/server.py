@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from email.utils import formatdate
+from ipaddress import ip_network
 from typing import Any
 
 import gevent
@@ -156,9 +157,8 @@ class Reader:
         self._environ = base_environ(config) | fixed | {"wsgi.multithread": True}
         self._trusted = True  # like all clients of a Unix socket
         if isinstance(client, tuple):
-            address, networks = ipaddress.ip_address(client[0]), config.forwarded_allow_networks()
-            self._trusted = any(address in network for network in networks)
-            self._trusted |= "*" in config.forwarded_allow_ips
+            allowed, address = config.forwarded_allow_ips, ipaddress.ip_address(client[0])
+            self._trusted = any(each == "*" or address in ip_network(each) for each in allowed)
             self._environ["REMOTE_PORT"] = str(client[1])
         self._environ["REMOTE_ADDR"] = client[0] if isinstance(client, tuple) else client
         if isinstance(server, tuple):

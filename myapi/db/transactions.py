@@ -68,7 +68,7 @@ def after_commit(tx: Transaction, callback: Callback) -> None:
 
 
 def transaction(use_case: Callable[Concatenate[Transaction, P], T]) -> Callable[P, T]:
-    """Give a use-case its write transaction as first argument. It commits at the end: see `write`."""
+    """Give a use-case its write transaction as first argument; see `write`."""
 
     @functools.wraps(use_case)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
