@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import platform
 import re
 import shutil
+import sys
+import sysconfig
 from pathlib import Path
 
 from deploy.lib.machine import Machine, capture
@@ -32,6 +35,8 @@ def install(machine: Machine, *extra: str, certbot: bool) -> None:
         "openssl": _found("openssl"),
         "python3-venv": capture("python3", "-c", "import ensurepip, venv").returncode == 0,
     }
+    if needs_compiler():
+        installed |= {"build-essential": _found("make"), "python3-dev": _has_headers()}
     missing = [*(name for name, found in installed.items() if not found), *extra]
     if missing:
         if not machine.dry_run:
@@ -50,6 +55,15 @@ def install(machine: Machine, *extra: str, certbot: bool) -> None:
     if nginx_is_ours and WELCOME_SITE.is_symlink():
         machine.remove(WELCOME_SITE)  # the default page of the Nginx package
         record(machine, welcome="removed")
+
+
+def needs_compiler() -> bool:
+    """Whether gevent has to be compiled: there is no wheel for ARM and Python 3.10 (Ubuntu 22.04)."""
+    return platform.machine() == "aarch64" and sys.version_info < (3, 11)
+
+
+def _has_headers() -> bool:
+    return (Path(sysconfig.get_path("include")) / "Python.h").exists()
 
 
 def _repair_dpkg() -> None:

@@ -11,7 +11,7 @@ import zipfile
 
 import pytest
 
-from deploy.lib import certificate, firewall, local_servers, machine, preflight, releases
+from deploy.lib import certificate, firewall, local_servers, machine, packages, preflight, releases
 from myapi.settings import ROOT
 from tests.certificates import Issued
 
@@ -44,6 +44,20 @@ def test_only_supported_systems_are_accepted(name, version, supported):
 def test_too_little_memory_or_disk_or_wrong_clock_is_refused():
     assert len(list(preflight.check_resources(512 << 20, 1 << 30, 0))) == 3
     assert list(preflight.check_resources(2 << 30, 20 << 30, 1_800_000_000)) == []
+
+
+@pytest.mark.parametrize(
+    ("processor", "python", "needed"),
+    [
+        ("aarch64", (3, 10), True),  # Ubuntu 22.04: gevent has no wheel
+        ("aarch64", (3, 11), False),
+        ("x86_64", (3, 10), False),
+    ],
+)
+def test_compiler_is_installed_where_gevent_has_no_wheel(monkeypatch, processor, python, needed):
+    monkeypatch.setattr(packages.platform, "machine", lambda: processor)
+    monkeypatch.setattr(packages.sys, "version_info", python)
+    assert packages.needs_compiler() == needed
 
 
 def test_port_in_use_is_reported_with_its_program():
