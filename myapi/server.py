@@ -7,7 +7,6 @@ them. All others are left to Gunicorn, untouched, and their connection is closed
 import errno
 import functools
 import io
-import ipaddress
 import logging
 import re
 import socket
@@ -15,7 +14,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from email.utils import formatdate
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import gevent
@@ -26,6 +25,7 @@ from gunicorn.http.wsgi import base_environ
 from gunicorn.workers.ggevent import GeventWorker
 
 from myapi import watchdog
+from myapi.concurrency import let_reads_first
 
 log = logging.getLogger("gunicorn.error")
 
@@ -72,9 +72,8 @@ class Worker(GeventWorker):  # type: ignore[misc]  # Gunicorn has no types
 
     def handle(self, listener: socket.socket, client: socket.socket, addr: Address) -> None:
         try:
-            self._serve(listener, client, addr)
-        except OSError as error:
-            log.debug("connection lost: %s", error)
+            with suppress(OSError):  # the connection is lost
+                self._serve(listener, client, addr)
         finally:
             self._idle.pop(client, None)
             util.close_graceful(client, max_drain=DRAIN)
@@ -110,6 +109,8 @@ class Worker(GeventWorker):  # type: ignore[misc]  # Gunicorn has no types
         if self.nr >= self.max_requests and self.alive:
             log.info("Autorestarting worker after current request.")
             self.alive = False
+        if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
+            let_reads_first()
         try:
             status, headers, body = respond(self.wsgi, environ)
             kept = self.alive and environ.get("HTTP_CONNECTION", "").lower() != "close"
@@ -145,8 +146,8 @@ _HEAD = re.compile(
     re.ASCII,
 )
 # Another end of the body, another word on the scheme, or a wish for more than an answer.
-_UNUSUAL = {"HTTP_TRANSFER_ENCODING", "HTTP_EXPECT", "HTTP_UPGRADE"}
-_UNUSUAL |= {"HTTP_X_FORWARDED_PROTOCOL", "HTTP_X_FORWARDED_SSL"}
+_ODD = ("TRANSFER_ENCODING", "EXPECT", "UPGRADE", "X_FORWARDED_PROTOCOL", "X_FORWARDED_SSL")
+_UNUSUAL = {f"HTTP_{name}" for name in _ODD}
 
 
 class Reader:
@@ -155,12 +156,11 @@ class Reader:
     def __init__(self, config: Any, client: Address, server: Address) -> None:  # noqa: ANN401
         fixed = {"SERVER_PROTOCOL": "HTTP/1.1", "SCRIPT_NAME": "", "wsgi.url_scheme": "http"}
         self._environ = base_environ(config) | fixed | {"wsgi.multithread": True}
-        self._trusted = True  # like all clients of a Unix socket
+        self._environ["REMOTE_ADDR"], self._trusted = client, True  # for a Unix socket
         if isinstance(client, tuple):
-            allowed, address = config.forwarded_allow_ips, ipaddress.ip_address(client[0])
+            allowed, address = config.forwarded_allow_ips, ip_address(client[0])
             self._trusted = any(each == "*" or address in ip_network(each) for each in allowed)
-            self._environ["REMOTE_PORT"] = str(client[1])
-        self._environ["REMOTE_ADDR"] = client[0] if isinstance(client, tuple) else client
+            self._environ |= {"REMOTE_ADDR": client[0], "REMOTE_PORT": str(client[1])}
         if isinstance(server, tuple):
             self._environ |= {"SERVER_NAME": server[0], "SERVER_PORT": str(server[1])}
 

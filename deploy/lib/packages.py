@@ -58,7 +58,7 @@ def install(machine: Machine, *extra: str, certbot: bool) -> None:
 
 
 def needs_compiler() -> bool:
-    """Whether gevent has to be compiled: there is no wheel for ARM and Python 3.10 (Ubuntu 22.04)."""
+    """Whether gevent must be compiled: it has no wheel for ARM with Python 3.10 (Ubuntu 22.04)."""
     return platform.machine() == "aarch64" and sys.version_info < (3, 11)
 
 

@@ -12,6 +12,7 @@ from myapi.auth.liveness import expires_at
 from myapi.auth.models import Session
 from myapi.auth.new_session import NewSession
 from myapi.clock import now
+from myapi.concurrency import let_reads_first
 from myapi.db.transactions import Transaction, transaction
 from myapi.extensions import keyring, tokens, wechat
 from myapi.users import accounts
@@ -36,6 +37,7 @@ def log_in(code: str, device: Device) -> NewSession:
     digests = keyring().code_digests(code)
     try:
         login = wechat().code_to_session(code)
+        let_reads_first()  # answers of WeChat come in bursts
     except CodeUsed:
         session = retried_login.wait_for_session(digests)
         if session is None:

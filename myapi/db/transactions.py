@@ -12,7 +12,6 @@ from flask import current_app
 from sqlalchemy import Connection, Delete, Insert, Update, insert
 from sqlalchemy.dialects import mysql
 
-from myapi.concurrency import let_reads_first
 from myapi.db.engines import LOCK_WAIT, READER, WRITER, database_wait, timeouts
 from myapi.db.writer import Writer
 from myapi.extensions import Base, db
@@ -50,7 +49,6 @@ def write(work: Callable[[Transaction], T], wait: float | None = None) -> T:
         tx.info[CALLBACKS] = callbacks
         return work(tx), callbacks
 
-    let_reads_first()
     if db.engine.dialect.name == "sqlite":
         writer: Writer = current_app.extensions["writer"]
         result, callbacks = writer.run(run, timeouts().busy if wait is None else wait)
