@@ -126,19 +126,31 @@ def test_recreated_sqlite_table_keeps_the_rows_that_refer_to_it(app, client, sig
     assert phone.get("/api/me").status_code == 200
 
 
-def test_upgrade_keeps_the_rows_and_reuses_no_id(app, sign_in):
+ROWS_OF_THE_FIRST_REVISION = """
+INSERT INTO users (id, public_id, appid, openid, created_at) VALUES
+  (7, 'of-alice', 'wx', 'o-alice', '2026-01-02 03:04:05'),
+  (8, 'of-bob', 'wx', 'o-bob', '2026-01-02 03:04:05');
+INSERT INTO sessions
+  (id, public_id, user_id, token_digest, code_digest, ip, user_agent, created_at) VALUES
+  (5, 'session-of-bob', 8, 'token', 'code', '192.0.2.1', 'phone', '2026-01-02 03:04:05')
+"""
+
+
+def test_upgrade_keeps_the_rows_and_reuses_no_id(app, sign_in, execute):
     with app.app_context():
         migrate.init_app(app)
         flask_migrate.upgrade(revision=FIRST)
-    alice, bob = sign_in("alice"), sign_in("bob")
+    for statement in ROWS_OF_THE_FIRST_REVISION.split(";"):
+        execute(statement)
     with app.app_context():
         migrate.upgrade()
-        assert alice.get("/api/me").status_code == bob.get("/api/me").status_code == 200
-        bob_session = authenticate.authenticate(bob.token)
-        bob.delete("/api/me")
-        carol_session = authenticate.authenticate(sign_in("carol").token)
-    assert carol_session.user_id > bob_session.user_id
-    assert carol_session.session_id > bob_session.session_id
+    assert execute("SELECT id FROM users ORDER BY id") == [(7,), (8,)]
+    assert execute("SELECT id, user_id FROM sessions") == [(5, 8)]
+    execute("DELETE FROM users WHERE id = 8")
+    with app.app_context():
+        carol = authenticate.authenticate(sign_in("carol").token)
+    assert carol.user_id > 8
+    assert carol.session_id > 5
 
 
 @pytest.mark.parametrize("done", [[], ["CREATE INDEX {new} ON sessions (user_id, ended_at)"]])
