@@ -32,6 +32,7 @@ log = logging.getLogger("gunicorn.error")
 TIMEOUT = 10.0  # s for a request to arrive, and for its answer to be read; as in Nginx
 LINGER = 0.5  # s; at a stop, a connection that was idle for less may have a request on its way
 TICK = 0.2  # s between two looks for idle connections
+PLAIN = 16384  # bytes of a request on the short way; longer ones are left to Gunicorn
 DRAIN = 16 * 2**20  # bytes of a refused body that are read, or its client would miss the answer
 
 Address = tuple[str, int] | str  # of TCP; or the path of a Unix socket, empty for its clients
@@ -41,8 +42,6 @@ Headers = list[tuple[str, str]]
 
 class Worker(GeventWorker):  # type: ignore[misc]  # Gunicorn has no types
     """Serves HTTP/1 without TLS, which is Nginx's."""
-
-    alive: bool
 
     def run(self) -> None:
         self._idle: dict[socket.socket, tuple[float, float]] = {}  # since when, and how long
@@ -88,12 +87,12 @@ class Worker(GeventWorker):  # type: ignore[misc]  # Gunicorn has no types
                 self._idle[client] = (time.monotonic(), patience)
                 hub.wait(readable)  # even if a request is there: other connections come first
                 del self._idle[client]
-                if not (held := client.recv(65536, socket.MSG_PEEK)):
+                if not (held := client.recv(PLAIN, socket.MSG_PEEK)):
                     return
                 environ, size = reader.read(held)
                 if not environ:  # often the body is just behind its head
                     gevent.sleep(0.005)
-                    environ, size = reader.read(client.recv(65536, socket.MSG_PEEK))
+                    environ, size = reader.read(client.recv(PLAIN, socket.MSG_PEEK))
                 if not environ:  # Gunicorn closes its socket, so it gets a copy
                     with gevent.Timeout(TIMEOUT, ConnectionResetError(errno.ECONNRESET, "slow")):
                         super().handle(listener, client.dup(), addr)
@@ -108,7 +107,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # Gunicorn has no types
         self.nr += 1
         if self.nr >= self.max_requests and self.alive:
             log.info("Autorestarting worker after current request.")
-            self.alive = False
+            self.alive: bool = False
         if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
             let_reads_first()
         try:
@@ -118,7 +117,8 @@ class Worker(GeventWorker):  # type: ignore[misc]  # Gunicorn has no types
         except (Exception, SystemExit) as error:
             self.handle_error(None, client, None, error)
             return False
-        client.sendall(answer)
+        if (sent := client.send(answer)) < len(answer):
+            client.sendall(answer[sent:])
         return kept
 
     def handle_request(self, listener_name: Address, req: Any, sock: Any, addr: Address) -> None:  # noqa: ANN401
@@ -235,10 +235,9 @@ def encode(status: str, headers: Headers, body: bytes, method: str, *, kept: boo
             length = value
         elif lowered not in _OURS:
             lines.append(f"{name}: {value}\r\n")
-    has_length = not status.startswith(("204", "304"))
-    if has_length:
-        lines.append(f"Content-Length: {length}\r\n")
-    if not has_length or method == "HEAD":
+    bodiless = status.startswith(("204", "304"))
+    lines += [] if bodiless else [f"Content-Length: {length}\r\n"]
+    if bodiless or method == "HEAD":
         body = b""
     elif length != str(len(body)):
         raise ValueError(f"{len(body)} bytes where {length} were promised")

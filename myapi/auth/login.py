@@ -20,6 +20,8 @@ from myapi.users.accounts import UserRow
 from myapi.web.errors import ApiError
 from myapi.wechat import CodeUsed, Login
 
+INSERT_SESSION = insert(Session)
+
 
 class Device(NamedTuple):
     """Where a login came from, as shown in the list of devices."""
@@ -69,7 +71,7 @@ def _start_session(
         "user_agent": device.user_agent,
         "created_at": exchanged_at,
     }
-    tx.execute(insert(Session), values)
+    tx.execute(INSERT_SESSION, values)
     audit.record(tx, "login", user=user.public_id, session=public_id)
     return NewSession(token.text, expires_at(exchanged_at), user)
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import sqlalchemy.exc
 from sqlalchemy import Connection, Engine
 
-BATCH = 16  # jobs in a transaction: other processes wait for the lock
+BATCH = 4  # jobs in a transaction: while they run, no other request does
 
 T = TypeVar("T")
 

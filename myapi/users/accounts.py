@@ -35,6 +35,7 @@ class UserRow(NamedTuple):
 COLUMNS = tuple(getattr(User, name) for name in UserRow._fields)
 SELECT_USERS = select(*COLUMNS)
 SELECT_BY_ID = SELECT_USERS.where(User.id == bindparam("id")).with_for_update()
+INSERT_USER = insert(User)
 SELECT_BY_OPENID = SELECT_USERS.where(
     User.appid == bindparam("appid"), User.openid == bindparam("openid")
 ).with_for_update()
@@ -84,7 +85,7 @@ def insert_user(tx: Transaction, login: Login, exchanged_at: datetime) -> UserRo
         "created_at": exchanged_at,
     }
     sealed = keyring().seal(login.session_key)
-    inserted = tx.execute(insert(User), {**values, "session_key": sealed})
+    inserted = tx.execute(INSERT_USER, {**values, "session_key": sealed})
     return _row(id=inserted.lastrowid, **values)
 
 
