@@ -15,7 +15,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 GATE_WAIT = 0.02  # s
-GATE_QUEUE = 0.5  # s that a caller waits for those who came before it
+GATE_QUEUE = 0.5  # s that a caller waits for its turn
 THREADS = 2  # real ones for `off_loop`, in each process
 QUEUE = 16  # calls that may wait for one of them
 

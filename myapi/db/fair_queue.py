@@ -1,4 +1,4 @@
-"""A fair queue in front of a connection pool: first come, first served, and nobody waits for long.
+"""A fair queue in front of a connection pool: first come, first served, with a bound.
 
 SQLAlchemy's pool is not fair: a connection that is given back may go to a request that came last,
 while those that wait run out of time.

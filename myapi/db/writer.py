@@ -1,7 +1,8 @@
-"""SQLite has one writer at a time: those who queue share a transaction, its lock and its sync.
+"""SQLite allows one writer at a time, so queued jobs share a transaction: one lock, one sync.
 
-Whoever gets the lock writes for all who have queued by then, each in a savepoint and under its own
-context, so `caller()` and `request` are its own. MySQL does the same by itself (group commit).
+The caller that gets the lock (the leader) writes the jobs that are queued by then. Each job has its
+own savepoint and runs under its own context, so `caller()` and `request` are those of its caller.
+MySQL groups commits by itself.
 """
 
 import contextvars

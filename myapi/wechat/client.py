@@ -52,7 +52,7 @@ class WeChatClient:
         `concurrency` is how many calls may wait at once. `timeout` bounds each single wait in
         seconds, and the whole call, its retry included, where `bounded(timeout)` gives a context
         manager that raises TimeoutError when the time is up; the default does nothing.
-        `on_call` is told of each call: "ok" or the error's name, and its seconds.
+        `on_call` gets the outcome of each call ("ok" or the error's name) and its seconds.
         Raises ValueError for a bound or a URL that makes no sense.
         """
         if timeout <= 0 or concurrency < 1:

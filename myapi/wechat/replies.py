@@ -21,7 +21,7 @@ _ID = re.compile(r"[!-~]{1,128}")
 
 @dataclass(frozen=True)
 class Login:
-    """Who the code was for. The session_key opens this user's data, and stays on the server."""
+    """The user of a login code. The session_key decrypts their data and stays on the server."""
 
     openid: str
     session_key: str = field(repr=False)
@@ -89,7 +89,7 @@ def _json_object(body: bytes) -> Reply:
 def _unique(pairs: list[tuple[str, object]]) -> Reply:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a name is given twice, and who reads the one may trust the other")
+        raise ValueError("a name is given twice: another parser could read the other value")
     return found
 
 
