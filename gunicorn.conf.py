@@ -17,7 +17,7 @@ from typing import Any
 
 # All workers write their metrics to files in this folder. prometheus_client reads the variable at
 # its import, so it is set before myapi is imported; on a reload it is already set. The folder is in
-# memory because the files are memory-mapped: a write to one on a full disk kills the worker (SIGBUS).
+# memory because the files are memory-mapped: on a full disk, writing to one raises SIGBUS.
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     _memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="myapi-metrics-", dir=_memory)
