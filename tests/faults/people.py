@@ -187,30 +187,30 @@ class People:
         return self.ledger.record_login(name, answer.data["user"]["id"], answer.data["token"])
 
     def _read(self, client: Client, route: str, login: Login) -> None:
-        def ask() -> Answer:
+        def send() -> Answer:
             answer = client.call(route, token=login.token)
             return answer._replace(outcome=self.ledger.record_answer(login, answer.outcome))
 
-        self._record(route, ask)
+        self._record(route, send)
 
     def _change(
-        self, to: State, logins: Sequence[Login], route: str, ask: Callable[[], Answer]
+        self, to: State, logins: Sequence[Login], route: str, send: Callable[[], Answer]
     ) -> None:
         """Request a change until it is acknowledged, at most TRIES times."""
 
-        def ask_and_record() -> Answer:
-            answer = ask()
+        def send_and_record() -> Answer:
+            answer = send()
             return answer._replace(outcome=self.ledger.record_change(to, logins, answer.outcome))
 
         for _ in range(TRIES):
-            outcome = self._record(route, ask_and_record).outcome
+            outcome = self._record(route, send_and_record).outcome
             self._pause("visit")
             if outcome == OK:
                 break
 
-    def _record(self, route: str, ask: Callable[[], Answer]) -> Answer:
+    def _record(self, route: str, send: Callable[[], Answer]) -> Answer:
         started = time.monotonic()
-        answer = ask()
+        answer = send()
         self.calls.append(Call(route, started, time.monotonic(), answer.outcome, answer.detail))
         return answer
 

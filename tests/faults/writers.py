@@ -84,15 +84,8 @@ def _write_logins(app: Flask, diary: int, writer: str) -> None:
             started = time.monotonic()
             try:
                 opened = login.log_in(name, login.Device("127.0.0.1", "writers"))
-                _log(
-                    diary,
-                    "acknowledged",
-                    "LIVE",
-                    name,
-                    started,
-                    opened.user.public_id,
-                    opened.token,
-                )
+                ids = (opened.user.public_id, opened.token)
+                _log(diary, "acknowledged", "LIVE", name, started, *ids)
                 ending = ENDINGS[number % len(ENDINGS)]
                 if ending is not None:
                     _log(diary, "started", ending.name, name)
