@@ -54,7 +54,7 @@ def fill(database: Database, stack: str, sessions: int, folder: Path) -> Filled:
 def myapi_environment(database: Database, **settings: object) -> dict[str, str]:
     """Return the environment of a production myapi, without the caller's MYAPI_ variables."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("MYAPI_")}
-    given = {
+    variables = {
         "env": "production",
         "secret_keys": SECRET,
         "database_url": database.myapi_url,
@@ -62,7 +62,7 @@ def myapi_environment(database: Database, **settings: object) -> dict[str, str]:
         "wechat_secret": "unused",
         **settings,
     }
-    return inherited | {f"MYAPI_{name.upper()}": str(value) for name, value in given.items()}
+    return inherited | {f"MYAPI_{name.upper()}": str(value) for name, value in variables.items()}
 
 
 def _fill_myapi(database: Database, sessions: int) -> list[str]:

@@ -101,9 +101,9 @@ class MyAPI(App):
         }
 
     def environment(self) -> Mapping[str, str]:
-        given = {"bind": f"unix:{self.socket}", **self._settings}
+        settings = {"bind": f"unix:{self.socket}", **self._settings}
         kept = {"HOME": str(self.folder), **_unit_environment()}
-        return myapi_environment(self.data.database, **given) | kept
+        return myapi_environment(self.data.database, **settings) | kept
 
     def command(self) -> list[str]:
         return [PYTHON, "-m", "gunicorn", *self._arguments, self._app]

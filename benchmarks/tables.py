@@ -143,8 +143,8 @@ def _comparison(results: Results, cases: Iterable[str], figures: tuple[str, ...]
                 continue
             label, unit, _ = FIGURES[name]
             cells = [title, f"{label} {unit}".strip(), spread(found[0])]
-            for kind, theirs in zip(PEERS, found[1:], strict=True):
-                cells += [spread(theirs), ratio(results.ratio(case, name, to=kind))]
+            for kind, peer_figure in zip(PEERS, found[1:], strict=True):
+                cells += [spread(peer_figure), ratio(results.ratio(case, name, to=kind))]
             yield f"| {' | '.join(cells)} |"
             title = ""
     yield ""

@@ -85,18 +85,18 @@ def _loss(results: Results, case: str, name: str, peer: str) -> Iterator[str]:
     if found is None or not (found.median < 1 if higher_is_better else found.median > 1):
         return
     always = found.greatest < 1 if higher_is_better else found.least > 1
-    mine, theirs = (short(results.figure(case, kind, name)) for kind in (MYAPI, peer))
+    own_figure, peer_figure = (short(results.figure(case, kind, name)) for kind in (MYAPI, peer))
     yield (
-        f"- {results.cases[case]['title']}: {label} {mine} against {theirs}"
+        f"- {results.cases[case]['title']}: {label} {own_figure} against {peer_figure}"
         f"{f' {unit}' if unit else ''}, {found.median:.2f} ×{' in every round' if always else ''}."
     )
 
 
 def _more_refusals(results: Results, case: str, peer: str) -> Iterator[str]:
     """Compare refused logins as counts: the peer may have none, so there is no ratio."""
-    mine, theirs = (results.figure(case, kind, "busy_rate") for kind in (MYAPI, peer))
-    if mine and theirs and mine.median > theirs.median:
+    own_figure, peer_figure = (results.figure(case, kind, "busy_rate") for kind in (MYAPI, peer))
+    if own_figure and peer_figure and own_figure.median > peer_figure.median:
         yield (
-            f"- {results.cases[case]['title']}: {short(mine)} responses per second are 503, against"
-            f" {short(theirs)}."
+            f"- {results.cases[case]['title']}: {short(own_figure)} responses per second are 503,"
+            f" against {short(peer_figure)}."
         )

@@ -271,9 +271,9 @@ def test_log_has_one_json_object_per_line(serve):
         assert {"time", "level", "logger", "msg"} <= line.keys()
     requests = service.events("request")
     assert all(line.keys() == LINE for line in requests)
-    (mine,) = [line for line in requests if line["route"] == "/api/me"]
-    assert mine["user"] == phone.user["id"]
-    assert mine["request_id"] == answer.headers["X-Request-Id"]
+    (me_line,) = [line for line in requests if line["route"] == "/api/me"]
+    assert me_line["user"] == phone.user["id"]
+    assert me_line["request_id"] == answer.headers["X-Request-Id"]
     (event,) = service.events("wechat_failed")
     (refused,) = [line for line in requests if line["error"] == "login_code_invalid"]
     assert event["request_id"] == refused["request_id"]

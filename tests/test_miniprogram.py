@@ -309,9 +309,9 @@ def test_client_paths_are_only_in_calls_js():
 
 
 def test_client_symptoms_match_the_doctor(client):
-    for name, said in client["symptoms"].items():
+    for name, symptom in client["symptoms"].items():
         text = doctor.SYMPTOMS[name].text
-        assert (said["en"], said["zh"]) == (text.en, text.zh), name
+        assert (symptom["en"], symptom["zh"]) == (text.en, text.zh), name
 
 
 def test_client_errnos_match_the_doctor(client):
@@ -345,8 +345,8 @@ def test_client_numbers_in_errno_600001_match_the_doctor(client):
 
 
 def test_doctor_explains_every_client_symptom(client):
-    for said in client["symptoms"].values():
-        for text in said.values():
+    for symptom in client["symptoms"].values():
+        for text in symptom.values():
             assert doctor.explain(text, doctor.OUTSIDE + doctor.SERVER).causes, text
 
 

@@ -382,9 +382,9 @@ class Container:
         shutil.copytree(ROOT, self.root / to.lstrip("/"), ignore=skip, dirs_exist_ok=True)
 
     def _enter(self, environ: dict[str, str]) -> list[str]:
-        given = [f"{name}={value}" for name, value in environ.items()]
+        variables = [f"{name}={value}" for name, value in environ.items()]
         enter = ["nsenter", "-t", str(self._leader()), "-a"]
-        return [*enter, "env", "-i", PATH, "HOME=/root", *given]
+        return [*enter, "env", "-i", PATH, "HOME=/root", *variables]
 
     def _leader(self) -> int:
         children = Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children").read_text()

@@ -172,30 +172,30 @@ class Server(Container):
         return self.run("find", folder, "-type", kind).stdout.split()
 
     def users(self) -> list[dict[str, Any]]:
-        said = self.run("myapi", "users", "list", "--json")
-        assert said.returncode == 0, said.stderr
-        items: list[dict[str, Any]] = json.loads(said.stdout)["items"]
+        done = self.run("myapi", "users", "list", "--json")
+        assert done.returncode == 0, done.stderr
+        items: list[dict[str, Any]] = json.loads(done.stdout)["items"]
         return items
 
     def certificate_serial(self) -> str:
         asked = f"openssl s_client -connect {DOMAIN}:443 -servername {DOMAIN}"
-        said = self.run(
+        output = self.run(
             "sh", "-c", f"echo | {asked} 2>/dev/null | openssl x509 -noout -serial"
         ).stdout
-        assert said.startswith("serial="), said
-        return said
+        assert output.startswith("serial="), output
+        return output
 
     # ---- clients ----
 
     def call(self, path: str, *options: str, trusts: str = "/pebble/root.pem") -> Any:
         """Send a request over HTTPS with a client that trusts only this authority."""
         head = ("-H", "Content-Type: application/json")
-        said = self.run(
+        done = self.run(
             *("curl", "-sS", "--cacert", trusts, "--capath", "/nowhere", "--max-time", "30"),
             *(f"https://{DOMAIN}{path}", *head, *options),
         )
-        assert said.returncode == 0, said.stderr
-        return json.loads(said.stdout)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
 
     def log_in(self, name: str, **how: str) -> str:
         """Log a user in and read the profile with the token; return the public id."""
@@ -224,11 +224,11 @@ class Server(Container):
             time.sleep(1)
             done = action()
             time.sleep(1)
-            said, _ = load.communicate(timeout=60)
+            output, _ = load.communicate(timeout=60)
         finally:
             load.kill()
             load.wait()
-        calls: dict[str, Any] = json.loads(said)
+        calls: dict[str, Any] = json.loads(output)
         figure(
             self.system.name,
             f"calls during: {phase}",
@@ -291,16 +291,16 @@ class Server(Container):
         return done
 
     def exposure(self, unit: str) -> float:
-        said = self.run("systemd-analyze", "security", "--no-pager", unit).stdout
-        found = re.search(r"exposure level.*?(\d+\.\d)", said)
-        assert found, said
+        output = self.run("systemd-analyze", "security", "--no-pager", unit).stdout
+        found = re.search(r"exposure level.*?(\d+\.\d)", output)
+        assert found, output
         return float(found[1])
 
     # ---- the state of the machine ----
 
     def packages(self) -> set[str]:
-        said = self.run("dpkg-query", "-W", "-f", "${Package} ${Version} ${db:Status-Abbrev}\n")
-        return set(said.stdout.splitlines())
+        done = self.run("dpkg-query", "-W", "-f", "${Package} ${Version} ${db:Status-Abbrev}\n")
+        return set(done.stdout.splitlines())
 
     def file_states(self) -> dict[str, str]:
         """Return type, mode, owner and content of each file, except `NOT_COMPARED`."""

@@ -95,8 +95,8 @@ def test_second_run_changes_nothing(server):
 
 
 def test_only_the_service_can_read_secrets(server):
-    said = server.run("stat", "-c", "%a %U %n", *server.files("/etc/myapi/secrets")).stdout
-    assert {line[:9] for line in said.splitlines()} == {"600 myapi"}
+    output = server.run("stat", "-c", "%a %U %n", *server.files("/etc/myapi/secrets")).stdout
+    assert {line[:9] for line in output.splitlines()} == {"600 myapi"}
     assert server.run("stat", "-c", "%a %U:%G", "/etc/myapi/env").stdout == "640 root:myapi\n"
 
 

@@ -63,10 +63,10 @@ def run_and_kill(server, command, done, signs):
     `done` has the steps of earlier kills, `signs` the rest of `KILL_WITHIN`. Returns the step and
     the output, or None, the exit code and the output if the command completed.
     """
-    given = [f"--setenv={name}={value}" for name, value in SETTINGS.items()]
+    variables = [f"--setenv={name}={value}" for name, value in SETTINGS.items()]
     # A unit, so that all its processes are killed, such as apt-get and pip, as in a power cut.
     run = ("systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--unit=trial")
-    with server.start(*run, *given, "/src/deploy/myapi", *command) as process:
+    with server.start(*run, *variables, "/src/deploy/myapi", *command) as process:
         output = []
         for line in process.stdout:
             output.append(line)

@@ -125,8 +125,8 @@ def test_service_survives_a_reboot(server):
 def test_hourly_doctor_fails_only_on_what_the_test_lacks(server):
     """The test server has no public address and a certificate that phones do not trust."""
     server.run("systemctl", "start", "myapi-doctor.service")
-    said = server.run("journalctl", "-u", "myapi-doctor", "-o", "cat", "--no-pager").stdout
-    assert set(re.findall(r"^FAIL +(\w+)", said, re.MULTILINE)) == {"dns", "chain"}, said
+    output = server.run("journalctl", "-u", "myapi-doctor", "-o", "cat", "--no-pager").stdout
+    assert set(re.findall(r"^FAIL +(\w+)", output, re.MULTILINE)) == {"dns", "chain"}, output
 
 
 def test_uninstall_keeps_the_data(server):
