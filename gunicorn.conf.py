@@ -1,8 +1,8 @@
-"""How Gunicorn serves the app. Every number that an operator may turn is a MYAPI_ setting."""
+"""Gunicorn's configuration. What an operator may change is a MYAPI_ setting."""
 
 from gevent import monkey
 
-monkey.patch_all()  # first of all: what is imported from here on gets the patched modules
+monkey.patch_all()  # first, so that every later import gets the patched modules
 
 import atexit
 import contextlib
@@ -15,9 +15,9 @@ import tempfile
 import threading
 from typing import Any
 
-# Workers write their metrics here, side by side. It is known before myapi is imported, since
-# prometheus_client decides at its import; on a reload it is known already. In memory, since it
-# maps its files: where a disk is full, the kernel kills who writes to such a file (SIGBUS).
+# All workers write their metrics to files in this folder. prometheus_client reads the variable at
+# its import, so it is set before myapi is imported; on a reload it is already set. The folder is in
+# memory because the files are memory-mapped: on a full disk, writing to one raises SIGBUS.
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     _memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="myapi-metrics-", dir=_memory)
@@ -43,44 +43,48 @@ except SettingsError as error:
 bind = settings.bind
 workers = settings.workers
 worker_class = "myapi.server.Worker"
-preload_app = True  # it opens nothing before its first request, so nothing open crosses a fork
+preload_app = True  # safe: the app opens no connection before its first request, after the fork
 backlog = 2048
-worker_connections = 2048  # for each worker; further ones wait in the backlog
+worker_connections = 2048  # per worker; further connections wait in the backlog
 
-# They need file descriptors, of which a shell allows 1024 unless it is asked.
+# Each connection takes a file descriptor; the usual soft limit is 1024.
 _soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 _wanted = 4096 if _hard == resource.RLIM_INFINITY else min(4096, _hard)
 if _soft != resource.RLIM_INFINITY and _soft < _wanted:
-    with contextlib.suppress(OSError, ValueError):  # where it is not allowed, fewer have to do
+    with contextlib.suppress(
+        OSError, ValueError
+    ):  # keep the lower limit if raising it is not allowed
         resource.setrlimit(resource.RLIMIT_NOFILE, (_wanted, _hard))
 
-timeout = 30  # s without a sign of life from a worker
-graceful_timeout = 30  # s for the requests under way, at a stop or a reload
-keepalive = 75  # s; longer than Nginx keeps an idle connection, so it is never us who closes
+timeout = 30  # s without a heartbeat until a worker is killed
+graceful_timeout = 30  # s for open requests at a stop or a reload
+keepalive = 75  # s; longer than Nginx's, so that Nginx is the one that closes idle connections
 
 http_parser = "python"
 limit_request_line = 4094
 limit_request_fields = 50
-forwarder_headers = ""  # none that a client could name its path with, nor get a 500
-control_socket_disable = True  # it would open a socket in the home folder
+forwarder_headers = ""  # or clients could set SCRIPT_NAME and PATH_INFO, or cause a 500
+control_socket_disable = True  # it would create a socket in the home folder
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
 
-accesslog = None  # the app writes one line a request itself
+accesslog = None  # the app logs each request itself
 logconfig_dict = logs.for_gunicorn(settings)
 
 
 def on_starting(server: Any) -> None:  # noqa: ANN401
-    """Have a reload make the app anew, and change nothing where that cannot be done."""
+    """Make a reload create the app again; if that fails, log the error and keep the old workers."""
     reload = server.reload
 
     def reload_if_possible() -> None:
-        sys.modules.pop(server.app.app_uri.partition(":")[0], None)  # its import makes the app
+        sys.modules.pop(
+            server.app.app_uri.partition(":")[0], None
+        )  # importing it again creates the app
         try:
-            if Settings.from_env().bind != bind:  # Gunicorn would end if it could not have that
+            if Settings.from_env().bind != bind:  # Gunicorn exits if it cannot bind it
                 raise SettingsError(["MYAPI_BIND: another address takes a restart"])
             server.app.callable = server.app.load()
         except SettingsError as error:
-            server.log.error("not reloaded: %s", error)  # noqa: TRY400 (the list, and no trace)
+            server.log.error("not reloaded: %s", error)  # noqa: TRY400 (the message says it; no traceback)
         except Exception:
             server.log.exception("not reloaded")
         else:
@@ -90,10 +94,11 @@ def on_starting(server: Any) -> None:  # noqa: ANN401
 
 
 def when_ready(server: object) -> None:
-    """Prepare the fork: no thread is left, and the collector touches nothing of what is shared.
+    """Before the fork, wait for threads to end and freeze the garbage collector.
 
-    A thread is a greenlet here, which would go on in each worker. Flask-Limiter's storage in
-    memory starts one of 10 ms.
+    A thread is a greenlet here and would continue in every worker. Flask-Limiter's in-memory
+    storage starts one that lives for 10 ms. Frozen objects are not touched by the collector, so
+    their memory pages stay shared.
     """
     for thread in threading.enumerate():
         if thread is not threading.current_thread():
@@ -107,7 +112,7 @@ on_reload = when_ready
 
 
 def post_worker_init(worker: object) -> None:
-    """Collect garbage seldom, and never look at what is imported: that stays."""
+    """Collect garbage rarely and skip imported modules, which are never freed."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)

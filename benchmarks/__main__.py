@@ -1,6 +1,6 @@
-"""Measure myapi and its peers, and keep the figures.
+"""Measure myapi and its peers and save the figures.
 
-make bench                      half an hour, and the report
+make bench                      half an hour, then the report
 make bench-full                 all cases, with tables of a million and of ten million sessions
 make bench ARGS='--only hello --rounds 3 --seconds 3'
 """
@@ -24,33 +24,35 @@ from tests.servers import MariaDB, Nginx
 
 def main() -> None:
     options = _options()
-    chosen = _chosen(options)
+    selected = _selected_cases(options)
     if options.list:
-        print("\n".join(f"{case.name:<22} {case.title}" for case in chosen))
+        print("\n".join(f"{case.name:<22} {case.title}" for case in selected))
         return
     needed = (Wrk, Nginx, MariaDB, Express, FastAPI)
     missing = [reason for each in needed if (reason := each.available())]
     if missing:
         sys.exit("\n".join(missing))
-    _allow_many_files()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything is ended
+    _raise_file_limit()
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(143)
+    )  # exit cleanly, so that all servers are stopped
     results = Results(options.output)
     started = time.monotonic()
     settings = dict(pair.split("=", 1) for pair in options.set)
-    behind = min(3.0, options.seconds)
+    short_turn = min(3.0, options.seconds)
     with Bench(options.seconds, tls=options.tls, settings=settings) as bench:
-        for place, case in enumerate(chosen):
-            if time.monotonic() - started > options.minutes * 60 * (place + 1) / len(chosen):
-                bench.seconds = behind
+        for place, case in enumerate(selected):
+            if time.monotonic() - started > options.minutes * 60 * (place + 1) / len(selected):
+                bench.seconds = short_turn
             print(f"{_clock(started)} {case.name}: {case.title}", flush=True)
             _measure(bench, case, options, results)
     print(f"{_clock(started)} done: {results.file.name}")
 
 
 def _measure(bench: Bench, case: Case, options: argparse.Namespace, results: Results) -> None:
-    """Run one case and save: what has been measured stays, whatever comes after."""
-    rounds = min(case.most_rounds, options.rounds)
-    turns = bench.take_turns(case, rounds)
+    """Run one case and save its figures at once, so that a later failure does not lose them."""
+    rounds = min(case.max_rounds, options.rounds)
+    turns = bench.run(case, rounds)
     results.cases[case.name] = {
         "title": case.title,
         "taken": f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC",
@@ -64,25 +66,25 @@ def _measure(bench: Bench, case: Case, options: argparse.Namespace, results: Res
             for name, found in turns.items()
         },
     }
-    results.told["cases"] = {
+    results.data["cases"] = {
         c.name: results.cases[c.name] for c in CASES if c.name in results.cases
     }
-    results.told["machine"] = machine.machine()
-    results.told["versions"] = machine.versions()
+    results.data["machine"] = machine.machine()
+    results.data["versions"] = machine.versions()
     results.save()
 
 
-def _chosen(options: argparse.Namespace) -> list[Case]:
+def _selected_cases(options: argparse.Namespace) -> list[Case]:
     if not options.only:
         return [case for case in CASES if options.full or not case.full]
     unknown = [name for name in options.only if not any(c.name.startswith(name) for c in CASES)]
     if unknown:
-        sys.exit(f"no case begins with {', '.join(unknown)}; see --full --list")
+        sys.exit(f"no case name starts with {', '.join(unknown)}; see --full --list")
     return [case for case in CASES if case.name.startswith(tuple(options.only))]
 
 
-def _allow_many_files() -> None:
-    """Let wrk, Nginx and the stand-in for WeChat have a thousand connections each."""
+def _raise_file_limit() -> None:
+    """Allow wrk, Nginx and the WeChat stand-in a thousand connections each."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
@@ -99,15 +101,32 @@ def _options() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--only", action="append", default=[], metavar="CASE", help="cases that begin so; repeat")
-    add("--rounds", type=int, default=5, help="turns of each stack")
-    add("--seconds", type=float, default=3, help="that a turn lasts, its warm-up apart")
-    add("--minutes", type=float, default=30, help="in all; when late, turns last 3 s at most")
-    add("--full", action="store_true", help="the long cases too")
-    add("--tls", action="store_true", help="https to Nginx, for all")
-    add("--set", action="append", default=[], metavar="NAME=VALUE", help="of myapi: workers=2")
-    add("--output", type=Path, default=FOLDER, help="the folder of benchmarks.json")
-    add("--list", action="store_true", help="the names of the cases, and nothing more")
+    add(
+        "--only",
+        action="append",
+        default=[],
+        metavar="CASE",
+        help="only cases whose name starts with CASE; repeatable",
+    )
+    add("--rounds", type=int, default=5, help="how often each stack is measured")
+    add("--seconds", type=float, default=3, help="length of one measurement, without warm-up")
+    add(
+        "--minutes",
+        type=float,
+        default=30,
+        help="time for the run; when late, turns take at most 3 s",
+    )
+    add("--full", action="store_true", help="include the long cases")
+    add("--tls", action="store_true", help="use HTTPS to Nginx for all stacks")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a myapi setting, such as workers=2",
+    )
+    add("--output", type=Path, default=FOLDER, help="folder of benchmarks.json")
+    add("--list", action="store_true", help="list the cases and exit")
     return parser.parse_args()
 
 

@@ -1,4 +1,4 @@
-"""What a run has: a folder on a disk, WeChat, MariaDB, filled databases; and turns taken."""
+"""One benchmark run: its folder, WeChat stand-in, MariaDB and filled databases, and its rounds."""
 
 import os
 import shutil
@@ -18,26 +18,26 @@ from benchmarks.wechat import WeChat
 from tests.servers import DISK, MariaDB
 
 Figures = dict[str, float]
-# Makes each thing that takes turns, by name; it is entered before the first round.
+# For each variant by name, a function that creates it. Variants are entered before the first round.
 Variants = Mapping[str, Callable[[], AbstractContextManager[Any]]]
-SETTLED = 0.05  # of one core
-PATIENCE = 15.0  # s for a stack to come to rest
+IDLE_CPU = 0.05  # of one core
+SETTLE_TIMEOUT = 15.0  # s
 
 
 @dataclass(frozen=True)
 class Case:
-    """One thing measured: what takes turns, and how each is loaded for its figures."""
+    """One measurement: its variants, and the function that loads a variant and returns figures."""
 
     name: str
     title: str
     variants: Callable[["Bench"], Variants]
     load: Callable[["Bench", Any], Figures]
-    full: bool = False  # for `make bench-full` alone
-    most_rounds: int = 1000  # where fewer than are asked for tell as much
+    full: bool = False  # only for `make bench-full`
+    max_rounds: int = 1000  # for cases where more rounds add nothing
 
 
 class DiskMariaDB(MariaDB):
-    """As durable as in production, with room for the tables in memory."""
+    """MariaDB as durable as in production, with a buffer pool for all tables."""
 
     in_memory = False
     timeout = 120.0
@@ -45,7 +45,8 @@ class DiskMariaDB(MariaDB):
     def __init__(self) -> None:
         super().__init__(
             innodb_flush_log_at_trx_commit=1,
-            innodb_buffer_pool_size=_memory() // 4,  # so that turns do not evict each other
+            innodb_buffer_pool_size=_memory()
+            // 4,  # so that stacks do not evict each other's pages
             innodb_log_file_size="256M",
             innodb_log_buffer_size="16M",
             max_connections=300,
@@ -53,12 +54,12 @@ class DiskMariaDB(MariaDB):
 
 
 class Bench:
-    """One run. Whatever it started ends with the block."""
+    """One run, as a context manager: on exit everything it started is stopped."""
 
     def __init__(self, seconds: float, *, tls: bool, settings: Mapping[str, str]) -> None:
-        self.seconds = seconds  # that each turn of a case lasts, its warm-up apart
+        self.seconds = seconds  # length of each turn, without warm-up
         self._tls = tls
-        self._settings = settings  # of myapi, beside what the cases say
+        self._settings = settings  # of myapi, in addition to those of the cases
         self._filled: dict[tuple[str, str, int], Filled] = {}
         self._open = ExitStack()
         self._mariadb: MariaDB | None = None
@@ -79,7 +80,7 @@ class Bench:
     def stack(
         self, kind: str, engine: str = "sqlite", rows: int = 10_000, label: str = "", **options: Any
     ) -> Stack:
-        """Make a stack, not started yet, on a database that is filled with so many sessions."""
+        """Create a stack on a database with `rows` sessions, without starting it."""
         data = self.filled(kind, engine, rows)
         if kind == MYAPI:
             options |= self._settings
@@ -100,8 +101,8 @@ class Bench:
             print(f"  filled {name} in {self._filled[key].seconds:.1f} s", flush=True)
         return self._filled[key]
 
-    def take_turns(self, case: Case, rounds: int) -> dict[str, list[Figures]]:
-        """Load each variant once in every round, so that the machine's drift meets them all."""
+    def run(self, case: Case, rounds: int) -> dict[str, list[Figures]]:
+        """Load each variant once per round, so that drift of the machine affects all alike."""
         found: dict[str, list[Figures]] = {}
         with ExitStack() as up:
             entered = {name: up.enter_context(make()) for name, make in case.variants(self).items()}
@@ -110,8 +111,8 @@ class Bench:
                     settle([v for v in entered.values() if isinstance(v, Stack)])
                     figures = case.load(self, variant)
                     found.setdefault(name, []).append(figures)
-                    told = "  ".join(f"{key} {value:.4g}" for key, value in figures.items())
-                    print(f"  {turn + 1}/{rounds} {name}: {told}", flush=True)
+                    line = "  ".join(f"{key} {value:.4g}" for key, value in figures.items())
+                    print(f"  {turn + 1}/{rounds} {name}: {line}", flush=True)
         return found
 
 
@@ -120,10 +121,10 @@ def _memory() -> int:
 
 
 def settle(stacks: list[Stack]) -> None:
-    """Wait until what an earlier turn left behind has been answered."""
-    give_up = time.monotonic() + PATIENCE
-    while stacks and time.monotonic() < give_up:
+    """Wait until the stacks are idle: an earlier turn may have left requests to answer."""
+    deadline = time.monotonic() + SETTLE_TIMEOUT
+    while stacks and time.monotonic() < deadline:
         before = sum(stack.cpu() for stack in stacks)
         time.sleep(0.4)
-        if sum(stack.cpu() for stack in stacks) - before <= SETTLED * 0.4:
+        if sum(stack.cpu() for stack in stacks) - before <= IDLE_CPU * 0.4:
             return

@@ -1,6 +1,6 @@
-"""What is measured: each case by name, with what takes turns in it and how that is loaded.
+"""The benchmark cases: name, title, variants and load of each.
 
-To add one: a function in `loads.py` that loads a stack and returns figures, and a line here.
+To add one, write a function in `loads.py` that loads a stack and returns figures, and list it here.
 """
 
 from collections.abc import Callable
@@ -23,13 +23,13 @@ from benchmarks.loads import (
 from benchmarks.results import FASTAPI, MYAPI, STACKS, TUNED, TUTORIAL
 
 ONE_EXPRESS = (MYAPI, TUTORIAL, FASTAPI)
-LIMIT = 10  # logins a minute where a flood is to be refused
+LIMIT = 10  # logins a minute in the case where a flood is refused
 SIZES = {"10k": 10_000, "1M": 1_000_000, "10M": 10_000_000}
 DELAYS, PHONES = (0, 100, 1000), (16, 256, 1000)
-QUICK = {(100, 256), (1000, 1000)}  # of the logins, in `make bench`
+QUICK = {(100, 256), (1000, 1000)}  # the login cases of `make bench`
 
 
-# ---- what takes turns ----
+# ---- variants ----
 
 
 def all_stacks(**options: Any) -> Callable[[Bench], Variants]:
@@ -37,7 +37,7 @@ def all_stacks(**options: Any) -> Callable[[Bench], Variants]:
 
 
 def one_express(**options: Any) -> Callable[[Bench], Variants]:
-    """Leave tuned Express out where no token is read or made: there it is the tutorial's."""
+    """Leave tuned Express out: it differs only where tokens are read or made."""
     return _stacks(ONE_EXPRESS, options)
 
 
@@ -49,7 +49,7 @@ def _stacks(kinds: tuple[str, ...], options: dict[str, Any]) -> Callable[[Bench]
 
 
 def sizes(engine: str) -> Callable[[Bench], Variants]:
-    """Stacks on small and large tables, all up at once and loaded one at a time."""
+    """Stacks on small and large tables, all running and loaded one at a time."""
     return lambda bench: {
         f"{kind} {size}": lambda kind=kind, rows=rows: bench.stack(kind, engine, rows)  # type: ignore[misc]
         for size, rows in SIZES.items()
@@ -58,7 +58,7 @@ def sizes(engine: str) -> Callable[[Bench], Variants]:
 
 
 def on_the_floor(bench: Bench) -> Variants:
-    """Show what the same server does with less on it."""
+    """The same server with simpler apps, and Nginx without an app."""
     apps = {
         "raw WSGI": "benchmarks.floor.raw:app",
         "bare Flask": "benchmarks.floor.bare_flask:app",
@@ -80,11 +80,11 @@ def restarts(bench: Bench) -> Variants:
 
 
 def by_name(*names: str) -> Callable[[Bench], Variants]:
-    """Give the load the name alone."""
+    """Pass only the name to the load function."""
     return lambda bench: {name: lambda name=name: nullcontext(name) for name in names}  # type: ignore[misc]
 
 
-# ---- all of them ----
+# ---- cases ----
 
 CASES = [
     Case("me-sqlite", "GET /api/me on SQLite, 10 000 tokens", all_stacks(), me),
@@ -116,16 +116,16 @@ CASES = [
         all_stacks(engine="mariadb"),
         logins(1000, 1000),
     ),
-    Case("resources", "Memory and start-up", by_name(*ONE_EXPRESS), resources, most_rounds=3),
-    Case("floor", "The floor", on_the_floor, floor, most_rounds=3),
-    Case("restarts", "Workers replaced under load", restarts, restarted, most_rounds=2),
-    Case("in-process", "CPU of a call in the process", by_name(MYAPI), in_process, most_rounds=1),
+    Case("resources", "Memory and start-up", by_name(*ONE_EXPRESS), resources, max_rounds=3),
+    Case("floor", "The floor", on_the_floor, floor, max_rounds=3),
+    Case("restarts", "Workers replaced under load", restarts, restarted, max_rounds=2),
+    Case("in-process", "CPU of a call in the process", by_name(MYAPI), in_process, max_rounds=1),
     Case(
         "wechat-limit",
         "What the stand-in for WeChat can do",
         by_name("wechat"),
         wechat_limit,
-        most_rounds=1,
+        max_rounds=1,
     ),
     Case(
         "sizes-sqlite",

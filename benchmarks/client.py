@@ -1,11 +1,11 @@
-"""The client of the phone in figures: logins in a storm, runs against a mad server, its size.
+"""Figures of the mini program client: a login storm, fuzzing, and its size.
 
     .venv/bin/python -m benchmarks.client [--runs 5000]
 
-The storm is 500 requests at once with a dead token, against the real service with two workers,
-once by this client and once by a wrapper of wx.request in which every request that meets a 401
-logs in by itself. `opened` counts the sessions; past MYAPI_SESSIONS_PER_USER each ends another
-one, which is why most of the wrapper's requests fail. Needs Node.js.
+The storm is 500 simultaneous requests with an expired token against the real service with two
+workers: once by this client, and once by a wrapper of wx.request that logs in again for every 401.
+`opened` counts new sessions. Beyond MYAPI_SESSIONS_PER_USER each new session ends an older one, so
+most of the wrapper's requests fail. Needs Node.js.
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""The database of one stack on either engine, filled by SQL.
+"""The database of one stack, on SQLite or MariaDB, filled by SQL.
 
-    database = Sqlite(folder / "it.db")
+    database = Sqlite(folder / "bench.db")
     database.insert("users", {"openid": "hex24(n)"}, 1_000_000)
 
-In an expression stand `n`, the number of the row, `hex24(n)`, 24 digits of it, and
-`digest(n, count)`, the n-th of so many keys of 32 bytes, in order and evenly spread.
+Column values are SQL expressions. They may use `n` (the row number), `hex24(n)` (its 24 hex digits)
+and `digest(n, count)` (the n-th of `count` 32-byte keys, ascending and evenly spread).
 """
 
 import sqlite3
@@ -21,21 +21,21 @@ CHUNK = 500_000  # rows in one transaction on MariaDB
 
 
 class Database(Protocol):
-    """A database of one stack, on either engine."""
+    """The database of one stack."""
 
     myapi_url: str
     express_url: str
     fastapi_url: str
 
     def run(self, sql: str, rows: Sequence[tuple[object, ...]] = ()) -> None:
-        """Run one statement, for each of the rows if there are any."""
+        """Run one statement, once per row if rows are given."""
 
     def insert(self, table: str, columns: dict[str, str], count: int) -> None:
-        """Insert `count` rows, where each column is an expression in `n` from 1 on."""
+        """Insert `count` rows; each column is an expression in `n`, which counts from 1."""
 
 
 class Sqlite:
-    """A file on a disk, filled without a journal."""
+    """A SQLite file, filled without a journal."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -58,7 +58,7 @@ class Sqlite:
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.file, timeout=60)
-        connection.execute("PRAGMA journal_mode = OFF")  # else all rows would be written twice
+        connection.execute("PRAGMA journal_mode = OFF")  # or every row would be written twice
         connection.execute("PRAGMA synchronous = OFF")
         connection.execute("PRAGMA cache_size = -500000")  # KiB
         connection.create_function("digest", 2, _digest, deterministic=True)
@@ -74,15 +74,15 @@ def _digest(n: int, count: int) -> bytes:
 
 
 class Maria:
-    """A database on a MariaDB, filled in chunks with its Sequence engine."""
+    """A MariaDB database, filled in chunks by the Sequence engine."""
 
     def __init__(self, server: MariaDB, name: str, chunk: int = CHUNK) -> None:
         self._server, self._name, self._chunk = server, name, chunk
         self.myapi_url = server.create_database(name)
         login = f"{server.user}:{server.password}@{HOST}:{server.port}"
-        place = f"{login}/{name}?charset=utf8mb4"
-        self.express_url = f"mysql://{place}"
-        self.fastapi_url = f"mysql+aiomysql://{place}"
+        address = f"{login}/{name}?charset=utf8mb4"
+        self.express_url = f"mysql://{address}"
+        self.fastapi_url = f"mysql+aiomysql://{address}"
 
     def run(self, sql: str, rows: Sequence[tuple[object, ...]] = ()) -> None:
         with closing(self._connect()) as connection, connection.cursor() as cursor:

@@ -1,11 +1,10 @@
-"""Databases with many live sessions, filled by SQL and not through the app.
+"""Fill a database with live sessions by SQL, without the app.
 
     data = fill(Sqlite(folder / "myapi.db"), "myapi", sessions=10_000_000)
 
-A session has a user of its own up to a million of them. `TOKENS` of the sessions, evenly spread
-over the table, have tokens that can be used; they were last used when the table was filled, so
-nothing is written while they are read. The keys of the other rows are spread evenly too, in
-order, so that filling only appends.
+Each session has its own user, up to a million users. `TOKENS` sessions, evenly spread over the
+table, have usable tokens. Their last use is the time of filling, so reading with them writes
+nothing. The keys of all other rows are ascending and evenly spread, so filling only appends.
 """
 
 import base64
@@ -28,7 +27,7 @@ from myapi.settings import ROOT
 TOKENS = 10_000
 USERS = 1_000_000  # at most
 APPID = "wx0123456789abcdef"
-SECRET = "a key of the benchmark alone 0123456789"
+SECRET = "a key for benchmarks only 0123456789"
 SCHEMA = Path(__file__).parent / "peers" / "schema.sql"
 
 
@@ -36,13 +35,13 @@ SCHEMA = Path(__file__).parent / "peers" / "schema.sql"
 class Filled:
     database: Database
     sessions: int
-    tokens: Path  # of live sessions, one a line
-    forged: Path  # the same with signatures that are wrong
-    seconds: float  # that filling took
+    tokens: Path  # of live sessions, one per line
+    forged: Path  # the same with invalid signatures
+    seconds: float  # spent on filling
 
 
 def fill(database: Database, stack: str, sessions: int, folder: Path) -> Filled:
-    """Make the tables of a stack and fill them."""
+    """Create the tables of a stack and fill them."""
     started = time.monotonic()
     tokens = FILLERS[stack](database, sessions)
     live = folder / f"{time.time_ns()}.tokens"
@@ -53,9 +52,9 @@ def fill(database: Database, stack: str, sessions: int, folder: Path) -> Filled:
 
 
 def myapi_environment(database: Database, **settings: object) -> dict[str, str]:
-    """Return the variables of a production myapi, with none of the caller's own."""
+    """Return the environment of a production myapi, without the caller's MYAPI_ variables."""
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("MYAPI_")}
-    given = {
+    variables = {
         "env": "production",
         "secret_keys": SECRET,
         "database_url": database.myapi_url,
@@ -63,7 +62,7 @@ def myapi_environment(database: Database, **settings: object) -> dict[str, str]:
         "wechat_secret": "unused",
         **settings,
     }
-    return inherited | {f"MYAPI_{name.upper()}": str(value) for name, value in given.items()}
+    return inherited | {f"MYAPI_{name.upper()}": str(value) for name, value in variables.items()}
 
 
 def _fill_myapi(database: Database, sessions: int) -> list[str]:
@@ -89,12 +88,12 @@ def _fill_myapi(database: Database, sessions: int) -> list[str]:
         sessions,
     )
     signer = Tokens((SECRET,))
-    made = [(signer.new(), session) for session in _spread(sessions)]
+    issued = [(signer.new(), session) for session in _usable_sessions(sessions)]
     database.run(
         "UPDATE sessions SET token_digest = ? WHERE id = ?",
-        [(token.digest, session) for token, session in made],
+        [(token.digest, session) for token, session in issued],
     )
-    return [token.text for token, _ in made]
+    return [token.text for token, _ in issued]
 
 
 def _fill_peer(database: Database, sessions: int) -> list[str]:
@@ -108,7 +107,7 @@ def _fill_peer(database: Database, sessions: int) -> list[str]:
     database.insert("users", _user_columns(moment), users)
     columns = {"user_id": f"1 + n % {users}", **_session_columns(moment)}
     database.insert("sessions", columns, sessions)
-    return [_jwt({"sid": session}) for session in _spread(sessions)]
+    return [_jwt({"sid": session}) for session in _usable_sessions(sessions)]
 
 
 def _user_columns(moment: str) -> dict[str, str]:
@@ -124,7 +123,7 @@ def _user_columns(moment: str) -> dict[str, str]:
 
 def _session_columns(moment: str) -> dict[str, str]:
     return {
-        "id": "n",  # left to itself, MariaDB skips ids between one statement and the next
+        "id": "n",  # MariaDB's auto-increment skips ids between statements
         "ip": "'192.0.2.1'",
         "user_agent": "'bench'",
         "created_at": moment,
@@ -132,14 +131,14 @@ def _session_columns(moment: str) -> dict[str, str]:
     }
 
 
-def _spread(sessions: int) -> list[int]:
-    """Return the ids of the sessions whose tokens are used, all different if there are enough."""
+def _usable_sessions(sessions: int) -> list[int]:
+    """Return the ids of the sessions that get usable tokens, evenly spread."""
     count = min(TOKENS, sessions)
     return [1 + n * sessions // count for n in range(count)]
 
 
 def _jwt(claims: dict[str, object]) -> str:
-    """Sign as the peers do: HS256, with a time of issue and of expiry."""
+    """Sign as the peers do: HS256 with `iat` and `exp`."""
     now = int(time.time())
     head = {"alg": "HS256", "typ": "JWT"}
     claims = {**claims, "iat": now, "exp": now + 30 * 86400}

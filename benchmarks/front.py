@@ -1,4 +1,4 @@
-"""The Nginx in front of a stack: the deployment's own file, with what is not measured left out."""
+"""Nginx in front of a stack, with the deployment's configuration less what is not measured."""
 
 import contextlib
 import re
@@ -10,7 +10,7 @@ from deploy.lib import nginx
 from tests.certificates import self_signed
 from tests.servers import HOST, Nginx, ServerError, free_port
 
-# A static answer of Nginx, as part of the floor.
+# A static response by Nginx alone, for the case `floor`.
 STATIC = """\
     location = /static { return 200 '{"code":0,"msg":"ok"}\\n'; }
     location / {
@@ -18,7 +18,7 @@ STATIC = """\
 
 
 class Front(Nginx):
-    """Nginx with the deployment's own file, its rate limits raised; without TLS unless told."""
+    """Nginx with the deployment's configuration, raised rate limits and TLS only if asked for."""
 
     in_memory = False
     workers = 2
@@ -34,7 +34,7 @@ class Front(Nginx):
 
     def start(self) -> None:
         super().start()
-        _put_first(self.pid)
+        _raise_priority(self.pid)
 
     def prepare(self) -> None:
         certificate = str(self_signed(self.folder / "tls.pem", HOST))
@@ -62,11 +62,11 @@ class Front(Nginx):
         super().prepare()
 
 
-def _put_first(pid: int) -> None:
-    """Have it not wait for a processor, if that is allowed (root): it is not what is measured.
+def _raise_priority(pid: int) -> None:
+    """Raise the scheduling priority of Nginx, which is not measured, if allowed (root).
 
-    Where the system shares processors out by sessions (sched(7), "The autogroup feature"), a
-    program that needs little of one may otherwise wait for tens of milliseconds.
+    With autogroup scheduling (sched(7)), a process that needs little CPU may otherwise wait tens
+    of milliseconds for it.
     """
     with contextlib.suppress(OSError):
         Path(f"/proc/{pid}/autogroup").write_text("-15")
@@ -81,5 +81,5 @@ def nginx_version() -> tuple[int, ...]:
     program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/sbin")
     if program is None:
         raise ServerError(Nginx.available())
-    said = subprocess.run([program, "-v"], capture_output=True, text=True, check=True)
-    return nginx.version(said.stderr)
+    done = subprocess.run([program, "-v"], capture_output=True, text=True, check=True)
+    return nginx.version(done.stderr)

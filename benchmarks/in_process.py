@@ -1,11 +1,10 @@
-"""CPU time of one call inside the process, without a server: what the code itself costs.
+"""CPU time of one request at the WSGI interface, without a server.
 
     .venv/bin/python -m benchmarks.in_process [--tokens 10000] [--rounds 7] [--mariadb]
 
-Each figure is the median over rounds, in microseconds of this process's CPU; the cases take
-turns in every round, so that the machine's drift meets all of them. What a request logs is
-formatted and written as in production, to /dev/null. WeChat is another process, and each login
-that of a new user.
+Each figure is the median over rounds, in microseconds of this process's CPU. Every round runs all
+cases, so that drift of the machine affects all alike. Log lines are formatted and written as in
+production, to /dev/null. WeChat is a separate process, and each login is that of a new user.
 """
 
 import argparse
@@ -38,7 +37,7 @@ from myapi.users.models import User
 Call = Callable[[int], None]
 
 UNLIMITED = "1000000/minute"
-OF_NGINX = {
+NGINX_HEADERS = {
     "X-Forwarded-For": "192.0.2.7",
     "X-Forwarded-Proto": "https",
     "X-Request-Id": "5f0c2a9d8e7b4c1f3a6d9e0212345678",
@@ -57,15 +56,15 @@ def main() -> None:
 
 
 def _cases(count: int, stack: contextlib.ExitStack, *, mariadb: bool) -> Iterator[tuple[str, Call]]:
-    yield "bare Flask hello", _caller(_bare_flask(), ["/hello"])
+    yield "bare Flask hello", _get(_bare_flask(), "/hello")
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     wechat = stack.enter_context(WeChat())
     app, live = _app(f"sqlite:///{folder}/myapi.db", folder, count, wechat.url)
-    yield "GET /api/hello", _caller(app, ["/api/hello"])
+    yield "GET /api/hello", _get(app, "/api/hello")
     forged = [{"HTTP_AUTHORIZATION": f"Bearer {token[:-6]}AAAAAA"} for token in live]
-    yield "GET /api/me, forged token", _caller(app, ["/api/me"], forged, 401)
+    yield "GET /api/me, forged token", _get(app, "/api/me", forged, 401)
     alive = [{"HTTP_AUTHORIZATION": f"Bearer {token}"} for token in live]
-    yield f"GET /api/me, SQLite, {count} tokens", _caller(app, ["/api/me"], alive)
+    yield f"GET /api/me, SQLite, {count} tokens", _get(app, "/api/me", alive)
     yield "POST /api/auth/login, SQLite", _login(app)
     if mariadb:
         from tests.servers import MariaDB  # (needs the server installed)
@@ -73,7 +72,7 @@ def _cases(count: int, stack: contextlib.ExitStack, *, mariadb: bool) -> Iterato
         server = stack.enter_context(MariaDB())
         app, live = _app(server.create_database("bench"), folder, count, wechat.url)
         alive = [{"HTTP_AUTHORIZATION": f"Bearer {token}"} for token in live]
-        yield f"GET /api/me, MariaDB, {count} tokens", _caller(app, ["/api/me"], alive)
+        yield f"GET /api/me, MariaDB, {count} tokens", _get(app, "/api/me", alive)
         yield "POST /api/auth/login, MariaDB", _login(app)
 
 
@@ -88,11 +87,11 @@ def _bare_flask() -> Flask:
 
 
 def _app(url: str, folder: Path, count: int, wechat: str) -> tuple[Flask, list[str]]:
-    """Make a production app and `count` users, each with a live session used a minute ago."""
+    """Create a production app and `count` users, each with a live session used a minute ago."""
     app = create_app(
         Settings(
             env="production",
-            secret_keys=("a key of the benchmark alone, 0123456789",),
+            secret_keys=("a key for benchmarks only, 0123456789",),
             database_url=url,
             wechat_appid="wx0123456789abcdef",
             wechat_secret="unused",
@@ -103,14 +102,14 @@ def _app(url: str, folder: Path, count: int, wechat: str) -> tuple[Flask, list[s
             rate_limit_login_failed=UNLIMITED,
         )
     )
-    _log_to_nowhere()
+    _log_to_dev_null()
     with app.app_context():
         migrate.upgrade()
         return app, _fill(count)
 
 
 def _fill(count: int) -> list[str]:
-    made = [tokens().new() for _ in range(count)]
+    issued = [tokens().new() for _ in range(count)]
     moment = now()
     users = [
         {
@@ -134,24 +133,24 @@ def _fill(count: int) -> list[str]:
             "created_at": moment,
             "last_seen_at": moment - timedelta(minutes=1),
         }
-        for n, token in enumerate(made)
+        for n, token in enumerate(issued)
     ]
     write(lambda tx: tx.execute(insert(User), users))
     write(lambda tx: tx.execute(insert(Session), sessions))
-    return [token.text for token in made]
+    return [token.text for token in issued]
 
 
-def _log_to_nowhere() -> None:
+def _log_to_dev_null() -> None:
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.StreamHandler):
             handler.setStream(open("/dev/null", "w"))  # noqa: SIM115, PTH123
 
 
-def _caller(
-    app: Flask, paths: list[str], environs: list[dict[str, str]] | None = None, status: int = 200
+def _get(
+    app: Flask, path: str, environs: list[dict[str, str]] | None = None, status: int = 200
 ) -> Call:
-    """Return a function that makes the n-th call, straight at the WSGI interface."""
-    base = _environ(path=paths[0])
+    """Return a function that sends the n-th GET request at the WSGI interface."""
+    base = _environ(path=path)
     environs = environs or [{}]
 
     def call(n: int) -> None:
@@ -162,7 +161,7 @@ def _caller(
 
 
 def _login(app: Flask) -> Call:
-    """Return a function that makes the n-th login, that of the n-th user."""
+    """Return a function that sends the login of the n-th user."""
     base = _environ(path="/api/auth/login", method="POST", content_type="application/json")
     base["HTTP_USER_AGENT"] = "bench"
 
@@ -175,12 +174,12 @@ def _login(app: Flask) -> Call:
 
 
 def _environ(**request: Any) -> dict[str, Any]:
-    return EnvironBuilder(headers=OF_NGINX, **request).get_environ()
+    return EnvironBuilder(headers=NGINX_HEADERS, **request).get_environ()
 
 
-def _call(app: Flask, environ: dict[str, Any], wanted: str) -> None:
+def _call(app: Flask, environ: dict[str, Any], expected: str) -> None:
     def start_response(line: str, headers: object, exc_info: object = None) -> None:
-        assert line.startswith(wanted), line
+        assert line.startswith(expected), line
 
     result = app.wsgi_app(environ, start_response)
     b"".join(result)

@@ -1,8 +1,8 @@
--- wrk's part. After the `--` come a kind of load and a word for it:
---   plain            GET, as it stands
---   tokens FILE      GET with the tokens of FILE (one a line) in turn, each thread from its own place
---   logins PREFIX    POST {"code": PREFIX..unique}; answers are counted by status
--- At the end stands one line of JSON.
+-- wrk's script. The arguments after `--` are a kind of load and its parameter:
+--   plain            GET without a token
+--   tokens FILE      GET with the tokens of FILE (one per line) in turn; each thread starts elsewhere
+--   logins PREFIX    POST {"code": PREFIX..unique}; responses are counted by status
+-- The last line of output is JSON.
 
 local threads, kind, word = {}, nil, nil
 

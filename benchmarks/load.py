@@ -1,4 +1,4 @@
-"""The load: wrk, and a prober that calls at a steady rate whatever the answers take."""
+"""The load generators: wrk (closed loop), and a prober with a constant request rate (open loop)."""
 
 import contextlib
 import gc
@@ -20,14 +20,14 @@ from tests.servers import Server
 
 SCRIPT = Path(__file__).with_name("load.lua")
 THREADS = 2
-PATIENCE = 10  # s until wrk counts an answer as missing
-PROBERS = 100  # connections, so that an answer late by 2 s holds up no other call
+TIMEOUT = 10  # s until a response counts as missing
+PROBERS = 100  # connections: a response that takes 2 s delays no other probe
 
 _runs = itertools.count(1)
 
 
 class Wrk(Server):
-    """Never started as a server; it says whether wrk is here."""
+    """Only for `available()`; wrk is not a server."""
 
     programs = ("wrk",)
     package = "wrk"
@@ -35,16 +35,16 @@ class Wrk(Server):
 
 @dataclass(frozen=True)
 class Measured:
-    """What wrk saw. Times are in milliseconds."""
+    """The result of a wrk run. Latencies are in milliseconds."""
 
     requests: int
     seconds: float
     p50: float
     p99: float
     max: float
-    bad: int  # answers of 400 and above
-    broken: int  # connections that failed, and answers that did not come
-    statuses: dict[int, int] = field(default_factory=dict)  # of logins alone
+    bad: int  # responses with status 400 or above
+    broken: int  # failed connections and missing responses
+    statuses: dict[int, int] = field(default_factory=dict)  # only for logins
 
     @property
     def rate(self) -> float:
@@ -52,7 +52,7 @@ class Measured:
 
 
 def wrk(url: str, clients: int, seconds: float, *kind: str) -> Measured:
-    """Have `clients` call one after another over kept connections (a closed loop)."""
+    """Run wrk with `clients` keep-alive connections, each sending one request after another."""
     return collect(start_wrk(url, clients, seconds, *kind))
 
 
@@ -66,66 +66,67 @@ def start_wrk(url: str, clients: int, seconds: float, *kind: str) -> subprocess.
 
 
 def command(url: str, clients: int, seconds: float, *kind: str) -> list[str]:
-    """Write wrk's command; codes of logins get a beginning that no other run has."""
+    """Return wrk's command line; login codes get a prefix unique to this run."""
     threads = min(THREADS, clients)
     if kind[:1] == ("tokens",):
         kind = (*kind, str(threads))
     if kind[:1] == ("logins",):
         kind = (kind[0], f"{kind[1]}-{time.time_ns():x}-{next(_runs)}")
     load = [f"-t{threads}", f"-c{clients}", f"-d{round(seconds)}s"]
-    rules = ["--latency", f"--timeout={PATIENCE}s", "-s", str(SCRIPT)]
-    return ["wrk", *load, *rules, url, "--", *(kind or ("plain",))]
+    options = ["--latency", f"--timeout={TIMEOUT}s", "-s", str(SCRIPT)]
+    return ["wrk", *load, *options, url, "--", *(kind or ("plain",))]
 
 
 def collect(process: subprocess.Popen[str]) -> Measured:
-    """Wait for wrk to end, and read what it printed."""
+    """Wait for wrk to end and parse its output."""
     try:
-        printed, complaints = process.communicate()
+        output, errors = process.communicate()
     except BaseException:
         process.kill()
         process.wait()
         raise
-    if process.returncode or complaints:
-        raise RuntimeError(f"wrk failed: {complaints or printed}")
-    told = json.loads(printed.splitlines()[-1])
+    if process.returncode or errors:
+        raise RuntimeError(f"wrk failed: {errors or output}")
+    result = json.loads(output.splitlines()[-1])
     statuses: Counter[int] = Counter()
-    for thread in told["statuses"]:
+    for thread in result["statuses"]:
         statuses.update({int(status): count for status, count in thread.items()})
     return Measured(
-        told["requests"],
-        told["micros"] / 1e6,
-        *(told[name] / 1000 for name in ("p50", "p99", "max")),
-        told["bad"],
-        told["broken"] + told["timeouts"],
+        result["requests"],
+        result["micros"] / 1e6,
+        *(result[name] / 1000 for name in ("p50", "p99", "max")),
+        result["bad"],
+        result["broken"] + result["timeouts"],
         dict(statuses),
     )
 
 
 def probe(url: str, seconds: float, rate: float) -> list[float]:
-    """Call `rate` times a second; return what each took (ms), from when it was due.
+    """Send `rate` requests a second; return the latency of each (ms) from its scheduled time.
 
-    So a call that could not even begin in time counts with its wait. One that fails counts as
-    the whole patience.
+    The wait of a request that could not be sent on time counts too. A failed request counts with
+    the full time-out.
     """
-    found: list[float] = []
-    began: list[float] = []
-    gate = threading.Barrier(PROBERS, lambda: began.append(time.monotonic() + 0.05))
+    latencies: list[float] = []
+    started: list[float] = []
+    barrier = threading.Barrier(PROBERS, lambda: started.append(time.monotonic() + 0.05))
 
     def calls(first: int) -> None:
-        _never_wait_for_a_processor()
+        _use_realtime_priority()
         connection = _connection(url)
-        gate.wait()
+        barrier.wait()
         numbers = range(first, int(seconds * rate), PROBERS)
-        found.extend(_call(connection, urlsplit(url).path, began[0] + n / rate) for n in numbers)
+        path = urlsplit(url).path
+        latencies.extend(_call(connection, path, started[0] + n / rate) for n in numbers)
         connection.close()
 
-    gc.disable()  # a pause of ours is none of the service
+    gc.disable()  # a pause here would be counted as the service's latency
     try:
         with ThreadPoolExecutor(PROBERS) as probers:
             list(probers.map(calls, range(PROBERS)))
     finally:
         gc.enable()
-    return found
+    return latencies
 
 
 def _call(connection: http.client.HTTPConnection, path: str, due: float) -> float:
@@ -134,15 +135,15 @@ def _call(connection: http.client.HTTPConnection, path: str, due: float) -> floa
         connection.request("GET", path)
         response = connection.getresponse()
         response.read()
-        well = response.status == 200
+        ok = response.status == 200
     except (OSError, http.client.HTTPException):
         connection.close()
-        well = False
-    return (time.monotonic() - due) * 1000 if well else PATIENCE * 1000
+        ok = False
+    return (time.monotonic() - due) * 1000 if ok else TIMEOUT * 1000
 
 
-def _never_wait_for_a_processor() -> None:
-    """Have this thread go before all others where that is allowed (root): it only measures."""
+def _use_realtime_priority() -> None:
+    """Run this thread before all others, if allowed (root): it only measures."""
     with contextlib.suppress(OSError):
         os.sched_setscheduler(threading.get_native_id(), os.SCHED_RR, os.sched_param(1))
 
@@ -150,13 +151,13 @@ def _never_wait_for_a_processor() -> None:
 def _connection(url: str) -> http.client.HTTPConnection:
     parts = urlsplit(url)
     if parts.scheme == "https":
-        context = ssl._create_unverified_context()  # the certificate is the benchmark's own
-        return http.client.HTTPSConnection(parts.netloc, timeout=PATIENCE, context=context)
-    return http.client.HTTPConnection(parts.netloc, timeout=PATIENCE)
+        context = ssl._create_unverified_context()  # the benchmark's own self-signed certificate
+        return http.client.HTTPSConnection(parts.netloc, timeout=TIMEOUT, context=context)
+    return http.client.HTTPConnection(parts.netloc, timeout=TIMEOUT)
 
 
 def ask(url: str, headers: dict[str, str] | None = None, code: str | None = None):
-    """Make one call, a login where a code is given; return its status and its JSON."""
+    """Send one request, a login if a code is given; return the status and the JSON."""
     connection = _connection(url)
     body = None if code is None else json.dumps({"code": code})
     headers = {**(headers or {}), **({"Content-Type": "application/json"} if body else {})}

@@ -1,4 +1,4 @@
-"""What the figures were taken on, and with: nothing here tells whose machine it is."""
+"""Hardware and software versions of a run, without anything that identifies the machine."""
 
 import importlib.metadata
 import json
@@ -32,28 +32,28 @@ def machine() -> dict[str, str]:
 
 
 def versions() -> dict[str, str]:
-    """Return name and version of everything that took part."""
+    """Return the versions of all programs and libraries used."""
     express = json.loads((EXPRESS_FOLDER / "package.json").read_text())["dependencies"]
     return {
-        "Python": _said(stacks.PYTHON, "-c", "import platform; print(platform.python_version())"),
+        "Python": _output(stacks.PYTHON, "-c", "import platform; print(platform.python_version())"),
         **{name: importlib.metadata.version(name) for name in PYTHON},
-        "SQLite (myapi)": _said(
+        "SQLite (myapi)": _output(
             stacks.PYTHON, "-c", "import sqlite3; print(sqlite3.sqlite_version)"
         ),
-        "Node": _said("node", "--version").lstrip("v"),
+        "Node": _output("node", "--version").lstrip("v"),
         **express,
-        "SQLite (Express)": _said("node", "-p", _SQLITE, cwd=EXPRESS_FOLDER),
+        "SQLite (Express)": _output("node", "-p", _SQLITE, cwd=EXPRESS_FOLDER),
         **_pinned(FASTAPI_FOLDER / "requirements.txt", FASTAPI),
-        "MariaDB": _number(_said("mariadbd", "--version")),
+        "MariaDB": _number(_output("mariadbd", "--version")),
         "Nginx": ".".join(map(str, nginx_version())),
-        "wrk": _number(_said("wrk", "-v")),
+        "wrk": _number(_output("wrk", "-v")),
     }
 
 
 def revision() -> str:
-    """Return the commit, with a + where files differ from it other than docs/, written here."""
-    changed = _said("git", "status", "--porcelain", "--untracked-files=no", ":!docs", cwd=ROOT)
-    return _said("git", "rev-parse", "--short", "HEAD", cwd=ROOT) + ("+" if changed else "")
+    """Return the commit, with a + if tracked files outside docs/ were changed."""
+    changed = _output("git", "status", "--porcelain", "--untracked-files=no", ":!docs", cwd=ROOT)
+    return _output("git", "rev-parse", "--short", "HEAD", cwd=ROOT) + ("+" if changed else "")
 
 
 _SQLITE = (
@@ -62,7 +62,7 @@ _SQLITE = (
 
 
 def _pinned(requirements: Path, names: tuple[str, ...]) -> dict[str, str]:
-    """Return the versions of these packages; one that myapi has too is told apart."""
+    """Return the pinned versions of these packages; names that myapi also uses get a suffix."""
     lines = requirements.read_text().splitlines()
     versions = dict(line.split("==") for line in lines if "==" in line)
     return {f"{name} (FastAPI)" if name in PYTHON else name: versions[name] for name in names}
@@ -73,7 +73,7 @@ def _processor() -> str:
     return found[1] if found else platform.machine()
 
 
-def _said(*command: str, cwd: Path | None = None) -> str:
+def _output(*command: str, cwd: Path | None = None) -> str:
     program = shutil.which(command[0]) or shutil.which(command[0], path="/usr/sbin:/usr/local/sbin")
     if program is None:
         return ""

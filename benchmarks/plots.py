@@ -1,8 +1,8 @@
-"""Draw the plots of docs/benchmarks.md from docs/benchmarks.json, where there are figures.
+"""Draw the plots of docs/benchmarks.md for which docs/benchmarks.json has figures.
 
 .venv-bench/bin/python -m benchmarks.plots [FOLDER]
 
-Needs matplotlib, and of this project nothing but the results and the targets.
+Needs matplotlib, and from this project only the results and the targets.
 """
 
 import sys
@@ -25,14 +25,14 @@ from benchmarks.targets import TO_PEERS, ToPeers
 
 COLOURS = {MYAPI: "#1f6f8b", TUTORIAL: "#c9a227", TUNED: "#8a5a2b", FASTAPI: "#5b8c5a"}
 TARGET = "#b3261e"
-RATIOS = "Above a peer's bar: myapi's figure over it"
-WIDTH = 0.21  # of a bar
+RATIOS = "Above a peer's bar: myapi's figure divided by the peer's"
+WIDTH = 0.21  # of one bar
 CALLS = {
     "me-sqlite": "/api/me\nSQLite",
     "me-mariadb": "/api/me\nMariaDB",
     "forged": "forged\ntokens",
     "hello": "/api/hello",
-    "flood": "refused at\nthe limit",
+    "flood": "rate\nlimited",
 }
 LOGINS = tuple(f"login-{d}ms-{c}" for d in (0, 100, 1000) for c in (16, 256, 1000))
 SIZES = {"10k": 1e4, "1M": 1e6, "10M": 1e7}
@@ -41,9 +41,9 @@ SIZES = {"10k": 1e4, "1M": 1e6, "10M": 1e7}
 @dataclass(frozen=True)
 class Plot:
     draw: Callable[[Any, Results], Any]
-    cases: tuple[str, ...]  # one of them is enough
+    cases: tuple[str, ...]  # drawn if there are figures for at least one
 
-    def can(self, results: Results) -> bool:
+    def has_figures(self, results: Results) -> bool:
         return any(results.cases.get(case) for case in self.cases)
 
 
@@ -58,9 +58,9 @@ def main() -> None:
     folder = results.folder / NAME
     folder.mkdir(exist_ok=True)
     for name, plot in PLOTS.items():
-        if plot.can(results):
+        if plot.has_figures(results):
             figure = plot.draw(pyplot, results)
-            # No date and no version of the library in the file: the same figures, the same file.
+            # No library version in the file, so that the same figures give the same file.
             figure.savefig(folder / f"{name}.png", dpi=110, metadata={"Software": None})
             pyplot.close(figure)
 
@@ -69,15 +69,15 @@ def _calls(pyplot: Any, results: Results) -> Any:
     cases = [case for case in CALLS if case in results.cases]
     figure, panels = pyplot.subplots(3, 1, figsize=(9, 10), layout="constrained")
     titles = {
-        "rate": "Answers a second (more is better)",
-        "p99": "p99 in ms (less is better)",
-        "cpu": "CPU µs a request of the app's processes (less is better)",
+        "rate": "Responses per second (higher is better)",
+        "p99": "p99 in ms (lower is better)",
+        "cpu": "CPU of the app's processes, µs per request (lower is better)",
     }
     for panel, (name, title) in zip(panels, titles.items(), strict=True):
         _groups(panel, results, cases, name)
         panel.set_xticks(range(len(cases)), [CALLS[case] for case in cases])
         panel.set_title(title, loc="left")
-    return _finished(figure, panels[0], RATIOS)
+    return _with_legend(figure, panels[0], RATIOS)
 
 
 def _logins(pyplot: Any, results: Results) -> Any:
@@ -86,13 +86,15 @@ def _logins(pyplot: Any, results: Results) -> Any:
     width = max(9, 1.5 * len(cases))
     figure, panels = pyplot.subplots(2, 1, figsize=(width, 8), layout="constrained")
     _groups(panels[0], results, cases, "rate")
-    panels[0].set_title("Logins a second, answered 200 (more is better)", loc="left")
+    panels[0].set_title("Successful logins per second (higher is better)", loc="left")
     _groups(panels[1], results, cases, "hello_p99")
     panels[1].set_yscale("log")
-    panels[1].set_title("p99 of /api/hello meanwhile, ms (log scale; less is better)", loc="left")
+    panels[1].set_title(
+        "p99 of /api/hello during the logins, ms (log scale; lower is better)", loc="left"
+    )
     for panel in panels:
         panel.set_xticks(range(len(cases)), labels)
-    return _finished(figure, panels[0], RATIOS)
+    return _with_legend(figure, panels[0], RATIOS)
 
 
 def _memory(pyplot: Any, results: Results) -> Any:
@@ -100,8 +102,8 @@ def _memory(pyplot: Any, results: Results) -> Any:
     for place, name in enumerate(("idle", "loaded")):
         _group(panel, results, "resources", name, place)
     panel.set_xticks((0, 1), ("idle", "after load"))
-    panel.set_title("Memory (PSS) of all processes, MiB (less is better)", loc="left")
-    return _finished(figure, panel, RATIOS)
+    panel.set_title("Memory (PSS) of all processes, MiB (lower is better)", loc="left")
+    return _with_legend(figure, panel, RATIOS)
 
 
 def _sizes(pyplot: Any, results: Results) -> Any:
@@ -118,11 +120,11 @@ def _sizes(pyplot: Any, results: Results) -> Any:
             panel.errorbar(list(points), heights, errors, **style)
         if small := results.figure(case, f"{MYAPI} 10k", "rate"):
             style = {"color": TARGET, "linestyle": "--", "linewidth": 1}
-            panel.axhline(0.9 * small.median, **style, label="target: 0.9 × myapi's own at 10k")
+            panel.axhline(0.9 * small.median, **style, label="target: 0.9 × myapi at 10k")
         panel.set(xscale="log", ylim=(0, None), xlabel="sessions in the table")
         engine = {"sizes-sqlite": "SQLite", "sizes-mariadb": "MariaDB"}[case]
-        panel.set_title(f"/api/me on {engine}, answers a second", loc="left", fontsize=10)
-    return _finished(figure, axes[0][0])
+        panel.set_title(f"/api/me on {engine}, responses per second", loc="left", fontsize=10)
+    return _with_legend(figure, axes[0][0])
 
 
 # ---- parts of a plot ----
@@ -134,7 +136,7 @@ def _groups(panel: Any, results: Results, cases: list[str], name: str) -> None:
 
 
 def _group(panel: Any, results: Results, case: str, name: str, place: int) -> None:
-    """Draw the bars of one case side by side, each peer's with myapi's ratio to it above."""
+    """Draw the bars of one case side by side, with myapi's ratio above each peer's bar."""
     found = {k: spread for k in COLOURS if (spread := results.figure(case, k, name))}
     first = place - WIDTH * (len(found) - 1) / 2
     for number, (kind, spread) in enumerate(found.items()):
@@ -144,10 +146,10 @@ def _group(panel: Any, results: Results, case: str, name: str, place: int) -> No
         panel.bar([at], heights, width=WIDTH * 0.92, yerr=errors, **style)
         ratio = results.ratio(case, name, to=kind)
         if ratio and kind != MYAPI:
-            _above(panel, at, spread.greatest, f"{ratio.median:.2f}")
+            _label(panel, at, spread.greatest, f"{ratio.median:.2f}")
     target = _target(case, name)
     if target and (height := target.height(results)):
-        _aim(panel, first, height)
+        _draw_target(panel, first, height)
     panel.margins(y=0.15)
 
 
@@ -156,15 +158,15 @@ def _target(case: str, name: str) -> ToPeers | None:
 
 
 def _heights(found: list[Spread]) -> tuple[list[float], list[list[float]]]:
-    """Return the medians, and how far the spread reaches below and above them."""
+    """Return the medians and the lengths of the error bars below and above them."""
     below = [spread.median - spread.least for spread in found]
     above = [spread.greatest - spread.median for spread in found]
     return [spread.median for spread in found], [below, above]
 
 
-def _above(panel: Any, at: float, height: float, said: str) -> None:
+def _label(panel: Any, at: float, height: float, text: str) -> None:
     panel.annotate(
-        said,
+        text,
         (at, height),
         xytext=(0, 4),
         textcoords="offset points",
@@ -176,8 +178,8 @@ def _above(panel: Any, at: float, height: float, said: str) -> None:
     )
 
 
-def _aim(panel: Any, at: float, height: float) -> None:
-    """Draw a target across myapi's bar; its number is in the table of targets."""
+def _draw_target(panel: Any, at: float, height: float) -> None:
+    """Draw a target across myapi's bar; its value is in the table of targets."""
     reach = WIDTH * 0.6
     style = {
         "colors": TARGET,
@@ -188,8 +190,8 @@ def _aim(panel: Any, at: float, height: float) -> None:
     panel.hlines(height, at - reach, at + reach, zorder=4, **style)
 
 
-def _finished(figure: Any, panel: Any, title: str = "") -> Any:
-    """Add one legend, with each name once."""
+def _with_legend(figure: Any, panel: Any, title: str = "") -> Any:
+    """Add one legend that lists each name once."""
     handles, labels = panel.get_legend_handles_labels()
     once = dict(zip(labels, handles, strict=True))
     style = {"loc": "outside upper right", "ncols": len(once), "frameon": False, "title": title}

@@ -1,13 +1,13 @@
-"""What the processes of a stack take, read from /proc (Linux)."""
+"""CPU and memory of the processes of a stack, read from /proc (Linux)."""
 
 import os
 from pathlib import Path
 
-TICK = os.sysconf("SC_CLK_TCK")  # a second has so many
+TICK = os.sysconf("SC_CLK_TCK")  # ticks per second
 
 
-def family(pid: int) -> list[int]:
-    """Return a process with all its descendants."""
+def process_tree(pid: int) -> list[int]:
+    """Return the process and all its descendants."""
     children: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         fields = _fields(stat)
@@ -20,7 +20,7 @@ def family(pid: int) -> list[int]:
 
 
 def cpu_seconds(pids: list[int]) -> float:
-    """Return what they have used of the processors, in user and kernel mode."""
+    """Return their CPU time in user and kernel mode, in seconds."""
     ticks = 0
     for pid in pids:
         fields = _fields(Path(f"/proc/{pid}/stat"))
@@ -30,12 +30,12 @@ def cpu_seconds(pids: list[int]) -> float:
 
 
 def pss_bytes(pids: list[int]) -> int:
-    """Return their memory, where a page that n processes share counts as 1/n for each."""
+    """Return their proportional set size: a page shared by n processes counts 1/n in each."""
     return sum(_pss(Path(f"/proc/{pid}/smaps_rollup")) for pid in pids)
 
 
 def _fields(stat: Path) -> list[str]:
-    """Return the fields after the name: state, parent, …; nothing where the process has gone."""
+    """Return the fields after the name (state, parent, …), or nothing if the process has ended."""
     try:
         return stat.read_text().rpartition(")")[2].split()
     except OSError:

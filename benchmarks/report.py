@@ -1,4 +1,4 @@
-"""Write docs/benchmarks.md, the whole of it, from docs/benchmarks.json.
+"""Write docs/benchmarks.md from docs/benchmarks.json.
 
 .venv/bin/python -m benchmarks.report [FOLDER]
 """
@@ -13,7 +13,9 @@ from benchmarks.loads import CLIENTS
 from benchmarks.results import FASTAPI, FOLDER, NAME, TUNED, TUTORIAL, Results
 from benchmarks.tables import short
 
-ROUNDS = {case.name: min(case.most_rounds, 5) for case in CASES}  # fewer show that it works
+ROUNDS = {
+    case.name: min(case.max_rounds, 5) for case in CASES
+}  # with fewer, the figures are only a smoke test
 TEXT = Path(__file__).with_name("method.md")
 
 
@@ -39,24 +41,23 @@ def _page(results: Results) -> Iterator[str]:
 
 
 def _head(results: Results) -> Iterator[str]:
-    yield "<!-- Written by `make bench` from benchmarks.json: a change made here is lost. -->"
+    yield "<!-- Written by `make bench` from benchmarks.json; changes here are overwritten. -->"
     yield "# Benchmarks"
     yield ""
     yield (
-        "myapi beside three stacks that others would pick, on the same machine and in turns:"
-        f" {TUTORIAL} is the Node stack as tutorials write it, {TUNED} differs in the key for"
-        f" tokens, and {FASTAPI} is the Python stack as its tutorials write it. All of this page"
-        " is made by `make bench` (about half an hour) and `make bench-full`. × is myapi's figure"
-        " over a peer's, divided round by round: a median, with the least and the greatest in"
-        " brackets."
+        "myapi compared with three common stacks, measured in turns on the same machine:"
+        f" {TUTORIAL} is the Node stack as tutorials write it, {TUNED} differs only in its key for"
+        f" tokens, and {FASTAPI} is the Python stack as its tutorials write it. `make bench` (about"
+        " half an hour) and `make bench-full` write this page. × is myapi's figure divided by a"
+        " peer's, round by round: the median, with the minimum and the maximum in brackets."
     )
-    machine = results.told.get("machine", {})
+    machine = results.data.get("machine", {})
     if machine:
         yield ""
         yield (
-            f"Taken on {machine['cores']} cores ({machine['processor']}), {machine['memory']} of"
-            f" memory, Linux {machine['kernel']}; load generator, Nginx, stand-in for WeChat,"
-            " database and stack share them."
+            f"Measured on {machine['cores']} cores ({machine['processor']}), {machine['memory']} of"
+            f" memory, Linux {machine['kernel']}. The load generator, Nginx, the WeChat stand-in,"
+            " the database and the stack share this machine."
         )
     for remark in _remarks(results):
         yield ""
@@ -65,14 +66,16 @@ def _head(results: Results) -> Iterator[str]:
 
 
 def _remarks(results: Results) -> Iterator[str]:
-    """Say what keeps figures from counting."""
+    """Name what makes figures unreliable or not comparable."""
     cases = {name: case for name, case in results.cases.items() if len(case["turns"]) > 1}
-    hasty = [n for n, c in cases.items() if c["seconds"] < 3 or c["rounds"] < ROUNDS[n]]
-    if hasty:
-        yield f"Smoke figures, from rounds too few or too short: {', '.join(hasty)}."
+    short_runs = [n for n, c in cases.items() if c["seconds"] < 3 or c["rounds"] < ROUNDS[n]]
+    if short_runs:
+        yield f"Smoke test only (too few or too short rounds): {', '.join(short_runs)}."
     if any(case.get("settings") for case in results.cases.values()):
-        told = {n: c["settings"] for n, c in results.cases.items() if c.get("settings")}
-        yield "Not with the defaults: " + "; ".join(f"{n} {' '.join(s)}" for n, s in told.items())
+        changed = {n: c["settings"] for n, c in results.cases.items() if c.get("settings")}
+        yield "Settings other than the defaults: " + "; ".join(
+            f"{n} {' '.join(s)}" for n, s in changed.items()
+        )
     if any(case.get("tls") for case in results.cases.values()):
         yield "Over TLS: " + ", ".join(n for n, c in results.cases.items() if c.get("tls"))
 
@@ -82,19 +85,19 @@ def _commands(results: Results) -> Iterator[str]:
     if limit:
         most = results.figure("wechat-limit", "wechat", "rate_1000")
         yield (
-            f"The stand-in for WeChat answers {short(limit)} calls a second at 32 clients and"
-            f" {short(most)} at 1 000 when nothing else runs."
+            f"The WeChat stand-in alone answers {short(limit)} requests per second with 32 clients"
+            f" and {short(most)} with 1 000."
         )
         yield ""
     yield "## Commands"
     yield ""
     yield "```bash"
-    yield "make bench        # this page, without the large tables"
-    yield "make bench-full   # all of it"
+    yield "make bench        # this page without the large tables"
+    yield "make bench-full   # the whole page"
     yield "make bench ARGS='--only me-sqlite --rounds 5 --seconds 4'   # one case; --tls, --set too"
     yield "```"
     yield ""
-    yield "What wrk is called with, where FILE has a token a line and PREFIX is new each time:"
+    yield "The wrk commands. FILE has one token per line, and PREFIX is different in every run:"
     yield ""
     yield "```bash"
     base = "http://127.0.0.1:PORT"
@@ -110,11 +113,11 @@ def _commands(results: Results) -> Iterator[str]:
         yield " ".join(words)
     yield "```"
     yield ""
-    yield "| case | name | taken | commit | rounds × seconds |"
+    yield "| case | name | measured | commit | rounds × seconds |"
     yield "|---|---|---|---|---|"
     for name, case in results.cases.items():
-        took = f"{case['rounds']} × {case['seconds']:g}"
-        yield f"| {case['title']} | `{name}` | {case['taken']} | {case['revision']} | {took} |"
+        length = f"{case['rounds']} × {case['seconds']:g}"
+        yield f"| {case['title']} | `{name}` | {case['taken']} | {case['revision']} | {length} |"
     yield ""
 
 
@@ -122,7 +125,7 @@ def _versions(results: Results) -> Iterator[str]:
     yield "## Versions"
     yield ""
     yield (
-        ", ".join(f"{name} {number}" for name, number in results.told.get("versions", {}).items())
+        ", ".join(f"{name} {number}" for name, number in results.data.get("versions", {}).items())
         + "."
     )
 

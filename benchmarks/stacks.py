@@ -1,4 +1,4 @@
-"""The stacks, and the floor: processes on a Unix socket, with an Nginx of their own in front.
+"""The stacks: processes that serve on a Unix socket, each behind its own Nginx.
 
 with Stack("FastAPI", FastAPI(data, wechat.url)) as stack:
     stack.url, stack.cpu(), stack.pss()
@@ -25,16 +25,16 @@ from tests.servers import Server
 
 PEERS_FOLDER = Path(__file__).parent / "peers"
 EXPRESS_FOLDER, FASTAPI_FOLDER = PEERS_FOLDER / "express", PEERS_FOLDER / "fastapi"
-NODE = 20
+NODE_VERSION = 20  # at least
 WORKERS = 2
-# The system's Python, with which a deployed service runs; distributions build it to be fast.
-SERVED = ROOT / ".venv-bench" / "bin" / "python"
-PYTHON = str(SERVED) if SERVED.exists() else sys.executable
-NO_LIMIT = 100_000_000  # logins a minute, where limits are not what is measured
+# A deployed service runs with the system's Python, which distributions build with optimisations.
+BENCH_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
+PYTHON = str(BENCH_PYTHON) if BENCH_PYTHON.exists() else sys.executable
+NO_LIMIT = 100_000_000  # logins a minute, where the limit is not measured
 
 
 class App(Server):
-    """A program that serves on a Unix socket in its folder and logs to a file there."""
+    """A server process with its Unix socket and its log file in its folder."""
 
     in_memory = False
     data: Filled
@@ -51,14 +51,14 @@ class App(Server):
         raise NotImplementedError
 
     def ready(self) -> bool:
-        """Whether it answers a call."""
+        """Whether it answers a request."""
         try:
             return _call(self.socket, "/api/hello") == 200
         except (OSError, http.client.HTTPException):
             return False
 
-    def family(self) -> list[int]:
-        return processes.family(self.pid)
+    def process_ids(self) -> list[int]:
+        return processes.process_tree(self.pid)
 
     def _spawn(self, command: list[str]) -> None:
         with (self.folder / "log").open("ab") as log:
@@ -75,7 +75,7 @@ class App(Server):
 
 
 class MyAPI(App):
-    """myapi in production, as deployed; only logins have no limit unless one is given."""
+    """myapi as deployed in production, without a login limit unless one is given."""
 
     programs = (PYTHON,)
     package = "python3"
@@ -101,16 +101,16 @@ class MyAPI(App):
         }
 
     def environment(self) -> Mapping[str, str]:
-        given = {"bind": f"unix:{self.socket}", **self._settings}
-        kept = {"HOME": str(self.folder), **_of_the_unit()}
-        return myapi_environment(self.data.database, **given) | kept
+        settings = {"bind": f"unix:{self.socket}", **self._settings}
+        kept = {"HOME": str(self.folder), **_unit_environment()}
+        return myapi_environment(self.data.database, **settings) | kept
 
     def command(self) -> list[str]:
         return [PYTHON, "-m", "gunicorn", *self._arguments, self._app]
 
 
 class Peer(App):
-    """A stack to compare with; only logins have no limit unless one is given."""
+    """A stack to compare myapi with, without a login limit unless one is given."""
 
     def __init__(self, data: Filled, wechat_url: str, *, login_limit: int = NO_LIMIT) -> None:
         super().__init__()
@@ -129,7 +129,7 @@ class Peer(App):
 
 
 class Express(Peer):
-    """Express with two clustered processes; tuned, its key for tokens is no string."""
+    """Express with two clustered processes; if tuned, its token key is a KeyObject."""
 
     programs = ("node", "npm")
     package = "nodejs npm"
@@ -139,9 +139,9 @@ class Express(Peer):
         missing = super().available()
         if missing:
             return missing
-        said = subprocess.run(["node", "-v"], capture_output=True, text=True, check=False).stdout
-        if int(said.lstrip("v").partition(".")[0] or 0) < NODE:
-            return f"node {said.strip()} is too old: {NODE} or newer"
+        version = subprocess.run(["node", "-v"], capture_output=True, text=True, check=False).stdout
+        if int(version.lstrip("v").partition(".")[0] or 0) < NODE_VERSION:
+            return f"node {version.strip()} is too old: {NODE_VERSION} or newer is needed"
         if not (EXPRESS_FOLDER / "node_modules" / ".installed").exists():
             return "the packages of Express are not installed: make peer"
         return None
@@ -185,13 +185,13 @@ class FastAPI(Peer):
             *("-m", "uvicorn", "benchmarks.peers.fastapi.main:app"),
             *("--uds", str(self.socket), "--workers", str(WORKERS)),
             *("--loop", "uvloop", "--http", "httptools"),
-            "--no-access-log",  # it writes a line a request of its own, as the other stacks do
+            "--no-access-log",  # the app logs each request itself, as the other stacks do
             *("--proxy-headers", "--forwarded-allow-ips", "*"),
-            *("--timeout-keep-alive", "75"),  # s; longer than Nginx keeps an idle connection
+            *("--timeout-keep-alive", "75"),  # s; longer than Nginx's
         ]
 
 
-# Each stack that is compared: made with the data, the URL of WeChat, and options.
+# The constructor of each stack; arguments: data, WeChat's URL, options.
 APPS: dict[str, Callable[..., App]] = {
     MYAPI: MyAPI,
     TUTORIAL: Express,
@@ -200,28 +200,30 @@ APPS: dict[str, Callable[..., App]] = {
 }
 
 
-def _of_the_unit() -> dict[str, str]:
-    """Return what the deployment's unit sets for the service beside its settings."""
+def _unit_environment() -> dict[str, str]:
+    """Return the Environment= variables of the deployment's systemd unit."""
     unit = (ROOT / "deploy" / "systemd" / "serving.conf").read_text()
     return dict(re.findall(r"^Environment=(\w+)=(\S+)$", unit, re.MULTILINE))
 
 
 class Stack:
-    """An app behind its Nginx. An app that is up already is left up at the end."""
+    """An app behind its Nginx. An app that is already running is left running on exit."""
 
     def __init__(
         self, name: str, app: App, *, tls: bool = False, database: Server | None = None
     ) -> None:
         self.name, self.app, self.data = name, app, app.data
         self._tls, self._database = tls, database
-        self.called = 0  # times, so far; a JIT compiler needs thousands to come up to speed
+        self.answered = 0  # requests so far; a JIT compiler needs thousands to warm up
 
     def __enter__(self) -> "Stack":
         with ExitStack() as opening:
             if not self.app.running:
                 opening.enter_context(self.app)
             front = opening.enter_context(Front(self.app.socket, tls=self._tls))
-            self._open = opening.pop_all()  # Nginx ends first: the app then waits for nobody
+            self._open = (
+                opening.pop_all()
+            )  # Nginx stops first, so that the app has no open connections
         self.url = front.url
         return self
 
@@ -229,20 +231,20 @@ class Stack:
         self._open.close()
 
     def cpu(self) -> float:
-        """Return the seconds of processor time that the app's processes have used so far."""
-        return processes.cpu_seconds(self.app.family())
+        """Return the CPU time of the app's processes so far, in seconds."""
+        return processes.cpu_seconds(self.app.process_ids())
 
     def database_cpu(self) -> float:
-        """Return the same of the database's server; 0 where the app reads its file itself."""
+        """Return the CPU time of the database server so far, in seconds; 0 for SQLite."""
         return processes.cpu_seconds([self._database.pid]) if self._database else 0.0
 
     def pss(self) -> int:
-        """Return the bytes of memory of the app's processes."""
-        return processes.pss_bytes(self.app.family())
+        """Return the memory of the app's processes in bytes."""
+        return processes.pss_bytes(self.app.process_ids())
 
 
 def _call(path: Path, route: str) -> int:
-    """Call over a Unix socket; return the status."""
+    """Send a GET request over a Unix socket; return the status."""
     connection = http.client.HTTPConnection("localhost", timeout=5)
     connection.sock = socket.socket(socket.AF_UNIX)
     connection.sock.settimeout(5)

@@ -1,4 +1,4 @@
-"""The tables of docs/benchmarks.md, with the plot of each."""
+"""The tables of docs/benchmarks.md, each with its plot."""
 
 from collections.abc import Iterable, Iterator
 
@@ -10,17 +10,17 @@ from benchmarks.results import MYAPI, NAME, PEERS, Results, Spread
 STEADY = ("me-sqlite", "me-mariadb", "forged", "hello", "flood")
 LOGINS = [f"login-{delay}ms-{clients}" for delay in DELAYS for clients in PHONES]
 LOGINS += ["login-mariadb", "login-mariadb-1000ms-1000"]
-# A figure: its name in a table, its unit, whether more of it is better.
+# Name in the tables, unit, whether higher is better.
 FIGURES = {
-    "rate": ("answers a second", "", True),
+    "rate": ("responses per second", "", True),
     "p50": ("p50", "ms", False),
     "p99": ("p99", "ms", False),
-    "cpu": ("CPU a request", "µs", False),
-    "database_cpu": ("CPU a request of the database", "µs", False),
-    "busy_rate": ("503 a second", "", False),
+    "cpu": ("CPU per request", "µs", False),
+    "database_cpu": ("CPU of the database per request", "µs", False),
+    "busy_rate": ("503 per second", "", False),
     "failed": ("failed", "", False),
     "hello_idle_p99": ("p99 of hello, idle", "ms", False),
-    "hello_p99": ("p99 of hello meanwhile", "ms", False),
+    "hello_p99": ("p99 of hello during logins", "ms", False),
     "start": ("start-up", "s", False),
     "idle": ("memory, idle", "MiB", False),
     "loaded": ("memory, after load", "MiB", False),
@@ -28,34 +28,34 @@ FIGURES = {
 
 
 def steady(results: Results) -> Iterator[str]:
-    yield f"## Calls, {CLIENTS} clients"
+    yield f"## Requests, {CLIENTS} clients"
     yield ""
-    yield from _plot(results, "calls", "Answers a second, p99 and CPU of each call")
-    yield from _compared(results, STEADY, ("rate", "p50", "p99", "cpu", "database_cpu", "failed"))
+    yield from _plot(results, "calls", "Responses per second, p99 and CPU of each request")
+    yield from _comparison(results, STEADY, ("rate", "p50", "p99", "cpu", "database_cpu", "failed"))
 
 
 def logins(results: Results) -> Iterator[str]:
     yield "## Logins"
     yield ""
     yield (
-        "A login counts when it is answered 200; 503 stands apart (p50 and p99 are of all"
-        " answers). Meanwhile `/api/hello` is"
-        f" called {PROBES} times a second, and its latency is counted from when a call was due."
+        "Only logins answered 200 count; 503 is listed separately (p50 and p99 are of all"
+        " responses). During the logins `/api/hello` is"
+        f" requested {PROBES} times per second; its latency counts from the scheduled time."
     )
     yield ""
-    yield from _plot(results, "logins", "Logins a second, and the p99 of hello meanwhile")
+    yield from _plot(results, "logins", "Logins per second, and the p99 of hello during the logins")
     figures = ("rate", "busy_rate", "failed", "p50", "p99", "cpu", "hello_idle_p99", "hello_p99")
-    yield from _compared(results, LOGINS, figures)
+    yield from _comparison(results, LOGINS, figures)
 
 
 def sizes(results: Results) -> Iterator[str]:
     found = [case for case in ("sizes-sqlite", "sizes-mariadb") if case in results.cases]
     if not found:
         return
-    yield "## The size of the table"
+    yield "## Table size"
     yield ""
-    yield from _plot(results, "sizes", "Answers a second by sessions in the table")
-    yield "| case | sessions | answers a second | p99 ms | CPU µs | failed |"
+    yield from _plot(results, "sizes", "Responses per second by sessions in the table")
+    yield "| case | sessions | responses per second | p99 ms | CPU µs | failed |"
     yield "|---|---|---|---|---|---|"
     for case in found:
         for variant in results.variants(case):
@@ -68,10 +68,10 @@ def sizes(results: Results) -> Iterator[str]:
 def resources(results: Results) -> Iterator[str]:
     yield "## Memory and start-up"
     yield ""
-    yield "Of all processes of the app; each turn starts it anew, to its first answer."
+    yield "Memory of all processes of the app; time from the start to the first response."
     yield ""
     yield from _plot(results, "memory", "Memory of each stack, idle and after load")
-    yield from _compared(results, ("resources",), ("start", "idle", "loaded"))
+    yield from _comparison(results, ("resources",), ("start", "idle", "loaded"))
 
 
 def floor(results: Results) -> Iterator[str]:
@@ -80,11 +80,11 @@ def floor(results: Results) -> Iterator[str]:
     yield "## The floor"
     yield ""
     yield (
-        "The same Gunicorn with less on it, behind the same Nginx: the routes as raw WSGI with"
-        " no log, metrics or limits; a bare Flask; and a static answer of Nginx alone."
+        "The same Gunicorn and Nginx with simpler apps: the routes as raw WSGI without"
+        " log, metrics or limits; a bare Flask; and a static response by Nginx alone."
     )
     yield ""
-    yield "| | call | answers a second | p99 ms | CPU µs |"
+    yield "| | request | responses per second | p99 ms | CPU µs |"
     yield "|---|---|---|---|---|"
     for variant in results.variants("floor"):
         for call in ("static", "hello", "me"):
@@ -96,9 +96,9 @@ def floor(results: Results) -> Iterator[str]:
                 yield f"| {variant} | {call} | {spread(rate)} | {spread(p99)} | {spread(cpu)} |"
     yield ""
     if "in-process" in results.cases:
-        yield "Without a server, CPU of one call at the WSGI interface:"
+        yield "CPU of one request at the WSGI interface, without a server:"
         yield ""
-        yield "| call | µs |"
+        yield "| request | µs |"
         yield "|---|---|"
         for name in results.cases["in-process"]["turns"]["myapi"][0]:
             yield f"| {name} | {short(results.figure('in-process', 'myapi', name))} |"
@@ -111,8 +111,8 @@ def restarts(results: Results) -> Iterator[str]:
     yield "## Workers replaced under load"
     yield ""
     yield (
-        "Eight clients call `/api/hello` and eight log in, through Nginx, while Gunicorn reloads"
-        " every second or ends each worker after some 2 000 requests."
+        "Eight clients request `/api/hello` and eight log in, through Nginx, while Gunicorn reloads"
+        " every second or replaces each worker after about 2 000 requests."
     )
     yield ""
     yield "| | requests | new workers | failed |"
@@ -126,34 +126,34 @@ def restarts(results: Results) -> Iterator[str]:
     yield ""
 
 
-def _plot(results: Results, name: str, said: str) -> Iterator[str]:
-    if PLOTS[name].can(results):
-        yield f"![{said}]({NAME}/{name}.png)"
+def _plot(results: Results, name: str, caption: str) -> Iterator[str]:
+    if PLOTS[name].has_figures(results):
+        yield f"![{caption}]({NAME}/{name}.png)"
         yield ""
 
 
-def _compared(results: Results, cases: Iterable[str], figures: tuple[str, ...]) -> Iterator[str]:
+def _comparison(results: Results, cases: Iterable[str], figures: tuple[str, ...]) -> Iterator[str]:
     yield f"| case | figure | {MYAPI} | {' | '.join(f'{peer} | ×' for peer in PEERS)} |"
     yield f"|---|---|---{'|---|---' * len(PEERS)}|"
     for case in (c for c in cases if c in results.cases):
         title = results.cases[case]["title"]
         for name in figures:
             found = [results.figure(case, kind, name) for kind in (MYAPI, *PEERS)]
-            if _dull(name, found):
+            if _is_empty(name, found):
                 continue
-            said, unit, _ = FIGURES[name]
-            cells = [title, f"{said} {unit}".strip(), spread(found[0])]
-            for kind, theirs in zip(PEERS, found[1:], strict=True):
-                cells += [spread(theirs), ratio(results.ratio(case, name, to=kind))]
+            label, unit, _ = FIGURES[name]
+            cells = [title, f"{label} {unit}".strip(), spread(found[0])]
+            for kind, peer_figure in zip(PEERS, found[1:], strict=True):
+                cells += [spread(peer_figure), ratio(results.ratio(case, name, to=kind))]
             yield f"| {' | '.join(cells)} |"
             title = ""
     yield ""
 
 
-def _dull(name: str, found: list[Spread | None]) -> bool:
-    """Whether there is no such figure, or only what did not happen in any stack."""
-    most = max((each.greatest for each in found if each), default=0.0)
-    return not most and (name in {"failed", "busy_rate"} or not any(found))
+def _is_empty(name: str, found: list[Spread | None]) -> bool:
+    """Whether there is no such figure, or a count of failures that is 0 for every stack."""
+    maximum = max((each.greatest for each in found if each), default=0.0)
+    return not maximum and (name in {"failed", "busy_rate"} or not any(found))
 
 
 # ---- numbers ----
@@ -176,7 +176,7 @@ def ratio(figure: Spread | None) -> str:
 
 
 def _number(value: float) -> str:
-    """Three figures are more than a benchmark knows."""
+    """Round to two or three significant digits, which is all a benchmark supports."""
     if value >= 100 or value == 0:
         return f"{value:,.0f}".replace(",", " ")
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"

@@ -1,6 +1,6 @@
-"""What the figures are to be. A target reads its figure from the results, or finds none.
+"""The targets, each of which reads its figure from the results, if there is one.
 
-It needs the standard library alone, as the results do: the plots show targets too.
+Only the standard library is used, because the plots need the targets too.
 """
 
 from collections.abc import Callable
@@ -11,8 +11,8 @@ from benchmarks.results import FASTAPI, MYAPI, TUNED, TUTORIAL, Results, Spread
 
 @dataclass(frozen=True)
 class Target:
-    what: str
-    at_least: bool  # else at most
+    title: str
+    at_least: bool  # otherwise at most
 
     def met(self, figure: Spread, wanted: float) -> bool:
         found = figure.median
@@ -21,7 +21,7 @@ class Target:
 
 @dataclass(frozen=True)
 class ToPeers(Target):
-    """For myapi's figure over that of each peer named, round by round."""
+    """A target for the ratio of myapi's figure to that of each peer, round by round."""
 
     case: str
     figure: str
@@ -31,7 +31,7 @@ class ToPeers(Target):
         return results.ratio(self.case, self.figure, to=peer)
 
     def height(self, results: Results) -> float | None:
-        """Return myapi's figure that would meet the target to each peer at once."""
+        """Return the figure with which myapi would meet the targets for all peers."""
         found = {peer: results.figure(self.case, peer, self.figure) for peer in self.wanted}
         heights = [self.wanted[peer] * each.median for peer, each in found.items() if each]
         if not heights:
@@ -41,11 +41,11 @@ class ToPeers(Target):
 
 @dataclass(frozen=True)
 class Alone(Target):
-    """For figures of myapi alone."""
+    """A target for a figure of myapi alone."""
 
     wanted: float
     read: Callable[[Results], Spread | None]
-    unit: str = ""  # none for a ratio and for a count
+    unit: str = ""  # empty for ratios and counts
 
 
 def _bare_flask(results: Results) -> Spread | None:
@@ -53,12 +53,12 @@ def _bare_flask(results: Results) -> Spread | None:
     return results.ratio("in-process", bare, to=MYAPI, to_name=full)
 
 
-def _hello_beside_logins(results: Results) -> Spread | None:
+def _hello_during_logins(results: Results) -> Spread | None:
     return results.figure(LOGINS, MYAPI, "hello_p99")
 
 
 def _refused(case: str) -> Callable[[Results], Spread | None]:
-    """Return the logins answered 503 a second, in the worst turn."""
+    """Read the logins per second answered 503, in the worst turn."""
 
     def read(results: Results) -> Spread | None:
         found = results.values(case, MYAPI, "busy_rate")
@@ -72,7 +72,7 @@ def _ten_million(case: str) -> Callable[[Results], Spread | None]:
 
 
 def _failed(variant: str) -> Callable[[Results], Spread | None]:
-    """Return how many calls failed in all turns together."""
+    """Read the number of failed requests in all turns."""
 
     def read(results: Results) -> Spread | None:
         found = results.values("restarts", variant, "failed")
@@ -84,54 +84,63 @@ def _failed(variant: str) -> Callable[[Results], Spread | None]:
 ME, MEMORY = "`/api/me`", "Memory (PSS) of all processes"
 LOGINS = "login-100ms-256"
 STORM, STORM_MARIADB = "login-1000ms-1000", "login-mariadb-1000ms-1000"
-OF_STORM = "WeChat at 1 000 ms, 1 000 clients"
-HELLO = "p99 of `/api/hello` beside logins (WeChat at 100 ms, 256 clients)"
-GROWN = "at 10 million sessions over 10 thousand"
-LEAST, MOST = True, False
+STORM_TITLE = "WeChat at 1 000 ms, 1 000 clients"
+HELLO = "p99 of `/api/hello` during logins (WeChat at 100 ms, 256 clients)"
+GROWN = "with 10 million sessions, divided by 10 thousand"
+AT_LEAST, AT_MOST = True, False
 
 TO_PEERS = [
     ToPeers(
-        f"{ME} on SQLite, answers a second",
-        LEAST,
+        f"{ME} on SQLite, responses per second",
+        AT_LEAST,
         "me-sqlite",
         "rate",
         {TUTORIAL: 2.0, TUNED: 0.95, FASTAPI: 3.0},
     ),
-    ToPeers(f"{ME} on SQLite, p99 at 32 clients", MOST, "me-sqlite", "p99", {TUNED: 0.6}),
+    ToPeers(f"{ME} on SQLite, p99 at 32 clients", AT_MOST, "me-sqlite", "p99", {TUNED: 0.6}),
     ToPeers(
-        f"{ME} on MariaDB, answers a second",
-        LEAST,
+        f"{ME} on MariaDB, responses per second",
+        AT_LEAST,
         "me-mariadb",
         "rate",
         {TUTORIAL: 1.1, TUNED: 0.7},
     ),
     ToPeers(
-        "Logins a second, WeChat at 100 ms, 256 clients",
-        LEAST,
+        "Logins per second, WeChat at 100 ms, 256 clients",
+        AT_LEAST,
         LOGINS,
         "rate",
         {TUTORIAL: 1.2, TUNED: 1.0},
     ),
-    ToPeers(f"Logins a second, {OF_STORM}", LEAST, STORM, "rate", {TUNED: 1.0}),
-    ToPeers(f"Logins a second on MariaDB, {OF_STORM}", LEAST, STORM_MARIADB, "rate", {TUNED: 1.0}),
-    ToPeers(HELLO, MOST, LOGINS, "hello_p99", {TUNED: 0.15}),
-    ToPeers(f"{MEMORY}, idle", MOST, "resources", "idle", {TUTORIAL: 0.78}),
-    ToPeers(f"{MEMORY}, loaded", MOST, "resources", "loaded", {TUTORIAL: 0.55}),
+    ToPeers(f"Logins per second, {STORM_TITLE}", AT_LEAST, STORM, "rate", {TUNED: 1.0}),
+    ToPeers(
+        f"Logins per second on MariaDB, {STORM_TITLE}",
+        AT_LEAST,
+        STORM_MARIADB,
+        "rate",
+        {TUNED: 1.0},
+    ),
+    ToPeers(HELLO, AT_MOST, LOGINS, "hello_p99", {TUNED: 0.15}),
+    ToPeers(f"{MEMORY}, idle", AT_MOST, "resources", "idle", {TUTORIAL: 0.78}),
+    ToPeers(f"{MEMORY}, loaded", AT_MOST, "resources", "loaded", {TUTORIAL: 0.55}),
 ]
 ALONE = [
-    Alone(HELLO, MOST, 25.0, _hello_beside_logins, "ms"),
-    Alone(f"Logins refused with 503 a second, {OF_STORM}", MOST, 0, _refused(STORM)),
+    Alone(HELLO, AT_MOST, 25.0, _hello_during_logins, "ms"),
+    Alone(f"Logins refused with 503 per second, {STORM_TITLE}", AT_MOST, 0, _refused(STORM)),
     Alone(
-        f"Logins refused with 503 a second on MariaDB, {OF_STORM}", MOST, 0, _refused(STORM_MARIADB)
+        f"Logins refused with 503 per second on MariaDB, {STORM_TITLE}",
+        AT_MOST,
+        0,
+        _refused(STORM_MARIADB),
     ),
     Alone(
-        "`/api/hello` in the process: CPU of a bare Flask hello over its own",
-        LEAST,
+        "CPU of a bare Flask hello divided by that of `/api/hello`, in the process",
+        AT_LEAST,
         0.6,
         _bare_flask,
     ),
-    Alone(f"{ME} on SQLite {GROWN}", LEAST, 0.9, _ten_million("sizes-sqlite")),
-    Alone(f"{ME} on MariaDB {GROWN}", LEAST, 0.9, _ten_million("sizes-mariadb")),
-    Alone("Calls failed by a reload under load", MOST, 0, _failed("reload")),
-    Alone("Calls failed by `max_requests` under load", MOST, 0, _failed("max_requests")),
+    Alone(f"{ME} on SQLite {GROWN}", AT_LEAST, 0.9, _ten_million("sizes-sqlite")),
+    Alone(f"{ME} on MariaDB {GROWN}", AT_LEAST, 0.9, _ten_million("sizes-mariadb")),
+    Alone("Requests failed by a reload under load", AT_MOST, 0, _failed("reload")),
+    Alone("Requests failed by `max_requests` under load", AT_MOST, 0, _failed("max_requests")),
 ]

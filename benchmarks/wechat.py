@@ -1,9 +1,9 @@
-"""A WeChat for load: any code is a new user, never wears out, and is answered when asked to.
+"""A WeChat stand-in for load tests: each code is another user, and codes can be used again.
 
     python -m benchmarks.wechat PORT
 
-A code `100-anything` is answered after 100 ms. What it can do at most is measured with the rest
-(case `wechat-limit`), so that the report can say that it was not what was measured elsewhere.
+A code such as `100-anything` is answered after 100 ms. The case `wechat-limit` measures its maximum
+rate, to show that it does not limit the other cases.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ SESSION_KEY = b"MDEyMzQ1Njc4OWFiY2RlZg=="  # base64 of 16 bytes
 
 
 class WeChat(Server):
-    """The program below, as a process of its own."""
+    """Runs this module in a process of its own."""
 
     programs = (sys.executable,)
     package = "python3"
@@ -35,7 +35,7 @@ class WeChat(Server):
 
 
 class Connection(asyncio.Protocol):
-    """One kept connection; requests on it come one after another."""
+    """One keep-alive connection with sequential requests."""
 
     def connection_made(self, transport):
         self._transport = transport
@@ -57,7 +57,7 @@ class Connection(asyncio.Protocol):
 
 
 def _answer(request: bytes) -> tuple[float, bytes]:
-    """Return the seconds to wait and the whole answer."""
+    """Return the delay in seconds and the complete response."""
     found = CODE.search(request)
     if not found:
         return 0, _http(b'{"errcode":40029,"errmsg":"invalid code"}')

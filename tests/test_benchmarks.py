@@ -1,4 +1,4 @@
-"""The peers of the benchmarks and myapi answer alike, or comparing them would say nothing."""
+"""The peers of the benchmarks answer as myapi does, and the report is written correctly."""
 
 import json
 from contextlib import ExitStack
@@ -18,7 +18,7 @@ from tests.requirements import need
 from tests.servers import MariaDB, Nginx
 
 USERS, CHUNK = 10, 4
-BANNED, ENDED = 2, 3  # places in the list of tokens
+BANNED, ENDED = 2, 3  # indices in the list of tokens
 LONG_AGO = {MYAPI: "'2026-01-01 00:00:00.000000'", **dict.fromkeys(PEERS, "1767225600000")}
 
 CALLS = {
@@ -29,9 +29,9 @@ CALLS = {
     "a banned user": ("/api/me", BANNED, None),
     "an ended session": ("/api/me", ENDED, None),
     "a login": ("/api/auth/login", None, "0-new"),
-    "a login again": ("/api/auth/login", None, "0-new"),
+    "a reused login code": ("/api/auth/login", None, "0-new"),
     "a code that WeChat refuses": ("/api/auth/login", None, "refused"),
-    "a code that cannot be": ("/api/auth/login", None, "\n"),
+    "a malformed code": ("/api/auth/login", None, "\n"),
     "no such path": ("/api/nothing", None, None),
 }
 
@@ -51,7 +51,7 @@ def stacks(request, tmp_path_factory):
 
 def started(name, place, wechat, request, folder):
     if request.param == "sqlite":
-        database = Sqlite(folder / "it.db")
+        database = Sqlite(folder / "bench.db")
     else:
         database = Maria(request.getfixturevalue("mariadb"), f"benchmarks_{place}", CHUNK)
     data = fill(database, name, USERS, folder)
@@ -62,19 +62,19 @@ def started(name, place, wechat, request, folder):
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_the_peers_and_myapi_answer_alike(stacks, call):
-    mine, *theirs = (answered(stack, *CALLS[call]) for stack in stacks.values())
-    assert theirs == [mine] * len(PEERS)
+def test_peers_answer_as_myapi_does(stacks, call):
+    myapi, *peers = (answered(stack, *CALLS[call]) for stack in stacks.values())
+    assert peers == [myapi] * len(PEERS)
 
 
-def test_every_token_of_a_filled_table_is_good(stacks):
+def test_filled_tokens_are_accepted_unless_banned_or_ended(stacks):
     for stack in stacks.values():
         statuses = [answered(stack, "/api/me", place, None)[0] for place in range(USERS)]
         refused = {place: status for place, status in enumerate(statuses) if status != 200}
         assert refused == {BANNED: 403, ENDED: 401}
 
 
-def test_a_token_of_a_login_is_good_in_each(stacks):
+def test_login_token_is_accepted_by_its_stack(stacks):
     for stack in stacks.values():
         _, answer = ask(f"{stack.url}/api/auth/login", code="0-phone")
         token = {"Authorization": f"Bearer {answer['data']['token']}"}
@@ -82,7 +82,7 @@ def test_a_token_of_a_login_is_good_in_each(stacks):
         assert (status, me["data"]) == (200, answer["data"]["user"])
 
 
-def test_a_peer_takes_the_tokens_that_another_signed(stacks):
+def test_peers_accept_tokens_signed_by_each_other(stacks):
     for one, other in permutations(PEERS, 2):
         _, answer = ask(f"{stacks[one].url}/api/auth/login", code="0-phone")
         token = {"Authorization": f"Bearer {answer['data']['token']}"}
@@ -90,11 +90,11 @@ def test_a_peer_takes_the_tokens_that_another_signed(stacks):
         assert refused.get("error") != "token_invalid", status
 
 
-def test_a_report_can_be_written_before_anything_was_measured(tmp_path, monkeypatch):
+def test_report_without_figures_says_not_measured(tmp_path, monkeypatch):
     assert "not measured" in report(tmp_path, monkeypatch, {})
 
 
-def test_a_report_holds_myapi_against_each_peer(tmp_path, monkeypatch):
+def test_report_compares_myapi_with_each_peer(tmp_path, monkeypatch):
     rates = {MYAPI: 300, TUTORIAL: 100, TUNED: 600, FASTAPI: 60}
     turns = {name: [{"rate": rate}] for name, rate in rates.items()}
     written = report(tmp_path, monkeypatch, {"me-sqlite": turns})
@@ -103,23 +103,23 @@ def test_a_report_holds_myapi_against_each_peer(tmp_path, monkeypatch):
     to_tutorial, _, rest = written.partition("### To Express tutorial")[2].partition("### To Ex")
     to_tuned, _, to_fastapi = rest.partition("### To FastAPI")
     assert "In no figure" in to_tutorial
-    assert "answers a second 300 against 600, 0.50 × in every round." in to_tuned
+    assert "responses per second 300 against 600, 0.50 × in every round." in to_tuned
     assert "In no figure" in to_fastapi
 
 
-def test_a_report_leaves_a_dash_where_a_peer_takes_no_part(tmp_path, monkeypatch):
+def test_report_shows_dash_for_peer_outside_the_case(tmp_path, monkeypatch):
     turns = {MYAPI: [{"idle": 50}], TUTORIAL: [{"idle": 100}], FASTAPI: [{"idle": 200}]}
     written = report(tmp_path, monkeypatch, {"resources": turns})
     assert "≤ 0.78: 0.50 (0.50–0.50), met | – | 0.25 (0.25–0.25) |" in written
 
 
-def test_a_report_names_the_refused_logins_of_the_worst_turn(tmp_path, monkeypatch):
+def test_report_shows_refused_logins_of_the_worst_turn(tmp_path, monkeypatch):
     turns = {MYAPI: [{"busy_rate": 0}, {"busy_rate": 7}, {"busy_rate": 0}]}
     written = report(tmp_path, monkeypatch, {"login-1000ms-1000": turns})
     assert "1 000 clients | 0 | 7.00, **missed** |" in written
 
 
-def test_figures_under_the_former_names_of_the_stacks_are_read(tmp_path):
+def test_results_read_former_stack_names(tmp_path):
     turns = {"myapi": [], "peer": [], "tuned peer": [], "tuned peer 10k": []}
     file = tmp_path / "benchmarks.json"
     file.write_text(json.dumps({"cases": {"me-sqlite": {"turns": turns}}}))
@@ -128,10 +128,10 @@ def test_figures_under_the_former_names_of_the_stacks_are_read(tmp_path):
 
 
 def report(folder, monkeypatch, turns):
-    """Write the report on what is said to have been measured, and return it."""
-    about = {"taken": "", "revision": "", "seconds": 3, "rounds": 5}
+    """Write the report for these turns, by case, and return it."""
+    meta = {"taken": "", "revision": "", "seconds": 3, "rounds": 5}
     titles = {case.name: case.title for case in CASES}
-    cases = {name: {"title": titles[name], "turns": each, **about} for name, each in turns.items()}
+    cases = {name: {"title": titles[name], "turns": each, **meta} for name, each in turns.items()}
     (folder / "benchmarks.json").write_text(json.dumps({"cases": cases}))
     monkeypatch.setattr("sys.argv", ["report", str(folder)])
     write_report()
@@ -139,7 +139,7 @@ def report(folder, monkeypatch, turns):
 
 
 def answered(stack, path, token, code):
-    """Call, and return the status with the shape of the answer."""
+    """Send a request; return the status, error, code and shape of the response."""
     headers = {}
     if token is not None:
         file = stack.data.forged if token == "forged" else stack.data.tokens
@@ -150,7 +150,7 @@ def answered(stack, path, token, code):
 
 
 def shape(value):
-    """Return the names of an object with the types of what stands there."""
+    """Return the keys of an object with the types of their values."""
     if isinstance(value, dict):
         return {name: shape(inner) for name, inner in value.items()}
     return type(value)

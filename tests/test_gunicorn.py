@@ -1,4 +1,4 @@
-"""How Gunicorn serves: stops, reloads, bad requests, metrics and log lines, on the real thing."""
+"""Tests of the real Gunicorn: stops, reloads, malformed requests, metrics and log lines."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ LINE = {"time", "level", "logger", "msg", "event", "request_id", "method", "rout
 }
 
 
-def test_a_reload_drops_no_request(serve):
+def test_reload_drops_no_request(serve):
     service = serve(workers=2)
     with Load(service) as load:
         for _ in range(3):
@@ -31,11 +31,11 @@ def test_a_reload_drops_no_request(serve):
             wait_for(lambda before=before: len(load.answered) > before + 50)
     assert load.failed == []
     assert set(load.answered) == {200}
-    told = [line for line in service.events("request") if line["route"] == "/api/hello"]
-    assert len(told) == len(load.answered)
+    logged = [line for line in service.events("request") if line["route"] == "/api/hello"]
+    assert len(logged) == len(load.answered)
 
 
-def test_a_stop_answers_every_accepted_request(serve, wechat):
+def test_stop_answers_every_accepted_request(serve, wechat):
     service = serve(workers=2)
     wechat.latency = 1.0
     answers = []
@@ -46,7 +46,9 @@ def test_a_stop_answers_every_accepted_request(serve, wechat):
     with Load(service) as load:
         for phone in phones:
             phone.start()
-        wait_for(lambda: len(wechat.sandbox.session_keys()) == len(phones))  # all are under way
+        wait_for(
+            lambda: len(wechat.sandbox.session_keys()) == len(phones)
+        )  # all logins are waiting
         service.stop()
         for phone in phones:
             phone.join()
@@ -56,7 +58,7 @@ def test_a_stop_answers_every_accepted_request(serve, wechat):
     assert set(load.answered) == {200}
 
 
-def test_a_reload_with_wrong_settings_changes_nothing(serve, tmp_path):
+def test_reload_with_invalid_settings_changes_nothing(serve, tmp_path):
     keys = tmp_path / "keys"
     keys.write_text(KEYS[0])
     service = serve(secret_keys="", environ={"MYAPI_SECRET_KEYS_FILE": str(keys)})
@@ -71,12 +73,12 @@ def test_a_reload_with_wrong_settings_changes_nothing(serve, tmp_path):
     assert phone.get("/api/me").status_code == 200
 
 
-def test_a_reload_with_another_address_changes_nothing(serve, tmp_path):
-    """Gunicorn would close its sockets first, and end if it could have no others."""
+def test_reload_with_another_address_changes_nothing(serve, tmp_path):
+    """Gunicorn would first close its sockets, and exit if it cannot bind the new address."""
     (tmp_path / "moving.py").write_text(
         "import os\n"
         "from wsgi import app\n"
-        "os.environ['MYAPI_BIND'] = '127.0.0.1:99999'  # as somebody might in .env\n"
+        "os.environ['MYAPI_BIND'] = '127.0.0.1:99999'  # as after an edit of .env\n"
     )
     service = serve(app="moving:app", environ={"PYTHONPATH": str(tmp_path)})
     workers = service.workers()
@@ -86,7 +88,7 @@ def test_a_reload_with_another_address_changes_nothing(serve, tmp_path):
     assert service.call("GET", "/api/hello").status_code == 200
 
 
-def test_the_app_is_made_before_the_fork_and_nothing_that_is_open_crosses_it(serve):
+def test_app_is_created_before_the_fork_without_open_files(serve):
     service = serve(workers=2)
     service.sign_in().get("/api/me")
     files = Path(f"/proc/{service.pid}/fd")
@@ -95,12 +97,14 @@ def test_the_app_is_made_before_the_fork_and_nothing_that_is_open_crosses_it(ser
     for _ in range(2):
         opened = [str(file.readlink()) for file in files.iterdir()]
         assert not [file for file in opened if "myapi.db" in file], opened
-        assert len([file for file in opened if file.startswith("socket:")]) == 1  # it listens
+        assert (
+            len([file for file in opened if file.startswith("socket:")]) == 1
+        )  # the listening socket
         assert len(list(Path(f"/proc/{service.pid}/task").iterdir())) == 1
         service.reload()
 
 
-def test_a_reload_that_cannot_make_the_app_changes_nothing(serve, tmp_path):
+def test_reload_with_failing_app_changes_nothing(serve, tmp_path):
     module = tmp_path / "served.py"
     module.write_text("from myapi import create_app\napp = create_app()\n")
     service = serve(app="served:app", environ={"PYTHONPATH": str(tmp_path)})
@@ -113,7 +117,7 @@ def test_a_reload_that_cannot_make_the_app_changes_nothing(serve, tmp_path):
     assert service.call("GET", "/api/hello").status_code == 200
 
 
-def test_nothing_is_left_behind_and_nothing_is_in_the_home_folder(serve):
+def test_service_leaves_no_files_behind(serve):
     service = serve(workers=2)
     service.sign_in().get("/api/me")
     metrics = metrics_folder(service.workers())
@@ -127,7 +131,7 @@ def test_nothing_is_left_behind_and_nothing_is_in_the_home_folder(serve):
 
 
 def metrics_folder(workers):
-    """Return where workers write their metrics: into files that who has counted has mapped."""
+    """Return the metrics folder, from the files that the workers have memory-mapped."""
     maps = [Path(f"/proc/{worker}/maps") for worker in workers]
     if not maps[0].exists():
         pytest.skip("no /proc on this system")
@@ -136,7 +140,7 @@ def metrics_folder(workers):
     return Path(found.split(maxsplit=5)[-1]).parent
 
 
-def test_metrics_count_the_requests_of_all_workers_and_of_those_that_have_ended(serve):
+def test_metrics_include_all_workers_and_ended_ones(serve):
     service = serve(workers=2)
     hello = {"route": "/api/hello", "status": "200"}
 
@@ -153,14 +157,14 @@ def test_metrics_count_the_requests_of_all_workers_and_of_those_that_have_ended(
     assert service.metric("myapi_request_seconds_count", route="/api/hello") == 80
 
 
-def test_metrics_are_for_this_machine_alone(serve):
+def test_metrics_are_local_only(serve):
     service = serve(**PRODUCTION)
     assert service.call("GET", "/metrics").status_code == 200
     through_proxy = service.call("GET", "/metrics", headers={"X-Forwarded-For": "127.0.0.1"})
     assert through_proxy.status_code == 404
 
 
-def test_wrong_settings_are_all_listed_and_end_it_with_78():
+def test_invalid_settings_are_all_listed_with_exit_code_78():
     need(Service)
     with pytest.raises(ServerError, match="ended with status 78") as failure:
         Service(env="production", secret_keys="short,keys", workers="many").start()
@@ -171,7 +175,7 @@ def test_wrong_settings_are_all_listed_and_end_it_with_78():
     assert "short" not in printed
 
 
-# ---- bodies that are not what their headers say ----
+# ---- bodies that contradict their headers ----
 
 HEAD = b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -181,7 +185,7 @@ CHUNK = b"%x\r\n%b\r\n" % (len(BODY), BODY)
 
 @pytest.fixture(scope="module")
 def service(migrated_sqlite, tmp_path_factory):
-    """One service for all requests that go no further than its own walls."""
+    """One service for all requests that do not reach WeChat."""
     need(Service)
     file = shutil.copy(migrated_sqlite, tmp_path_factory.mktemp("served"))
     with Service(database_url=f"sqlite:///{file}", wechat_base_url="http://127.0.0.1:9") as service:
@@ -193,24 +197,24 @@ def service(migrated_sqlite, tmp_path_factory):
     [
         pytest.param(HEAD + b"Content-Length: 100\r\n\r\n" + BODY, id="cut off"),
         pytest.param(HEAD + b"Content-Length: 100\r\n\r\n", id="not begun"),
-        pytest.param(HEAD + b"Content-Length: 9\r\n\r\n" + BODY, id="longer than said"),
+        pytest.param(HEAD + b"Content-Length: 9\r\n\r\n" + BODY, id="longer than announced"),
         pytest.param(CHUNKED, id="no chunk"),
         pytest.param(CHUNKED + b"100\r\n" + BODY, id="chunk cut off"),
         pytest.param(CHUNKED + CHUNK, id="no last chunk"),
         pytest.param(CHUNKED + CHUNK + b"0\r\n", id="no end"),
         pytest.param(CHUNKED + CHUNK + b"0\r\nA: b\r\n", id="no end after a trailer"),
-        pytest.param(CHUNKED + b"zz\r\n" + BODY + b"\r\n0\r\n\r\n", id="size is no number"),
+        pytest.param(CHUNKED + b"zz\r\n" + BODY + b"\r\n0\r\n\r\n", id="size is not a number"),
         pytest.param(CHUNKED + b"-1\r\n" + BODY + b"\r\n0\r\n\r\n", id="size is negative"),
         pytest.param(CHUNKED + b"f" * 9 + b"\r\n" + BODY, id="size is huge"),
         pytest.param(CHUNKED + b"1" * 9000, id="size has no end"),
         pytest.param(CHUNKED + b"3\r\n" + BODY + b"\r\n0\r\n\r\n", id="longer than its size"),
-        pytest.param(CHUNKED + b"2;\0=\r\n{}\r\n0\r\n\r\n", id="extension is wrong"),
-        pytest.param(CHUNKED + CHUNK + b"0\r\nno trailer\r\n\r\n", id="trailer is none"),
-        pytest.param(CHUNKED + CHUNK + b"0\r\nA: 1\nB: 2\r\n\r\n", id="trailer ends wrong"),
+        pytest.param(CHUNKED + b"2;\0=\r\n{}\r\n0\r\n\r\n", id="invalid extension"),
+        pytest.param(CHUNKED + CHUNK + b"0\r\nno trailer\r\n\r\n", id="invalid trailer"),
+        pytest.param(CHUNKED + CHUNK + b"0\r\nA: 1\nB: 2\r\n\r\n", id="trailer with LF"),
         pytest.param(CHUNKED + CHUNK + b"0\r\nA: " + b"a" * 300_000, id="trailer is huge"),
     ],
 )
-def test_a_body_that_is_cut_off_or_badly_chunked_is_an_invalid_request(service, request_):
+def test_truncated_or_badly_chunked_body_is_an_invalid_request(service, request_):
     answer = service.send(request_)
     assert (answer.status, answer.json()["error"]) == (400, "invalid_request")
     assert [line for line in service.events() if line["level"] == "error"] == []
@@ -223,15 +227,18 @@ def test_a_body_that_is_cut_off_or_badly_chunked_is_an_invalid_request(service, 
         pytest.param(HEAD + b"Content-Length: 65537\r\n\r\n", id="announced"),
         pytest.param(HEAD + b"Content-Length: 9000000\r\n\r\n" + b" " * 9_000_000, id="huge"),
         pytest.param(CHUNKED + (b"1000\r\n" + b" " * 4096 + b"\r\n") * 17, id="chunked"),
-        pytest.param(CHUNKED + CHUNK + b"ffff\r\n" + b" " * 65535 + b"\r\n0\r\n\r\n", id="hidden"),
+        pytest.param(
+            CHUNKED + CHUNK + b"ffff\r\n" + b" " * 65535 + b"\r\n0\r\n\r\n",
+            id="in the second chunk",
+        ),
     ],
 )
-def test_a_body_over_the_limit_is_too_large(service, request_):
+def test_body_over_the_limit_is_too_large(service, request_):
     answer = service.send(request_)
     assert (answer.status, answer.json()["error"]) == (413, "payload_too_large")
 
 
-def test_a_chunked_body_is_a_body_like_any_other(serve):
+def test_chunked_body_is_accepted(serve):
     answer = serve().send(CHUNKED + CHUNK + b"0\r\n\r\n")
     assert answer.status == 200
     assert answer.json()["data"]["token"]
@@ -240,7 +247,7 @@ def test_a_chunked_body_is_a_body_like_any_other(serve):
 # ---- behind a proxy ----
 
 
-def test_the_trusted_hop_alone_tells_the_address_and_the_request_id(serve):
+def test_address_and_request_id_come_only_from_the_trusted_proxy(serve):
     service = serve(**PRODUCTION)
     proxied = {"X-Forwarded-For": "203.0.113.9, 198.51.100.7", "X-Request-Id": "from-the-proxy"}
     assert service.call("GET", "/api/hello", headers=proxied).headers["X-Request-Id"] == (
@@ -253,20 +260,20 @@ def test_the_trusted_hop_alone_tells_the_address_and_the_request_id(serve):
     assert (second["ip"], second["request_id"]) == ("127.0.0.1", direct.headers["X-Request-Id"])
 
 
-def test_the_log_is_one_json_object_a_line(serve):
+def test_log_has_one_json_object_per_line(serve):
     service = serve(workers=2)
     phone = service.sign_in()
     answer = phone.get("/api/me")
     service.login("bad.code")
     service.call("GET", "/nowhere\r\nx")
     service.reload()
-    for line in service.events():  # raises where a line is no JSON
+    for line in service.events():  # raises if a line is not JSON
         assert {"time", "level", "logger", "msg"} <= line.keys()
     requests = service.events("request")
     assert all(line.keys() == LINE for line in requests)
-    (mine,) = [line for line in requests if line["route"] == "/api/me"]
-    assert mine["user"] == phone.user["id"]
-    assert mine["request_id"] == answer.headers["X-Request-Id"]
+    (me_line,) = [line for line in requests if line["route"] == "/api/me"]
+    assert me_line["user"] == phone.user["id"]
+    assert me_line["request_id"] == answer.headers["X-Request-Id"]
     (event,) = service.events("wechat_failed")
     (refused,) = [line for line in requests if line["error"] == "login_code_invalid"]
     assert event["request_id"] == refused["request_id"]

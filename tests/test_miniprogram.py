@@ -1,6 +1,7 @@
-"""The phone's side: `miniprogram/myapi` on a stand-in for `wx`, and its contract with the server.
+"""Tests of the client `miniprogram/myapi` on a simulated `wx`, and of its contract with the server.
 
-The tests themselves are in tests/miniprogram, for `node --test`. This starts what they call.
+The tests of the client are in tests/miniprogram, for `node --test`. This file runs them and starts
+the servers that they call.
 """
 
 import json
@@ -35,13 +36,13 @@ UNLIMITED = dict.fromkeys(
 
 
 class Node:
-    """Node.js, which runs the tests of the client; nothing of npm is needed for it."""
+    """Node.js, which runs the tests of the client without npm packages."""
 
     @classmethod
     def available(cls):
         found = shutil.which("node")
-        said = found and subprocess.run([found, "-v"], capture_output=True, text=True, check=False)
-        version = re.match(r"v(\d+)\.", said.stdout) if said else None
+        done = found and subprocess.run([found, "-v"], capture_output=True, text=True, check=False)
+        version = re.match(r"v(\d+)\.", done.stdout) if done else None
         if version and int(version[1]) >= 18:
             return None
         return "node 18 or newer not found: apt install nodejs"
@@ -58,7 +59,7 @@ class NodeTools:
 
 
 def node(*arguments, **environ):
-    """Run Node, and return what it wrote; a failure shows all of it."""
+    """Run Node and return its output; a failure shows all output."""
     need(Node)
     done = subprocess.run(
         ["node", *map(str, arguments)],
@@ -74,46 +75,44 @@ def node(*arguments, **environ):
 
 
 def run_tests(name, **environ):
-    told = node("--test", TESTS / f"{name}.test.js", **environ)
-    assert re.search(r"^(#|ℹ) fail 0$", told, re.MULTILINE), told
-    assert re.search(r"^(#|ℹ) skipped 0$", told, re.MULTILINE), told
-    assert not re.search(r"^(#|ℹ) pass 0$", told, re.MULTILINE), told
+    output = node("--test", TESTS / f"{name}.test.js", **environ)
+    assert re.search(r"^(#|ℹ) fail 0$", output, re.MULTILINE), output
+    assert re.search(r"^(#|ℹ) skipped 0$", output, re.MULTILINE), output
+    assert not re.search(r"^(#|ℹ) pass 0$", output, re.MULTILINE), output
 
 
-# ---- in a world without waiting ----
+# ---- with simulated time ----
 
 
-def test_the_client_keeps_its_promises():
+def test_client_unit_tests_pass():
     run_tests("client")
 
 
-def test_the_client_keeps_them_against_a_server_that_may_do_anything():
+def test_client_fuzz_tests_pass():
     run_tests("fuzz")
 
 
-def test_the_client_bears_broken_connections_and_nonsense():
+def test_client_handles_broken_connections_and_responses():
     run_tests("broken")
 
 
 # ---- against the real service ----
 
 
-def test_the_client_on_a_phone_with_the_real_service(serve, wechat, tmp_path):
+def test_client_works_with_the_real_service(serve, wechat, tmp_path):
     need(Node)
     service = serve(workers=2, **UNLIMITED)
     with operator(Operator(service, wechat.sandbox, tmp_path)) as url:
         run_tests("service", MYAPI_TEST_URL=service.url, MYAPI_TEST_OPERATOR=url)
 
 
-def test_the_client_through_nginx_with_tls_of_a_private_authority(
-    migrated_sqlite, wechat, tmp_path
-):
+def test_client_works_through_nginx_with_a_private_ca(migrated_sqlite, wechat, tmp_path):
     need(Node, Nginx)
     authority = Authority(tmp_path)
     database = shutil.copy(migrated_sqlite, tmp_path / "served.db")
     settings = {"database_url": f"sqlite:///{database}", **PRODUCTION, **UNLIMITED}
     with (
-        Behind(tmp_path / "http.sock", wechat.url, **settings),
+        SocketService(tmp_path / "http.sock", wechat.url, **settings),
         Front(tmp_path / "http.sock", authority.pair(DOMAIN)) as front,
     ):
         run_tests(
@@ -124,7 +123,7 @@ def test_the_client_through_nginx_with_tls_of_a_private_authority(
 
 
 class Operator:
-    """What is done on the server while a test runs; each public name is a word of `operator`."""
+    """Changes the server during a test. Each public method can be called through `operator`."""
 
     def __init__(self, service, sandbox, folder):
         self._service = service
@@ -174,17 +173,17 @@ class Operator:
 
 @contextmanager
 def operator(operator):
-    """Serve an operator: POST ["word", …] does it and answers with what it gives."""
+    """Serve an operator over HTTP: POST ["method", arguments…] returns the method's result."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self):
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            word, *arguments = json.loads(body)
+            method, *arguments = json.loads(body)
             try:
-                status, told = 200, getattr(operator, word)(*arguments)
+                status, result = 200, getattr(operator, method)(*arguments)
             except Exception as error:
-                status, told = 500, repr(error)
-            text = json.dumps(told).encode()
+                status, result = 500, repr(error)
+            text = json.dumps(result).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(text)))
             self.end_headers()
@@ -203,7 +202,7 @@ def operator(operator):
             thread.join()
 
 
-class Behind(Service):
+class SocketService(Service):
     """The service on a Unix socket."""
 
     def __init__(self, path, wechat_base_url, **settings):
@@ -215,7 +214,7 @@ class Behind(Service):
 
 
 class Front(Nginx):
-    """Nginx with the file of the deployment; all comes from one address here, so no limits."""
+    """Nginx with the deployment's configuration, without limits: all tests share one address."""
 
     def __init__(self, path, pair):
         super().__init__("")
@@ -224,12 +223,12 @@ class Front(Nginx):
         self._pair = pair
 
     def prepare(self):
-        said = subprocess.run(
+        version = subprocess.run(
             ["nginx", "-v"], capture_output=True, text=True, check=True, env=PATH
         ).stderr
         site = nginx.Site(
             domain=DOMAIN,
-            version=nginx.version(said),
+            version=nginx.version(version),
             certificate=str(self._pair.chain),
             key=str(self._pair.key),
             placeholder_certificate=str(self._pair.chain),
@@ -253,18 +252,18 @@ PATH = {"PATH": "/usr/sbin:/usr/bin:/usr/local/sbin:/sbin:/bin"}
 
 @pytest.fixture(scope="module")
 def client():
-    """What the client knows of the server."""
+    """The client's routes and errors, as JSON."""
     return json.loads(node(TESTS / "contract.js"))
 
 
 @pytest.fixture(scope="module")
 def api(tmp_path_factory):
-    """The server's description of itself."""
+    """The server's OpenAPI description."""
     folder = tmp_path_factory.mktemp("described")
     return describe(create_app(Settings(secret_keys=(KEY,), instance_path=folder)))
 
 
-def test_every_error_of_the_server_is_known_to_the_client_word_for_word(client):
+def test_client_knows_every_server_error_verbatim(client):
     known = {name: kind for name, kind in client["errors"].items() if kind["status"]}
     assert known.pop("https_required") == {
         "status": 403,
@@ -278,7 +277,7 @@ def test_every_error_of_the_server_is_known_to_the_client_word_for_word(client):
     }
 
 
-def test_an_error_of_the_phone_has_a_code_of_its_own_and_both_languages(client):
+def test_client_errors_have_unique_codes_and_both_languages(client):
     own = {name: kind for name, kind in client["errors"].items() if not kind["status"]}
     assert not own.keys() & REGISTRY.keys()
     assert sorted(kind["code"] for kind in own.values()) == list(range(1, len(own) + 1))
@@ -287,7 +286,7 @@ def test_an_error_of_the_phone_has_a_code_of_its_own_and_both_languages(client):
         assert re.search(r"[\u4e00-\u9fff]{2,}", kind["zh"])
 
 
-def test_every_call_of_the_client_is_one_that_the_server_describes(client, api):
+def test_every_client_call_is_in_the_openapi_description(client, api):
     for call in client["calls"].values():
         operation = api["paths"][call["path"]][call["method"].lower()]
         assert bool(operation.get("security")) == call["auth"], call
@@ -296,27 +295,27 @@ def test_every_call_of_the_client_is_one_that_the_server_describes(client, api):
         assert set(call["gives"]) <= data, call
 
 
-def test_an_error_has_the_fields_that_the_client_reads(api):
+def test_error_schema_has_the_fields_the_client_reads(api):
     error = api["components"]["schemas"]["Error"]
     assert fields(api, error) == {"code", "error", "msg", "request_id"}
     assert api["x-myapi-errors"].keys() == REGISTRY.keys()
 
 
-def test_the_client_calls_nothing_else():
+def test_client_paths_are_only_in_calls_js():
     for file in CLIENT.glob("*.js"):
         if file.name != "calls.js":
             code = re.sub(r"/\*.*?\*/", "", file.read_text("utf-8"), flags=re.DOTALL)
             assert not re.search(r"['`]/api", code), file.name
 
 
-def test_the_client_has_the_very_words_of_the_doctor(client):
-    for name, said in client["symptoms"].items():
+def test_client_symptoms_match_the_doctor(client):
+    for name, symptom in client["symptoms"].items():
         text = doctor.SYMPTOMS[name].text
-        assert (said["en"], said["zh"]) == (text.en, text.zh), name
+        assert (symptom["en"], symptom["zh"]) == (text.en, text.zh), name
 
 
-def test_an_errno_leads_to_what_the_doctor_says_of_it(client):
-    """Both ways: nothing that the doctor names is missing here."""
+def test_client_errnos_match_the_doctor(client):
+    """In both directions: the client also knows every errno that the doctor names."""
     of_doctor = {
         int(number): name
         for name, symptom in doctor.SYMPTOMS.items()
@@ -324,30 +323,30 @@ def test_an_errno_leads_to_what_the_doctor_says_of_it(client):
         for number in re.findall(r"\b60\d{4}\b|(?<=errno )5\b", symptom.text.en)
     }
     assert len(of_doctor) == 7
-    for errno, told in client["errnos"].items():
+    for errno, known in client["errnos"].items():
         name = of_doctor.pop(int(errno), None)
         text = doctor.SYMPTOMS[name].text if name else None
-        assert told["symptom"] == (text and {"en": text.en, "zh": text.zh}), errno
+        assert known["symptom"] == (text and {"en": text.en, "zh": text.zh}), errno
     assert not of_doctor
 
 
-def test_a_number_inside_errno_600001_leads_to_what_the_doctor_says_of_it(client):
+def test_client_numbers_in_errno_600001_match_the_doctor(client):
     named = {
         number: symptom.text
         for symptom in doctor.SYMPTOMS.values()
         for number in re.findall(r"\((-\d{3})\)$", symptom.text.en.replace(" in errno 600001", ""))
     }
     assert named.keys() <= client["inside"].keys()
-    for number, told in client["inside"].items():
-        symptom = told["symptom"]
+    for number, known in client["inside"].items():
+        symptom = known["symptom"]
         if number in named:
             assert symptom["en"] == named[number].en
         assert doctor.explain(f"errno 600001 {number}", doctor.OUTSIDE).causes, number
 
 
-def test_what_the_client_says_leads_the_doctor_to_a_check(client):
-    for said in client["symptoms"].values():
-        for text in said.values():
+def test_doctor_explains_every_client_symptom(client):
+    for symptom in client["symptoms"].values():
+        for text in symptom.values():
             assert doctor.explain(text, doctor.OUTSIDE + doctor.SERVER).causes, text
 
 
@@ -374,7 +373,7 @@ def fields(api, schema):
 # ---- the module ----
 
 
-def test_the_types_of_the_client_are_right_and_are_looked_at(tmp_path):
+def test_client_types_are_checked(tmp_path):
     need(NodeTools)
     tsc = [TOOLS / "typescript" / "bin" / "tsc", "--project"]
     node(*tsc, ROOT / "miniprogram" / "tsconfig.json")
@@ -391,18 +390,18 @@ def test_the_types_of_the_client_are_right_and_are_looked_at(tmp_path):
         node(*tsc, tmp_path / "tsconfig.json")
 
 
-def test_the_client_is_written_in_what_old_phones_understand():
-    """Nothing newer than ES2018: TypeScript finds nothing in it to put into older words."""
+def test_client_uses_only_es2018_syntax():
+    """Nothing newer than ES2018: compiling to ES2018 or to ESNext gives the same code."""
     need(NodeTools)
     node(
         "-e",
         """
         const fs = require('fs')
         const ts = require(process.argv[1])
-        const told = (source, target) =>
+        const compiled = (source, target) =>
           ts.transpileModule(source, { compilerOptions: { target, module: 'CommonJS' } }).outputText
-        const differs = source => told(source, 'ES2018') !== told(source, 'ESNext')
-        if (!differs('a?.b ?? c')) throw new Error('this test tests nothing')
+        const differs = source => compiled(source, 'ES2018') !== compiled(source, 'ESNext')
+        if (!differs('a?.b ?? c')) throw new Error('the comparison finds no difference')
         for (const file of process.argv.slice(2)) {
           if (differs(fs.readFileSync(file, 'utf8'))) throw new Error(file)
         }
@@ -412,7 +411,7 @@ def test_the_client_is_written_in_what_old_phones_understand():
     )
 
 
-def test_the_client_uses_what_a_phone_has_and_nothing_else():
+def test_client_uses_only_apis_of_the_phone():
     for file in CLIENT.glob("*.js"):
         code = re.sub(r"/\*.*?\*/|//.*", "", file.read_text("utf-8"), flags=re.DOTALL | re.M)
         code = re.sub(r"//.*", "", code)
@@ -426,11 +425,11 @@ def test_the_client_uses_what_a_phone_has_and_nothing_else():
             assert (CLIENT / f"{required}.js").exists()
 
 
-def test_the_folder_that_is_copied_holds_the_module_alone():
+def test_client_folder_has_only_js_files():
     assert {file.suffix for file in CLIENT.iterdir()} == {".js"}
 
 
-def test_no_registry_is_named_and_every_tool_is_pinned():
+def test_npm_tools_are_pinned_and_name_no_registry():
     folder = ROOT / "miniprogram"
     package = json.loads((folder / "package.json").read_text())
     assert "dependencies" not in package
@@ -439,31 +438,34 @@ def test_no_registry_is_named_and_every_tool_is_pinned():
         assert not re.search(r"https?:|registry\.", (folder / file).read_text())
     lock = json.loads((folder / "package-lock.json").read_text())
     for tool in lock["packages"].values():
-        tool.pop("funding", None)  # whom to support: npm writes it, and asks nothing of it
+        tool.pop("funding", None)  # npm copies these links and does not use them
         assert not re.search(r"https?:|registry\.", json.dumps(tool))
 
 
-# ---- what the documents say ----
+# ---- documentation ----
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
-def test_the_documents_name_every_error_of_the_client(client, name):
+def test_readme_lists_every_client_error(client, name):
     text = (ROOT / "miniprogram" / name).read_text("utf-8")
     rows = re.findall(r"^\| `(\w+)` \| (\d+) \| ([\d, 、]*)\|", text, re.MULTILINE)
     assert {error: int(code) for error, code, _ in rows} == {
         error: kind["code"] for error, kind in client["errors"].items() if not kind["status"]
     }
     named = {errno: error for error, _, cell in rows for errno in re.findall(r"\d+", cell)}
-    of_phone = {errno: told["error"] for errno, told in client["errnos"].items()}
-    assert {**of_phone, "600001": "tls"} == {**named, "600001": "tls"}  # network too: inside it
+    of_phone = {errno: known["error"] for errno, known in client["errnos"].items()}
+    assert {**of_phone, "600001": "tls"} == {
+        **named,
+        "600001": "tls",
+    }  # 600001 may also be `network`
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
-def test_the_example_of_the_readme_shows_who_the_user_is(name):
+def test_readme_example_shows_the_user(name):
     text = (ROOT / name).read_text("utf-8")
     setting_up, page = re.findall(r"^```js\n(.*?)^```", text, re.MULTILINE | re.DOTALL)[:2]
     assert len((setting_up + page).split("\n")) <= 12
-    told = node(
+    output = node(
         "-e",
         """
         const [, folder, settingUp, page] = process.argv
@@ -484,4 +486,4 @@ def test_the_example_of_the_readme_shows_who_the_user_is(name):
         setting_up,
         page,
     )
-    assert json.loads(told)["me"].keys() == {"id", "nickname", "avatar_url", "created_at"}
+    assert json.loads(output)["me"].keys() == {"id", "nickname", "avatar_url", "created_at"}

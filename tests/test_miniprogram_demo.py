@@ -1,6 +1,7 @@
-"""The demo mini program: its pages in a rendering, and against the real service.
+"""Tests of the demo mini program: rendered pages, and pages with the real service.
 
-The tests themselves are in tests/miniprogram, for `node --test`. This starts what they call.
+The tests of the pages are in tests/miniprogram, for `node --test`. This file runs them and starts
+the service that they call.
 """
 
 import json
@@ -18,24 +19,24 @@ PICTURES = ROOT / "docs" / "miniprogram"
 
 
 class Simulation:
-    """What renders pages without WeChat; the compiler of their templates is WeChat's own."""
+    """The npm packages that render pages without WeChat, with WeChat's own template compiler."""
 
     @classmethod
     def available(cls):
         if platform.machine().lower() not in ("x86_64", "amd64"):
-            return "WeChat's compiler of templates runs on x86-64 alone"
+            return "WeChat's template compiler runs only on x86-64"
         if (TOOLS / "miniprogram-simulate").exists() and (TOOLS / "jsdom").exists():
             return Node.available()
         return "miniprogram-simulate not found: apt install npm, then make miniprogram-tools"
 
 
-def test_the_demo_shows_and_does_what_it_says():
+def test_demo_pages_pass_their_tests():
     need(Simulation)
     run_tests("demo")
 
 
-def test_the_demo_with_the_real_service_and_its_sandbox(serve, tmp_path):
-    """Its instance/ is in a folder of this test, and not the one of the checkout."""
+def test_demo_works_with_the_real_service(serve, tmp_path):
+    """The service's instance/ is in this test's folder, not in the checkout."""
     need(Simulation)
     (tmp_path / "served.py").write_text(
         "from pathlib import Path\n"
@@ -48,7 +49,7 @@ def test_the_demo_with_the_real_service_and_its_sandbox(serve, tmp_path):
     run_tests("demo-service", MYAPI_TEST_URL=service.url)
 
 
-def test_the_texts_of_the_demo_name_commands_and_settings_that_exist():
+def test_demo_texts_name_existing_commands_and_settings():
     strings = (DEMO / "strings.js").read_text("utf-8")
     settings = (ROOT / ".env.example").read_text("utf-8")
     for name in re.findall(r"MYAPI_[A-Z_]+", strings):
@@ -59,7 +60,7 @@ def test_the_texts_of_the_demo_name_commands_and_settings_that_exist():
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
-def test_the_documents_of_the_demo_show_every_page_in_light_and_dark(name):
+def test_demo_readme_shows_every_page_in_light_and_dark(name):
     text = (DEMO / name).read_text("utf-8")
     shown = set(re.findall(r"docs/miniprogram/([\w-]+\.png)", text))
     assert shown == {file.name for file in PICTURES.glob("*.png")}
@@ -67,6 +68,6 @@ def test_the_documents_of_the_demo_show_every_page_in_light_and_dark(name):
     assert {f"{page}-{theme}.png" for page in pages for theme in ("light", "dark")} <= shown
 
 
-def test_the_pictures_are_small():
+def test_pictures_are_small():
     for file in PICTURES.glob("*.png"):
         assert file.stat().st_size < 80_000, file.name

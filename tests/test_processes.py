@@ -1,4 +1,4 @@
-"""Several processes on one database: what one does, the others see with their next request."""
+"""Several processes on one database: a change by one applies to the next request of all others."""
 
 import itertools
 import socket
@@ -23,7 +23,7 @@ def two(serve, database_url):
 
 @pytest.fixture
 def rows(database_url):
-    """Count the rows of the database that meet a condition."""
+    """Count rows in the database, as in `rows("users WHERE …")`."""
     engine = sa.create_engine(database_url, poolclass=sa.NullPool)
 
     def count(where: str) -> int:
@@ -39,7 +39,7 @@ LIVE = "sessions WHERE ended_at IS NULL"
 # ---- no delay between processes ----
 
 
-def test_a_logout_is_seen_by_the_very_next_request_elsewhere(two):
+def test_logout_applies_to_the_next_request_elsewhere(two):
     here, there = two
     for _ in range(5):
         phone = here.sign_in()
@@ -48,7 +48,7 @@ def test_a_logout_is_seen_by_the_very_next_request_elsewhere(two):
         assert is_error(phone.get("/api/me", at=there), 401, "session_ended")
 
 
-def test_a_session_ended_from_another_device_is_seen_elsewhere(two):
+def test_session_ended_from_another_device_is_ended_elsewhere(two):
     here, there = two
     phone, tablet = here.sign_in(), there.sign_in()
     assert tablet.get("/api/me", at=here).status_code == 200
@@ -57,7 +57,7 @@ def test_a_session_ended_from_another_device_is_seen_elsewhere(two):
     assert phone.get("/api/me", at=there).status_code == 200
 
 
-def test_an_erased_account_is_gone_elsewhere(two):
+def test_erased_account_is_gone_elsewhere(two):
     here, there = two
     phone, tablet = here.sign_in(), there.sign_in()
     assert phone.delete("/api/me").status_code == 200
@@ -66,7 +66,7 @@ def test_an_erased_account_is_gone_elsewhere(two):
     assert there.sign_in().user["id"] != phone.user["id"]
 
 
-def test_a_ban_by_command_is_seen_by_the_very_next_request(two):
+def test_ban_by_command_applies_to_the_next_request(two):
     here, there = two
     phone = here.sign_in()
     assert phone.get("/api/me", at=there).status_code == 200
@@ -80,27 +80,27 @@ def test_a_ban_by_command_is_seen_by_the_very_next_request(two):
 # ---- storms ----
 
 
-def test_two_hundred_first_logins_of_one_openid_make_one_user(serve, database_url, rows):
+def test_simultaneous_first_logins_create_one_user(serve, database_url, rows):
     service = serve(database_url=database_url, workers=2, rate_limit_login="9999")
     answers = at_once(*[service.login] * 200)
-    well = [answer for answer in answers if answer.status_code == 200]
-    assert all(_is_refused_for_now(answer) for answer in answers if answer not in well), answers
+    ok = [answer for answer in answers if answer.status_code == 200]
+    assert all(_is_busy(answer) for answer in answers if answer not in ok), answers
     assert rows("users") == 1
-    assert len({answer.json()["data"]["user"]["id"] for answer in well}) == 1
+    assert len({answer.json()["data"]["user"]["id"] for answer in ok}) == 1
 
 
-def _is_refused_for_now(answer):
-    """Whether it is a refusal of a busy machine, on which WeChat's stand-in is slow as well."""
+def _is_busy(answer):
+    """Whether a busy machine refused this login, where the WeChat sandbox is slow as well."""
     return is_error(answer, 503, "service_unavailable") or is_error(answer, 504, "wechat_timeout")
 
 
-def test_a_storm_of_logins_never_exceeds_the_cap_of_sessions(serve, database_url, rows):
+def test_login_storm_never_exceeds_the_session_limit(serve, database_url, rows):
     services = [serve(database_url=database_url, sessions_per_user=5) for _ in range(2)]
-    counted, done = [], threading.Event()
+    counts, done = [], threading.Event()
 
     def count():
         while not done.is_set():
-            counted.append(rows(LIVE))
+            counts.append(rows(LIVE))
 
     counter = threading.Thread(target=count)
     counter.start()
@@ -109,8 +109,8 @@ def test_a_storm_of_logins_never_exceeds_the_cap_of_sessions(serve, database_url
     finally:
         done.set()
         counter.join()
-    assert all(answer.status_code == 200 or _is_refused_for_now(answer) for answer in answers)
-    assert max(counted) <= 5
+    assert all(answer.status_code == 200 or _is_busy(answer) for answer in answers)
+    assert max(counts) <= 5
     assert rows(LIVE) == 5
     tokens = [a.json()["data"]["token"] for a in answers if a.status_code == 200]
     alive = [
@@ -123,12 +123,12 @@ def test_a_storm_of_logins_never_exceeds_the_cap_of_sessions(serve, database_url
 # ---- keys ----
 
 
-def test_no_token_is_refused_before_its_key_is_taken_out(serve, database_url, tmp_path):
+def test_tokens_are_accepted_until_their_key_is_removed(serve, database_url, tmp_path):
     machines = [Machine(serve, tmp_path / name, database_url) for name in ("one", "two")]
     phones = [machine.service.sign_in() for machine in machines]
-    with Use(phones, machines) as use:
+    with TokenUse(phones, machines) as use:
         for keys in (f"{NEW},{OLD}", f"{OLD},{NEW}"):
-            for machine in machines:  # one after the other
+            for machine in machines:  # a rolling restart
                 machine.restart_with(keys)
                 phones.extend(each.service.sign_in() for each in machines)
     assert use.refused == []
@@ -143,7 +143,7 @@ def test_no_token_is_refused_before_its_key_is_taken_out(serve, database_url, tm
 
 
 class Machine:
-    """One of several that share a database: its keys stand in a file of its own."""
+    """One of several machines on one database, each with its own key file."""
 
     def __init__(self, serve, file, database_url):
         self._file = file
@@ -160,12 +160,12 @@ class Machine:
         self.service.reload()
 
 
-class Use:
-    """Uses all tokens there are on all machines, again and again, while the block runs."""
+class TokenUse:
+    """Uses all tokens on all machines repeatedly, in a thread, while the block runs."""
 
     def __init__(self, phones, machines):
         self._phones, self._machines = phones, machines
-        self._enough = threading.Event()
+        self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self.refused = []
 
@@ -174,11 +174,11 @@ class Use:
         return self
 
     def __exit__(self, *_exc):
-        self._enough.set()
+        self._stopped.set()
         self._thread.join()
 
     def _run(self):
-        while not self._enough.is_set():
+        while not self._stopped.is_set():
             for phone, machine in itertools.product(list(self._phones), self._machines):
                 answer = phone.get("/api/me", at=machine.service)
                 if answer.status_code != 200:
@@ -193,7 +193,7 @@ def _is_signed_with(key, token):
     return True
 
 
-# ---- where it does not start, and whom it does not answer ----
+# ---- settings that prevent the start, and requests that are refused ----
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def _is_signed_with(key, token):
         ),
     ],
 )
-def test_production_does_not_start_with_settings_that_are_not_safe(settings, named):
+def test_production_does_not_start_with_unsafe_settings(settings, named):
     need(Service)
     with pytest.raises(ServerError, match="ended with status 78") as failure:
         Service(**{"env": "production", "secret_keys": "", **settings}).start()
@@ -221,15 +221,15 @@ def test_production_does_not_start_with_settings_that_are_not_safe(settings, nam
 @pytest.mark.parametrize(
     "name", ["X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "Forwarded", "X-Real-IP"]
 )
-def test_development_does_not_answer_through_a_proxy(serve, name):
+def test_development_refuses_proxied_requests(serve, name):
     service = serve()
     answer = service.call("GET", "/api/hello", headers={name: HOST})
     assert is_error(answer, 403, "development_only")
     assert service.call("GET", "/api/hello").status_code == 200
 
 
-def test_development_answers_loopback_alone(serve):
-    port, address = free_port(), _own_address()
+def test_development_answers_only_loopback(serve):
+    port, address = free_port(), _network_address()
     both = f"--bind={HOST}:{port} --bind={address}:{port}"
     service = serve(port=port, environ={"GUNICORN_CMD_ARGS": both})
     assert service.call("GET", "/api/hello").status_code == 200
@@ -238,8 +238,8 @@ def test_development_answers_loopback_alone(serve):
         assert is_error(service.call("GET", path), 403, "development_only")
 
 
-def _own_address():
-    """Return an address of this machine that others know; no packet is sent."""
+def _network_address():
+    """Return this machine's network address, without sending a packet."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect(("192.0.2.1", 9))

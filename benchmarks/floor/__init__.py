@@ -1,1 +1,1 @@
-"""The floor: what the server costs with next to nothing on it."""
+"""Minimal apps, to measure the cost of the server itself."""

@@ -1,4 +1,4 @@
-"""Flask with one route and nothing around it."""
+"""Flask with one route and nothing else."""
 
 from datetime import datetime, timezone
 

@@ -1,4 +1,4 @@
-"""The same routes as raw WSGI: no Flask, no log, no metrics, no request id; SQLite alone."""
+"""The same routes as raw WSGI: no Flask, no log, no metrics, no request id; only SQLite."""
 
 import json
 import sqlite3
@@ -10,7 +10,7 @@ from myapi.settings import Settings
 
 _settings = Settings.from_env()
 _tokens = Tokens(_settings.secret_keys)
-_mine = threading.local()
+_local = threading.local()
 _FIND = """
     SELECT u.public_id, u.nickname, u.avatar_url, u.created_at
     FROM sessions s JOIN users u ON u.id = s.user_id
@@ -19,7 +19,7 @@ _FIND = """
 
 
 def app(environ, start_response):
-    status, answer = _ROUTES.get(environ["PATH_INFO"], _nothing)(environ)
+    status, answer = _ROUTES.get(environ["PATH_INFO"], _not_found)(environ)
     body = json.dumps(answer).encode()
     headers = [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
     start_response(status, headers)
@@ -44,15 +44,15 @@ def _me(environ):
     return "200 OK", {"code": 0, "msg": "ok", "data": dict(zip(names, row, strict=True))}
 
 
-def _nothing(_environ):
+def _not_found(_environ):
     return "404 Not Found", {"code": 40400, "error": "not_found"}
 
 
 def _connection():
-    """Return this thread's own; it is opened after the fork."""
-    if not hasattr(_mine, "connection"):
-        _mine.connection = sqlite3.connect(_settings.database_url.removeprefix("sqlite:///"))
-    return _mine.connection
+    """Return this thread's connection, opened on first use, after the fork."""
+    if not hasattr(_local, "connection"):
+        _local.connection = sqlite3.connect(_settings.database_url.removeprefix("sqlite:///"))
+    return _local.connection
 
 
 _ROUTES = {"/api/hello": _hello, "/api/me": _me}

@@ -1,1 +1,1 @@
-"""What others would pick, to measure myapi against. None of it is part of myapi."""
+"""Common stacks to compare myapi with. They are not part of myapi."""

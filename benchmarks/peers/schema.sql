@@ -1,4 +1,4 @@
--- benchmarks/fill.py puts in the words of SQLite or MySQL for @ID@.
+-- benchmarks/fill.py replaces @ID@ with the primary key type of SQLite or MySQL.
 CREATE TABLE users (
   id @ID@,
   public_id VARCHAR(24) NOT NULL UNIQUE,

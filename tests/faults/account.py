@@ -1,15 +1,15 @@
-"""An account and all that may be called with it: what a fault refuses, and what it leaves alone."""
+"""An account with its read and write requests, and assertions on their answers during a fault."""
 
 import threading
 import time
 from pathlib import Path
 
-from tests.faults.load import WITHIN
+from tests.faults.load import MAX_LATENCY
 from tests.service import at_once, is_error
 
 
 class Account:
-    """Somebody who has logged in and used the token, so that nothing of it is left to write."""
+    """A user who has logged in and used the token, so that reads have no last use to record."""
 
     def __init__(self, service, wechat):
         self.service = service
@@ -42,41 +42,41 @@ class Account:
         return self.service.call("GET", "/readyz")
 
 
-def are_503(*calls):
-    """Check that these calls, made all at once, are refused: soon, and not for good."""
+def assert_503(*calls):
+    """Assert that these simultaneous requests are refused with 503, quickly."""
     started = time.monotonic()
     answers = at_once(*calls)
-    assert time.monotonic() - started < WITHIN
+    assert time.monotonic() - started < MAX_LATENCY
     assert [a.text for a in answers if not is_error(a, 503, "service_unavailable")] == []
 
 
-def are_well(*calls):
+def assert_ok(*calls):
     assert [answer.text for call in calls if not (answer := call()).ok] == []
 
 
-def is_well_again(account):
-    """Check that all is as before, once a read and a write had the chance to find it out."""
+def assert_recovered(account):
+    """Assert that all requests succeed again; one read and one write may fail first."""
     profile, _erasure, *logins, logout = account.writes
     account.reads[0]()
-    are_well(*account.reads * 3, account.readyz)
+    assert_ok(*account.reads * 3, account.readyz)
     assert account.phone.get("/api/me").json()["data"]["nickname"] == "before"
     assert len(account.phone.get("/api/auth/sessions").json()["data"]["sessions"]) == 1
     profile()
-    are_well(profile, *logins, logout)
+    assert_ok(profile, *logins, logout)
 
 
-def slowest_hello_beside(account, calls, threads=24):
-    """Return how long hello took at most, while so many threads make such calls once."""
-    waiting = [threading.Thread(target=calls[i % len(calls)]) for i in range(threads)]
-    for thread in waiting:
+def slowest_hello_during(account, calls, threads=24):
+    """Return the longest latency of /api/hello while each thread makes one of the calls."""
+    running = [threading.Thread(target=calls[i % len(calls)]) for i in range(threads)]
+    for thread in running:
         thread.start()
-    took = [0.0]
-    while any(thread.is_alive() for thread in waiting):
+    latencies = [0.0]
+    while any(thread.is_alive() for thread in running):
         started = time.monotonic()
         assert account.service.call("GET", "/api/hello").status_code == 200
-        took.append(time.monotonic() - started)
-    return max(took)
+        latencies.append(time.monotonic() - started)
+    return max(latencies)
 
 
-def file_of(service):
+def database_file(service):
     return Path(service.settings["database_url"].removeprefix("sqlite:///"))

@@ -1,7 +1,7 @@
-/* The time of a process, moved by as many seconds as a file says: see test_clock.py.
+/* Moves the clock of a process by the number of seconds in a file: see test_clock.py.
 
-   libfaketime would do, but with it Python's time.sleep() fails (EINVAL). The monotonic clock is
-   left alone, as it is by a step of the true one. */
+   libfaketime is not used because Python's time.sleep() fails with it (EINVAL). The monotonic clock
+   does not change, as with a real step of the clock. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -13,7 +13,7 @@
 #include <time.h>
 
 static const int64_t none = 0;
-static const int64_t *ahead = &none; /* s; the file is mapped, so a step is seen at once */
+static const int64_t *ahead = &none; /* s; the file is memory-mapped, so a step applies at once */
 
 __attribute__((constructor)) static void map_file(void)
 {

@@ -1,4 +1,4 @@
-"""What a scenario may ask for: services that may be hurt, and the load on them."""
+"""Fixtures for fault scenarios: services, the servers they need, and the load on them."""
 
 import http.client
 from collections.abc import Callable, Iterator
@@ -10,7 +10,7 @@ import pymysql
 import pytest
 
 from tests.faults.account import Account
-from tests.faults.line import Connect
+from tests.faults.client import Connect
 from tests.faults.load import Load
 from tests.faults.report import PROPERTY
 from tests.front import DOMAIN, Front
@@ -24,13 +24,13 @@ TWO_WORKERS = {"workers": 2, **UNLIMITED}
 
 @pytest.fixture(autouse=True)
 def untraced(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have processes run as they are served: traced for coverage, they are half as slow again."""
+    """Start processes without coverage, which makes them half as slow again."""
     monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
 
 
 @pytest.fixture
 def load(request: pytest.FixtureRequest) -> Any:
-    """Put a service under load, and its row into the table; see `load.py`."""
+    """Put a service under load and add a row to the report table; see `load.py`."""
 
     @contextmanager
     def load(service: Service, fault: str, **options: Any) -> Iterator[Load]:
@@ -46,13 +46,13 @@ def load(request: pytest.FixtureRequest) -> Any:
 
 @pytest.fixture
 def on_sqlite(serve: Callable[..., Service]) -> Callable[..., Service]:
-    """Start a service of two workers on SQLite."""
+    """Start a service with two workers on SQLite."""
     return lambda **options: serve(**{**TWO_WORKERS, **options})
 
 
 @pytest.fixture
 def on_mariadb(serve: Callable[..., Service], mariadb_url: str) -> Callable[..., Service]:
-    """Start a service of two workers on `server`."""
+    """Start a service with two workers on the MariaDB `server`."""
     return lambda **options: serve(**{**TWO_WORKERS, "database_url": mariadb_url, **options})
 
 
@@ -60,9 +60,9 @@ def on_mariadb(serve: Callable[..., Service], mariadb_url: str) -> Callable[...,
 def behind_nginx(
     on_sqlite: Callable[..., Service], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Service, Connect]]:
-    """A service behind Nginx with the deployment's file, and how a phone connects to that."""
+    """A service behind the deployment's Nginx, and a function to connect to it."""
     need(Nginx)
-    path = tmp_path_factory.mktemp("behind") / "http.sock"  # short: these have 108 characters
+    path = tmp_path_factory.mktemp("behind") / "http.sock"  # a socket path has at most 108 bytes
     port = free_port()
     both = f"--bind={HOST}:{port} --bind=unix:{path}"
     service = on_sqlite(**PRODUCTION, port=port, environ={"GUNICORN_CMD_ARGS": both})
@@ -85,7 +85,7 @@ def redis_server() -> Iterator[Redis]:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[MariaDB]:
-    """A MariaDB that may be stopped, frozen and killed; it is as durable as in production."""
+    """A MariaDB that tests may stop, freeze and kill, as durable as in production."""
     need(MariaDB)
     with MariaDB() as server:
         yield server
@@ -93,7 +93,7 @@ def server() -> Iterator[MariaDB]:
 
 @pytest.fixture
 def mariadb_url(server: MariaDB, tmp_path: Path) -> str:
-    """A migrated database of this test's own, for a user who may no more than use it."""
+    """A new migrated database for this test, with a user without administrative rights."""
     with pymysql.connect(unix_socket=f"{server.folder}/socket", user="root") as root:
         for statement in (
             "CREATE OR REPLACE DATABASE served CHARACTER SET utf8mb4",
@@ -107,7 +107,7 @@ def mariadb_url(server: MariaDB, tmp_path: Path) -> str:
 
 @pytest.fixture
 def account_on(serve, wechat):
-    """Start a service, and log in to it."""
+    """Start a service and log in to it."""
 
     def account_on(**options):
         return Account(serve(**options), wechat)

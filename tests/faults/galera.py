@@ -1,4 +1,4 @@
-"""A Galera cluster of MariaDBs, each on a machine of its own, set up by the file of `deploy/`."""
+"""A Galera cluster of MariaDB nodes, each on its own machine, with the file from `deploy/`."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from tests.servers import MariaDB, ServerError
 GROWTH = ROOT / "deploy" / "growth"
 LIBRARY = Path("/usr/lib/galera/libgalera_smm.so")
 POSITION = re.compile(r"WSREP: Recovered position: (\S+)")
-USER = "mysql"  # Debian's; rsync takes no files over as root
+USER = "mysql"  # Debian's; the rsync transfer does not work as root
 
 
 class Node(MariaDB):
-    """A MariaDB that begins a cluster, or joins it and is sent all data by another one."""
+    """A MariaDB node that bootstraps a cluster, or joins it and gets all data from another node."""
 
     timeout = 40.0
 
@@ -34,33 +34,33 @@ class Node(MariaDB):
             return "rsync not found: apt install rsync"
         return super().available()
 
-    def __init__(self, machine: Machine, name: str, *, begins: bool) -> None:
+    def __init__(self, machine: Machine, name: str, *, bootstraps: bool) -> None:
         super().__init__(**_options(machine, name))
         machine.put(self)
         self.machine = machine
         self.port = 3306
-        self._begins = begins
-        self._start = ["--wsrep-new-cluster"] if begins else []
+        self._bootstraps = bootstraps
+        self._start = ["--wsrep-new-cluster"] if bootstraps else []
 
     def command(self) -> list[str]:
         return [*super().command(), *self._start]
 
     def prepare(self) -> None:
-        if self._begins:
+        if self._bootstraps:
             super().prepare()
         else:
             self._configure()
 
-    def come_back(self) -> None:
-        """Start after a crash as systemd does: find out first how far it had come.
+    def restart_after_crash(self) -> None:
+        """Start after a crash as systemd does: first recover the position of the last write.
 
-        So the others send what it missed, and not the whole database.
+        The other nodes then send only the missed writes instead of the whole database.
         """
         self._start = ["--wsrep-recover"]
         self._run(self.command())
         positions = POSITION.findall(self.log())
         if not positions:
-            raise ServerError("there is no position to go on from")
+            raise ServerError("no recovered position in the log")
         self._start = [f"--wsrep-start-position={positions[-1]}"]
         self.start()
 
@@ -71,7 +71,7 @@ class Node(MariaDB):
             return False
 
     def status(self, name: str) -> str:
-        """Return what it says of itself and of its cluster."""
+        """Return a `wsrep_` status variable of the node."""
         return str(self.execute(f"SHOW STATUS LIKE 'wsrep_{name}'")[0][1])
 
     def _configure(self) -> None:
@@ -83,19 +83,19 @@ class Node(MariaDB):
 
 @contextmanager
 def cluster(machines: Sequence[Machine]) -> Iterator[list[Node]]:
-    """Begin on the first machine, and have the others join."""
+    """Bootstrap a cluster on the first machine; the others join."""
     with ExitStack() as stack:
         yield [
-            stack.enter_context(Node(machine, f"db{number}", begins=number == 1))
+            stack.enter_context(Node(machine, f"db{number}", bootstraps=number == 1))
             for number, machine in enumerate(machines, 1)
         ]
 
 
 def _options(machine: Machine, name: str) -> dict[str, str]:
-    """Read the file, for one machine, and with a small cache."""
+    """Return the options from the file, for one machine and with a small cache."""
     file = configparser.ConfigParser()
     file.read(GROWTH / "galera.cnf", encoding="utf-8")
-    given = dict(file["mariadbd"])
-    given["wsrep_provider_options"] = given["wsrep_provider_options"].replace("512M", "32M")
+    options = dict(file["mariadbd"])
+    options["wsrep_provider_options"] = options["wsrep_provider_options"].replace("512M", "32M")
     own = {"bind_address": machine.address, "wsrep_node_address": machine.address}
-    return {**given, **own, "wsrep_node_name": name, "user": USER}
+    return {**options, **own, "wsrep_node_name": name, "user": USER}

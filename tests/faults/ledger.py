@@ -1,7 +1,7 @@
-"""What the service has acknowledged, and so must keep: each login, logout, ban and erasure.
+"""A record of all acknowledged logins, logouts, bans and erasures, which must not be lost.
 
-A change that was answered 200 is true from then on. One whose answer was lost, or was an error,
-may have happened or not; what is seen of it first decides.
+A change that was answered 200 must hold from then on. A change whose answer was lost or an error
+may have happened or not; the first observation decides.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from myapi.security.tokens import Tokens
-from tests.faults.line import WELL
+from tests.faults.client import OK
 
 
 class State(enum.Enum):
-    """What may be true of a login; `answer` is what a call with its token is told then."""
+    """The state of a login; `answer` is the outcome of a request with its token."""
 
-    LIVE = ("live", WELL)
+    LIVE = ("live", OK)
     ENDED = ("ended", "session_ended")
     BANNED = ("banned", "user_banned")
     ERASED = ("erased", "session_ended")
@@ -32,21 +32,21 @@ class State(enum.Enum):
         self.answer = answer
 
 
-ANSWERS = {state.answer for state in State}  # all others say nothing about a login
+ANSWERS = {state.answer for state in State}  # other outcomes say nothing about the login
 
 
 @dataclass(eq=False)
 class Login:
-    """One login that was answered 200. One thread at a time uses it."""
+    """An acknowledged login. Only one thread uses it at a time."""
 
-    name: str  # of the person, as the codes of the sandbox have it
+    name: str  # of the sandbox user
     user: str  # public id
     token: str
-    may_be: set[State] = field(default_factory=lambda: {State.LIVE})
+    possible: set[State] = field(default_factory=lambda: {State.LIVE})
 
 
 class Ledger:
-    """All acknowledged logins and what became of them; `lost` is what does not hold."""
+    """All acknowledged logins with their possible states; `lost` lists contradictions."""
 
     def __init__(self) -> None:
         self.logins: list[Login] = []
@@ -54,81 +54,81 @@ class Ledger:
         self.lost: list[str] = []
         self._lock = threading.Lock()
 
-    def open(self, name: str, user: str, token: str) -> Login:
+    def record_login(self, name: str, user: str, token: str) -> Login:
         login = Login(name, user, token)
         with self._lock:
             self.logins.append(login)
             self.acknowledged["login"] += 1
         return login
 
-    def hear(self, login: Login, outcome: str) -> str:
-        """Take in what a call with this token was told; return WELL if it may be told that."""
+    def record_answer(self, login: Login, outcome: str) -> str:
+        """Record the outcome of a request with this token; return OK if it was possible."""
         if outcome not in ANSWERS:
             return outcome
-        fitting = {state for state in login.may_be if state.answer == outcome}
-        if not fitting:
-            self.lose(login, f"answered {outcome}")
+        matching = {state for state in login.possible if state.answer == outcome}
+        if not matching:
+            self.record_loss(login, f"answered {outcome}")
             return outcome
-        if outcome != WELL:  # there is no way back from there
-            login.may_be = fitting
-        return WELL
+        if outcome != OK:  # a later LIVE is a contradiction
+            login.possible = matching
+        return OK
 
-    def change(self, to: State, logins: Sequence[Login], outcome: str) -> str:
-        """Take in what a call was told that was to bring these, its own token's first, to that."""
-        if outcome == WELL:
+    def record_change(self, to: State, logins: Sequence[Login], outcome: str) -> str:
+        """Record the outcome of a request, made with the first login, that changes them all."""
+        if outcome == OK:
             for login in logins:
-                login.may_be = {to}
+                login.possible = {to}
             with self._lock:
                 self.acknowledged[to.word] += 1
         elif outcome in ANSWERS:
-            return self.hear(logins[0], outcome)
+            return self.record_answer(logins[0], outcome)
         else:
             for login in logins:
-                login.may_be = login.may_be | {to}
+                login.possible = login.possible | {to}
         return outcome
 
     def banned(self) -> list[Login]:
-        """Return one login of each person of whom a ban was acknowledged."""
-        known = [login for login in self.logins if login.may_be == {State.BANNED}]
-        return list({login.name: login for login in known}.values())
+        """Return one login of each user whose ban was acknowledged."""
+        certain = [login for login in self.logins if login.possible == {State.BANNED}]
+        return list({login.name: login for login in certain}.values())
 
     def compare(self, database_url: str, secret_key: str) -> None:
-        """Hold all against the rows of the database, and have it check its tables."""
+        """Compare all logins with the rows of the database and run the database's own checks."""
         tokens = Tokens([secret_key])
-        users, sessions, complaints = _read(database_url)
+        users, sessions, errors = _read(database_url)
         for login in self.logins:
             found = _state(sessions.get(tokens.read(login.token)))
-            if login.may_be == {State.ERASED} and login.user in users:
-                self.lose(login, "among the users in the database")
-            if found not in login.may_be:
-                self.lose(login, f"{found.word} in the database")
-            login.may_be = {found}
-        self.lost.extend(complaints)
+            if login.possible == {State.ERASED} and login.user in users:
+                self.record_loss(login, "among the users in the database")
+            if found not in login.possible:
+                self.record_loss(login, f"{found.word} in the database")
+            login.possible = {found}
+        self.lost.extend(errors)
 
-    def lose(self, login: Login, seen: str) -> None:
-        known = " or ".join(sorted(state.word for state in login.may_be))
+    def record_loss(self, login: Login, seen: str) -> None:
+        known = " or ".join(sorted(state.word for state in login.possible))
         with self._lock:
             self.lost.append(f"{login.name} was {known}, and is {seen}")
 
 
 def _read(database_url: str) -> tuple[set[str], dict[bytes, Any], list[str]]:
-    """Return the ids of all users, the sessions by digest, and what a check complains of."""
+    """Return the ids of all users, the sessions by digest, and the errors found by checks."""
     engine = sa.create_engine(database_url, poolclass=sa.NullPool)
     sqlite = engine.dialect.name == "sqlite"
     with engine.connect() as connection:
         if sqlite:
-            told = connection.exec_driver_sql("PRAGMA integrity_check").all()
+            checks = connection.exec_driver_sql("PRAGMA integrity_check").all()
             orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
         else:
-            told = connection.exec_driver_sql("CHECK TABLE users, sessions").all()
+            checks = connection.exec_driver_sql("CHECK TABLE users, sessions").all()
             orphans = []
         users = connection.exec_driver_sql("SELECT public_id FROM users").scalars().all()
         rows = connection.exec_driver_sql(
             "SELECT token_digest, ended_at, banned_at FROM sessions"
             " JOIN users ON users.id = sessions.user_id"
         ).all()
-    complaints = [str(row) for row in (*told, *orphans) if str(row[-1]).lower() != "ok"]
-    return set(users), {bytes(row.token_digest): row for row in rows}, complaints
+    errors = [str(row) for row in (*checks, *orphans) if str(row[-1]).lower() != "ok"]
+    return set(users), {bytes(row.token_digest): row for row in rows}, errors
 
 
 def _state(row: Any) -> State:

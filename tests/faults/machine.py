@@ -1,11 +1,11 @@
-"""A virtual machine with the service in it, so that a power cut takes with it what no disk has.
+"""A virtual machine that runs the service, to test power cuts.
 
-Its root is this machine's, read only; its own is a disk with the database, and memory. When QEMU
-is killed, what the guest's kernel had not yet written goes, as at a power cut: `kill -9` of a
-process loses nothing of that kind.
+Its root file system is this machine's, read-only; the database is on a disk of its own. When QEMU
+is killed, data that the guest's kernel had not yet written to the disk is lost, as in a power cut.
+`kill -9` of a process loses no such data.
 
-`python -m tests.faults.machine` fetches the kernel of the guest, once: Debian's package, which is
-unpacked and not installed.
+`python -m tests.faults.machine` downloads the guest's kernel once: Debian's package, unpacked but
+not installed.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from tests.servers import HOST, ServerError, find_program
 from tests.service import PRODUCTION, Service
 
 CACHE = Path("/var/tmp/myapi-faults")
-PACKAGE = "linux-image-amd64"  # of all kernels the one with 9p and virtio
+PACKAGE = "linux-image-amd64"  # the kernel package with 9p and virtio
 MODULES = ("virtio_pci", "virtio_blk", "virtio_net", "9p", "9pnet_virtio", "crc32c_generic", "ext4")
 DISK = "/mnt/disk"
 DATABASE = "served.db"
-UNSYNCED = "unsynced"  # a file that grows and is never flushed
+UNSYNCED = "unsynced"  # a file that grows and is never synced to the disk
 
 INIT = """#!/bin/busybox sh
 bb=/bin/busybox
@@ -64,22 +64,22 @@ exec {python} -m gunicorn wsgi:app
 """
 
 
-class Machine(Service):
-    """The service on SQLite in a virtual machine. `kill()` is a power cut, `start()` boots."""
+class VirtualMachine(Service):
+    """The service on SQLite in a virtual machine. `kill()` cuts the power, `start()` boots."""
 
     programs = ("qemu-system-x86_64", "busybox", "mkfs.ext4", "debugfs", "e2fsck")
     package = "qemu-system-x86 busybox-static e2fsprogs"
-    timeout: ClassVar[float] = 90.0  # its processor is emulated
+    timeout: ClassVar[float] = 90.0  # the processor is emulated
 
     @classmethod
     def available(cls) -> str | None:
         missing = super(Service, cls).available()
         if missing is None and not list(CACHE.glob("boot/vmlinuz-*")):
-            return f"no kernel for a virtual machine: python -m {__name__}"
+            return f"no kernel for the virtual machine: python -m {__name__}"
         return missing
 
     def __init__(self, database: Path, wechat: SandboxServer) -> None:
-        """Make a machine whose database begins as a copy of this one."""
+        """Create a machine whose database starts as a copy of this file."""
         super().__init__(
             **PRODUCTION,
             bind="0.0.0.0:8000",
@@ -89,7 +89,7 @@ class Machine(Service):
             rate_limit_storage_url="memory://",
         )
         self._database = database
-        self._wechat = wechat  # here, where no power is cut; the guest has a way to it
+        self._wechat = wechat  # runs on the host; the guest reaches it through a proxy
 
     def prepare(self) -> None:
         super().prepare()
@@ -119,24 +119,24 @@ class Machine(Service):
             return False
 
     def cut(self) -> None:
-        """Cut the power, and have the file system put right as it is at a boot."""
+        """Cut the power and repair the file system, as a boot does."""
         self.kill()
         self._tool("e2fsck", "-p", self._disk)
 
     def unsynced(self) -> tuple[int, int]:
-        """Return how many lines were written and not flushed, and how many are on the disk."""
+        """Return how many unsynced lines were written, and how many of them are on the disk."""
         written = re.findall(r"unsynced lines: (\d+)", self.log())[-1]
         file = self._copy(UNSYNCED)
         return int(written), len(file.read_bytes().splitlines()) if file.exists() else 0
 
     def database(self) -> str:
-        """Cut the power for good, and return the URL of the database."""
+        """Cut the power and return the URL of a copy of the database."""
         self.cut()
         self._copy(f"{DATABASE}-wal")
         return f"sqlite:///{self._copy(DATABASE)}"
 
     def _copy(self, name: str) -> Path:
-        """Return a copy of a file of the disk, if it is there; the machine is off."""
+        """Copy a file from the disk, if it exists, while the machine is off; return its path."""
         copy = self.folder / name
         copy.unlink(missing_ok=True)
         self._tool("debugfs", "-R", f"dump {name} {copy}", self._disk)
@@ -175,12 +175,12 @@ class Machine(Service):
         done = subprocess.run(
             [find_program(program) or program, *map(str, arguments)], capture_output=True, text=True
         )
-        if done.returncode not in (0, 1):  # e2fsck says 1 when it has put something right
+        if done.returncode not in (0, 1):  # e2fsck exits with 1 after a repair
             raise ServerError(f"{program}: {done.stdout}{done.stderr}")
 
 
 def _modules() -> dict[str, Path]:
-    """Return the modules that the guest needs, each after those that it needs itself."""
+    """Return the guest's kernel modules, each after its dependencies."""
     files = {file.stem.replace("-", "_"): file for file in CACHE.rglob("*.ko")}
     found: dict[str, Path] = {}
 
@@ -199,7 +199,7 @@ def _modules() -> dict[str, Path]:
 
 
 def _archive(files: dict[str, bytes]) -> bytes:
-    """Write a cpio archive, in the one form that the kernel unpacks."""
+    """Return a cpio archive in the format that the kernel unpacks (newc)."""
     folders = {
         folder: None for name in files for folder in [str(Path(name).parent)] if folder != "."
     }
@@ -215,16 +215,16 @@ def _archive(files: dict[str, bytes]) -> bytes:
 
 
 def main() -> int:
-    """Fetch the kernel, where that is not done; 0 when a machine can be started."""
+    """Download the kernel if it is missing; return 0 if a machine can be started."""
     if not list(CACHE.glob("boot/vmlinuz-*")) and shutil.which("apt-get"):
         CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as folder:
             try:
                 _fetch(Path(folder))
             except (subprocess.CalledProcessError, OSError, ValueError) as error:
-                print(f"no kernel for a virtual machine: {error}", flush=True)  # noqa: T201
-    print(f"a power cut: {Machine.available() or 'can be tried'}", flush=True)  # noqa: T201
-    return 0 if Machine.available() is None else 1
+                print(f"no kernel for the virtual machine: {error}", flush=True)  # noqa: T201
+    print(f"power cut test: {VirtualMachine.available() or 'can run'}", flush=True)  # noqa: T201
+    return 0 if VirtualMachine.available() is None else 1
 
 
 def _fetch(folder: Path) -> None:
@@ -234,11 +234,11 @@ def _fetch(folder: Path) -> None:
 
     newest = re.search(r"Depends: (linux-image-\S+)", run("apt-cache", "depends", PACKAGE))
     if newest is None:
-        raise ValueError(f"apt knows no {PACKAGE}")
+        raise ValueError(f"apt has no package {PACKAGE}")
     run("apt-get", "-qq", "download", newest[1])
     (package,) = folder.glob("*.deb")
     run("dpkg-deb", "-x", str(package), "unpacked")
-    for part in ("lib", "boot"):  # the kernel last: it says that all is there
+    for part in ("lib", "boot"):  # the kernel last: its presence means that all is complete
         shutil.move(folder / "unpacked" / part, CACHE / part)
 
 

@@ -1,11 +1,11 @@
-"""Machines on a network of their own: network namespaces, joined by a bridge.
+"""Simulated machines on a network: network namespaces joined by a bridge.
 
     with Network() as network:
         here, there = network.machine(1), network.machine(2)
         with here.entered(), there.put(Redis()) as server: ...
 
-The network of this machine is not touched. A namespace lives as long as the process that holds
-it, which ends with the tests, however they end.
+The host's network is not changed. A namespace lives as long as the process that holds it, which
+ends with the tests.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ OWN = "/proc/thread-self/ns/net"
 
 
 class Namespace(Server):
-    """A process that holds a network namespace, with nothing but loopback in it."""
+    """A process that holds a network namespace with only a loopback interface."""
 
     programs = ("unshare", "nsenter", "ip")
     package = "util-linux iproute2"
@@ -40,7 +40,7 @@ class Namespace(Server):
         if missing is not None:
             return missing
         tried = subprocess.run(["unshare", "--net", "true"], check=False, capture_output=True)
-        return "no network namespaces here: be root" if tried.returncode else None
+        return "network namespaces need root" if tried.returncode else None
 
     def command(self) -> list[str]:
         return ["unshare", "--net", "sleep", "infinity"]
@@ -58,7 +58,7 @@ class Namespace(Server):
 
     @property
     def enter(self) -> tuple[str, ...]:
-        """The command that runs the one after it in this namespace."""
+        """The command prefix that runs a command in this namespace."""
         return ("nsenter", f"--net={self.file}", "--")
 
     def ip(self, *arguments: str) -> None:
@@ -66,7 +66,7 @@ class Namespace(Server):
 
 
 class Machine:
-    """A namespace with an address that the others reach."""
+    """A namespace with an address that the other machines can reach."""
 
     def __init__(self, lan: Namespace, own: Namespace, number: int) -> None:
         self._own = own
@@ -79,13 +79,13 @@ class Machine:
         own.ip("link", "set", "eth0", "up")
 
     def put(self, server: S) -> S:
-        """Have a server run here."""
+        """Make a server run on this machine."""
         server.host, server.wrapper = self.address, self.wrapper
         return server
 
     @contextmanager
     def cut_off_from(self, machines: Sequence[Machine]) -> Iterator[None]:
-        """Let nothing from here get to these: they see no end of a connection, but silence."""
+        """Drop all packets from here to these machines: their connections fall silent."""
         addresses = [machine.address for machine in machines if machine is not self]
         for address in addresses:
             self._own.ip("route", "add", "blackhole", address)
@@ -97,7 +97,7 @@ class Machine:
 
     @contextmanager
     def entered(self) -> Iterator[None]:
-        """Be on this machine: this thread, and the threads and processes that it starts."""
+        """Move this thread, and all threads and processes it starts, to this machine."""
         before = os.open(OWN, os.O_RDONLY)
         try:
             _set_namespace(self._own.file)
@@ -108,7 +108,7 @@ class Machine:
 
 
 class Network:
-    """An empty network to begin with, and its machines."""
+    """A network, empty at first, and its machines."""
 
     available = Namespace.available
 
@@ -116,7 +116,7 @@ class Network:
         self._stack = ExitStack()
 
     def machine(self, number: int) -> Machine:
-        """Add one, with the address 10.0.0.NUMBER."""
+        """Add a machine with the address 10.0.0.NUMBER."""
         return Machine(self._lan, self._stack.enter_context(Namespace()), number)
 
     def __enter__(self) -> Self:
@@ -132,7 +132,7 @@ class Network:
 
 
 def _set_namespace(file: str) -> None:
-    """Put this thread into a network namespace. Python's own os.setns is of 3.12."""
+    """Move this thread into a network namespace; os.setns exists only from Python 3.12."""
     libc = ctypes.CDLL(None, use_errno=True)
     with Path(file).open("rb") as opened:
         if libc.setns(opened.fileno(), CLONE_NEWNET) != 0:

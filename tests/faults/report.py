@@ -1,6 +1,6 @@
-"""The table at the end of a run: what each fault did to those who called meanwhile.
+"""A pytest plugin: the table at the end of a run with the effect of each fault.
 
-A pytest plugin. The rows travel as properties of the tests, so also from parallel workers.
+The rows are passed as properties of the tests, which also works with parallel workers.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ HEADS = (
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("faults")
-    group.addoption("--faults-report", metavar="FILE", help="write the table there as well")
-    group.addoption("--faults-long", action="store_true", help="run the long scenarios too")
+    group.addoption("--faults-report", metavar="FILE", help="also write the table to FILE")
+    group.addoption("--faults-long", action="store_true", help="also run the long scenarios")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", f"{LONG}: a scenario that `make faults` runs alone")
+    config.addinivalue_line("markers", f"{LONG}: a scenario that only `make faults` runs")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -51,7 +51,7 @@ _LEFT_OUT = pytest.StashKey[list[str]]()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Have a parallel worker tell what it left out."""
+    """Report the deselected tests of a parallel worker."""
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
         output["left_out"] = session.config.stash.get(_LEFT_OUT, [])
@@ -86,7 +86,7 @@ def _rows(stats: Mapping[str, list[Any]]) -> Iterator[dict[str, Any]]:
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     recovery = "never told" if row["recovery"] is None else f"{row['recovery']:.1f}"
-    counts = [str(row[name]) for name in ("load", "sent", "well")]
+    counts = [str(row[name]) for name in ("load", "sent", "ok")]
     ways = [_counted(row[name]) for name in ("refused", "failed")]
     writes = [str(row[name]) for name in ("acknowledged", "lost")]
     return (row["fault"], *counts, *ways, f"{row['slowest']:.2f}", *writes, recovery)
@@ -97,7 +97,7 @@ def _counted(by_name: dict[str, int]) -> str:
 
 
 def _aligned(table: list[tuple[str, ...]]) -> Iterator[str]:
-    """Write a table of Markdown that is read as it stands as well."""
+    """Return the lines of a Markdown table with aligned columns."""
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     rule = tuple("-" * width for width in widths)
     for row in (table[0], rule, *table[1:]):

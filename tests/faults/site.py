@@ -1,7 +1,7 @@
-"""Three app machines behind Nginx, one Redis and a Galera cluster, as docs/operations.md has it.
+"""Three app machines behind Nginx, one Redis and a Galera cluster, as in docs/operations.md.
 
-Every machine has its own address. The tests are on the machine of Nginx, which is 127.0.0.1 to
-them. The files are those of `deploy/growth`, without TLS.
+Every machine has its own address. The tests run on the machine of Nginx and reach it at 127.0.0.1.
+The configuration files are those of `deploy/growth`, without TLS.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SETTINGS = {
 
 
 class HAProxy(Server):
-    """The way to the cluster, on the machine of those who take it."""
+    """The proxy to the cluster, on each machine that uses the database."""
 
     programs = ("haproxy",)
     package = "haproxy"
@@ -49,7 +49,7 @@ class HAProxy(Server):
 
 
 class Balancer(Nginx):
-    """Nginx in front of the app machines. To a load it is the service."""
+    """Nginx in front of the app machines; `Load` uses it as the service."""
 
     settings: ClassVar[dict[str, object]] = {}
 
@@ -60,7 +60,7 @@ class Balancer(Nginx):
 
 
 class App:
-    """One app machine: Gunicorn, and HAProxy between it and the cluster."""
+    """One app machine: Gunicorn, and HAProxy to the cluster."""
 
     def __init__(self, machine: Machine, **settings: object) -> None:
         self.machine = machine
@@ -69,7 +69,7 @@ class App:
         self.service = self.serve(443)
 
     def serve(self, port: int, **settings: object) -> Service:
-        """Make a service here; by default it goes to the cluster through HAProxy."""
+        """Create a service on this machine; by default it uses the cluster through HAProxy."""
         service = Service(
             port=port,
             wrapper=self.machine.wrapper,
@@ -92,14 +92,14 @@ class App:
         self.service.start()
 
     def kill(self) -> None:
-        """End all of it at once."""
+        """Kill Gunicorn and HAProxy."""
         self.service.kill()
         self.haproxy.kill()
 
 
 @dataclass
 class Site:
-    """All of it. The tests are on `here`, and from there the database is at `database_url`."""
+    """The whole installation. Tests run on `here`, where the database is at `database_url`."""
 
     here: Machine
     databases: list[Machine]
@@ -125,14 +125,14 @@ def site(folder: Path) -> Iterator[Site]:
         migrate(nodes[0].create_database("myapi"), folder)
         redis = stack.enter_context(network.machine(REDIS).put(Redis()))
         haproxy = stack.enter_context(HAProxy(here))
-        who = f"{MariaDB.user}:{MariaDB.password}"
-        url = f"mysql+pymysql://{who}@{haproxy.host}/myapi?charset=utf8mb4"
+        login = f"{MariaDB.user}:{MariaDB.password}"
+        url = f"mysql+pymysql://{login}@{haproxy.host}/myapi?charset=utf8mb4"
         sandbox = Sandbox(folder / "sandbox.db")
         stack.callback(sandbox.close)
         apps = []
         for number in APPS:
             machine = network.machine(number)
-            with machine.entered():  # the app's WeChat is on its own machine
+            with machine.entered():  # each app machine has its own WeChat sandbox
                 wechat = stack.enter_context(SandboxServer(sandbox))
             app = App(
                 machine,
@@ -145,6 +145,6 @@ def site(folder: Path) -> Iterator[Site]:
 
 
 def available() -> str | None:
-    """Return None, or what is missing here."""
+    """Return None, or what this machine lacks."""
     parts = (Network, Node, HAProxy, Nginx, Redis, Service)
     return next(filter(None, (part.available() for part in parts)), None)

@@ -1,6 +1,6 @@
-"""The clock of the machine is wrong, and put right, as by NTP or by hand.
+"""The machine's clock is wrong and is corrected, as by NTP or by hand.
 
-Only the processes of the service have that clock; it can be moved while they run.
+Only the service's processes have this clock; it can be moved while they run.
 """
 
 import shutil
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.load import RECOVERY
+from tests.faults.load import MAX_RECOVERY
 from tests.requirements import need
 from tests.service import Load, is_error, wait_for
 
@@ -20,12 +20,12 @@ AN_HOUR = timedelta(hours=1)
 
 
 class Clock:
-    """What the processes with this environment take for the time; see `clock.c`."""
+    """The clock of all processes with this environment; see `clock.c`."""
 
     @classmethod
     def available(cls):
         if sys.version_info < (3, 11):
-            return "Python 3.10 waits for its locks by this clock, and so for days"
+            return "Python 3.10 uses this clock for locks and would wait for days"
         return None if shutil.which("cc") else "cc not found: apt install gcc"
 
     def __init__(self, folder):
@@ -36,16 +36,16 @@ class Clock:
         self.environ = {"LD_PRELOAD": str(library), "CLOCK_FILE": str(self._file)}
 
     def set(self, days):
-        """Have it wrong by so many days."""
+        """Set the clock wrong by this number of days."""
         seconds = struct.pack("q", days * 86400)
         with self._file.open("r+b" if self._file.exists() else "wb") as file:
             file.write(seconds)
 
     def put(self, service, days):
-        """Set it while a service runs, and make sure that it shows."""
+        """Set the clock of a running service and check that it applies."""
         self.set(days)
-        told = service.call("GET", "/api/hello").json()["time"].replace("Z", "+00:00")
-        wrong_by = datetime.fromisoformat(told) - datetime.now(timezone.utc)
+        text = service.call("GET", "/api/hello").json()["time"].replace("Z", "+00:00")
+        wrong_by = datetime.fromisoformat(text) - datetime.now(timezone.utc)
         assert abs(wrong_by - timedelta(days=days)) < AN_HOUR
 
 
@@ -55,22 +55,22 @@ def clock(tmp_path):
     return Clock(tmp_path)
 
 
-def test_the_clock_is_wrong_by_a_day_and_put_right(on_sqlite, clock, load):
-    """Either way; nobody notices, since sessions live for longer."""
+def test_clock_wrong_by_a_day_is_corrected(on_sqlite, clock, load):
+    """In both directions without effect, because sessions live longer."""
     service = on_sqlite(environ=clock.environ)
     workers = service.workers()
     with load(service, "the clock a day ahead, and a day behind") as phones:
         for days in (1, 0, -1, 0):
             clock.put(service, days)
-            phones.go_on(1.5)
-        phones.are_well_again()
-    phones.kept_the_promise()
+            phones.run_for(1.5)
+        phones.wait_until_recovered()
+    phones.assert_promise_kept()
     assert service.workers() == workers
     assert errors(service) == []
 
 
-def test_the_clock_goes_beyond_the_end_of_all_sessions_and_is_put_right(on_sqlite, clock):
-    """By that clock they have ended, and nothing else; what was ended or banned stays so."""
+def test_clock_beyond_all_sessions_is_corrected(on_sqlite, clock):
+    """Sessions have ended by that clock, and nothing else changes; ended and banned stay so."""
     service = on_sqlite(environ=clock.environ)
     workers = service.workers()
     live, ended, banned = [service.sign_in(name) for name in ("live", "ended", "banned")]
@@ -78,7 +78,7 @@ def test_the_clock_goes_beyond_the_end_of_all_sessions_and_is_put_right(on_sqlit
     assert ended.post("/api/auth/logout").ok
     assert service.flask("users", "ban", banned.user["id"]).returncode == 0
 
-    def are_out(*phones):
+    def assert_logged_out(*phones):
         for phone in phones:
             assert is_error(phone.get("/api/me"), 401, "session_ended")
         assert is_error(banned.get("/api/me"), 403, "user_banned")
@@ -86,11 +86,11 @@ def test_the_clock_goes_beyond_the_end_of_all_sessions_and_is_put_right(on_sqlit
 
     with Load(service) as others:
         clock.put(service, 31)
-        are_out(live, ended)
+        assert_logged_out(live, ended)
         later = service.sign_in("live")
         assert later.get("/api/me").ok
         clock.put(service, 0)
-        are_out(ended)
+        assert_logged_out(ended)
         for phone in (live, later, service.sign_in("live")):
             assert phone.get("/api/me").ok
     assert (set(others.answered), others.failed) == ({200}, [])
@@ -98,15 +98,15 @@ def test_the_clock_goes_beyond_the_end_of_all_sessions_and_is_put_right(on_sqlit
     assert errors(service) == []
 
 
-def test_a_limit_does_not_last_until_a_time_that_was_wrong(serve, clock):
+def test_rate_limit_ends_after_the_clock_is_corrected(serve, clock):
     service = serve(environ=clock.environ, rate_limit_login="3/2second")
     clock.put(service, 1)
     wait_for(lambda: is_error(service.login(), 429, "rate_limited"))
     clock.put(service, 0)
-    wait_for(lambda: service.login().ok, seconds=RECOVERY)
+    wait_for(lambda: service.login().ok, seconds=MAX_RECOVERY)
 
 
-def test_a_key_from_a_time_that_was_wrong_is_replaced_at_the_next_login(serve, clock, wechat):
+def test_session_key_from_wrong_time_is_replaced_at_login(serve, clock, wechat):
     service = serve(environ=clock.environ)
     clock.put(service, 1)
     service.sign_in("alice")

@@ -1,4 +1,4 @@
-"""Everything that writes dies at once, again and again: what was acknowledged is there."""
+"""All writers are killed repeatedly: acknowledged changes are not lost."""
 
 import secrets
 import shutil
@@ -6,18 +6,18 @@ import time
 
 import pytest
 
-from tests.faults.line import NO_ANSWER
+from tests.faults.client import NO_ANSWER
 from tests.faults.report import PROPERTY
 from tests.faults.writers import Diary, writing
 from tests.service import KEY, wait_for
 
-LOOK_EVERY = 20  # deaths
-A_MOMENT = 100  # ms after the first acknowledged write, in which death comes
+COMPARE_EVERY = 20  # kills
+MAX_DELAY = 100  # ms from the first acknowledged write to the kill, chosen at random
 
 
 @pytest.mark.parametrize("deaths", [20, pytest.param(200, marks=pytest.mark.faults_long)])
 def test_all_writers_to_sqlite_are_killed(tmp_path, migrated_sqlite, request, deaths):
-    """Two processes of eight threads, which share transactions; the next two find the file so."""
+    """Two processes of eight threads share transactions; the next two open the file as it is."""
     url = f"sqlite:///{tmp_path}/written.db"
     shutil.copy(migrated_sqlite, tmp_path / "written.db")
     diary, recovery, under_load = Diary(), 0.0, 0.0
@@ -25,61 +25,61 @@ def test_all_writers_to_sqlite_are_killed(tmp_path, migrated_sqlite, request, de
         file = tmp_path / f"diary-{death}"
         started = time.monotonic()
         with writing(url, file) as kill:
-            wait_for(lambda file=file: "told" in file.read_text())
-            well = time.monotonic()
-            recovery = max(recovery, well - started)
-            time.sleep(secrets.randbelow(A_MOMENT) / 1000)
+            wait_for(lambda file=file: "acknowledged" in file.read_text())
+            writing_since = time.monotonic()
+            recovery = max(recovery, writing_since - started)
+            time.sleep(secrets.randbelow(MAX_DELAY) / 1000)
             kill()
-            under_load += time.monotonic() - well
+            under_load += time.monotonic() - writing_since
         diary.read(file)
-        if death % LOOK_EVERY == 0:
+        if death % COMPARE_EVERY == 0:
             diary.ledger.compare(url, KEY)
     row = {
         "fault": f"two processes of writers killed (-9) {deaths} times (use-cases alone, SQLite)",
-        "load": round(diary.asked / under_load),
-        "sent": diary.asked,
-        "well": diary.told,
+        "load": round(diary.started / under_load),
+        "sent": diary.started,
+        "ok": diary.acknowledged,
         "refused": {"service_unavailable": len(diary.refused)} if diary.refused else {},
-        "failed": {NO_ANSWER: diary.in_doubt},
+        "failed": {NO_ANSWER: diary.unanswered},
         "slowest": diary.slowest,
-        "acknowledged": diary.told,
+        "acknowledged": diary.acknowledged,
         "lost": len(diary.ledger.lost),
         "recovery": recovery,
     }
     request.node.user_properties.append((PROPERTY, row))
     assert diary.ledger.lost == []
-    assert diary.in_doubt > deaths, "too few writes were under way, so nothing is shown"
-    assert diary.told > deaths
+    assert diary.unanswered > deaths, "too few writes were interrupted to show anything"
+    assert diary.acknowledged > deaths
 
 
 @pytest.mark.parametrize("deaths", [5, pytest.param(40, marks=pytest.mark.faults_long)])
-def test_the_whole_service_is_killed_and_started(on_sqlite, tmp_path, load, deaths):
-    """Master and workers at once; nobody answers until they are started."""
+def test_service_is_killed_and_started(on_sqlite, tmp_path, load, deaths):
+    """Master and workers are killed at once; requests get no answer until the next start."""
     service = on_sqlite(environ=metrics_in(tmp_path))
     with load(service, f"Gunicorn, master and all, killed (-9) {deaths} times, sqlite") as phones:
         for _ in range(deaths):
-            phones.go_on(0.5)
+            phones.run_for(0.5)
             service.kill()
             service.start()
-        phones.are_well_again()
-    phones.kept_the_promise(failed={NO_ANSWER})
+        phones.wait_until_recovered()
+    phones.assert_promise_kept(failed={NO_ANSWER})
 
 
 @pytest.mark.parametrize("deaths", [2, pytest.param(10, marks=pytest.mark.faults_long)])
-def test_the_service_and_mariadb_are_killed_and_started(on_mariadb, server, tmp_path, load, deaths):
+def test_service_and_mariadb_are_killed_and_started(on_mariadb, server, tmp_path, load, deaths):
     service = on_mariadb(environ=metrics_in(tmp_path))
     with load(service, f"Gunicorn and MariaDB killed (-9) {deaths} times") as phones:
         for _ in range(deaths):
-            phones.go_on(0.5)
+            phones.run_for(0.5)
             server.kill()
             service.kill()
             server.start()
             service.start()
-        phones.are_well_again()
-    phones.kept_the_promise(refused={"service_unavailable"}, failed={NO_ANSWER})
+        phones.wait_until_recovered()
+    phones.assert_promise_kept(refused={"service_unavailable"}, failed={NO_ANSWER})
 
 
 def metrics_in(folder):
-    """Name a folder for the metrics: a master that is killed leaves its own behind."""
+    """Set a folder for the metrics, because a killed master does not remove its own."""
     (folder / "metrics").mkdir()
     return {"PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics")}

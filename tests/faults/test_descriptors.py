@@ -1,4 +1,4 @@
-"""All file descriptors are taken by clients that say nothing, and given back."""
+"""Silent clients take all file descriptors and release them."""
 
 import socket
 from contextlib import ExitStack, contextmanager
@@ -8,7 +8,7 @@ from tests.requirements import need
 from tests.servers import HOST, Server
 from tests.service import wait_for
 
-FEW = 64  # for each process of the service
+FEW = 64  # file descriptors per process of the service
 
 
 class Prlimit(Server):
@@ -18,7 +18,7 @@ class Prlimit(Server):
 
 @contextmanager
 def taken(service):
-    """Open connections until no process of the service can take one more."""
+    """Open connections until no process of the service can accept another."""
     with ExitStack() as stack:
         for _ in range(2 * FEW * len(service.workers())):
             stack.enter_context(socket.create_connection((HOST, service.port)))
@@ -34,10 +34,10 @@ def test_all_file_descriptors_are_taken(on_sqlite, load):
     need(Prlimit)
     service = on_sqlite(wrapper=("prlimit", f"--nofile={FEW}:{FEW}"))
     workers = service.workers()
-    # A new connection waits for one that is given back, so the probe keeps its own as well.
-    with load(service, "no file descriptor left for 4 s", fresh=False) as phones:
+    # New connections wait for a free descriptor, so the prober keeps its connection too.
+    with load(service, "no file descriptor left for 4 s", new_connections=False) as phones:
         with taken(service):
-            phones.go_on(4)
-        phones.are_well_again()
+            phones.run_for(4)
+        phones.wait_until_recovered()
     assert service.workers() == workers
-    phones.kept_the_promise(refused={"service_unavailable", "wechat_unavailable"})
+    phones.assert_promise_kept(refused={"service_unavailable", "wechat_unavailable"})

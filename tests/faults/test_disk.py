@@ -1,4 +1,4 @@
-"""A disk that is full, or fails to write: 503 for writes alone."""
+"""A full or failing disk: only writes get 503."""
 
 import shutil
 import subprocess
@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.account import are_503, are_well, is_well_again
+from tests.faults.account import assert_503, assert_ok, assert_recovered
 from tests.faults.people import WRITES
 from tests.requirements import need
 
 
 class PrivateDisk:
-    """A small disk of memory, which the processes on it see alone."""
+    """A small disk in memory that only the processes on it see."""
 
     UNSHARE = ("unshare", "--mount", "--map-root-user")
     MOUNT = (
@@ -27,7 +27,7 @@ class PrivateDisk:
         try:
             subprocess.run(tried, check=True, capture_output=True)
         except (OSError, subprocess.CalledProcessError):
-            return "no private mounts here: apt install util-linux, or be root"
+            return "no private mounts: apt install util-linux, or be root"
         return None
 
     def __init__(self, folder, file, size="2m"):
@@ -37,7 +37,7 @@ class PrivateDisk:
 
     @property
     def options(self):
-        """Those of a service that writes all there, its log too."""
+        """Settings of a service that writes everything there, including its log."""
         return {
             "wrapper": self.wrapper,
             "environ": {"TMPDIR": str(self.folder)},
@@ -48,7 +48,7 @@ class PrivateDisk:
         return Path(f"/proc/{service.pid}/root{self.folder}")
 
     def copy(self, service, to):
-        """Copy the database out, when nobody writes; return its URL."""
+        """Copy the database when nothing writes to it; return its URL."""
         for end in ("", "-wal"):
             shutil.copy(f"{self.seen_from(service)}/db{end}", f"{to}{end}")
         return f"sqlite:///{to}"
@@ -63,49 +63,49 @@ class PrivateDisk:
         ballast.unlink()
 
 
-def test_the_disk_is_full(on_sqlite, tmp_path, migrated_sqlite, load):
-    """Who reads does not notice, and who writes is told."""
+def test_disk_is_full(on_sqlite, tmp_path, migrated_sqlite, load):
+    """Reads succeed, and writes are refused."""
     need(PrivateDisk)
     disk = PrivateDisk(tmp_path / "disk", migrated_sqlite, size="16m")
     service = on_sqlite(**disk.options)
-    of_the_tests = {
-        "operator": False,  # who would be outside, where the file is not
+    options = {
+        "operator": False,  # it would run outside of the private mount, without the file
         "database_url": lambda: disk.copy(service, tmp_path / "copy.db"),
     }
-    with load(service, "the disk full for 4 s", visitors=8, **of_the_tests) as phones:
+    with load(service, "the disk full for 4 s", visitors=8, **options) as phones:
         with disk.full(service):
-            phones.go_on(4)
-        phones.are_well_again()
-    phones.kept_the_promise(refused={"service_unavailable"})
-    phones.only_refused(*WRITES)
+            phones.run_for(4)
+        phones.wait_until_recovered()
+    phones.assert_promise_kept(refused={"service_unavailable"})
+    phones.assert_only_refused(*WRITES)
 
 
-def test_a_full_disk_is_503_for_writes_alone(account_on, tmp_path, migrated_sqlite):
+def test_full_disk_is_503_for_writes_only(account_on, tmp_path, migrated_sqlite):
     need(PrivateDisk)
     disk = PrivateDisk(tmp_path / "disk", migrated_sqlite)
     account = account_on(**disk.options)
     with disk.full(account.service):
         workers = account.service.workers()
-        are_503(*account.writes)
-        are_well(*account.reads, account.readyz)
+        assert_503(*account.writes)
+        assert_ok(*account.reads, account.readyz)
         for path in range(100):
             account.service.call("GET", f"/nowhere/{path}")
         assert account.service.workers() == workers
         account.service.kill_worker()
-        are_503(*account.writes)
-        are_well(*account.reads, account.readyz)
-    is_well_again(account)
+        assert_503(*account.writes)
+        assert_ok(*account.reads, account.readyz)
+    assert_recovered(account)
 
 
-def test_a_disk_that_fails_to_write_is_503_for_writes_alone(account_on):
+def test_failing_disk_is_503_for_writes_only(account_on):
     resource = pytest.importorskip("resource")
     if not hasattr(resource, "prlimit"):
-        pytest.skip("this system sets limits for no other process")
+        pytest.skip("this system cannot set limits for other processes")
     account = account_on()
     (worker,) = account.service.workers()
     unlimited = resource.prlimit(worker, resource.RLIMIT_FSIZE)
     resource.prlimit(worker, resource.RLIMIT_FSIZE, (0, unlimited[1]))
-    are_503(*account.writes)
-    are_well(*account.reads, account.readyz)
+    assert_503(*account.writes)
+    assert_ok(*account.reads, account.readyz)
     resource.prlimit(worker, resource.RLIMIT_FSIZE, unlimited)
-    is_well_again(account)
+    assert_recovered(account)

@@ -1,4 +1,4 @@
-"""The scenarios can fail: a promise that is broken is seen, whichever it is."""
+"""Tests of the load itself: every kind of broken promise makes a scenario fail."""
 
 import sqlite3
 from contextlib import closing
@@ -6,17 +6,21 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests.faults.account import file_of
+from tests.faults.account import database_file
+from tests.faults.client import NO_ANSWER, OK
 from tests.faults.ledger import Ledger, State
-from tests.faults.line import NO_ANSWER, WELL
-from tests.faults.load import RECOVERY, WITHIN, Load
+from tests.faults.load import MAX_LATENCY, MAX_RECOVERY, Load
 from tests.faults.people import HELLO, LOGIN, ME, Call
 
 
-def test_what_is_lost_or_comes_back_is_found(on_sqlite):
-    """Rows are changed that nobody may touch."""
+def test_lost_and_undone_changes_are_found(on_sqlite):
+    """Rows are changed directly in the database."""
     service = on_sqlite()
-    with Load(service, "none") as phones, closing(sqlite3.connect(file_of(service))) as file, file:
+    with (
+        Load(service, "none") as phones,
+        closing(sqlite3.connect(database_file(service))) as file,
+        file,
+    ):
         file.execute("DELETE FROM sessions WHERE ended_at IS NULL")
         file.execute("UPDATE sessions SET ended_at = NULL")
         file.execute("UPDATE users SET banned_at = NULL")
@@ -26,70 +30,68 @@ def test_what_is_lost_or_comes_back_is_found(on_sqlite):
 
 @pytest.fixture
 def quiet(tmp_path):
-    """A load that nobody has begun, as if all had been well."""
+    """A load that was not started, with no failures."""
     service = SimpleNamespace(port=9, folder=tmp_path, settings={"database_url": "sqlite://"})
     phones = Load(service, "none")
     phones.recovery = 0.0
-    phones.kept_the_promise()
+    phones.assert_promise_kept()
     return phones
 
 
 @pytest.mark.parametrize(
     ("route", "seconds", "outcome"),
     [
-        (ME, WITHIN + 0.1, WELL),
-        (LOGIN, 4.1, WELL),  # WeChat has three
+        (ME, MAX_LATENCY + 0.1, OK),
+        (LOGIN, 4.1, OK),  # 3 s for WeChat and 1 s on top
         (ME, 0, "service_unavailable"),
         (ME, 0, NO_ANSWER),
         (ME, 0, "HTTP 502"),
     ],
 )
-def test_an_answer_that_comes_late_or_was_not_expected_breaks_the_promise(
-    quiet, route, seconds, outcome
-):
+def test_late_or_unexpected_answer_breaks_the_promise(quiet, route, seconds, outcome):
     quiet._people.calls.append(Call(route, 0, seconds, outcome, ""))
     with pytest.raises(AssertionError):
-        quiet.kept_the_promise(refused={"wechat_timeout"}, failed={"no JSON"})
+        quiet.assert_promise_kept(refused={"wechat_timeout"}, failed={"no JSON"})
 
 
-def test_what_needs_nothing_may_not_be_refused_at_all(quiet):
+def test_refused_hello_breaks_the_promise(quiet):
     quiet._people.calls.append(Call(HELLO, 0, 0, "service_unavailable", ""))
     with pytest.raises(AssertionError):
-        quiet.kept_the_promise(refused={"service_unavailable"})
+        quiet.assert_promise_kept(refused={"service_unavailable"})
 
 
-@pytest.mark.parametrize("recovery", [None, RECOVERY + 0.1])
-def test_a_late_recovery_breaks_the_promise_and_so_does_none(quiet, recovery):
+@pytest.mark.parametrize("recovery", [None, MAX_RECOVERY + 0.1])
+def test_late_or_missing_recovery_breaks_the_promise(quiet, recovery):
     quiet.recovery = recovery
     with pytest.raises(AssertionError):
-        quiet.kept_the_promise()
+        quiet.assert_promise_kept()
 
 
-def test_what_was_acknowledged_can_only_be_answered_so():
+def test_acknowledged_change_allows_only_its_answer():
     ledger = Ledger()
-    login = ledger.open("alice", "id", "token")
-    assert ledger.hear(login, WELL) == WELL
-    assert ledger.change(State.ENDED, [login], WELL) == WELL
-    assert ledger.hear(login, "session_ended") == WELL
+    login = ledger.record_login("alice", "id", "token")
+    assert ledger.record_answer(login, OK) == OK
+    assert ledger.record_change(State.ENDED, [login], OK) == OK
+    assert ledger.record_answer(login, "session_ended") == OK
     assert ledger.lost == []
-    assert ledger.hear(login, "user_banned") == "user_banned"
-    assert ledger.hear(login, WELL) == WELL
+    assert ledger.record_answer(login, "user_banned") == "user_banned"
+    assert ledger.record_answer(login, OK) == OK
     assert len(ledger.lost) == 2
 
 
-def test_what_was_not_answered_may_have_happened_and_does_not_come_back():
+def test_unanswered_change_may_have_happened_and_is_not_undone():
     ledger = Ledger()
-    login = ledger.open("alice", "id", "token")
-    assert ledger.change(State.ENDED, [login], NO_ANSWER) == NO_ANSWER
-    for outcome in (WELL, "service_unavailable", WELL, "session_ended"):
-        ledger.hear(login, outcome)
+    login = ledger.record_login("alice", "id", "token")
+    assert ledger.record_change(State.ENDED, [login], NO_ANSWER) == NO_ANSWER
+    for outcome in (OK, "service_unavailable", OK, "session_ended"):
+        ledger.record_answer(login, outcome)
     assert ledger.lost == []
-    ledger.hear(login, WELL)
-    assert ledger.lost == ["alice was ended, and is answered well"]
+    ledger.record_answer(login, OK)
+    assert ledger.lost == ["alice was ended, and is answered ok"]
 
 
-def test_a_logout_that_finds_its_session_ended_by_nobody_has_lost_a_login():
+def test_logout_of_an_ended_live_session_is_a_loss():
     ledger = Ledger()
-    login = ledger.open("alice", "id", "token")
-    assert ledger.change(State.ENDED, [login], "session_ended") == "session_ended"
+    login = ledger.record_login("alice", "id", "token")
+    assert ledger.record_change(State.ENDED, [login], "session_ended") == "session_ended"
     assert ledger.lost == ["alice was live, and is answered session_ended"]

@@ -1,4 +1,4 @@
-"""Redis, where the limits are counted, is away: they are counted in memory, and nothing is dear."""
+"""Outages of Redis: limits are counted in memory, and requests stay fast."""
 
 from contextlib import contextmanager
 
@@ -8,32 +8,32 @@ import redis
 from tests.servers import HOST, BlackHole
 from tests.service import wait_for
 
-OF_REDIS = 500  # ms that a Redis which is away may cost a request
+MAX_DELAY = 500  # ms that an unavailable Redis may add to a request
 
 
 # ---- under load ----
 
 
 def test_redis_is_stopped_and_started(on_sqlite, redis_server, load):
-    """Nobody notices."""
+    """No request fails."""
     service = on_sqlite(rate_limit_storage_url=redis_server.url)
     with load(service, "Redis stopped for 2 s") as phones:
         redis_server.stop()
-        phones.go_on(2)
+        phones.run_for(2)
         redis_server.start()
-        phones.are_well_again()
-    phones.kept_the_promise()
+        phones.wait_until_recovered()
+    phones.assert_promise_kept()
 
 
 def test_redis_becomes_a_black_hole(on_sqlite, redis_server, load):
-    """It holds its connections and says nothing. Nobody notices."""
+    """It keeps its connections open and sends nothing; no request fails."""
     service = on_sqlite(rate_limit_storage_url=redis_server.url)
     with load(service, "Redis frozen for 3 s") as phones:
         redis_server.freeze()
-        phones.go_on(3)
+        phones.run_for(3)
         redis_server.thaw()
-        phones.are_well_again()
-    phones.kept_the_promise()
+        phones.wait_until_recovered()
+    phones.assert_promise_kept()
 
 
 # ---- call by call ----
@@ -54,17 +54,17 @@ def frozen(server):
     wait_for(server.ready)
 
 
-def counts_on_without_redis(service, limit):
-    """Check that no login is dear or fails because of Redis, and that the limit holds."""
+def assert_limit_holds_without_redis(service, limit):
+    """Assert that no login is slow or fails because of Redis, and that the limit holds."""
     seen = len(service.events("request"))
     answers = [service.login(f"name{n}") for n in range(limit + 2)]
     assert {answer.status_code for answer in answers} == {200, 429}
     assert sum(answer.status_code == 200 for answer in answers) <= limit + 1
-    assert max(line["ms"] for line in service.events("request")[seen:]) < OF_REDIS
+    assert max(line["ms"] for line in service.events("request")[seen:]) < MAX_DELAY
 
 
 @pytest.mark.parametrize("away", [stopped, frozen])
-def test_redis_away_costs_little_and_is_used_again_when_it_is_back(serve, redis_server, away):
+def test_redis_outage_costs_little_and_redis_is_used_again(serve, redis_server, away):
     service = serve(
         rate_limit_login="5",
         rate_limit_user="5",
@@ -74,7 +74,7 @@ def test_redis_away_costs_little_and_is_used_again_when_it_is_back(serve, redis_
     phone = service.sign_in()
     assert _keys(redis_server)
     with away(redis_server):
-        counts_on_without_redis(service, limit=5)
+        assert_limit_holds_without_redis(service, limit=5)
         answers = [phone.put("/api/me", json={}) for _ in range(6)]
         assert [answer.status_code for answer in answers] == [200] * 5 + [429]
     with redis.Redis.from_url(redis_server.url, socket_timeout=5) as client:
@@ -89,7 +89,7 @@ def test_redis_as_a_black_hole_costs_little(serve):
             rate_limit_login_failed="1000",
             rate_limit_storage_url=f"redis://{HOST}:{hole.port}/0",
         )
-        counts_on_without_redis(service, limit=5)
+        assert_limit_holds_without_redis(service, limit=5)
         assert "falling back to in-memory" in service.log()
 
 

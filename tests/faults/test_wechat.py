@@ -1,22 +1,31 @@
-"""WeChat on its bad days: a login is refused by name, and nobody else notices."""
+"""Faults of WeChat: logins are refused with a named error; other requests are not affected."""
 
 import time
 
 import pytest
 
-from tests.faults.load import WITHIN
+from tests.faults.load import MAX_LATENCY
 from tests.faults.people import LOGIN
 from tests.faults.wechat import WeChat
 from tests.service import at_once, is_error
 
-LIES = ["wrong_types", "html", "empty", "redirect", "http_500", "http_502_html", "closed", "huge"]
-CROWD = {"visitors": 24, "slowly": 3}  # more logins at once than may wait for WeChat
-GUESTS = 6  # people who had logged in before
+BAD_ANSWERS = [
+    "wrong_types",
+    "html",
+    "empty",
+    "redirect",
+    "http_500",
+    "http_502_html",
+    "closed",
+    "huge",
+]
+CROWD = {"visitors": 24, "pause_factor": 3}  # more simultaneous logins than may wait for WeChat
+GUESTS = 6  # users who logged in before the fault
 
 
 @pytest.fixture
 def wechat():
-    """In the place of the usual one, which lives in the tests' own process."""
+    """Replaces the usual sandbox, which runs in the tests' own process."""
     with WeChat() as server:
         yield server
 
@@ -27,27 +36,27 @@ def test_wechat_is_stopped_and_started(on_sqlite, wechat, load):
     guests = Guests(service)
     with load(service, "WeChat stopped for 3 s", **CROWD) as phones:
         wechat.stop()
-        guests.notice_nothing()
-        phones.go_on(2)
+        guests.assert_unaffected()
+        phones.run_for(2)
         wechat.start()
-        phones.are_well_again()
-    phones.kept_the_promise(refused={"wechat_unavailable"})
-    phones.only_refused(LOGIN)
+        phones.wait_until_recovered()
+    phones.assert_promise_kept(refused={"wechat_unavailable"})
+    phones.assert_only_refused(LOGIN)
 
 
 def test_wechat_becomes_a_black_hole(on_sqlite, wechat, load):
-    """It takes every connection, and says nothing over any."""
+    """It accepts connections and sends nothing."""
     service = on_sqlite()
     guests = Guests(service)
     with load(service, "WeChat frozen for 6 s", **CROWD) as phones:
         wechat.freeze()
-        phones.go_on(2)
-        guests.notice_nothing()
-        phones.go_on(3)
+        phones.run_for(2)
+        guests.assert_unaffected()
+        phones.run_for(3)
         wechat.thaw()
-        phones.are_well_again()
-    phones.kept_the_promise(refused={"wechat_timeout", "service_unavailable"})
-    phones.only_refused(LOGIN)
+        phones.wait_until_recovered()
+    phones.assert_promise_kept(refused={"wechat_timeout", "service_unavailable"})
+    phones.assert_only_refused(LOGIN)
 
 
 @pytest.mark.parametrize(
@@ -60,62 +69,64 @@ def test_wechat_becomes_a_black_hole(on_sqlite, wechat, load):
         ),
     ],
 )
-def test_wechat_answers_later_than_it_is_waited_for(on_sqlite, wechat, load, kind, what):
-    """Those who wait hold no thread that others need, and are told when the time is over."""
+def test_wechat_answers_after_the_timeout(on_sqlite, wechat, load, kind, what):
+    """Waiting logins block no other request and are refused at the time-out."""
     service = on_sqlite()
     guests = Guests(service)
     with load(service, what, **CROWD) as phones:
         with wechat.answering(kind):
-            phones.go_on(2)
-            guests.notice_nothing()
-            phones.go_on(3)
-        phones.are_well_again()
-    phones.kept_the_promise(refused={"wechat_timeout", "service_unavailable"})
-    assert phones.refused["wechat_timeout"] >= 4, "as many as a worker lets wait"
-    phones.only_refused(LOGIN)
+            phones.run_for(2)
+            guests.assert_unaffected()
+            phones.run_for(3)
+        phones.wait_until_recovered()
+    phones.assert_promise_kept(refused={"wechat_timeout", "service_unavailable"})
+    assert phones.refused["wechat_timeout"] >= 4, (
+        "fewer time-outs than logins that may wait in a worker"
+    )
+    phones.assert_only_refused(LOGIN)
 
 
 @pytest.mark.faults_long
-def test_wechat_is_slow_and_within_its_time(on_sqlite, wechat, load):
-    """Five seconds are no fault then; but who comes while all places are taken is refused."""
+def test_wechat_is_slow_within_the_timeout(on_sqlite, wechat, load):
+    """With a longer time-out logins succeed; those beyond the limit of waiting ones get 503."""
     with load(on_sqlite(wechat_timeout=7), "WeChat slow, and waited for", **CROWD) as phones:
         with wechat.answering("slow"):
-            phones.go_on(7)
-        phones.are_well_again()
-    phones.kept_the_promise(refused={"service_unavailable"})
-    phones.only_refused(LOGIN)
+            phones.run_for(7)
+        phones.wait_until_recovered()
+    phones.assert_promise_kept(refused={"service_unavailable"})
+    phones.assert_only_refused(LOGIN)
 
 
-def test_wechat_lies(on_sqlite, wechat, load):
-    """Nobody is let in by an answer that is none, and what is another app's is not decrypted."""
+def test_wechat_gives_invalid_answers(on_sqlite, wechat, load):
+    """An invalid answer logs nobody in, and data of another app is not decrypted."""
     service = on_sqlite()
     guests = Guests(service)
     alice = service.sign_in("alice")
     watermark = {"appid": "wx-of-another", "timestamp": int(time.time())}
-    of_another = wechat.encrypt("alice", {"watermark": watermark, "phone": "1"})
+    of_another_app = wechat.encrypt("alice", {"watermark": watermark, "phone": "1"})
     ours = wechat.encrypt("alice", {"phone": "1"})
-    with load(service, f"WeChat lies in {len(LIES)} ways") as phones:
-        for kind in LIES:
+    with load(service, f"WeChat lies in {len(BAD_ANSWERS)} ways") as phones:
+        for kind in BAD_ANSWERS:
             with wechat.answering(kind):
-                phones.go_on(0.6)
+                phones.run_for(0.6)
         with wechat.answering("wrong_types"):
-            refused = alice.post("/api/me/decrypt", json=of_another)
+            refused = alice.post("/api/me/decrypt", json=of_another_app)
             assert is_error(refused, 400, "decrypt_failed")
             assert alice.post("/api/me/decrypt", json=ours).ok
-            guests.notice_nothing()
-        phones.are_well_again()
-    phones.kept_the_promise(refused={"wechat_unavailable"})
-    assert phones.refused["wechat_unavailable"] >= len(LIES)
-    phones.only_refused(LOGIN)
+            guests.assert_unaffected()
+        phones.wait_until_recovered()
+    phones.assert_promise_kept(refused={"wechat_unavailable"})
+    assert phones.refused["wechat_unavailable"] >= len(BAD_ANSWERS)
+    phones.assert_only_refused(LOGIN)
 
 
 class Guests:
-    """People with a login, who do all that needs no WeChat, all at once."""
+    """Logged-in users who send requests that do not need WeChat, all at once."""
 
     def __init__(self, service):
         self.phones = [service.sign_in(f"guest{number}") for number in range(GUESTS)]
 
-    def notice_nothing(self):
+    def assert_unaffected(self):
         for answer in at_once(*[lambda phone=phone: self._use(phone) for phone in self.phones]):
             assert answer == [True] * 5
 
@@ -123,11 +134,11 @@ class Guests:
         return [
             in_time(phone.get("/api/me")),
             in_time(phone.get("/api/auth/sessions")),
-            in_time(phone.put("/api/me", json={"nickname": "well"})),
+            in_time(phone.put("/api/me", json={"nickname": "ok"})),
             in_time(phone.post("/api/auth/logout")),
             is_error(phone.get("/api/me"), 401, "session_ended"),
         ]
 
 
 def in_time(answer):
-    return answer.ok and answer.elapsed.total_seconds() < WITHIN
+    return answer.ok and answer.elapsed.total_seconds() < MAX_LATENCY

@@ -1,4 +1,4 @@
-"""WeChat in a process of its own: one that can be stopped, frozen, and told to answer badly."""
+"""The WeChat sandbox in a separate process, which can be stopped, frozen and made to fail."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ sys.path.insert(0, sys.argv[1])
 from myapi.wechat.sandbox import Sandbox, SandboxServer
 SandboxServer(Sandbox("state.db"), port=int(sys.argv[2])).serve_forever()
 """
-FOR_LONG = 1_000_000  # calls
+MANY = 1_000_000  # calls
 
 
 class WeChat(Server):
-    """The sandbox, which keeps what it knows over a stop and a start."""
+    """The sandbox. It keeps its state when it is stopped and started."""
 
     programs = (sys.executable,)
     package = "python3"
@@ -32,7 +32,7 @@ class WeChat(Server):
 
     @property
     def sandbox(self) -> Sandbox:
-        """Its state, which the processes share."""
+        """The sandbox's state, shared between the processes."""
         return Sandbox(self.folder / "state.db")
 
     def command(self) -> list[str]:
@@ -40,11 +40,11 @@ class WeChat(Server):
 
     @contextmanager
     def answering(self, kind: str) -> Iterator[None]:
-        """Meet every call with a fault of the sandbox, such as `slow`."""
-        self.sandbox.set_fault(kind, FOR_LONG)
+        """Answer every call with a fault of the sandbox, such as `slow`."""
+        self.sandbox.set_fault(kind, MANY)
         yield
         self.sandbox.set_fault(kind, 0)
 
     def encrypt(self, name: str, data: Mapping[str, Any]) -> dict[str, str]:
-        sealed = self.sandbox.encrypt(name, data)
-        return {part: sealed[part] for part in ("encryptedData", "iv")}
+        encrypted = self.sandbox.encrypt(name, data)
+        return {part: encrypted[part] for part in ("encryptedData", "iv")}

@@ -1,9 +1,9 @@
-"""Bare systems booted with systemd, each in a container with a network of its own.
+"""Minimal systems booted with systemd, each in a container with its own network.
 
-Packages and wheels are brought along, so nothing in a container is fetched from anywhere. The
-root file systems are built once and kept in `CACHE`; a container is a layer on top of one of
-them, which goes with it. `python -m tests.install.container` builds what is missing and says
-which systems can be booted here.
+Packages and wheels are prepared in advance, so a container downloads nothing. The root file systems
+are built once and kept in `CACHE`; a container is an overlay on one of them and is deleted at the
+end. `python -m tests.install.container` builds what is missing and prints which systems can be
+booted on this machine.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ TOOLS = {
 }
 KEYRINGS = Path("/usr/share/keyrings")
 SCRIPTS = Path("/usr/share/debootstrap")
-EDITION = 2  # of how a base is made: another one makes it anew
+EDITION = 2  # of the build steps; another number rebuilds all bases
 OPTIONS = (
     *("--quiet", "--register=no", "--keep-unit"),
     *("--private-network", "--resolv-conf=off", "--timezone=off"),
@@ -49,13 +49,13 @@ PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class System(NamedTuple):
-    """A system that `deploy/myapi` is for; what is brought along is there for apt alone."""
+    """A supported system. `brought_along` packages are in apt's cache but not installed."""
 
     name: str
     suite: str
-    python: str  # as pip reads `python_full_version`
+    python: str  # `python_full_version` for pip
     keyring: str
-    like: str = ""  # the script that an older debootstrap takes for it
+    like: str = ""  # the debootstrap script to use if it has none for the suite
     options: tuple[str, ...] = ()
     in_base: tuple[str, ...] = (
         *("systemd", "systemd-sysv", "dbus", "python3", "ca-certificates"),
@@ -81,33 +81,33 @@ SYSTEMS = (DEBIAN, JAMMY, NOBLE)
 
 
 class UnavailableError(Exception):
-    """Why a system cannot be had on this machine."""
+    """Why a system cannot be built or booted on this machine."""
 
 
 class IncapableError(UnavailableError):
-    """Why this machine can boot no container at all."""
+    """Why this machine cannot boot any container."""
 
 
-# ---- what can be had here ----
+# ---- which systems are available ----
 
 
 def unavailable(system: System = DEBIAN) -> str | None:
-    """Return None, or why no container of this system can be booted here."""
+    """Return None, or why this machine cannot boot a container of this system."""
     try:
-        _can_hold_one()
+        _check_containers()
         base(system)
         if system == DEBIAN:
-            _boots()
+            _check_boot()
     except UnavailableError as error:
         return str(error)
     return None
 
 
 @functools.cache
-def _can_hold_one() -> None:
-    """Run one program in a container of the host's own /usr, which takes no time."""
+def _check_containers() -> None:
+    """Check quickly whether containers work: run a program in one with the host's /usr."""
     if os.geteuid() != 0:
-        raise IncapableError("a container can be booted by root alone")
+        raise IncapableError("only root can boot a container")
     for tool, package in TOOLS.items():
         if shutil.which(tool) is None:
             raise IncapableError(f"{tool} not found: apt install {package}")
@@ -122,12 +122,12 @@ def _can_hold_one() -> None:
         )
         if done.returncode:
             raise IncapableError(
-                f"this machine can hold no container: {done.stderr.strip()[-300:]}"
+                f"containers do not work on this machine: {done.stderr.strip()[-300:]}"
             )
 
 
-def _boots() -> None:
-    """Boot a container once and remember that it worked: cgroups may forbid it."""
+def _check_boot() -> None:
+    """Boot a container once and remember the success: cgroups may prevent it."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     known = CACHE / f"boots-{boot}"
     with _locked("boots"):
@@ -137,14 +137,14 @@ def _boots() -> None:
             with Container(DEBIAN, bare=True):
                 known.touch()
         except (AssertionError, OSError) as error:
-            raise IncapableError(f"no container boots on this machine: {error}") from error
+            raise IncapableError(f"containers do not boot on this machine: {error}") from error
 
 
-# ---- what is kept in the cache ----
+# ---- the cache ----
 
 
 def base(system: System) -> Path:
-    """Return the root file system that all containers of a system share."""
+    """Return the root file system of a system, built if necessary."""
     digest = hashlib.sha256(f"{EDITION}{system!r}".encode()).hexdigest()[:12]
     folder = CACHE / f"base-{system.suite}-{digest}"
     if folder.exists():
@@ -156,7 +156,7 @@ def base(system: System) -> Path:
                 raise UnavailableError(refused.read_text())
             try:
                 _make_base(system).rename(folder)
-            except UnavailableError as error:  # asked once an hour is enough
+            except UnavailableError as error:  # try again only after an hour
                 refused.write_text(str(error))
                 raise
             for old in CACHE.glob(f"base-{system.suite}-*"):
@@ -169,8 +169,8 @@ def _make_base(system: System) -> Path:
     draft = CACHE / f"draft-{system.suite}"
     shutil.rmtree(draft, ignore_errors=True)
     keyring = KEYRINGS / system.keyring
-    # Debian has no package with the other's keys. Nothing of what is fetched then leaves a
-    # container that is thrown away, and none of it is trusted with anything.
+    # Debian may lack the keys of Ubuntu. Packages are then not verified, but they are used only in
+    # temporary containers.
     checked = [f"--keyring={keyring}"] if keyring.exists() else ["--no-check-gpg"]
     command: list[object] = ["debootstrap", *checked, "--variant=minbase", *system.options]
     command += [f"--include={','.join(system.in_base)}", system.suite, draft]
@@ -180,15 +180,13 @@ def _make_base(system: System) -> Path:
         _run(*command, **environ)
     except AssertionError as error:
         last = str(error).strip().splitlines()[-1:]
-        raise UnavailableError(
-            f"debootstrap cannot build {system.name} here: {''.join(last)}"
-        ) from None
+        raise UnavailableError(f"debootstrap cannot build {system.name}: {''.join(last)}") from None
     sources = Path("/etc/apt/sources.list.d/debian.sources")
     if system == DEBIAN and sources.exists():
         shutil.copy(sources, draft / "etc/apt/sources.list.d")
     shutil.copy("/etc/resolv.conf", draft / "etc/resolv.conf")
     _run("chroot", draft, "apt-get", "-qq", "update")
-    # As a server is that is looked after; or an install would upgrade what it builds on.
+    # An up-to-date system, or the install would upgrade packages.
     _run("chroot", draft, "apt-get", "-qq", "--yes", "upgrade", DEBIAN_FRONTEND="noninteractive")
     get = ("apt-get", "-qq", "--yes", "--no-install-recommends", "--download-only", "install")
     _run("chroot", draft, *get, *system.brought_along)
@@ -196,7 +194,7 @@ def _make_base(system: System) -> Path:
 
 
 def _scripts(system: System) -> Path | None:
-    """Return debootstrap's scripts with one for this system, where it is too old to have it."""
+    """Return debootstrap's scripts with one for this suite, if it has none."""
     if (SCRIPTS / "scripts" / system.suite).exists():
         return None
     folder = CACHE / f"debootstrap-{system.suite}"
@@ -207,7 +205,7 @@ def _scripts(system: System) -> Path | None:
 
 
 def wheels(system: System) -> Path:
-    """Return a folder with the wheels of all that runs, for the Python of a system."""
+    """Return a folder with the wheels of requirements.txt for the Python of a system."""
     text = (ROOT / "requirements.txt").read_text("utf-8")
     digest = hashlib.sha256(f"{system.python}{text}".encode()).hexdigest()[:12]
     folder = CACHE / f"wheels-{system.suite}-{digest}"
@@ -217,14 +215,14 @@ def wheels(system: System) -> Path:
             python = system.python.rpartition(".")[0]
             which = ("--only-binary=:all:", f"--python-version={python}", "--no-deps")
             pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "download")
-            _run(*pip, "--quiet", *which, "--dest", draft, *_closure(text, system.python))
+            _run(*pip, "--quiet", *which, "--dest", draft, *_pins(text, system.python))
             draft.chmod(0o755)
             draft.rename(folder)
     return folder
 
 
-def _closure(text: str, python: str) -> list[str]:
-    """Read a pinned requirements.txt for another Python; pip would read it for its own."""
+def _pins(text: str, python: str) -> list[str]:
+    """Return the pins of requirements.txt for another Python; pip would use its own version."""
     environment = {
         "python_full_version": python,
         "python_version": python.rpartition(".")[0],
@@ -239,7 +237,7 @@ def _closure(text: str, python: str) -> list[str]:
 
 
 def pebble() -> Path:
-    """Return a folder with Debian's `pebble`, the test server of Let's Encrypt, and its DNS."""
+    """Return a folder with Debian's `pebble`, a test ACME server, and its DNS server."""
     folder = CACHE / f"pebble-{base(DEBIAN).name}"
     with _locked("pebble"):
         if not folder.exists():
@@ -251,9 +249,9 @@ def pebble() -> Path:
 
 
 def sslyze() -> Path:
-    """Return the program that judges TLS, in an environment of its own.
+    """Return the path of sslyze, which checks TLS, in a virtual environment of its own.
 
-    It pins an old `cryptography`, which must not come into ours.
+    It needs an old version of `cryptography`.
     """
     pinned = Path(__file__).with_name("requirements.txt")
     folder = CACHE / f"sslyze-{hashlib.sha256(pinned.read_bytes()).hexdigest()[:12]}"
@@ -269,7 +267,7 @@ def sslyze() -> Path:
 
 @contextlib.contextmanager
 def _locked(name: str) -> Iterator[None]:
-    """Let one process at a time make a thing in the cache."""
+    """Let only one process build an entry of the cache."""
     CACHE.mkdir(parents=True, exist_ok=True)
     with (CACHE / f".{name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -280,7 +278,7 @@ def _locked(name: str) -> Iterator[None]:
 
 
 class Container:
-    """A booted system; `root` is its root file system as the host sees it."""
+    """A booted system. `root` is its root file system, seen from the host."""
 
     def __init__(self, system: System, *, bare: bool = False) -> None:
         self.system = system
@@ -322,7 +320,7 @@ class Container:
         enter = " && ".join(f"echo $$ >{path}/cgroup.procs" for path in self._cgroups)
         with (self.folder / "log").open("ab") as log:
             self._nspawn = subprocess.Popen(
-                # A container ends with the test that booted it, however that one ends.
+                # A container is killed when the test process ends.
                 [
                     *("sh", "-c", f'{enter or ":"} && exec "$@"', "sh"),
                     *("setpriv", "--pdeathsig", "KILL", "systemd-nspawn"),
@@ -335,9 +333,9 @@ class Container:
             )
         end = time.monotonic() + 60
         while not self._up():
-            said = (self.folder / "log").read_text(errors="replace")[-500:]
-            assert self._nspawn.poll() is None, f"the container ended: {said}"
-            assert time.monotonic() < end, f"the container did not boot: {said}"
+            log_end = (self.folder / "log").read_text(errors="replace")[-500:]
+            assert self._nspawn.poll() is None, f"the container exited: {log_end}"
+            assert time.monotonic() < end, f"the container did not boot: {log_end}"
             time.sleep(0.1)
 
     def power_off(self) -> None:
@@ -354,7 +352,7 @@ class Container:
         self.boot()
 
     def run(self, *command: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        """Run a command in it to its end."""
+        """Run a command in the container and wait for it."""
         return subprocess.run(
             [*self._enter(environ), *command],
             capture_output=True,
@@ -369,24 +367,24 @@ class Container:
 
     @property
     def inside(self) -> Path:
-        """Its root file system as its own processes see it, with /run and what is mounted."""
+        """The root file system as the container's processes see it, with /run and all mounts."""
         return Path(f"/proc/{self._leader()}/root")
 
     def on_its_network(self, *command: object) -> list[str]:
-        """Return a command of the host's that has the container's network and nothing else."""
+        """Return a command that runs on the host but with the container's network."""
         return ["nsenter", "-t", str(self._leader()), "-n", "--", *map(str, command)]
 
     def copy(self, to: str = "/src") -> None:
-        """Put the checkout's code into it."""
+        """Copy the checkout into the container."""
         skip = shutil.ignore_patterns(
             ".git", ".venv", "__pycache__", "instance", ".*_cache", ".env", "node_modules"
         )
         shutil.copytree(ROOT, self.root / to.lstrip("/"), ignore=skip, dirs_exist_ok=True)
 
     def _enter(self, environ: dict[str, str]) -> list[str]:
-        given = [f"{name}={value}" for name, value in environ.items()]
+        variables = [f"{name}={value}" for name, value in environ.items()]
         enter = ["nsenter", "-t", str(self._leader()), "-a"]
-        return [*enter, "env", "-i", PATH, "HOME=/root", *given]
+        return [*enter, "env", "-i", PATH, "HOME=/root", *variables]
 
     def _leader(self) -> int:
         children = Path(f"/proc/{self._nspawn.pid}/task/{self._nspawn.pid}/children").read_text()
@@ -395,26 +393,26 @@ class Container:
     def _up(self) -> bool:
         if not self._leader():
             return False
-        said = self.run("systemctl", "is-system-running")
-        return said.stdout.strip() in {"running", "degraded"}
+        done = self.run("systemctl", "is-system-running")
+        return done.stdout.strip() in {"running", "degraded"}
 
 
 def sweep() -> None:
-    """Remove what a run that was killed has left; its containers ended with it."""
-    for folder in filter(_has_no_owner, CONTAINERS.glob(f"{PREFIX}*")):
+    """Remove the folders and cgroups of killed runs; their containers have ended."""
+    for folder in filter(_is_orphaned, CONTAINERS.glob(f"{PREFIX}*")):
         subprocess.run(["umount", "--lazy", folder / "root"], capture_output=True, check=False)
         shutil.rmtree(folder, ignore_errors=True)
     for top in _own_cgroups():
-        _remove_cgroups([*filter(_has_no_owner, top.glob(f"{PREFIX}*"))])
+        _remove_cgroups([*filter(_is_orphaned, top.glob(f"{PREFIX}*"))])
 
 
-def _has_no_owner(folder: Path) -> bool:
+def _is_orphaned(folder: Path) -> bool:
     owner = folder.name.removeprefix(PREFIX).partition("-")[0]
     return owner.isdigit() and not Path(f"/proc/{owner}").exists()
 
 
 def _own_cgroups() -> list[Path]:
-    """Return the folders of our own cgroup in systemd's hierarchies, v1 and v2."""
+    """Return the folders of this process's cgroup in systemd's hierarchies, v1 and v2."""
     top = Path("/sys/fs/cgroup")
     found = []
     for line in Path("/proc/self/cgroup").read_text().splitlines():
@@ -446,16 +444,16 @@ def _run(*command: object, **environ: str) -> None:
 
 
 def main() -> int:
-    """Make ready what the install test needs, and say for which systems it can be run.
+    """Prepare the install test and print for which systems it can run.
 
-    The exit code: 0 ready, 1 this machine boots no container, 2 the first system cannot be built.
+    Exit codes: 0 ready, 1 this machine cannot boot containers, 2 Debian cannot be built.
     """
     try:
-        _can_hold_one()
+        _check_containers()
         base(DEBIAN)
-        _boots()
+        _check_boot()
     except UnavailableError as error:
-        print(f"the install test cannot be run: {error}", flush=True)  # noqa: T201
+        print(f"the install test cannot run: {error}", flush=True)  # noqa: T201
         return 1 if isinstance(error, IncapableError) else 2
     found = {system: unavailable(system) for system in SYSTEMS}
     for system, reason in found.items():

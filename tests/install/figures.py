@@ -1,4 +1,4 @@
-"""The figures of a run: told at its end, and kept in a file, as a table to quote from."""
+"""The figures of a run, printed at its end as a table and kept in a file."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ TABLE = CACHE / "figures.md"
 
 
 def figure(system: str, what: str, value: object) -> None:
-    """Note a figure; one line at a time, so that parallel runs can share the file."""
+    """Record a figure as one line, so that parallel workers can share the file."""
     with LINES.open("a", encoding="utf-8") as file:
         file.write(json.dumps([system, what, value]) + "\n")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    if not hasattr(session.config, "workerinput"):  # the one that starts the others, or is alone
+    if not hasattr(session.config, "workerinput"):  # not a parallel worker
         LINES.unlink(missing_ok=True)
 
 

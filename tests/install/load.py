@@ -1,8 +1,9 @@
-"""Calls over HTTPS until standard input ends: `load.py ROOT.pem DOMAIN`. Prints JSON of counts.
+"""Send HTTPS requests until standard input ends: `load.py ROOT.pem DOMAIN`. Prints counts as JSON.
 
-Reads over kept connections and posts over new ones, with and without a token, logins among
-them. Each client has a loopback address of its own, so that none meets a limit per address.
-The standard library alone: it runs on the host's Python, with the container's network.
+It sends GET requests over keep-alive connections and POST requests, including logins, over new
+ones, with and without a token. Each client has its own loopback address, so that none reaches a
+limit per address. It uses only the standard library, because it runs on the host's Python with the
+container's network.
 """
 
 import collections
@@ -15,17 +16,17 @@ import threading
 import time
 
 JSON = {"Content-Type": "application/json"}
-UNTIL = threading.Event()
+STOPPED = threading.Event()
 
 
 class Client(http.client.HTTPSConnection):
     def __init__(self, number, domain, context):
         super().__init__(domain, timeout=30)
-        self._from, self._trusts = (f"127.0.1.{number}", 0), context
+        self._local_address, self._tls = (f"127.0.1.{number}", 0), context
 
     def connect(self):
-        plain = socket.create_connection(("127.0.0.1", 443), self.timeout, self._from)
-        self.sock = self._trusts.wrap_socket(plain, server_hostname=self.host)
+        plain = socket.create_connection(("127.0.0.1", 443), self.timeout, self._local_address)
+        self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
 
     def ask(self, method, path, body, headers):
         self.request(method, path, body, {**JSON, **headers})
@@ -34,26 +35,26 @@ class Client(http.client.HTTPSConnection):
 
 
 def calls(client, method, path, body, headers, expected, pause, seen, began):
-    while not UNTIL.is_set():
+    while not STOPPED.is_set():
         kept, start = client.sock is not None, time.monotonic()
         try:
             status, _ = client.ask(method, path, body, headers)
         except (OSError, http.client.HTTPException) as error:
             client.close()
             if kept and time.monotonic() - start < 25:
-                # Closed while it was idle: as every client does, ask again on a new one.
-                seen["asked_again"] += 1
+                # The server closed the idle connection: retry on a new one, as every client does.
+                seen["retried"] += 1
                 continue
             status = type(error).__name__
-        taken = time.monotonic() - start
+        seconds = time.monotonic() - start
         seen["sent"] += 1
-        seen["slowest"] = max(seen["slowest"], round(taken, 2))
+        seen["slowest"] = max(seen["slowest"], round(seconds, 2))
         if status != expected:
             at = round(start - began, 2)
             seen["failures"].append([at, f"{method} {path}", status])
         if method == "POST":
             client.close()
-        UNTIL.wait(pause)
+        STOPPED.wait(pause)
 
 
 def main(root, domain):
@@ -71,7 +72,7 @@ def main(root, domain):
         *[("POST", "/api/auth/login", '{"code": "loggingin"}', {}, 200, 0.3)],
     ]
     began = time.monotonic()
-    counted = [{"sent": 0, "asked_again": 0, "slowest": 0.0, "failures": []} for _ in kinds]
+    counted = [{"sent": 0, "retried": 0, "slowest": 0.0, "failures": []} for _ in kinds]
     threads = [
         threading.Thread(target=calls, args=(Client(10 + i, domain, context), *kind, seen, began))
         for i, (kind, seen) in enumerate(zip(kinds, counted, strict=True))
@@ -80,17 +81,17 @@ def main(root, domain):
         thread.start()
     print("calling", flush=True)  # noqa: T201
     sys.stdin.read()
-    UNTIL.set()
+    STOPPED.set()
     for thread in threads:
         thread.join()
     failures = sorted((f for seen in counted for f in seen["failures"]), key=lambda f: f[0])
     whole = collections.Counter()
     for seen in counted:
-        whole.update({"sent": seen["sent"], "asked_again": seen["asked_again"]})
+        whole.update({"sent": seen["sent"], "retried": seen["retried"]})
     counts = {
         "sent": whole["sent"],
         "failed": len(failures),
-        "asked_again": whole["asked_again"],
+        "retried": whole["retried"],
         "slowest": max(seen["slowest"] for seen in counted),
         "clients": len(kinds),
         "failures": failures[:30],

@@ -1,7 +1,7 @@
-"""A bare system with what is around a server: an authority, WeChat, callers, a judge of TLS.
+"""A minimal system with its environment: a certificate authority, WeChat, clients and sslyze.
 
-All of these run on the host, with the container's network: the container has nothing in it that
-a bare server has not.
+These run on the host with the container's network, so the container has nothing that a new server
+does not have.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SETTINGS = {
     "MYAPI_WECHAT_APPID": "wx0123456789abcdef",
     "MYAPI_WECHAT_SECRET": "5f2d8c1b9e7a4f60a3c2d1e0b9f8a7c6",
     "MYAPI_WECHAT_BASE_URL": f"http://127.0.0.1:{WECHAT}",
-    "REQUESTS_CA_BUNDLE": "/pebble/cert.pem",  # how certbot comes to trust the test authority
+    "REQUESTS_CA_BUNDLE": "/pebble/cert.pem",  # makes certbot trust the test authority
 }
 FROM_AUTHORITY = ("--email", "me@example.com", "--acme-server", AUTHORITY)
 SERVE_WECHAT = """
@@ -41,45 +41,45 @@ from myapi.wechat.sandbox import Sandbox, SandboxServer
 SandboxServer(Sandbox(Path(sys.argv[1])), "127.0.0.1", int(sys.argv[2])).serve_forever()
 """
 
-# What a machine is compared without, before an install and after it is gone.
+# Not compared between the machine before an install and after the uninstall.
 NOT_COMPARED = {
-    *("proc", "sys", "dev", "run", "tmp", "var/tmp"),  # gone with the next boot
-    *("src", "wheels", "pebble"),  # the test's own
-    "var/log",  # a log tells what was
+    *("proc", "sys", "dev", "run", "tmp", "var/tmp"),  # temporary
+    *("src", "wheels", "pebble"),  # files of the test
+    "var/log",
     "var/cache",
-    *("etc/localtime", "etc/timezone"),  # tzdata's, which a true server has from the start
-    "var/lib/apt",  # package lists, brought up to date
-    "var/lib/dpkg",  # compared as the list of packages
-    *("etc/passwd-", "etc/shadow-", "etc/group-", "etc/gshadow-"),  # how these files were before
-    "var/lib/systemd",  # stamps of timers, the seed of random numbers
+    *("etc/localtime", "etc/timezone"),  # of tzdata, which a real server already has
+    "var/lib/apt",  # updated package lists
+    "var/lib/dpkg",  # packages are compared separately
+    *("etc/passwd-", "etc/shadow-", "etc/group-", "etc/gshadow-"),  # backups of these files
+    "var/lib/systemd",  # timer stamps, random seed
 }
 
 Done = subprocess.CompletedProcess[str]
 
 
 class Server(Container):
-    """A container that `up` can make a server."""
+    """A container on which `deploy/myapi up` can install the service."""
 
     def _make(self, undo: contextlib.ExitStack) -> None:
-        self._around: list[subprocess.Popen[bytes]] = []
-        undo.callback(self._stop_around)
+        self._outside: list[subprocess.Popen[bytes]] = []
+        undo.callback(self._stop_outside)
         super()._make(undo)
         self.copy()
 
     def boot(self) -> None:
-        self._stop_around()
+        self._stop_outside()
         super().boot()
         self.booted = time.monotonic()
         self._start_authority()
         script = ("-c", SERVE_WECHAT, self.folder / "host/wechat.db", WECHAT)
-        self._run_around(sys.executable, *script)
+        self._run_outside(sys.executable, *script)
         self._wait_for(WECHAT)
 
-    # ---- what is around it ----
+    # ---- its environment ----
 
     @property
     def trusted(self) -> Path:
-        """The root of the authority, and nothing else; inside it is /pebble/root.pem."""
+        """The authority's root certificate; in the container it is /pebble/root.pem."""
         return self.root / "pebble/root.pem"
 
     def _start_authority(self) -> None:
@@ -103,20 +103,20 @@ class Server(Container):
         off = ("-http01", "", "-https01", "", "-tlsalpn01", "")
         here = ("-defaultIPv4", "127.0.0.1", "-defaultIPv6", "", "-management", "127.0.0.1:8055")
         dns = ("-dns01", "127.0.0.1:8053")
-        self._run_around(programs / "pebble-challtestsrv", *off, *dns, *here)
+        self._run_outside(programs / "pebble-challtestsrv", *off, *dns, *here)
         config = ("-config", self.folder / "host/pebble.json", "-dnsserver", "127.0.0.1:8053")
-        self._run_around(
+        self._run_outside(
             programs / "pebble", *config, PEBBLE_VA_NOSLEEP="1", PEBBLE_WFE_NONCEREJECT="0"
         )
         self._wait_for(14000)
         self._wait_for(15000)
         root = ("curl", "-sf", "--cacert", "/pebble/cert.pem", "https://localhost:15000/roots/0")
-        with self.trusted.open("a") as file:  # it makes itself a new one when it starts anew
+        with self.trusted.open("a") as file:  # pebble makes a new root at every start
             file.write(self.run(*root).stdout)
 
-    def _run_around(self, *command: object, **environ: str) -> None:
+    def _run_outside(self, *command: object, **environ: str) -> None:
         with (self.folder / "around.log").open("ab") as log:
-            self._around.append(
+            self._outside.append(
                 subprocess.Popen(
                     self.on_its_network("setpriv", "--pdeathsig", "KILL", *command),
                     stdin=subprocess.DEVNULL,
@@ -127,11 +127,11 @@ class Server(Container):
                 )
             )
 
-    def _stop_around(self) -> None:
-        for process in self._around:
+    def _stop_outside(self) -> None:
+        for process in self._outside:
             process.kill()
             process.wait()
-        self._around.clear()
+        self._outside.clear()
 
     def _wait_for(self, port: int) -> None:
         end = time.monotonic() + 20
@@ -145,7 +145,7 @@ class Server(Container):
         text = "".join(table.read_text() for table in tables if table.exists())
         return re.search(rf":{port:04X} [0-9A-F]+:0000 0A", text) is not None
 
-    # ---- what an operator does ----
+    # ---- the operator ----
 
     def deploy(self, *arguments: str, **environ: str) -> Done:
         return self.run("/src/deploy/myapi", *arguments, **environ)
@@ -162,43 +162,43 @@ class Server(Container):
         return self.deploy("release", "--wheels", "/wheels")
 
     def change(self, text: str) -> None:
-        """Make the checkout another one: its code as it is, and this at the end."""
+        """Change the checkout's code: append this text to wsgi.py."""
         (self.root / "src/wsgi.py").write_text((ROOT / "wsgi.py").read_text() + f"{text}\n")
 
-    def live(self) -> str:
+    def current_release(self) -> str:
         return self.run("readlink", "/opt/myapi/current").stdout.strip()
 
     def files(self, folder: str, kind: str = "f") -> list[str]:
         return self.run("find", folder, "-type", kind).stdout.split()
 
     def users(self) -> list[dict[str, Any]]:
-        said = self.run("myapi", "users", "list", "--json")
-        assert said.returncode == 0, said.stderr
-        items: list[dict[str, Any]] = json.loads(said.stdout)["items"]
+        done = self.run("myapi", "users", "list", "--json")
+        assert done.returncode == 0, done.stderr
+        items: list[dict[str, Any]] = json.loads(done.stdout)["items"]
         return items
 
     def certificate_serial(self) -> str:
         asked = f"openssl s_client -connect {DOMAIN}:443 -servername {DOMAIN}"
-        said = self.run(
+        output = self.run(
             "sh", "-c", f"echo | {asked} 2>/dev/null | openssl x509 -noout -serial"
         ).stdout
-        assert said.startswith("serial="), said
-        return said
+        assert output.startswith("serial="), output
+        return output
 
-    # ---- what a phone does ----
+    # ---- clients ----
 
     def call(self, path: str, *options: str, trusts: str = "/pebble/root.pem") -> Any:
-        """Call the API over HTTPS; the client trusts the authority and nobody else."""
+        """Send a request over HTTPS with a client that trusts only this authority."""
         head = ("-H", "Content-Type: application/json")
-        said = self.run(
+        done = self.run(
             *("curl", "-sS", "--cacert", trusts, "--capath", "/nowhere", "--max-time", "30"),
             *(f"https://{DOMAIN}{path}", *head, *options),
         )
-        assert said.returncode == 0, said.stderr
-        return json.loads(said.stdout)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
 
-    def logs_in(self, name: str, **how: str) -> str:
-        """Log a user in and read that user with the token; return the public id."""
+    def log_in(self, name: str, **how: str) -> str:
+        """Log a user in and read the profile with the token; return the public id."""
         answer = self.call("/api/auth/login", "-d", json.dumps({"code": name}), **how)
         assert answer["code"] == 0, answer
         bearer = f"Authorization: Bearer {answer['data']['token']}"
@@ -207,7 +207,7 @@ class Server(Container):
         return str(read["data"]["id"])
 
     def under_load(self, phase: str, action: Callable[[], Any]) -> tuple[Any, dict[str, Any]]:
-        """Run `action` while calls go on; return what it returned and how the calls ended."""
+        """Run `action` under load; return its result and the counts of the load."""
         load = subprocess.Popen(
             self.on_its_network(
                 *("setpriv", "--pdeathsig", "KILL", sys.executable),
@@ -224,11 +224,11 @@ class Server(Container):
             time.sleep(1)
             done = action()
             time.sleep(1)
-            said, _ = load.communicate(timeout=60)
+            output, _ = load.communicate(timeout=60)
         finally:
             load.kill()
             load.wait()
-        calls: dict[str, Any] = json.loads(said)
+        calls: dict[str, Any] = json.loads(output)
         figure(
             self.system.name,
             f"calls during: {phase}",
@@ -240,7 +240,7 @@ class Server(Container):
 
     @contextlib.contextmanager
     def neighbour(self, own: str, *addresses: str) -> Iterator[Callable[..., Done]]:
-        """Have another machine on a wire to this one; yields how to run a command on it."""
+        """Connect another machine to this one; yield a function that runs a command on it."""
         hold = ("unshare", "--net", "setpriv", "--pdeathsig", "KILL", "sleep", "1000")
         with subprocess.Popen(hold) as other:
             try:
@@ -271,8 +271,8 @@ class Server(Container):
             finally:
                 other.kill()
 
-    def judged(self) -> Done:
-        """Have sslyze judge it against Mozilla's intermediate profile."""
+    def run_sslyze(self) -> Done:
+        """Check TLS with sslyze against Mozilla's intermediate profile."""
         done = subprocess.run(
             self.on_its_network(
                 *(container.sslyze(), "--mozilla_config", "intermediate"),
@@ -291,19 +291,19 @@ class Server(Container):
         return done
 
     def exposure(self, unit: str) -> float:
-        said = self.run("systemd-analyze", "security", "--no-pager", unit).stdout
-        found = re.search(r"exposure level.*?(\d+\.\d)", said)
-        assert found, said
+        output = self.run("systemd-analyze", "security", "--no-pager", unit).stdout
+        found = re.search(r"exposure level.*?(\d+\.\d)", output)
+        assert found, output
         return float(found[1])
 
-    # ---- what the machine is ----
+    # ---- the state of the machine ----
 
     def packages(self) -> set[str]:
-        said = self.run("dpkg-query", "-W", "-f", "${Package} ${Version} ${db:Status-Abbrev}\n")
-        return set(said.stdout.splitlines())
+        done = self.run("dpkg-query", "-W", "-f", "${Package} ${Version} ${db:Status-Abbrev}\n")
+        return set(done.stdout.splitlines())
 
-    def everything(self) -> dict[str, str]:
-        """Return each file's kind, mode, owner and content, but for `NOT_COMPARED`."""
+    def file_states(self) -> dict[str, str]:
+        """Return type, mode, owner and content of each file, except `NOT_COMPARED`."""
         found: dict[str, str] = {}
         folders = [self.root]
         while folders:
@@ -322,12 +322,12 @@ class Server(Container):
                 found[path] = text
         return found
 
-    def whole(self) -> None:
-        """Assert that what stands there is one whole install, with nothing half made."""
-        halves = self.run(
+    def assert_complete(self) -> None:
+        """Assert that the install is complete, without partial files or releases."""
+        partial = self.run(
             "find", "/etc", "/opt", "/usr/local", "/var/lib/myapi", "-name", ".*.new"
         ).stdout
-        assert halves == ""
+        assert partial == ""
         releases = sorted(path.name for path in (self.root / "opt/myapi/releases").iterdir())
         marks = sorted(
             path.parent.name for path in (self.root / "opt/myapi/releases").glob("*/.complete")
@@ -335,24 +335,24 @@ class Server(Container):
         assert releases == marks
         assert self.run("dpkg", "--audit").stdout == ""
         failed = self.run("systemctl", "--failed", "--plain", "--no-legend").stdout
-        # The doctor fails here, and rightly: this server has no public address.
+        # The doctor fails as it should: this server has no public address.
         assert re.findall(r"myapi\S*", failed) in ([], ["myapi-doctor.service"]), failed
 
-    def is_as_it_was(
+    def assert_unchanged_since(
         self, bare: tuple[dict[str, str], set[str]], but: str | tuple[str, ...] = ()
     ) -> None:
-        """Assert that files and packages are those of `bare`, but for files that begin so."""
+        """Assert that files and packages are as in `bare`, except paths that start with `but`."""
         files, packages = bare
         assert sorted(self.packages() ^ packages) == []
-        left = unlike(files, self.everything())
-        wrong = [line for line in left if not (but and line.startswith(but))]
+        changes = differences(files, self.file_states())
+        wrong = [line for line in changes if not (but and line.startswith(but))]
         assert not wrong, "\n".join(wrong)
 
 
-def unlike(before: dict[str, str], after: dict[str, str]) -> list[str]:
-    """Tell what differs between two machines, or between two times of one."""
+def differences(before: dict[str, str], after: dict[str, str]) -> list[str]:
+    """Return the differences between two results of `file_states`."""
     return [
-        f"{path}: {before.get(path, 'was not there')} | {after.get(path, 'is gone')}"
+        f"{path}: {before.get(path, 'did not exist')} | {after.get(path, 'is gone')}"
         for path in sorted({*before, *after})
         if before.get(path) != after.get(path)
     ]

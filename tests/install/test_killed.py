@@ -1,4 +1,4 @@
-"""An install that is killed at any point: the next run goes on from there, and ends well."""
+"""An install killed at any point: the next run continues and completes it."""
 
 import re
 import subprocess
@@ -11,9 +11,9 @@ from tests.install.figures import figure
 from tests.install.server import SETTINGS
 from tests.install.test_debian import MIGRATION
 
-# Steps that take long are killed in their midst too: as soon as something shows that they are
-# there. A pattern is of files in the machine; a number is seconds after the step was announced.
-MIDST = {
+# Long steps are also killed while they run: as soon as a file that matches a pattern exists, or
+# after a number of seconds.
+KILL_WITHIN = {
     "install nginx": ("var/lib/dpkg/info/nginx-common.list", "var/lib/dpkg/info/certbot.list", 0.5),
     "create its virtual environment": ("opt/myapi/releases/*/.venv/bin/python3",),
     "install its Python packages": ("opt/myapi/releases/*/.venv/lib/python3*/site-packages/flask",),
@@ -24,7 +24,7 @@ MIDST = {
     "request a certificate": ("etc/letsencrypt/archive/*/cert1.pem", 0.5, 1.5),
 }
 MOST_RUNS = 200
-# What `useradd` leaves of its own locks and new files when it is killed; nobody minds them later.
+# Locks and temporary files that a killed `useradd` leaves, which do no harm.
 LOCKS = tuple(
     f"etc/{name}{end}"
     for name in ("passwd", "shadow", "group", "gshadow", "subuid", "subgid")
@@ -39,17 +39,17 @@ def server(booted):
 
 @pytest.fixture(scope="module")
 def bare(server):
-    return server.everything(), server.packages()
+    return server.file_states(), server.packages()
 
 
 def step(line):
-    """Return an announcement without what differs from run to run."""
+    """Return an output line without the parts that differ between runs."""
     release = re.sub(r"\d{8}T\d{6}Z-[0-9a-f]{8}", "RELEASE", line.strip())
     return re.sub(r"\d{8}T\d{6}Z", "TIME", release)
 
 
 def wait_for(server, sign):
-    """Wait until the files are there, or for so many seconds."""
+    """Wait until a file matches the pattern, or for a number of seconds."""
     end = time.monotonic() + (sign if isinstance(sign, float) else 20)
     while time.monotonic() < end:
         if isinstance(sign, str) and any(server.inside.glob(sign)):
@@ -57,25 +57,27 @@ def wait_for(server, sign):
         time.sleep(0.002)
 
 
-def run_until(server, command, done, signs):
-    """Run a command until a step begins that no run was killed at, and kill it there.
+def run_and_kill(server, command, done, signs):
+    """Run a command and kill it at the first step at which no earlier run was killed.
 
-    `done` has the steps that runs were killed at, `signs` what is left of `MIDST`. Returns what
-    it was killed at, or None and the exit code where it came to its end.
+    `done` has the steps of earlier kills, `signs` the rest of `KILL_WITHIN`. Returns the step and
+    the output, or None, the exit code and the output if the command completed.
     """
-    given = [f"--setenv={name}={value}" for name, value in SETTINGS.items()]
-    # A unit, so that the whole of it is killed: apt-get and pip too, as when power is lost.
+    variables = [f"--setenv={name}={value}" for name, value in SETTINGS.items()]
+    # A unit, so that all its processes are killed, such as apt-get and pip, as in a power cut.
     run = ("systemd-run", "--quiet", "--pipe", "--wait", "--collect", "--unit=trial")
-    with server.start(*run, *given, "/src/deploy/myapi", *command) as process:
-        said = []
+    with server.start(*run, *variables, "/src/deploy/myapi", *command) as process:
+        output = []
         for line in process.stdout:
-            said.append(line)
+            output.append(line)
             if ": failed" in line:
                 break
             now = step(line)
-            if "firewall" in line:  # what follows are the doctor's findings, which change nothing
+            if "firewall" in line:  # only the doctor's findings follow, which change nothing
                 break
-            if line.startswith(("{", " ", "\n")):  # a log line of the service's, or the doctor's
+            if line.startswith(
+                ("{", " ", "\n")
+            ):  # log lines of the service, or the doctor's output
                 continue
             left = next((rest for start, rest in signs.items() if now.startswith(start)), [])
             if now in done and not left:
@@ -85,21 +87,21 @@ def run_until(server, command, done, signs):
                 at = f"{now} ({left[0]})"
                 wait_for(server, left.pop(0))
             killed = server.run("systemctl", "kill", "-s", "KILL", "trial")
-            said += [process.stdout.read(), killed.stderr]
+            output += [process.stdout.read(), killed.stderr]
             process.wait(60)
-            if killed.returncode:  # it had come to its end before
+            if killed.returncode:  # it had already completed
                 break
             done.add(now)
-            return at, "".join(said)
-        said.append(process.stdout.read())
-        return None, process.wait(60), "".join(said)
+            return at, "".join(output)
+        output.append(process.stdout.read())
+        return None, process.wait(60), "".join(output)
 
 
-def killed_until_it_ends(server, command, signs):
-    """Run a command and kill it, each time at another point; return where, and how it ended."""
+def kill_at_each_step(server, command, signs):
+    """Run a command and kill it at another point each time; return the points and the result."""
     done, kills = set(), []
     while True:
-        at, *rest = run_until(server, command, done, signs)
+        at, *rest = run_and_kill(server, command, done, signs)
         if at is None:
             return kills, *rest
         kills.append(at)
@@ -107,66 +109,66 @@ def killed_until_it_ends(server, command, signs):
 
 
 @pytest.mark.usefixtures("bare")
-def test_killed_at_each_step_and_in_the_midst_of_long_ones_it_ends_well(server):
-    signs = {start: list(rest) for start, rest in MIDST.items()}
-    kills, code, said = killed_until_it_ends(server, server.up_command(), signs)
-    assert code == 0, said
+def test_install_killed_at_each_step_completes(server):
+    signs = {start: list(rest) for start, rest in KILL_WITHIN.items()}
+    kills, code, output = kill_at_each_step(server, server.up_command(), signs)
+    assert code == 0, output
     figure(DEBIAN.name, "`up` killed, each time at another point", f"{len(kills)} times")
     assert len(kills) > 40
-    # These may come to their end although `up` was killed, and are then not begun again.
+    # These may complete although `up` was killed, and are then not repeated.
     assert {start for start, rest in signs.items() if rest} <= {
-        "apply the database migrations",  # a unit of its own
-        "restart the service",  # a job of systemd's
-        "request a certificate",  # quick: the next kill may come too late
+        "apply the database migrations",  # a separate unit
+        "restart the service",  # a systemd job
+        "request a certificate",  # quick: the kill may come too late
     }
-    server.logs_in("alice")
-    server.whole()
+    server.log_in("alice")
+    server.assert_complete()
 
 
-def test_after_all_that_there_is_one_release_and_a_run_changes_nothing(server):
+def test_killed_install_leaves_one_release_and_nothing_to_change(server):
     done = server.up()
     assert done.returncode == 0, done.stdout + done.stderr
     assert "nothing had to be changed" in done.stdout
     assert len(list((server.root / "opt/myapi/releases").iterdir())) == 1
     assert len(list((server.root / "etc/letsencrypt/live").glob("*/"))) == 1
-    server.whole()
+    server.assert_complete()
 
 
-def test_a_release_that_is_killed_at_each_step_ends_well_and_the_service_answers_throughout(server):
-    former = server.live()
+def test_release_killed_at_each_step_completes_without_failed_requests(server):
+    former = server.current_release()
     server.change("# another release")
     (server.root / "src/migrations/versions/further.py").write_text(MIGRATION)
     kills = []
 
     def release():
-        found, *rest = killed_until_it_ends(server, ("release", "--wheels", "/wheels"), {})
+        found, *rest = kill_at_each_step(server, ("release", "--wheels", "/wheels"), {})
         kills.extend(found)
         return rest
 
-    (code, said), calls = server.under_load("release killed at each step", release)
-    assert code == 0, said
+    (code, output), calls = server.under_load("release killed at each step", release)
+    assert code == 0, output
     assert calls["failures"] == []
     assert len(kills) >= 8
-    assert server.live() != former
+    assert server.current_release() != former
     pid = server.run("systemctl", "show", "-P", "MainPID", "myapi").stdout.strip()
-    assert server.run("readlink", f"/proc/{pid}/cwd").stdout.strip() == server.live()
-    server.whole()
+    assert server.run("readlink", f"/proc/{pid}/cwd").stdout.strip() == server.current_release()
+    server.assert_complete()
 
 
-def test_two_runs_at_once_are_one(server):
-    """The second is refused while the first is at work."""
+def test_simultaneous_second_run_is_refused(server):
+    """The second run is refused while the first one works."""
     server.change("# a release that takes its time")
     first = server.start("/src/deploy/myapi", *server.up_command(), **SETTINGS)
     assert isinstance(first, subprocess.Popen)
     first.stdout.readline()
     second = server.up()
-    said, _ = first.communicate(timeout=120)
-    assert first.returncode == 0, said
+    output, _ = first.communicate(timeout=120)
+    assert first.returncode == 0, output
     assert second.returncode == 1
     assert "another deploy/myapi is already running" in second.stderr
 
 
-def test_purged_it_leaves_the_machine_as_it_was_all_the_same(server, bare):
+def test_purge_after_kills_restores_the_machine(server, bare):
     done = server.deploy("uninstall", "--yes", "--purge")
     assert done.returncode == 0, done.stdout + done.stderr
-    server.is_as_it_was(bare, but=LOCKS)
+    server.assert_unchanged_since(bare, but=LOCKS)

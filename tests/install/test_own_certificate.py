@@ -1,4 +1,4 @@
-"""A server with another site on its Nginx, and a certificate that somebody bought."""
+"""Install on a server with another site in Nginx and a purchased certificate."""
 
 import contextlib
 import json
@@ -9,7 +9,7 @@ import pytest
 
 from tests.certificates import Authority
 from tests.install.container import DEBIAN
-from tests.install.server import DOMAIN, unlike
+from tests.install.server import DOMAIN, differences
 
 OTHER = "shop.example.com"
 SITE = """
@@ -33,7 +33,7 @@ ROOT = "/usr/local/share/ca-certificates/example-root.crt"
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory):
-    """The authority that sells certificates; phones trust its root."""
+    """A certificate authority that clients trust."""
     return Authority(tmp_path_factory.mktemp("authority"))
 
 
@@ -59,7 +59,7 @@ def put(server, name, pair):
 
 
 def put_zip(server, pair):
-    """What the console of Aliyun gives for Nginx: both files in a zip that has their names."""
+    """Write a zip like that of Aliyun's console for Nginx, with certificate and key."""
     with zipfile.ZipFile(server.root / ZIPPED[1].lstrip("/"), "w") as archive:
         archive.writestr(f"{DOMAIN}.pem", pair.chain.read_bytes())
         archive.writestr(f"{DOMAIN}.key", pair.key.read_bytes())
@@ -72,19 +72,21 @@ def another_site(server, default):
     assert tested.returncode == 0, tested.stderr
 
 
-def what_the_other_site_says(server):
-    """Ask for it by its name, and for nobody; each answer but for its date."""
-    said = {}
+def other_site_responses(server):
+    """Request it by name and by address; return the responses without their dates."""
+    responses = {}
     for url in (f"http://{OTHER}/", f"https://{OTHER}/", "http://127.0.0.1/", "https://127.0.0.1/"):
         answer = server.run("curl", "-sik", url).stdout
-        said[url] = [line for line in answer.splitlines() if not line.lower().startswith("date:")]
+        responses[url] = [
+            line for line in answer.splitlines() if not line.lower().startswith("date:")
+        ]
     trusted = server.run("curl", "-sS", "--cacert", ROOT, f"https://{OTHER}/")
     assert trusted.stdout == "the shop\n", trusted.stderr
-    return said
+    return responses
 
 
-def logs_in(server):
-    server.logs_in("alice", trusts=ROOT)
+def log_in(server):
+    server.log_in("alice", trusts=ROOT)
 
 
 WRONG = {
@@ -96,7 +98,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("how", WRONG)
-def test_a_certificate_that_phones_would_refuse_is_refused_in_words(server, authority, how):
+def test_certificate_that_phones_refuse_is_refused_with_a_reason(server, authority, how):
     options, words = WRONG[how]
     name, other = options.pop("name", DOMAIN), options.pop("key", None)
     pair = authority.pair(name, **options)
@@ -104,64 +106,64 @@ def test_a_certificate_that_phones_would_refuse_is_refused_in_words(server, auth
     if other:
         key = authority.pair(name).key.read_bytes()
         (server.root / "pebble/wrong.key").write_bytes(key)
-    before = server.everything()
+    before = server.file_states()
     done = server.up(certificate=("--cert", "/pebble/wrong.pem", "--key", "/pebble/wrong.key"))
     assert done.returncode == 1
     assert words in done.stderr
-    assert unlike(before, server.everything()) == []
+    assert differences(before, server.file_states()) == []
 
 
-def test_a_zip_without_a_key_is_refused_and_nothing_changes(server):
+def test_zip_without_a_key_is_refused_and_nothing_changes(server):
     with zipfile.ZipFile(server.root / "pebble/half.zip", "w") as archive:
         archive.writestr("readme.txt", "nothing")
-    before = server.everything()
+    before = server.file_states()
     done = server.up(certificate=("--cert", "/pebble/half.zip"))
     assert done.returncode == 1
     assert "must contain a certificate and its key" in done.stderr
-    assert unlike(before, server.everything()) == []
+    assert differences(before, server.file_states()) == []
 
 
-def test_the_name_of_another_site_is_not_taken(server):
-    before = server.everything()
+def test_domain_of_another_site_is_refused(server):
+    before = server.file_states()
     done = server.deploy("up", "--domain", OTHER, *CERTIFICATE, "--wheels", "/wheels")
     assert done.returncode == 1
     assert f"already has the server_name {OTHER}" in done.stderr
-    assert unlike(before, server.everything()) == []
+    assert differences(before, server.file_states()) == []
 
 
-def test_it_is_served_with_a_pair_of_pem_files_and_the_other_site_answers_as_before(server):
-    before = what_the_other_site_says(server)
+def test_install_with_pem_files_leaves_the_other_site_unchanged(server):
+    before = other_site_responses(server)
     done = server.up(certificate=CERTIFICATE)
     assert done.returncode == 0, done.stdout + done.stderr
-    logs_in(server)
-    assert what_the_other_site_says(server) == before
+    log_in(server)
+    assert other_site_responses(server) == before
 
 
-def test_once_more_changes_nothing(server):
+def test_second_run_changes_nothing(server):
     done = server.up(certificate=CERTIFICATE)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "nothing had to be changed" in done.stdout
 
 
-def test_the_next_certificate_comes_as_a_zip_and_is_served_at_once(server, authority):
-    before, others = server.certificate_serial(), what_the_other_site_says(server)
+def test_next_certificate_from_a_zip_is_served(server, authority):
+    before, others = server.certificate_serial(), other_site_responses(server)
     put_zip(server, authority.pair(DOMAIN))
     done = server.up(certificate=ZIPPED)
     assert done.returncode == 0, done.stdout + done.stderr
     assert server.certificate_serial() != before
-    logs_in(server)
-    assert what_the_other_site_says(server) == others
+    log_in(server)
+    assert other_site_responses(server) == others
 
 
-def test_a_release_leaves_the_other_site_alone(server):
-    before = what_the_other_site_says(server)
+def test_release_leaves_the_other_site_unchanged(server):
+    before = other_site_responses(server)
     server.change("# another release")
     done = server.release()
     assert done.returncode == 0, done.stdout + done.stderr
-    assert what_the_other_site_says(server) == before
+    assert other_site_responses(server) == before
 
 
-def test_behind_a_balancer_its_word_on_the_address_counts_and_nobody_elses_does(server):
+def test_forwarded_address_is_trusted_only_from_the_balancer(server):
     done = server.up("--behind", "10.0.0.0/8", certificate=ZIPPED)
     assert done.returncode == 0, done.stdout + done.stderr
     forwarded = ("-H", "X-Forwarded-For: 198.51.100.7")
@@ -186,26 +188,26 @@ def call(neighbour, address, path, *options, body='{"code": "alice"}'):
     return done.stdout
 
 
-def test_gone_it_leaves_the_other_site_as_it_was(server):
-    before = what_the_other_site_says(server)
+def test_uninstall_leaves_the_other_site_unchanged(server):
+    before = other_site_responses(server)
     done = server.deploy("uninstall", "--yes")
     assert done.returncode == 0, done.stderr
-    assert what_the_other_site_says(server) == before
+    assert other_site_responses(server) == before
 
 
-def test_beside_a_site_that_never_said_it_is_the_default_it_is_not_the_default_either(server):
+def test_install_does_not_become_the_default_site(server):
     another_site(server, "")
-    before = what_the_other_site_says(server)
+    before = other_site_responses(server)
     done = server.up(certificate=ZIPPED)
     assert done.returncode == 0, done.stdout + done.stderr
-    logs_in(server)
-    assert what_the_other_site_says(server) == before
+    log_in(server)
+    assert other_site_responses(server) == before
 
 
-def test_purged_it_leaves_nginx_and_the_other_site(server):
-    before = what_the_other_site_says(server)
+def test_purge_leaves_nginx_and_the_other_site(server):
+    before = other_site_responses(server)
     done = server.deploy("uninstall", "--yes", "--purge")
     assert done.returncode == 0, done.stderr
-    assert what_the_other_site_says(server) == before
+    assert other_site_responses(server) == before
     with contextlib.suppress(FileNotFoundError):
         assert not list(Path(server.root / "etc/myapi").iterdir())

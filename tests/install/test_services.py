@@ -1,4 +1,4 @@
-"""MariaDB and Redis on the same machine, asked for by their URLs, behind a firewall (ufw)."""
+"""Install with MariaDB and Redis on the same machine, given by URLs, and a firewall (ufw)."""
 
 import re
 
@@ -20,7 +20,7 @@ SSH = 2222
 
 @pytest.fixture(scope="module")
 def server(booted):
-    """A server with ufw, off as it comes, and SSH on a port of its own."""
+    """A server with ufw, still disabled, and SSH on a non-standard port."""
     server = booted(DEBIAN)
     install = ("apt-get", "-qq", "--yes", "--no-install-recommends", "install")
     done = server.run(*install, "ufw", "openssh-server", DEBIAN_FRONTEND="noninteractive")
@@ -32,7 +32,7 @@ def server(booted):
 
 @pytest.fixture(scope="module")
 def bare(server):
-    return server.everything(), server.packages()
+    return server.file_states(), server.packages()
 
 
 def up(server, *arguments):
@@ -50,7 +50,7 @@ def backups(server, kind):
 
 
 def open_ports(server, address):
-    """Try the ports from another machine that has this address."""
+    """Return the ports that accept connections from a machine with this address."""
     found = set()
     with server.neighbour(OWN, address) as neighbour:
         for port in (80, 443, SSH, 22, 3306, 6379):
@@ -61,35 +61,35 @@ def open_ports(server, address):
 
 
 @pytest.mark.usefixtures("bare")
-def test_a_user_logs_in_on_mariadb_and_redis_after_one_command(server):
+def test_user_logs_in_on_mariadb_and_redis_after_one_command(server):
     assert not (server.root / "usr/sbin/mariadbd").exists()
     done = up(server)
     assert done.returncode == 0, done.stdout + done.stderr
-    server.logs_in("alice")
+    server.log_in("alice")
     assert sql(server, "SELECT COUNT(*) FROM users") == "1"
-    assert int(server.run("redis-cli", "dbsize").stdout) > 0  # its limits are counted there
+    assert int(server.run("redis-cli", "dbsize").stdout) > 0  # rate limits are counted there
     assert not (server.root / "var/lib/myapi/myapi.db").exists()
 
 
-def test_once_more_changes_nothing(server):
+def test_second_run_changes_nothing(server):
     done = up(server)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "nothing had to be changed" in done.stdout
 
 
-def test_no_password_is_shown(server):
+def test_dry_run_shows_no_password(server):
     done = up(server, "--dry-run")
     assert "password" not in done.stdout + done.stderr
     assert "a%20" not in done.stdout + done.stderr
 
 
-def test_ssh_stays_open_on_its_true_port_for_who_was_named(server):
+def test_ssh_stays_open_only_for_the_named_address(server):
     assert "Status: active" in server.run("ufw", "status").stdout
     assert open_ports(server, FRIEND) == {80, 443, SSH}
     assert open_ports(server, STRANGER) == {80, 443}
 
 
-def test_a_release_with_a_migration_loses_no_call(server):
+def test_release_with_a_migration_loses_no_request(server):
     (server.root / "src/migrations/versions/further.py").write_text(MIGRATION)
     done, calls = server.under_load("release with a migration, on MariaDB", server.release)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -98,14 +98,14 @@ def test_a_release_with_a_migration_loses_no_call(server):
     assert len(backups(server, "before")) == 1
 
 
-def test_a_release_without_a_migration_makes_no_backup(server):
+def test_release_without_a_migration_makes_no_backup(server):
     server.change("# nothing for the database")
     done = server.release()
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(backups(server, "before")) == 1
 
 
-def test_the_nightly_backup_comes_back(server):
+def test_nightly_backup_is_restored(server):
     assert server.run("systemctl", "start", "myapi-backup.service").returncode == 0
     (file,) = backups(server, "daily")
     assert file.endswith(".sql.gz")
@@ -114,22 +114,22 @@ def test_the_nightly_backup_comes_back(server):
     done = server.deploy("restore", file, "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
     assert {user["id"] for user in server.users()} == before
-    server.logs_in("alice")
+    server.log_in("alice")
 
 
-def test_it_survives_a_reboot(server):
+def test_service_survives_a_reboot(server):
     server.reboot()
-    server.logs_in("alice")
+    server.log_in("alice")
 
 
-def test_the_hourly_doctor_finds_nothing_but_what_the_test_has_not(server):
-    """It has no public address, and an authority that no phone knows."""
+def test_hourly_doctor_fails_only_on_what_the_test_lacks(server):
+    """The test server has no public address and a certificate that phones do not trust."""
     server.run("systemctl", "start", "myapi-doctor.service")
-    said = server.run("journalctl", "-u", "myapi-doctor", "-o", "cat", "--no-pager").stdout
-    assert set(re.findall(r"^FAIL +(\w+)", said, re.MULTILINE)) == {"dns", "chain"}, said
+    output = server.run("journalctl", "-u", "myapi-doctor", "-o", "cat", "--no-pager").stdout
+    assert set(re.findall(r"^FAIL +(\w+)", output, re.MULTILINE)) == {"dns", "chain"}, output
 
 
-def test_gone_it_leaves_the_data(server):
+def test_uninstall_keeps_the_data(server):
     users = sql(server, "SELECT COUNT(*) FROM users")
     kept = set(server.files("/var/lib/myapi")) | set(server.files("/etc/myapi"))
     done = server.deploy("uninstall", "--yes")
@@ -138,11 +138,11 @@ def test_gone_it_leaves_the_data(server):
     assert kept <= set(server.files("/var/lib/myapi")) | set(server.files("/etc/myapi"))
     done = up(server)
     assert done.returncode == 0, done.stdout + done.stderr
-    server.logs_in("alice")
+    server.log_in("alice")
 
 
-# Debian keeps a database server's own folder and user at a purge: others may have data there.
-OF_THE_SERVER = (
+# Debian keeps a database server's folder and user at a purge, because others may have data there.
+KEPT_BY_DEBIAN = (
     "etc/mysql",
     "var/lib/mysql",
     "etc/passwd",
@@ -152,9 +152,9 @@ OF_THE_SERVER = (
 )
 
 
-def test_purged_it_leaves_neither_database_nor_packages(server, bare):
+def test_purge_removes_database_and_packages(server, bare):
     done = server.deploy("uninstall", "--yes", "--purge")
     assert done.returncode == 0, done.stdout + done.stderr
-    # The firewall stays as strict as it was made: to switch it off is its owner's to say.
-    server.is_as_it_was(bare, but=("etc/ufw", *OF_THE_SERVER))
+    # The firewall stays enabled: only its owner may disable it.
+    server.assert_unchanged_since(bare, but=("etc/ufw", *KEPT_BY_DEBIAN))
     assert not (server.root / "var/lib/mysql/shop").exists()

@@ -1,4 +1,4 @@
-"""An app that does what ours never does, for tests of the worker."""
+"""An app for tests of the worker: it sleeps, blocks the event loop and exits."""
 
 import sys
 import time
@@ -8,7 +8,7 @@ from gevent import monkey
 
 from myapi.concurrency import Busy, off_loop
 
-really_sleep = monkey.get_original("time", "sleep")  # the loop stands still meanwhile
+really_sleep = monkey.get_original("time", "sleep")  # blocks the event loop
 
 app = Flask(__name__)
 

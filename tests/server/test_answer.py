@@ -1,4 +1,4 @@
-"""What an app answers, as it is sent."""
+"""Tests of the encoding of an app's response."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def sent(app, method="GET", *, kept=True):
     return line, {name.lower(): value for name, value in pairs}, body
 
 
-def saying(*parts, status="200 OK", headers=(TYPE,)):
+def responding(*parts, status="200 OK", headers=(TYPE,)):
     def app(_environ, start_response):
         start_response(status, list(headers))
         return list(parts)
@@ -28,8 +28,8 @@ def saying(*parts, status="200 OK", headers=(TYPE,)):
     return app
 
 
-def test_an_answer_goes_out_with_its_length_and_the_time():
-    line, headers, body = sent(saying(b"hel", b"lo"))
+def test_response_has_content_length_and_date():
+    line, headers, body = sent(responding(b"hel", b"lo"))
     assert (line, body) == ("HTTP/1.1 200 OK", b"hello")
     assert headers["content-length"] == "5"
     assert headers["connection"] == "keep-alive"
@@ -37,41 +37,41 @@ def test_an_answer_goes_out_with_its_length_and_the_time():
     assert headers["content-type"] == "text/plain"
 
 
-def test_the_last_answer_says_that_it_is():
-    assert sent(saying(b""), kept=False)[1]["connection"] == "close"
+def test_last_response_has_connection_close():
+    assert sent(responding(b""), kept=False)[1]["connection"] == "close"
 
 
-def test_a_length_that_the_app_states_is_sent_once():
-    assert sent(saying(b"abc", headers=[("content-length", "3")]))[1]["content-length"] == "3"
+def test_content_length_from_the_app_is_sent_once():
+    assert sent(responding(b"abc", headers=[("content-length", "3")]))[1]["content-length"] == "3"
 
 
-def test_head_gets_the_length_and_no_body():
-    _line, headers, body = sent(saying(b"abc", headers=[("Content-Length", "3")]), "HEAD")
+def test_head_response_has_length_and_no_body():
+    _line, headers, body = sent(responding(b"abc", headers=[("Content-Length", "3")]), "HEAD")
     assert (headers["content-length"], body) == ("3", b"")
 
 
 @pytest.mark.parametrize("status", ["204 No Content", "304 Not Modified"])
-def test_a_status_without_a_body_gets_none(status):
-    line, headers, body = sent(saying(b"abc", status=status, headers=[]))
+def test_status_without_body_is_sent_without_one(status):
+    line, headers, body = sent(responding(b"abc", status=status, headers=[]))
     assert line == f"HTTP/1.1 {status}"
     assert "content-length" not in headers
     assert body == b""
 
 
-def test_what_is_the_servers_to_say_is_not_the_apps():
+def test_server_headers_from_the_app_are_dropped():
     headers = [
         ("Connection", "upgrade"),
         ("Transfer-Encoding", "chunked"),
         ("Server", "mine"),
         TYPE,
     ]
-    found = sent(saying(b"", headers=headers))[1]
+    found = sent(responding(b"", headers=headers))[1]
     assert found["connection"] == "keep-alive"
     assert found["server"] == "gunicorn"
     assert "transfer-encoding" not in found
 
 
-def test_what_the_app_writes_comes_before_what_it_returns():
+def test_written_data_precedes_returned_data():
     def app(_environ, start_response):
         start_response("200 OK", [TYPE])(b"one ")
         return [b"two"]
@@ -79,7 +79,7 @@ def test_what_the_app_writes_comes_before_what_it_returns():
     assert sent(app)[2] == b"one two"
 
 
-def test_an_app_that_failed_meanwhile_may_begin_anew():
+def test_start_response_with_exc_info_replaces_the_response():
     def app(_environ, start_response):
         start_response("200 OK", [TYPE])(b"half")
         start_response("500 Oops", [], (ValueError, ValueError(), None))
@@ -89,7 +89,7 @@ def test_an_app_that_failed_meanwhile_may_begin_anew():
     assert (line, body) == ("HTTP/1.1 500 Oops", b"whole")
 
 
-def test_what_the_app_returns_is_closed_though_it_fails():
+def test_result_is_closed_when_iteration_fails():
     class Result:
         closed = False
 
@@ -124,18 +124,18 @@ def test_what_the_app_returns_is_closed_though_it_fails():
         [("Content-Length", "4"), TYPE],
     ],
 )
-def test_what_is_no_http_is_not_sent(headers):
+def test_invalid_headers_are_not_sent(headers):
     with pytest.raises(ValueError):
-        sent(saying(b"abc", headers=headers))
+        sent(responding(b"abc", headers=headers))
 
 
 @pytest.mark.parametrize("status", ["OK", "20 OK", "200 OK\r\nX: y", "200 \x00", ""])
-def test_a_status_that_is_none_is_not_sent(status):
+def test_invalid_status_is_not_sent(status):
     with pytest.raises(ValueError):
-        sent(saying(b"", status=status))
+        sent(responding(b"", status=status))
 
 
-def test_an_answer_begins_once():
+def test_second_start_response_is_refused():
     def app(_environ, start_response):
         start_response("200 OK", [])
         start_response("200 OK", [])
@@ -145,6 +145,6 @@ def test_an_answer_begins_once():
         sent(app)
 
 
-def test_an_app_that_begins_no_answer_has_none():
+def test_app_without_start_response_is_an_error():
     with pytest.raises(IndexError):
         sent(lambda _environ, _start_response: [])

@@ -1,4 +1,4 @@
-"""Work that would stop the loop is done in a thread, and only in a worker."""
+"""Tests of `off_loop`: in a worker, blocking work runs in a thread."""
 
 import subprocess
 import sys
@@ -11,14 +11,14 @@ from myapi.settings import ROOT
 from tests.service import at_once
 
 
-def test_it_is_a_plain_call_elsewhere():
+def test_off_loop_is_a_plain_call_outside_a_worker():
     assert off_loop(divmod, 7, 2) == (3, 1)
     assert off_loop(int, "ff", base=16) == 255
     with pytest.raises(ZeroDivisionError):
         off_loop(divmod, 7, 0)
 
 
-def test_gevent_is_not_loaded_but_in_a_worker(monkeypatch):
+def test_gevent_is_loaded_only_in_a_worker(monkeypatch):
     monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # coverage itself loads it
     code = (
         "import sys, wsgi; from myapi.concurrency import off_loop; off_loop(int)\n"
@@ -27,7 +27,7 @@ def test_gevent_is_not_loaded_but_in_a_worker(monkeypatch):
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
-def test_others_are_answered_meanwhile(odd):
+def test_other_requests_are_answered_during_off_loop_work(odd):
     service = odd()
     started = time.monotonic()
 
@@ -36,16 +36,16 @@ def test_others_are_answered_meanwhile(odd):
         answer = service.call("GET", "/hello")
         return answer.text, time.monotonic() - started
 
-    computed, (said, after) = at_once(lambda: service.call("GET", "/off-loop/2").text, hello)
-    assert (computed, said) == ("computed", "hello ")
-    assert after < 1.5
+    computed, (text, seconds) = at_once(lambda: service.call("GET", "/off-loop/2").text, hello)
+    assert (computed, text) == ("computed", "hello ")
+    assert seconds < 1.5
 
 
-def test_what_fails_there_fails_here(odd):
+def test_off_loop_raises_the_error_of_the_function(odd):
     assert "invalid literal" in odd().call("GET", "/off-loop/fails").text
 
 
-def test_more_calls_than_threads_and_queue_are_refused(odd):
+def test_off_loop_refuses_calls_beyond_threads_and_queue(odd):
     service = odd()
     calls = THREADS + QUEUE + 10
     answers = at_once(*[lambda: service.call("GET", "/off-loop/0.5")] * calls)

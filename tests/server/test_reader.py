@@ -1,4 +1,4 @@
-"""A request that the worker reads itself means what it means to Gunicorn's parser."""
+"""Tests of `Reader`: it parses a request exactly as Gunicorn's parser does, or not at all."""
 
 import pytest
 from gunicorn.config import Config
@@ -28,7 +28,7 @@ def config():
 
 
 class Bytes:
-    """A socket that has what has come, and no more."""
+    """A socket with these bytes in its receive buffer."""
 
     def __init__(self, data):
         self._data = data
@@ -41,8 +41,8 @@ class Bytes:
         return len(data)
 
 
-def as_gunicorn_reads(config, data, client, server):
-    """Return environ, body, what is left, and whether the client wants no more."""
+def read_by_gunicorn(config, data, client, server):
+    """Return environ, body, remaining bytes, and whether the connection is to be closed."""
     source = Bytes(data)
     parser = RequestParser(config, source, client)
     request = next(parser)
@@ -52,11 +52,11 @@ def as_gunicorn_reads(config, data, client, server):
     return environ, body, parser.unreader.take_buffered(), request.should_close()
 
 
-def assert_read_alike(config, data, client, server):
+def assert_same_as_gunicorn(config, data, client, server):
     plain, size = Reader(config, client, server).read(data)
     if not plain:
         return
-    environ, body, left, closes = as_gunicorn_reads(config, data, client, server)
+    environ, body, left, closes = read_by_gunicorn(config, data, client, server)
     assert without_objects(plain) == without_objects(environ)
     assert plain["wsgi.input"].read() == body
     assert data[size:] == left
@@ -67,7 +67,7 @@ def without_objects(environ):
     return {key: value for key, value in environ.items() if key not in OBJECTS}
 
 
-# ---- what is sent ----
+# ---- requests ----
 
 FROM_NGINX = (
     b"GET /api/me?x=1&y=%20 HTTP/1.1\r\nHost: api.example.com\r\nX-Real-IP: 192.0.2.9\r\n"
@@ -81,7 +81,7 @@ LOGIN = (
     b"Content-Type: application/json\r\nContent-Length: 17\r\n\r\n" + b'{"code": "alice"}'
 )
 
-# Of each part what is usual, and what is not. Of one request one part is odd, or none.
+# For each part usual and unusual values. In a request at most one part is unusual.
 PARTS = {
     "method": (
         st.sampled_from(["GET", "POST", "HEAD"]),
@@ -158,7 +158,7 @@ def requests(draw):
 
 @st.composite
 def damaged(draw):
-    """One of the usual requests with some bytes changed, put in or left out."""
+    """A usual request with some bytes changed, inserted or removed."""
     data = bytearray(draw(st.sampled_from([FROM_NGINX, LOGIN, FROM_NGINX + LOGIN])))
     for _ in range(draw(st.integers(1, 3))):
         place = draw(st.integers(0, len(data) - 1))
@@ -171,16 +171,16 @@ def damaged(draw):
 @given(data=st.one_of(requests(), damaged()))
 @example(data=FROM_NGINX)
 @example(data=LOGIN + FROM_NGINX)
-def test_what_is_read_at_once_means_what_it_means_to_gunicorn(config, client, server, data):
-    assert_read_alike(config, data, client, server)
+def test_reader_agrees_with_gunicorn(config, client, server, data):
+    assert_same_as_gunicorn(config, data, client, server)
 
 
 @pytest.mark.parametrize(
     "data", [FROM_NGINX, LOGIN, LOGIN + FROM_NGINX], ids=["get", "post", "two"]
 )
-def test_what_nginx_sends_for_a_phone_is_read_at_once(config, data):
+def test_reader_parses_typical_requests_from_nginx(config, data):
     assert Reader(config, *UNIX).read(data)[1]
-    assert_read_alike(config, data, *UNIX)
+    assert_same_as_gunicorn(config, data, *UNIX)
 
 
 HOST = b"Host: x\r\n"
@@ -190,14 +190,14 @@ HOST = b"Host: x\r\n"
     "data",
     [
         pytest.param(b"", id="nothing"),
-        pytest.param(FROM_NGINX[:-1], id="a head that is not whole"),
-        pytest.param(LOGIN[:-1], id="a body that is not whole"),
+        pytest.param(FROM_NGINX[:-1], id="an incomplete head"),
+        pytest.param(LOGIN[:-1], id="an incomplete body"),
         pytest.param(b"GET / HTTP/1.1\r\n\r\n", id="no host"),
         pytest.param(b"GET / HTTP/1.0\r\n" + HOST + b"\r\n", id="an old version"),
         pytest.param(b"GET /%61 HTTP/1.1\r\n" + HOST + b"\r\n", id="an escaped path"),
         pytest.param(b"GET / HTTP/1.1\r\n" + HOST * 2 + b"\r\n", id="two hosts"),
         pytest.param(b"GET / HTTP/1.1\r\n" + HOST + b" more\r\n\r\n", id="a folded line"),
-        pytest.param(b"GET / HTTP/1.1\r\n" + HOST + b"X: \xe9\r\n\r\n", id="no ASCII"),
+        pytest.param(b"GET / HTTP/1.1\r\n" + HOST + b"X: \xe9\r\n\r\n", id="not ASCII"),
         pytest.param(b"GET / HTTP/1.1\r\n" + HOST + b"X_Y: 1\r\n\r\n", id="an underscore"),
         pytest.param(b"GET / HTTP/1.1\r\n" + HOST + b"Expect: 100-continue\r\n\r\n", id="expect"),
         pytest.param(b"GET / HTTP/1.1\r\n" + HOST + b"Upgrade: h2c\r\n\r\n", id="upgrade"),
@@ -205,7 +205,9 @@ HOST = b"Host: x\r\n"
             b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
             id="chunks",
         ),
-        pytest.param(b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: +3\r\n\r\nabc", id="a sign"),
+        pytest.param(
+            b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: +3\r\n\r\nabc", id="a signed length"
+        ),
         pytest.param(
             b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
             id="two lengths",
@@ -214,7 +216,7 @@ HOST = b"Host: x\r\n"
             b"GET / HTTP/1.1\r\n"
             + HOST
             + b"X-Forwarded-Proto: http\r\nX-Forwarded-Ssl: on\r\n\r\n",
-            id="two words on the scheme",
+            id="conflicting schemes",
         ),
         pytest.param(
             b"GET / HTTP/1.1\r\n"
@@ -229,5 +231,5 @@ HOST = b"Host: x\r\n"
         ),
     ],
 )
-def test_what_is_unusual_or_not_whole_is_left_to_gunicorn(config, data):
+def test_reader_leaves_unusual_or_incomplete_requests_to_gunicorn(config, data):
     assert Reader(config, *UNIX).read(data) == ({}, 0)

@@ -1,4 +1,4 @@
-"""A request that stops the loop is named in the log."""
+"""Tests of the watchdog, which logs requests that block the event loop."""
 
 import time
 from contextlib import suppress
@@ -8,33 +8,33 @@ import requests
 from tests.service import wait_for
 
 
-def blocks(service):
+def blocked_routes(service):
     return [(line["method"], line["route"]) for line in service.events("loop_blocked")]
 
 
-def test_a_request_that_stops_the_loop_is_named_once(odd):
+def test_blocking_request_is_logged_once(odd):
     service = odd()
     service.call("GET", "/block/1.2")
-    wait_for(lambda: blocks(service))
+    wait_for(lambda: blocked_routes(service))
     time.sleep(0.5)
-    assert blocks(service) == [("GET", "/block/<seconds>")]
+    assert blocked_routes(service) == [("GET", "/block/<seconds>")]
     assert service.events("loop_blocked")[0]["level"] == "warning"
     service.call("GET", "/block/1.2")
-    wait_for(lambda: len(blocks(service)) == 2)
+    wait_for(lambda: len(blocked_routes(service)) == 2)
 
 
-def test_it_is_told_while_it_lasts(odd):
-    """A request without an end would get its worker killed, and nobody would know which it was."""
+def test_blocking_request_is_logged_while_it_blocks(odd):
+    """Otherwise an endless request would get its worker killed without a trace in the log."""
     service = odd(environ={"GUNICORN_CMD_ARGS": "--timeout 3"})
     with suppress(requests.ConnectionError):
         service.call("GET", "/block/30")
-    assert blocks(service) == [("GET", "/block/<seconds>")]
+    assert blocked_routes(service) == [("GET", "/block/<seconds>")]
 
 
-def test_neither_waiting_nor_being_idle_nor_a_short_block_is_told(odd):
+def test_waiting_idling_and_short_blocks_are_not_logged(odd):
     service = odd()
     service.call("GET", "/sleep/1")
     service.call("GET", "/block/0.1")
     service.call("GET", "/off-loop/1")
     time.sleep(1)
-    assert blocks(service) == []
+    assert blocked_routes(service) == []

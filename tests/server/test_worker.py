@@ -1,4 +1,4 @@
-"""The worker as a whole: Gunicorn with it, and clients, apps and a WeChat that take their time."""
+"""Tests of the worker in Gunicorn, with slow clients, apps and WeChat."""
 
 import os
 import signal
@@ -9,8 +9,8 @@ import time
 from tests.servers import HOST
 from tests.service import Load, at_once, wait_for
 
-SLOW = 0.3  # s that WeChat takes
-LONG = 2.5  # s; after 3 a call to WeChat has used up its time
+SLOW = 0.3  # s until the logins wait for WeChat
+LONG = 2.5  # s of WeChat's latency; a call to it times out after 3 s
 
 GET = b"GET /%b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 KEEP = b"GET /%b HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -22,7 +22,7 @@ def connect(service):
 
 
 def ask(service, *pieces, pause=0.0):
-    """Send the pieces over one connection, and return all that is answered."""
+    """Send the pieces over one connection and return everything received."""
     with connect(service) as connection:
         for piece in pieces:
             connection.sendall(piece)
@@ -31,10 +31,10 @@ def ask(service, *pieces, pause=0.0):
         return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
-# ---- many at once ----
+# ---- concurrency ----
 
 
-def test_many_logins_wait_for_wechat_at_the_same_time(serve, wechat):
+def test_logins_wait_for_wechat_concurrently(serve, wechat):
     service = serve(rate_limit_login="9999")
     wechat.latency = 1.0
     started = time.monotonic()
@@ -43,7 +43,7 @@ def test_many_logins_wait_for_wechat_at_the_same_time(serve, wechat):
     assert time.monotonic() - started < 10
 
 
-def test_a_storm_of_logins_keeps_no_read_waiting(serve, wechat):
+def test_login_storm_does_not_delay_reads(serve, wechat):
     service = serve()
     wechat.latency = LONG
     phones = [
@@ -61,7 +61,7 @@ def test_a_storm_of_logins_keeps_no_read_waiting(serve, wechat):
         phone.join()
 
 
-def test_an_app_that_waits_keeps_nobody_waiting(odd):
+def test_waiting_request_does_not_delay_others(odd):
     service = odd()
     slow = threading.Thread(target=ask, args=(service, GET % b"sleep/3"))
     slow.start()
@@ -72,7 +72,7 @@ def test_an_app_that_waits_keeps_nobody_waiting(odd):
     slow.join()
 
 
-def test_one_connection_that_sends_without_a_pause_keeps_nobody_waiting(odd):
+def test_flood_on_one_connection_does_not_delay_others(odd):
     service = odd()
     flood = threading.Thread(target=ask, args=(service, KEEP % b"hello" * 3000))
     flood.start()
@@ -87,7 +87,7 @@ def test_one_connection_that_sends_without_a_pause_keeps_nobody_waiting(odd):
 # ---- one connection ----
 
 
-def test_requests_that_came_together_are_answered_in_order(odd):
+def test_pipelined_requests_are_answered_in_order(odd):
     service = odd()
     together = b"".join(KEEP % b"hello/%d" % n for n in range(20))
     answers = at_once(*[lambda: ask(service, together)] * 4)
@@ -96,7 +96,7 @@ def test_requests_that_came_together_are_answered_in_order(odd):
         assert places == sorted(places)
 
 
-def test_a_connection_is_kept_after_a_plain_request_and_closed_after_any_other(odd):
+def test_connection_is_kept_only_after_usual_requests(odd):
     service = odd()
     assert ask(service, KEEP % b"hello", KEEP % b"hello").count(b"200 OK") == 2
     answer = ask(service, KEEP % b"%68ello", KEEP % b"hello")
@@ -104,8 +104,8 @@ def test_a_connection_is_kept_after_a_plain_request_and_closed_after_any_other(o
     assert b"\r\nConnection: close\r\n" in answer
 
 
-def test_slow_chunked_bodies_are_read_whole(odd):
-    """What looks like a request in them is a body."""
+def test_slow_chunked_bodies_are_read_completely(odd):
+    """A request inside a chunk is part of the body."""
     service = odd()
     inner = GET % b"inner"
     chunk = b"%x\r\n%b\r\n" % (len(inner), inner)
@@ -117,7 +117,7 @@ def test_slow_chunked_bodies_are_read_whole(odd):
         assert answer.count(b"HTTP/1.1 200") == 1
 
 
-def test_an_app_that_ends_its_process_ends_no_worker(odd):
+def test_sys_exit_in_the_app_does_not_end_the_worker(odd):
     service = odd()
     workers = service.workers()
     for _ in range(8):
@@ -130,9 +130,9 @@ def test_an_app_that_ends_its_process_ends_no_worker(odd):
 # ---- stops and reloads ----
 
 
-def test_a_stop_waits_for_no_idle_connection(odd):
+def test_stop_does_not_wait_for_idle_connections(odd):
     service = odd()
-    with connect(service) as kept, connect(service):  # one of them has said nothing yet
+    with connect(service) as kept, connect(service):  # the second one has sent nothing yet
         kept.sendall(KEEP % b"hello")
         assert kept.recv(65536)
         time.sleep(1)
@@ -141,7 +141,7 @@ def test_a_stop_waits_for_no_idle_connection(odd):
         assert time.monotonic() - started < 3
 
 
-def test_a_stop_answers_what_is_under_way(odd):
+def test_stop_answers_open_requests(odd):
     service = odd()
     answers = []
     slow = threading.Thread(target=lambda: answers.append(ask(service, GET % b"sleep/2")))
@@ -152,7 +152,7 @@ def test_a_stop_answers_what_is_under_way(odd):
     assert answers[0].endswith(b"slept")
 
 
-def test_a_request_that_comes_just_after_the_signal_is_answered(odd):
+def test_request_just_after_the_stop_signal_is_answered(odd):
     service = odd()
     with connect(service) as kept:
         kept.sendall(KEEP % b"hello")
@@ -163,7 +163,7 @@ def test_a_request_that_comes_just_after_the_signal_is_answered(odd):
         assert b"\r\nConnection: close\r\n" in kept.recv(65536)
 
 
-def test_a_reload_each_second_drops_no_request(serve):
+def test_reloads_every_second_drop_no_request(serve):
     service = serve(workers=2)
     with Load(service) as load:
         for _ in range(5):
@@ -173,7 +173,7 @@ def test_a_reload_each_second_drops_no_request(serve):
     assert set(load.answered) == {200}
 
 
-def test_workers_that_end_after_so_many_requests_drop_none(serve):
+def test_max_requests_drops_no_request(serve):
     arguments = "--max-requests 100 --max-requests-jitter 50"
     service = serve(workers=2, environ={"GUNICORN_CMD_ARGS": arguments})
     workers = service.workers()

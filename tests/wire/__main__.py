@@ -1,6 +1,6 @@
-"""Say how each family of cases is answered, in figures: `python -m tests.wire [-v]`.
+"""Print how the cases of each family are answered: `python -m tests.wire [-v]`.
 
-With `-v` every case too.
+With `-v`, print the outcome of every case too.
 """
 
 import sys
@@ -27,7 +27,7 @@ class Row(NamedTuple):
 
 
 def main() -> None:
-    rows = list(asked())
+    rows = list(all_rows())
     lines = [f"{r.place:9} {r.family:14} {r.name:42} {r.outcome}" for r in rows]
     sys.stdout.write("\n".join([*(lines if "-v" in sys.argv else []), *figures(rows), ""]))
 
@@ -36,12 +36,12 @@ def figures(rows: list[Row]) -> Iterable[str]:
     yield f"{'family':15}{'at':10}{'cases':>6}  answers"
     for place, family in dict.fromkeys((row.place, row.family) for row in rows):
         outcomes = Counter(row.outcome for row in rows if row[:2] == (place, family))
-        told = ", ".join(f"{outcome} x {count}" for outcome, count in sorted(outcomes.items()))
-        yield f"{family:15}{place:10}{outcomes.total():6}  {told}"
+        counts = ", ".join(f"{outcome} x {count}" for outcome, count in sorted(outcomes.items()))
+        yield f"{family:15}{place:10}{outcomes.total():6}  {counts}"
     yield f"{'all':25}{len(rows):6}"
 
 
-def asked() -> Iterable[Row]:
+def all_rows() -> Iterable[Row]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         url = migrate(f"sqlite:///{folder}/myapi.db", folder)

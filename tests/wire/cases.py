@@ -1,7 +1,7 @@
-"""What no honest client sends, byte by byte.
+"""Malformed and malicious requests, as bytes.
 
-Every request is for what needs a token, or a login with an empty body: so 401 and 400 are what
-a good request of its kind would get, and no case can do anything, however it is read.
+Every request is for a route that needs a token, or a login with an empty body. The well-formed
+request would get 401 or 400, so no case can change anything, however it is parsed.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ POISON = b"GET /api/me HTTP/1.1\r\n" + HOST + b"\r\nX-Poison: 1\r\n\r\n"
 class Case(NamedTuple):
     name: str
     raw: bytes
-    answers: int = 1  # at most: how many requests it may be read as
-    leaves: bool = False  # whether the client closes its side behind it; else it waits
+    answers: int = 1  # at most: as how many requests it may be parsed
+    half_closes: bool = False  # whether the client closes its side afterwards; otherwise it waits
 
 
 FAMILIES: dict[str, list[Case]] = {}
@@ -33,7 +33,7 @@ def family(name: str, *cases: Case) -> None:
     FAMILIES[name] = list(cases)
 
 
-# ---- two lengths: whoever reads it differently finds a second request in the body ----
+# ---- two lengths: a parser that uses the other one finds a second request in the body ----
 
 
 def both(length: bytes, coding: bytes, body: bytes) -> bytes:
@@ -41,8 +41,8 @@ def both(length: bytes, coding: bytes, body: bytes) -> bytes:
 
 
 TE = b"Transfer-Encoding: chunked"
-CL_TE = LAST + POISON  # behind the last chunk, inside the length
-TE_CL = b"%x\r\n%b\r\n0\r\n\r\n" % (len(POISON), POISON)  # inside the chunk, behind the length
+CL_TE = LAST + POISON  # after the last chunk, inside the length
+TE_CL = b"%x\r\n%b\r\n0\r\n\r\n" % (len(POISON), POISON)  # inside the chunk, after the length
 
 
 def length(value: bytes, body: bytes = BODY + POISON) -> bytes:
@@ -50,7 +50,7 @@ def length(value: bytes, body: bytes = BODY + POISON) -> bytes:
 
 
 def coding(line: bytes, body: bytes = CHUNK + LAST) -> bytes:
-    """Say a length for the whole of it too, as what reads the line as nothing would take it."""
+    """Add the Content-Length that a parser would use if it ignored the coding."""
     return both(b"Content-Length: %d" % len(body), line, body)
 
 
@@ -177,13 +177,13 @@ family(
         }.items()
     ],
     Case("one over the limit sent", length(b" 65537", b" " * 65537)),
-    Case("shorter than said", length(b" 100", BODY), leaves=True),
-    Case("not begun", length(b" 100", b""), leaves=True),
-    Case("longer than said", length(b" 1", BODY), answers=2),
+    Case("shorter than announced", length(b" 100", BODY), half_closes=True),
+    Case("not begun", length(b" 100", b""), half_closes=True),
+    Case("longer than announced", length(b" 1", BODY), answers=2),
     Case("none, and a body", POST + b"\r\n" + BODY, answers=2),
     Case("negative in HTTP/1.0", length(b" -1", BODY).replace(b"/1.1", b"/1.0")),
     Case("Expect: 100-continue", length(b" 2\r\nExpect: 100-continue", BODY)),
-    Case("Expect, and nothing comes", length(b" 2\r\nExpect: 100-continue", b""), leaves=True),
+    Case("Expect, and nothing comes", length(b" 2\r\nExpect: 100-continue", b""), half_closes=True),
     Case("Expect, megabytes announced", length(b" 9000000\r\nExpect: 100-continue", b"")),
     Case("Expect: 200-ok", length(b" 2\r\nExpect: 200-ok", BODY)),
     Case("Expect twice", length(b" 2\r\nExpect: 100-continue\r\nExpect: x", BODY)),
@@ -208,16 +208,16 @@ family(
     chunks(b"2 \r\n{}\r\n" + LAST, "space after the size"),
     chunks(b"2_0\r\n{}\r\n" + LAST, "size with underscore"),
     chunks(b"\r\n{}\r\n" + LAST, "size is empty"),
-    chunks(b"ffffffffffffffff1\r\n{}\r\n" + LAST, "size over 64 bits", leaves=True),
-    chunks(b"10000000000000002\r\n{}\r\n" + LAST, "size is 2 and 64 bits", leaves=True),
-    chunks(b"f" * 300 + b"\r\n{}\r\n" + LAST, "size of 300 digits", leaves=True),
+    chunks(b"ffffffffffffffff1\r\n{}\r\n" + LAST, "size over 64 bits", half_closes=True),
+    chunks(b"10000000000000002\r\n{}\r\n" + LAST, "size is 2 and 64 bits", half_closes=True),
+    chunks(b"f" * 300 + b"\r\n{}\r\n" + LAST, "size of 300 digits", half_closes=True),
     chunks(b"0" * 300 + b"2\r\n{}\r\n" + LAST, "size padded"),
     chunks(b"1" * 20_000, "size without an end"),
     chunks(b"11000\r\n" + b" " * 0x11000 + b"\r\n" + LAST, "over the limit in one"),
     chunks((b"1000\r\n" + b" " * 4096 + b"\r\n") * 17 + LAST, "over the limit in parts"),
     chunks(b"2\r\n{}" + LAST, "no line end behind the data"),
     chunks(b"2\r\n{}\n" + LAST, "LF behind the data"),
-    chunks(b"2\n{}\r\n" + LAST, "LF behind the size", leaves=True),
+    chunks(b"2\n{}\r\n" + LAST, "LF behind the size", half_closes=True),
     chunks(b"2\r{}\r\n" + LAST, "CR behind the size"),
     chunks(b"3\r\n{}\r\n" + LAST, "size too large by one"),
     chunks(b"1\r\n{}\r\n" + LAST, "size too small by one"),
@@ -232,13 +232,13 @@ family(
     chunks(CHUNK + b"0\r\nAuthorization: Bearer x\r\n\r\n", "trailer with a token"),
     chunks(CHUNK + b"0\r\nno trailer\r\n\r\n", "trailer that is none"),
     chunks(CHUNK + b"0\r\nA: b\0\r\n\r\n", "trailer with NUL"),
-    chunks(CHUNK + b"0\r\nA: b\n\r\n", "trailer ends with LF", leaves=True),
+    chunks(CHUNK + b"0\r\nA: b\n\r\n", "trailer ends with LF", half_closes=True),
     chunks(CHUNK + b"0\r\n" + b"A: b\r\n" * 1000 + b"\r\n", "1 000 trailers"),
-    chunks(CHUNK + b"0\r\nA: " + b"a" * 500_000, "trailer without an end", leaves=True),
-    chunks(CHUNK, "no last chunk", leaves=True),
-    chunks(CHUNK + b"0\r\n", "no end", leaves=True),
-    chunks(b"100\r\n{}", "cut off", leaves=True),
-    chunks(b"", "none", leaves=True),
+    chunks(CHUNK + b"0\r\nA: " + b"a" * 500_000, "trailer without an end", half_closes=True),
+    chunks(CHUNK, "no last chunk", half_closes=True),
+    chunks(CHUNK + b"0\r\n", "no end", half_closes=True),
+    chunks(b"100\r\n{}", "cut off", half_closes=True),
+    chunks(b"", "none", half_closes=True),
     chunks(CHUNK + LAST + POISON, "a second request behind them", answers=2),
 )
 
@@ -315,9 +315,9 @@ family(
     Case("method of 100 KB", path(b"/api/me", b"G" * 100_000)),
     Case("no method", line(b" /api/me HTTP/1.1")),
     Case("method unknown", path(b"/api/me", b"FLY")),
-    Case("HTTP/0.9", b"GET /api/me\r\n", leaves=True),
+    Case("HTTP/0.9", b"GET /api/me\r\n", half_closes=True),
     Case("HTTP/0.9, POST", b"POST /api/auth/login\r\n\r\n"),
-    Case("HTTP/0.9, said", path(b"/api/me").replace(b"/1.1", b"/0.9")),
+    Case("HTTP/0.9 as version", path(b"/api/me").replace(b"/1.1", b"/0.9")),
     Case("HTTP/1.0 without Host", b"GET /api/me HTTP/1.0\r\n\r\n"),
     Case("HTTP/1.2", path(b"/api/me").replace(b"/1.1", b"/1.2")),
     Case("HTTP/1.10", path(b"/api/me").replace(b"/1.1", b"/1.10")),
@@ -337,20 +337,22 @@ family(
     Case("one empty line before", b"\r\n" + path(b"/api/me")),
     Case("many empty lines before", b"\r\n" * 100 + path(b"/api/me")),
     Case("LF alone", path(b"/api/me").replace(b"\r\n", b"\n")),
-    Case("CR alone", path(b"/api/me").replace(b"\r\n", b"\r"), leaves=True),
+    Case("CR alone", path(b"/api/me").replace(b"\r\n", b"\r"), half_closes=True),
     Case("LF behind the line", b"GET /api/me HTTP/1.1\n" + HOST + b"\r\n\r\n"),
-    Case("CR CR LF", path(b"/api/me").replace(b"\r\n", b"\r\r\n"), leaves=True),
+    Case("CR CR LF", path(b"/api/me").replace(b"\r\n", b"\r\r\n"), half_closes=True),
     Case("PRI preface", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9)),
-    Case("TLS ClientHello", bytes.fromhex("16030100c8010000c40303") + b"\x07" * 194, leaves=True),
+    Case(
+        "TLS ClientHello", bytes.fromhex("16030100c8010000c40303") + b"\x07" * 194, half_closes=True
+    ),
     Case("SSH", b"SSH-2.0-OpenSSH_9.6\r\n\r\n"),
-    Case("SOCKS", b"\x05\x01\x00", leaves=True),
+    Case("SOCKS", b"\x05\x01\x00", half_closes=True),
     Case("PROXY protocol", b"PROXY TCP4 203.0.113.9 127.0.0.1 1 2\r\n" + path(b"/api/me")),
     Case("PROXY protocol 2", b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + bytes(12) + path(b"/api/me")),
-    Case("noise", bytes(range(256)) * 8, leaves=True),
+    Case("noise", bytes(range(256)) * 8, half_closes=True),
     Case("an answer", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
-    Case("nothing", b"", leaves=True),
-    Case("cut off in the line", b"GET /api", leaves=True),
-    Case("cut off in the head", GET, leaves=True),
+    Case("nothing", b"", half_closes=True),
+    Case("cut off in the line", b"GET /api", half_closes=True),
+    Case("cut off in the head", GET, half_closes=True),
 )
 
 # ---- headers ----
@@ -459,17 +461,17 @@ family(
     Case("path of 5 KB", path(b"/api/" + b"a" * 5_000)),
     Case("path of 100 KB", path(b"/api/" + b"a" * 100_000)),
     Case("query of 100 KB", path(b"/api/me?" + b"a" * 100_000)),
-    Case("line without an end", b"GET /" + b"a" * 100_000, leaves=True),
-    Case("header without an end", GET + b"X: " + b"a" * 1_000_000, leaves=True),
-    Case("headers without an end", GET + b"X: a\r\n" * 100_000, leaves=True),
+    Case("line without an end", b"GET /" + b"a" * 100_000, half_closes=True),
+    Case("header without an end", GET + b"X: " + b"a" * 1_000_000, half_closes=True),
+    Case("headers without an end", GET + b"X: a\r\n" * 100_000, half_closes=True),
     Case("300 cookies", header(b"Cookie: " + b"; ".join(b"c%d=1" % n for n in range(300)))),
     Case("100 Cookie headers", header(b"\r\n".join(b"Cookie: c%d=1" % n for n in range(100)))),
-    Case("100 KB of empty lines", b"\r\n" * 50_000, leaves=True),
-    Case("100 KB of spaces", b" " * 100_000, leaves=True),
+    Case("100 KB of empty lines", b"\r\n" * 50_000, half_closes=True),
+    Case("100 KB of spaces", b" " * 100_000, half_closes=True),
     Case("body of 9 MB", length(b" 9000000", b" " * 9_000_000)),
 )
 
-# ---- who it is ----
+# ---- authorization ----
 
 family(
     "authorization",

@@ -1,4 +1,4 @@
-"""One service that is asked in two ways: straight, and through Nginx with myapi's own file."""
+"""One service, reached directly and through Nginx with the deployment's configuration."""
 
 import shutil
 import socket
@@ -14,7 +14,7 @@ from tests.service import PRODUCTION, Service
 
 @pytest.fixture(scope="package")
 def untraced():
-    """Have processes run as they are served: traced for coverage, they are half as slow again."""
+    """Start processes without coverage, which makes them half as slow again."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)
         yield
@@ -36,7 +36,7 @@ def service(migrated_sqlite, tmp_path_factory, untraced):
 
 
 def served(path, arguments="", **settings):
-    """Gunicorn as in production, on a port of its own and on the Unix socket for Nginx."""
+    """Create a production Gunicorn that listens on a free port and on the Unix socket for Nginx."""
     port = free_port()
     service = Service(
         port=port,
@@ -51,12 +51,12 @@ def served(path, arguments="", **settings):
 
 
 def to(service):
-    """Return what connects to it straight."""
+    """Return a function that connects directly to the service."""
     return lambda: socket.create_connection((HOST, service.port), 10)
 
 
 class OpenFront(Front):
-    """Nginx with myapi's own file, and no limit for one address: all cases share theirs."""
+    """Nginx with the deployment's configuration, without limits: all cases share an address."""
 
     connections = 4096
 
@@ -72,7 +72,7 @@ def front(service):
 
 
 class Place:
-    """Where the service is reached, and what it has noted of what was asked there."""
+    """One way to reach the service, and the log of the requests that came this way."""
 
     def __init__(self, connect, service, front=None):
         self.connect = connect
@@ -80,8 +80,8 @@ class Place:
         self.front = front
 
     def ids(self):
-        """Return the request ids that the service has logged, of those that came this way."""
-        length = 32 if self.front else 16  # Nginx's and our own
+        """Return the logged request ids of the requests that came this way."""
+        length = 32 if self.front else 16  # Nginx's ids and the app's own
         ids = [event["request_id"] for event in self.service.events("request")]
         return [each for each in ids if len(each) == length]
 

@@ -1,4 +1,4 @@
-"""Many slow clients at once, each on a connection of its own."""
+"""Many simultaneous slow clients, each with its own connection."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HELLO = b"GET /api/hello HTTP/1.1\r\n" + HOST + b"\r\n\r\n"
 
 
 class Kind(NamedTuple):
-    """What one sends at first, and then a byte of every second; and what it reads every second."""
+    """What a client sends first, what it sends every second, and how many bytes it reads then."""
 
     first: bytes
     drip: bytes = b""
@@ -24,27 +24,27 @@ class Kind(NamedTuple):
 
 
 KINDS = {
-    "say nothing": Kind(b""),
+    "send nothing": Kind(b""),
     "drip a head": Kind(b"GET /api/hello HTTP/1.1\r\nX: ", b"x"),
     "drip a body": Kind(POST + b"Content-Length: 1000\r\n\r\n", b"x"),
     "drip a chunk": Kind(CHUNKED + b"3e8\r\n", b"x"),
-    "stop in a chunk that looks like the end": Kind(CHUNKED + b"ff\r\n0\r\n\r\n"),
+    "stop in a chunk that looks like the last one": Kind(CHUNKED + b"ff\r\n0\r\n\r\n"),
     "send none of a long body": Kind(POST + b"Content-Length: 100000\r\n\r\n"),
     "wait for 100 and drip": Kind(
         POST + b"Content-Length: 1000\r\nExpect: 100-continue\r\n\r\n", b"x"
     ),
     "drip an answer": Kind(HELLO * 5, b"", 1),
-    "do not close": Kind(b"NONE OF HTTP\r\n\r\n"),
+    "do not close": Kind(b"NOT HTTP AT ALL\r\n\r\n"),
 }
 
 
 class Crowd:
-    """So many connections while the block runs, of these kinds in turn."""
+    """Opens `count` connections, cycling through the kinds, and keeps them while the block runs."""
 
     def __init__(self, connect: Connect, kinds: list[Kind], count: int = 1000) -> None:
         self._connect = connect
         self._kinds = list(itertools.islice(itertools.cycle(kinds), count))
-        self._enough = threading.Event()
+        self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._drip)
         self._open: dict[socket.socket, Kind] = {}
 
@@ -55,14 +55,14 @@ class Crowd:
         return self
 
     def __exit__(self, *_exc: object) -> None:
-        self._enough.set()
+        self._stopped.set()
         self._thread.join()
         for connection in self._open:
             connection.close()
 
     @property
     def left(self) -> int:
-        """How many have not been sent away."""
+        """How many connections the server has not closed."""
         return len(self._open)
 
     def _enter(self, kind: Kind) -> tuple[socket.socket, Kind]:
@@ -74,7 +74,7 @@ class Crowd:
         return connection, kind
 
     def _drip(self) -> None:
-        while not self._enough.wait(1):
+        while not self._stopped.wait(1):
             for connection, kind in list(self._open.items()):
                 try:
                     connection.send(kind.drip)

@@ -1,4 +1,4 @@
-"""Frames of HTTP/2, written by hand: what an honest client's library would refuse to send."""
+"""HTTP/2 frames, written by hand because a client library would refuse to send them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from typing import NamedTuple
 
 from tests.front import Front
-from tests.wire.replies import PATIENCE, Connect
+from tests.wire.replies import TIMEOUT, Connect
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST_STREAM, SETTINGS, GOAWAY, CONTINUATION = 0, 1, 3, 4, 7, 9
@@ -34,7 +34,7 @@ POISON = b"GET /api/me HTTP/1.1\r\nHost: api.example.com\r\n\r\n"
 class Case(NamedTuple):
     name: str
     frames: bytes
-    waits: bool = False  # whether more has to come, as Nginx sees it
+    waits: bool = False  # whether Nginx waits for more
 
 
 def frame(kind: int, flags: int, payload: bytes, stream: int = 1) -> bytes:
@@ -42,7 +42,7 @@ def frame(kind: int, flags: int, payload: bytes, stream: int = 1) -> bytes:
 
 
 def block(fields: list[Field]) -> bytes:
-    """Write header fields as literals that are neither indexed nor compressed."""
+    """Encode header fields as literals without indexing or compression."""
     return b"".join(b"\0" + _text(name) + _text(value) for name, value in fields)
 
 
@@ -71,7 +71,7 @@ def swapped(name: bytes, value: bytes) -> bytes:
 
 
 CASES = [
-    Case("a good one", get()),
+    Case("a valid request", get()),
     Case("transfer-encoding", request([*POST, (b"transfer-encoding", b"chunked")], POISON)),
     Case("transfer-encoding with LF", get((b"x", b"y\r\ntransfer-encoding: chunked"))),
     Case("connection", get((b"connection", b"keep-alive, content-length"))),
@@ -79,7 +79,7 @@ CASES = [
     Case("te", get((b"te", b"chunked"))),
     Case("content-length too small", request([*POST, (b"content-length", b"0")], POISON)),
     Case("content-length too large", request([*POST, (b"content-length", b"999")], b"{}")),
-    Case("content-length that is none", request([*POST, (b"content-length", b"+2")], b"{}")),
+    Case("invalid content-length", request([*POST, (b"content-length", b"+2")], b"{}")),
     Case(
         "two content-lengths",
         request([*POST, (b"content-length", b"2"), (b"content-length", b"99")], b"{}"),
@@ -135,20 +135,20 @@ CASES = [
 
 
 def to(front: Front) -> Connect:
-    """Return what opens a connection that speaks HTTP/2."""
+    """Return a function that opens an HTTP/2 connection."""
     context = ssl.create_default_context(cafile=str(front.authority))
     return lambda: front.connect(context=context, protocols=["h2"])
 
 
 def ask(connect: Connect, case: Case) -> str:
-    """Send a case; return what came of it: statuses, "reset" of the stream or "closed"."""
+    """Send a case; return the status, "reset" (the stream), "closed" or "silence"."""
     with connect() as connection:
-        until = time.monotonic() + PATIENCE
-        connection.settimeout(PATIENCE)
+        deadline = time.monotonic() + TIMEOUT
+        connection.settimeout(TIMEOUT)
         data = b""
         try:
             connection.sendall(PREFACE + frame(SETTINGS, 0, b"", 0) + case.frames)
-            while time.monotonic() < until:
+            while time.monotonic() < deadline:
                 more = connection.recv(65536)
                 data += more
                 outcome = _outcome(data)
@@ -182,15 +182,15 @@ INDEXED = {
     0x8D: "404",
     0x8E: "500",
 }
-# Digits in the code of RFC 7541, appendix B.
+# Digits in the Huffman code of RFC 7541, appendix B.
 DIGITS = {"00000": "0", "00001": "1", "00010": "2"} | {
     f"{22 + n:06b}": str(n) for n in range(3, 10)
 }
 
 
 def _status(payload: bytes) -> str:
-    """Read the status, which Nginx puts first: by its index, or as the value of a literal."""
-    while payload[0] & 0xE0 == 0x20:  # the size of the table
+    """Decode the status, Nginx's first header: an index, or a literal value."""
+    while payload[0] & 0xE0 == 0x20:  # an update of the table size
         payload = payload[1:]
     if payload[0] in INDEXED:
         return INDEXED[payload[0]]

@@ -1,4 +1,4 @@
-"""Send bytes, and read whatever comes back, for as long as something may come."""
+"""Send raw bytes and parse everything received until the server closes or falls silent."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 from tests.wire.cases import Case
 
-PATIENCE = 3.0  # s for an answer
-SETTLED = 0.2  # s without another byte after an answer
+TIMEOUT = 3.0  # s for a response
+SETTLED = 0.2  # s without another byte after a response
 
 
 class Answer(NamedTuple):
-    """One answer; the status of one without a status line, as in HTTP/0.9, is 0."""
+    """One response. Without a status line, as in HTTP/0.9, the status is 0."""
 
     status: int
     headers: dict[str, str]
@@ -26,19 +26,19 @@ class Answer(NamedTuple):
 
     @property
     def request_id(self) -> str | None:
-        """The request id that the headers tell."""
+        """The request id in the headers."""
         return self.headers.get("x-request-id")
 
     @property
-    def told_id(self) -> str | None:
-        """The request id that the body tells: of an error of the API or of Nginx."""
+    def body_request_id(self) -> str | None:
+        """The request id in the body of an error by the API or Nginx."""
         with contextlib.suppress(ValueError, AttributeError):
             return json.loads(self.body).get("request_id")
         return None
 
 
 class Reply(NamedTuple):
-    """All that came: the answers, without the interim ones, and what is none."""
+    """Everything received: the final responses, and the bytes that are not a response."""
 
     answers: tuple[Answer, ...]
     rest: bytes
@@ -50,37 +50,39 @@ class Reply(NamedTuple):
         return tuple(answer.status for answer in self.answers)
 
     def __str__(self) -> str:
-        said = " ".join(map(str, self.statuses)) or ("closed" if self.closed else "silence")
-        return said + (f" and {self.rest[:30]!r}" if self.rest else "")
+        text = " ".join(map(str, self.statuses)) or ("closed" if self.closed else "silence")
+        return text + (f" and {self.rest[:30]!r}" if self.rest else "")
 
 
 Connect = Callable[[], socket.socket]
 
 
 def ask(connect: Connect, case: Case, settled: float = SETTLED) -> Reply:
-    """Send a case over a connection of its own; read until it is silent for so many seconds."""
+    """Send a case over a new connection; read until it is silent for `settled` seconds."""
     with connect() as connection:
         started = time.monotonic()
-        connection.settimeout(PATIENCE)
-        with contextlib.suppress(OSError):  # it may answer, and close, before all is sent
+        connection.settimeout(TIMEOUT)
+        with contextlib.suppress(OSError):  # the server may respond and close early
             connection.sendall(case.raw)
-            if case.leaves:
-                connection.shutdown(socket.SHUT_WR)  # over TLS that ends reading too
-        data, closed = _receive(connection, started + PATIENCE, settled, case)
-        if case.leaves and isinstance(connection, ssl.SSLSocket):
-            data = b""  # TLS has ended with our side, and what came is not for reading
+            if case.half_closes:
+                connection.shutdown(socket.SHUT_WR)  # over TLS this ends reading too
+        data, closed = _receive(connection, started + TIMEOUT, settled, case)
+        if case.half_closes and isinstance(connection, ssl.SSLSocket):
+            data = b""  # after the shutdown the data is still encrypted
         answers, rest = parse(data, head=case.raw.startswith(b"HEAD"))
         return Reply(answers, rest, closed, time.monotonic() - started)
 
 
 def _receive(
-    connection: socket.socket, until: float, settled: float, case: Case
+    connection: socket.socket, deadline: float, settled: float, case: Case
 ) -> tuple[bytes, bool]:
-    """Return what comes, and whether the other side has closed."""
+    """Return the received data, and whether the server closed the connection."""
     data = b""
     while True:
-        whole = bool(data) and not parse(data, head=case.raw.startswith(b"HEAD"))[1]
-        connection.settimeout(max(0.001, min(until - time.monotonic(), settled if whole else 60)))
+        complete = bool(data) and not parse(data, head=case.raw.startswith(b"HEAD"))[1]
+        connection.settimeout(
+            max(0.001, min(deadline - time.monotonic(), settled if complete else 60))
+        )
         try:
             more = connection.recv(65536)
         except TimeoutError:
@@ -93,7 +95,7 @@ def _receive(
 
 
 def parse(data: bytes, *, head: bool = False) -> tuple[tuple[Answer, ...], bytes]:
-    """Split what a server said into answers, and the rest that is no whole one."""
+    """Split data into final responses and the rest that is not a complete response."""
     answers: list[Answer] = []
     while data.startswith(b"HTTP/"):
         start, ended, rest = data.partition(b"\r\n\r\n")
@@ -116,7 +118,7 @@ def parse(data: bytes, *, head: bool = False) -> tuple[tuple[Answer, ...], bytes
 def _body(
     rest: bytes, headers: dict[str, str], status: int, head: bool
 ) -> tuple[bytes, int | None, bytes]:
-    """Return the body, its length or None where more has to come, and what is behind it."""
+    """Return the body, its length (None if incomplete), and the data after it."""
     if head or status < 200 or status in {204, 304}:
         return b"", 0, rest
     if headers.get("transfer-encoding") == "chunked":

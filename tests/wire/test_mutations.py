@@ -1,4 +1,4 @@
-"""Good requests with some bytes changed: whatever comes of it, it is no 500 and no crash."""
+"""Valid requests with some bytes changed never cause a 500 or a crash."""
 
 import contextlib
 import socket
@@ -7,7 +7,7 @@ import pytest
 
 from tests.wire.cases import BODY, CHUNKED, GET, HOST, POST
 from tests.wire.replies import parse
-from tests.wire.test_cases import faults
+from tests.wire.test_cases import error_lines
 
 pytest.importorskip("hypothesis", reason="hypothesis needs Python 3.11")
 
@@ -31,7 +31,7 @@ changes = st.lists(
 
 
 def changed(request, changes):
-    """Put each piece in the place of so many bytes."""
+    """Replace `length` bytes at each position with a piece."""
     for at, length, piece in changes:
         at %= len(request) + 1
         request = request[:at] + piece + request[at + length :]
@@ -39,10 +39,10 @@ def changed(request, changes):
 
 
 @pytest.fixture
-def sound(place):
-    """A place whose log shows no crash and no bug behind all the examples."""
+def place_without_errors(place):
+    """A place; after all examples its log must show no crash and no bug."""
     yield place
-    assert faults(place.service) == []
+    assert error_lines(place.service) == []
 
 
 @settings(
@@ -53,14 +53,14 @@ def sound(place):
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(good=st.sampled_from(GOOD), changes=changes)
-def test_a_changed_request_is_never_an_error_of_ours(sound, good, changes):
-    statuses = {answer.status for answer in answers(sound, changed(good, changes))}
+def test_mutated_request_is_never_a_server_error(place_without_errors, good, changes):
+    statuses = {answer.status for answer in answers(place_without_errors, changed(good, changes))}
     assert not statuses & {500, 502, 503, 504}
     assert statuses <= {0, 200, 301, 501, 505, *range(400, 500)}
 
 
 def answers(place, request):
-    """Send it, close this side where that can be done, and read to the end."""
+    """Send a request, half-close if there is no TLS, and read to the end."""
     data = b""
     with contextlib.closing(place.connect()) as connection, contextlib.suppress(OSError):
         connection.settimeout(3)

@@ -1,4 +1,4 @@
-// The program of the common tutorial, done well: routes, guard, limits, errors, one log line.
+// The app of a common tutorial, done well: routes, authentication, rate limits, errors, request log.
 import { randomBytes } from 'node:crypto';
 
 import express from 'express';
@@ -20,7 +20,7 @@ export async function createApp(settings) {
   const wechat = new WeChat(settings);
   const app = express();
   app.set('trust proxy', 1);
-  app.set('etag', false); // nothing here is to be stored
+  app.set('etag', false); // responses are not cacheable
   app.disable('x-powered-by');
 
   app.use(observe);

@@ -1,4 +1,4 @@
-// Errors in the shape of myapi's: the HTTP status, a stable integer, a sentence, the request's id.
+// Errors in the shape of myapi's: HTTP status, stable integer, message, request id.
 const KINDS = {
   invalid_request: [400, 40000, 'The request is not as described.'],
   login_code_invalid: [400, 40001, 'The login code is wrong, used or too old: get a fresh one.'],
@@ -14,8 +14,8 @@ const KINDS = {
   service_unavailable: [503, 50300, 'The service is unavailable: try again.'],
   wechat_timeout: [504, 50400, 'WeChat did not answer in time: try again.'],
 };
-const OF_EXPRESS = { 400: 'invalid_request', 404: 'not_found', 413: 'payload_too_large' };
-const AWAY = new Set(['SQLITE_BUSY', 'ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'PROTOCOL_CONNECTION_LOST']);
+const BY_STATUS = { 400: 'invalid_request', 404: 'not_found', 413: 'payload_too_large' };
+const UNAVAILABLE = new Set(['SQLITE_BUSY', 'ECONNREFUSED', 'ECONNRESET', 'ETIMEDOUT', 'PROTOCOL_CONNECTION_LOST']);
 
 export class ApiError extends Error {
   constructor(name) {
@@ -36,8 +36,8 @@ export function answerError(error, req, res, log) {
 
 function nameOf(error) {
   if (error instanceof ApiError) return error.name;
-  if (AWAY.has(error.code)) return 'service_unavailable';
-  return OF_EXPRESS[error.status] ?? 'internal_error';
+  if (UNAVAILABLE.has(error.code)) return 'service_unavailable';
+  return BY_STATUS[error.status] ?? 'internal_error';
 }
 
 function challenge(name) {

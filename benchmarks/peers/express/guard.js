@@ -1,4 +1,4 @@
-// Who calls: the signature first, then one query, as in myapi.
+// Authentication: check the signature, then one query, as in myapi.
 import jwt from 'jsonwebtoken';
 
 import { ApiError } from './errors.js';

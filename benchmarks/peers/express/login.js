@@ -1,4 +1,4 @@
-// From a code of wx.login to a session and its token.
+// Log in: exchange a code of wx.login for a session and its token.
 import { randomBytes } from 'node:crypto';
 
 import jwt from 'jsonwebtoken';

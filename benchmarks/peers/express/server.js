@@ -1,4 +1,4 @@
-// The processes: a primary that starts as many workers as asked for, and one more when one dies.
+// The primary process starts the workers and replaces those that die.
 import cluster from 'node:cluster';
 import { rmSync } from 'node:fs';
 
@@ -18,5 +18,5 @@ if (cluster.isPrimary) {
 } else {
   const { createApp } = await import('./app.js');
   const server = (await createApp(settings)).listen(settings.socket);
-  server.keepAliveTimeout = 75_000; // ms; longer than Nginx keeps an idle connection
+  server.keepAliveTimeout = 75_000; // ms; longer than Nginx's
 }

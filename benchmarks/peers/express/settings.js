@@ -1,21 +1,21 @@
-// Everything from the environment, once. Days and counts are those that myapi has by default.
+// Settings, read once from the environment. The numbers are myapi's defaults.
 import { createSecretKey } from 'node:crypto';
 
-const given = process.env;
+const env = process.env;
 
 export const settings = Object.freeze({
-  socket: given.PEER_SOCKET,
-  workers: Number(given.PEER_WORKERS ?? 2),
-  // The one line in which the two peers differ. Given a string, as tutorials do, jsonwebtoken tries
-  // at every call to read it as a private or public key (PEM) before it takes it for a secret.
-  secret: given.PEER_TUNED ? createSecretKey(Buffer.from(given.PEER_SECRET)) : given.PEER_SECRET,
-  database: given.PEER_DATABASE, // a file, or mysql://…
-  appid: given.PEER_WECHAT_APPID,
-  wechatSecret: given.PEER_WECHAT_SECRET,
-  wechatUrl: given.PEER_WECHAT_URL,
+  socket: env.PEER_SOCKET,
+  workers: Number(env.PEER_WORKERS ?? 2),
+  // The only line in which the two Express peers differ. jsonwebtoken tries to parse a string, which
+  // tutorials use, as a PEM key on every call before it uses it as a secret.
+  secret: env.PEER_TUNED ? createSecretKey(Buffer.from(env.PEER_SECRET)) : env.PEER_SECRET,
+  database: env.PEER_DATABASE, // a file, or mysql://…
+  appid: env.PEER_WECHAT_APPID,
+  wechatSecret: env.PEER_WECHAT_SECRET,
+  wechatUrl: env.PEER_WECHAT_URL,
   wechatTimeout: 3_000, // ms
-  loginsPerMinute: Number(given.PEER_LOGINS_PER_MINUTE ?? 600), // of one address, in each process
-  failedLoginsPerMinute: Number(given.PEER_FAILED_LOGINS_PER_MINUTE ?? 60),
+  loginsPerMinute: Number(env.PEER_LOGINS_PER_MINUTE ?? 600), // per address and process
+  failedLoginsPerMinute: Number(env.PEER_FAILED_LOGINS_PER_MINUTE ?? 60),
   maxBody: '64kb',
 });
 

@@ -1,4 +1,4 @@
-// Shapes that go out, those of myapi.
+// Response data in the shape of myapi's.
 export function iso(ms) {
   return `${new Date(ms).toISOString().slice(0, 19)}Z`;
 }

@@ -6,7 +6,7 @@ import { FIND, OPEN, TOUCH, USER } from './store.js';
 const UPSERT = `
   INSERT INTO users (public_id, appid, openid, session_key, created_at) VALUES (?, ?, ?, ?, ?)
   ON DUPLICATE KEY UPDATE session_key = VALUES(session_key)`;
-const CONNECTIONS = 20; // of each process: as many as a worker of myapi may have
+const CONNECTIONS = 20; // per process, as in a worker of myapi
 
 export function open(uri) {
   const pool = mysql.createPool({ uri, connectionLimit: CONNECTIONS });

@@ -1,4 +1,4 @@
-// better-sqlite3: prepared statements, in the process's only thread.
+// better-sqlite3: prepared statements, run synchronously in the main thread.
 import Database from 'better-sqlite3';
 
 import { FIND, OPEN, TOUCH } from './store.js';
@@ -25,6 +25,6 @@ export function open(file) {
   return {
     session: (id) => find.get(id),
     touch: (id, now) => touch.run(now, id),
-    logIn: (login) => logIn.immediate(login), // the lock at once, so that no upgrade of it can fail
+    logIn: (login) => logIn.immediate(login), // takes the write lock first, so that no upgrade can fail
   };
 }

@@ -1,4 +1,4 @@
-// The SQL, in one of two databases; times are milliseconds since 1970.
+// The SQL for both databases. Times are milliseconds since 1970.
 export async function openStore(database) {
   const kind = database.startsWith('mysql:') ? './store-mysql.js' : './store-sqlite.js';
   const { open } = await import(kind);

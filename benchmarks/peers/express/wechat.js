@@ -1,4 +1,4 @@
-// The call to WeChat, over connections that are kept.
+// The WeChat client, with keep-alive connections.
 import { Agent, request } from 'undici';
 
 import { ApiError } from './errors.js';
@@ -8,8 +8,8 @@ const CODE_ERRORS = new Set([40029, 40163, 41008]);
 export class WeChat {
   constructor(settings) {
     this.settings = settings;
-    const bound = settings.wechatTimeout;
-    this.agent = new Agent({ connectTimeout: bound, headersTimeout: bound, bodyTimeout: bound });
+    const ms = settings.wechatTimeout;
+    this.agent = new Agent({ connectTimeout: ms, headersTimeout: ms, bodyTimeout: ms });
   }
 
   async codeToSession(code) {

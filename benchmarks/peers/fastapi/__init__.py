@@ -1,1 +1,1 @@
-"""The FastAPI peer: what its tutorials teach, complete enough to compare myapi with."""
+"""The FastAPI peer, written as in its tutorials and complete enough for a comparison."""

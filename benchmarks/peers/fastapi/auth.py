@@ -1,4 +1,4 @@
-"""The caller: the token's signature first, then one query, as in the other stacks."""
+"""Authentication: check the signature, then one query, as in the other stacks."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""The engine, and a session of the database for each request that asks for one."""
+"""The engine, and a database session per request."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_asyn
 
 from benchmarks.peers.fastapi.settings import settings
 
-CONNECTIONS = 20  # of each process, as the other stacks have
+CONNECTIONS = 20  # per process, as in the other stacks
 SQLITE = settings.database.startswith("sqlite")
 
 engine = create_async_engine(
@@ -20,8 +20,8 @@ engine = create_async_engine(
     max_overflow=0,
     connect_args={"timeout": 2} if SQLITE else {},  # s to wait for another connection's write
 )
-# SQLite has one writer at a time. Without this, transactions of one process wait for each other's
-# lock in threads, and 256 simultaneous logins nearly stop.
+# SQLite has one writer at a time. Without this lock, the transactions of a process wait for each
+# other in threads, and 256 simultaneous logins nearly stop.
 writing = asyncio.Lock() if SQLITE else nullcontext()
 new_session = async_sessionmaker(engine, expire_on_commit=False)
 

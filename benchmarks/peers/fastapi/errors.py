@@ -1,4 +1,4 @@
-"""Errors in the shape of myapi's: the HTTP status, a stable integer, a sentence, a request id."""
+"""Errors in the shape of myapi's: HTTP status, stable integer, message, request id."""
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -22,7 +22,7 @@ KINDS = {
     "service_unavailable": (503, 50300, "The service is busy or unavailable: try again."),
     "wechat_timeout": (504, 50400, "WeChat is too slow: try again."),
 }
-OF_STARLETTE = {400: "invalid_request", 404: "not_found", 405: "not_found"}
+BY_STATUS = {400: "invalid_request", 404: "not_found", 405: "not_found"}
 DATABASE_DOWN = (OperationalError, InterfaceError, NoConnectionError)
 
 
@@ -34,9 +34,9 @@ class ApiError(Exception):
 
 
 def register(app: FastAPI) -> None:
-    app.add_exception_handler(ApiError, _ours)
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(ApiError, _api_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
     for error in DATABASE_DOWN:
         app.add_exception_handler(error, _database_down)
 
@@ -53,16 +53,16 @@ def answer(request: Request, name: str, retry_after: int | None = None) -> JSONR
     return JSONResponse(body, status, headers)
 
 
-async def _ours(request: Request, error: ApiError) -> JSONResponse:
+async def _api_error(request: Request, error: ApiError) -> JSONResponse:
     return answer(request, error.name, error.retry_after)
 
 
-async def _invalid(request: Request, _error: RequestValidationError) -> JSONResponse:
+async def _validation_error(request: Request, _error: RequestValidationError) -> JSONResponse:
     return answer(request, "invalid_request")
 
 
-async def _http(request: Request, error: HTTPException) -> JSONResponse:
-    return answer(request, OF_STARLETTE.get(error.status_code, "internal_error"))
+async def _http_error(request: Request, error: HTTPException) -> JSONResponse:
+    return answer(request, BY_STATUS.get(error.status_code, "internal_error"))
 
 
 async def _database_down(request: Request, _error: Exception) -> JSONResponse:

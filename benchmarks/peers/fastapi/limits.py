@@ -1,4 +1,4 @@
-"""Rate limits by slowapi, in the memory of each process."""
+"""Rate limits with slowapi, counted in the memory of each process."""
 
 import time
 from collections.abc import AsyncIterator
@@ -17,7 +17,7 @@ FAILED_LOGINS = parse(f"{settings.failed_logins_per_minute}/minute")
 
 
 async def limit_failed_logins(request: Request) -> AsyncIterator[None]:
-    """Refuse an address that failed too often; slowapi's decorator counts successes too."""
+    """Limit only failed logins; slowapi's decorator would count successful ones too."""
     address = get_remote_address(request)
     if not limiter.limiter.test(FAILED_LOGINS, address):
         raise ApiError("rate_limited", seconds_left(FAILED_LOGINS, address))
@@ -29,6 +29,6 @@ async def limit_failed_logins(request: Request) -> AsyncIterator[None]:
 
 
 def seconds_left(limit: RateLimitItem, *key: str) -> int:
-    """Return how long the window of this limit still lasts."""
+    """Return the seconds until the window of this limit ends."""
     reset = limiter.limiter.get_window_stats(limit, *key).reset_time
     return max(1, round(reset - time.time()))

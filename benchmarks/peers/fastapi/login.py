@@ -1,4 +1,4 @@
-"""From a code of wx.login to a session and its token."""
+"""Log in: exchange a code of wx.login for a session and its token."""
 
 import secrets
 
@@ -44,7 +44,7 @@ async def _find_or_create(db: AsyncSession, openid: str, session_key: str, momen
         db.add(user)
         try:
             await db.flush()
-        except IntegrityError:  # another first login of this user was faster
+        except IntegrityError:  # a simultaneous first login created the user
             await db.rollback()
             user = await _find(db, openid)
     user.session_key = session_key

@@ -1,4 +1,4 @@
-"""The application: routes, one log line a request, errors."""
+"""The application: routes, request log, errors."""
 
 import logging
 import re
@@ -18,7 +18,7 @@ from benchmarks.peers.fastapi.limits import limiter, seconds_left
 from benchmarks.peers.fastapi.schemas import Answer, Hello, Profile, iso, now
 from benchmarks.peers.fastapi.wechat import WeChat
 
-MAX_BODY = 64 * 1024  # bytes; Nginx sends a length with every body
+MAX_BODY = 64 * 1024  # bytes; Nginx sends a Content-Length with every body
 REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 
 structlog.configure(
@@ -33,7 +33,7 @@ structlog.configure(
     cache_logger_on_first_use=True,
 )
 log = structlog.get_logger()
-logging.getLogger("slowapi").setLevel(logging.ERROR)  # a refusal has its line here already
+logging.getLogger("slowapi").setLevel(logging.ERROR)  # refusals are already in the request log
 
 
 @asynccontextmanager
@@ -61,8 +61,8 @@ async def observe(
     request: Request, call_next: Callable[[Request], Awaitable[Response]]
 ) -> Response:
     started = time.perf_counter()
-    given = request.headers.get("x-request-id", "")
-    request.state.request_id = given if REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    sent_id = request.headers.get("x-request-id", "")
+    request.state.request_id = sent_id if REQUEST_ID.fullmatch(sent_id) else secrets.token_hex(8)
     response = await _answer(request, call_next)
     response.headers["X-Request-Id"] = request.state.request_id
     response.headers["Cache-Control"] = "no-store"

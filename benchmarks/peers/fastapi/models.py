@@ -1,4 +1,4 @@
-"""The tables of ../schema.sql; times are milliseconds since 1970."""
+"""The tables of ../schema.sql. Times are milliseconds since 1970."""
 
 from sqlalchemy import BigInteger, ForeignKey, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship

@@ -1,4 +1,4 @@
-"""Shapes in and out, those of myapi."""
+"""Request and response bodies in the shape of myapi's."""
 
 import time
 from datetime import datetime, timezone

@@ -1,4 +1,4 @@
-"""Everything from the environment, once. Days and counts are those that myapi has by default."""
+"""Settings, read once from the environment. The numbers are myapi's defaults."""
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -12,7 +12,7 @@ class Settings(BaseSettings):
     wechat_secret: str
     wechat_url: str
     wechat_timeout: float = 3.0  # s
-    logins_per_minute: int = 600  # of one address, in each process
+    logins_per_minute: int = 600  # per address and process
     failed_logins_per_minute: int = 60
 
 

@@ -1,4 +1,4 @@
-"""The call to WeChat, over connections that are kept."""
+"""The WeChat client, with keep-alive connections."""
 
 import httpx
 
@@ -7,7 +7,7 @@ from benchmarks.peers.fastapi.settings import settings
 
 CODE_ERRORS = {40029, 40163, 41008}
 # No limit on connections, as in the other stacks: with httpx's default of 100, a thousand logins
-# time out. Fewer than that are kept, since httpx searches all idle ones at every call.
+# time out. Only 100 are kept alive, because httpx searches all idle ones for every request.
 LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=100)
 
 

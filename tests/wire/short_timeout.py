@@ -1,4 +1,4 @@
-"""The worker with little patience, for tests that wait for its end."""
+"""The worker with a short time-out, for tests that wait for it."""
 
 from myapi import server
 from myapi.server import Worker as Worker

@@ -1,6 +1,6 @@
-"""What the install test asks of pytest.
+"""Pytest hooks and the container fixture of the install test.
 
-Its tests are stories: in a file they share a container and run in the order in which they stand.
+The tests of a file are one scenario: they share a container and run in order.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ __all__ = [
 
 
 def pytest_configure() -> None:
-    """Let a run that is told to end leave nothing behind, as one that is interrupted does."""
+    """On SIGTERM, clean up as after an interrupt."""
 
     def interrupt(*_signal: object) -> None:
         raise KeyboardInterrupt
@@ -40,25 +40,27 @@ def pytest_configure() -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure() -> None:
-    """Remove what a worker that was ended in its midst has left."""
+    """Remove what killed parallel workers left behind."""
     sweep()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out a system that cannot be built here, where no test may be skipped.
+    """Where no test may be skipped, deselect systems that cannot be built on this machine.
 
-    `make install-test` has said which one, and why.
+    `make install-test` has printed which ones, and why.
     """
     known = CACHE / "systems.json"
     if not known.exists() or os.environ.get(NOTHING_SKIPPED, "") in ("", "0"):
         return
-    out = {suite for suite, reason in json.loads(known.read_text()).items() if reason}
-    items[:] = [item for item in items if _parameters(item) not in out]
+    unavailable_suites = {
+        suite for suite, reason in json.loads(known.read_text()).items() if reason
+    }
+    items[:] = [item for item in items if _parameters(item) not in unavailable_suites]
 
 
 @pytest.fixture(scope="module")
 def booted() -> Iterator[Callable[[System], Server]]:
-    """Boot a system; it goes when the tests of the file are over."""
+    """Boot a system; it is removed after the tests of the file."""
     with contextlib.ExitStack() as servers:
 
         def boot(system: System) -> Server:
@@ -73,19 +75,19 @@ def booted() -> Iterator[Callable[[System], Server]]:
 
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
     if call.excinfo is not None and not call.excinfo.errisinstance(pytest.skip.Exception):
-        _FAILED.add(_story(item))
+        _FAILED.add(_scenario(item))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Stop a story at its first failure: what would follow stands on what failed."""
-    if _story(item) in _FAILED:
-        pytest.fail("a test before it in this file has failed", pytrace=False)
+    """Stop a scenario at its first failure, because later tests depend on earlier ones."""
+    if _scenario(item) in _FAILED:
+        pytest.fail("an earlier test of this file failed", pytrace=False)
 
 
 _FAILED: set[str] = set()
 
 
-def _story(item: pytest.Item) -> str:
+def _scenario(item: pytest.Item) -> str:
     return f"{Path(item.path).name}[{_parameters(item)}]"
 
 

@@ -1,4 +1,4 @@
-"""How a phone asks: over a connection that it keeps, as `wx.request` and Nginx do."""
+"""An HTTP client with a keep-alive connection, like `wx.request` and Nginx."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from typing import Any, NamedTuple
 
 from myapi.web.errors import REGISTRY
 
-WELL = "well"
+OK = "ok"
 NO_ANSWER = "no answer"
 
 Connect = Callable[[], http.client.HTTPConnection]
 
 
 class Answer(NamedTuple):
-    """`outcome` is WELL for a 200, the name of an error of ours, or how the request failed."""
+    """`outcome` is OK for a 200, the name of an API error, or how the request failed."""
 
     outcome: str
     data: Any = None
     detail: str = ""
 
 
-class Line:
-    """A connection, kept from call to call, and opened anew where the other side hung up."""
+class Client:
+    """Reuses its connection, and opens a new one if the server has closed it."""
 
     def __init__(self, connect: Connect, *, kept: bool = True) -> None:
         self._connect = connect
         self._kept = kept
         self._connection: http.client.HTTPConnection | None = None
 
-    def ask(self, route: str, body: Any = None, token: str = "") -> Answer:
-        """Call a route such as `GET /api/me`, once."""
+    def call(self, route: str, body: Any = None, token: str = "") -> Answer:
+        """Send one request to a route such as `GET /api/me`."""
         try:
             status, answer = self._send(*route.split(), body, token)
         except (OSError, http.client.HTTPException) as error:
@@ -43,7 +43,7 @@ class Line:
             self.close()
             return Answer("no JSON", detail=repr(error))
         if status == 200:
-            return Answer(WELL, answer.get("data"))
+            return Answer(OK, answer.get("data"))
         error = answer.get("error")
         known = error in REGISTRY and REGISTRY[error].status == status
         return Answer(error if known else f"HTTP {status}", detail=str(answer))
@@ -66,15 +66,15 @@ class Line:
         return response.status, json.loads(content)
 
     def _open(self) -> http.client.HTTPConnection:
-        if self._connection is not None and _hung_up(self._connection):
+        if self._connection is not None and _is_closed(self._connection):
             self.close()
         if self._connection is None:
             self._connection = self._connect()
         return self._connection
 
 
-def _hung_up(connection: http.client.HTTPConnection) -> bool:
-    """Whether the other side has: there is something to read, though nothing was asked."""
+def _is_closed(connection: http.client.HTTPConnection) -> bool:
+    """Whether the server closed it: there is something to read without a request."""
     if connection.sock is None:
         return True
     poll = select.poll()
