@@ -89,7 +89,9 @@ def test_wechat_answers_after_the_timeout(on_sqlite, wechat, load, kind, what):
 @pytest.mark.faults_long
 def test_wechat_is_slow_within_the_timeout(on_sqlite, wechat, load):
     """With a longer time-out logins succeed; those beyond the limit of waiting ones get 503."""
-    with load(on_sqlite(wechat_timeout=7), "WeChat slow, and waited for", **CROWD) as phones:
+    with load(
+        on_sqlite(wechat_timeout=7, wechat_concurrency=4), "WeChat slow, and waited for", **CROWD
+    ) as phones:
         with wechat.answering("slow"):
             phones.run_for(7)
         phones.wait_until_recovered()
