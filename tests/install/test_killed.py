@@ -114,7 +114,7 @@ def test_install_killed_at_each_step_completes(server):
     kills, code, output = kill_at_each_step(server, server.up_command(), signs)
     assert code == 0, output
     figure(DEBIAN.name, "`up` killed, each time at another point", f"{len(kills)} times")
-    assert len(kills) > 40
+    assert len(kills) > 35
     # These may complete although `up` was killed, and are then not repeated.
     assert {start for start, rest in signs.items() if rest} <= {
         "apply the database migrations",  # a separate unit
