@@ -9,7 +9,7 @@ from myapi.clock import now
 from myapi.db.hot_query import HotQuery
 from myapi.extensions import settings, tokens
 from myapi.security.tokens import TokenInvalidError
-from myapi.users.accounts import COLUMNS, UserRow
+from myapi.users.accounts import ACCOUNT_COLUMNS, Account
 from myapi.users.models import User
 from myapi.web.access import Caller
 from myapi.web.errors import ApiError
@@ -39,7 +39,7 @@ def authenticate(token: str) -> Caller:
     if row is None:
         raise ApiError("session_ended")
     session_id, session, *user, state = row
-    caller = Caller(session_id, session, UserRow._make(user))
+    caller = Caller(session_id, session, Account._make(user))
     if state == "banned":
         raise ApiError("user_banned", reason=f"user {caller.user}")
     if state == "ended":
@@ -59,7 +59,7 @@ _STATE = case(
 )
 
 _SELECT_CALLER = HotQuery(
-    select(Session.id.label("session_id"), Session.public_id.label("session"), *COLUMNS, _STATE)
+    select(Session.id, Session.public_id, *ACCOUNT_COLUMNS, _STATE)
     .join_from(Session, User)
     .where(Session.token_digest == bindparam("digest"), User.appid == bindparam("appid"))
 )

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from myapi.clock import iso
-from myapi.users.accounts import UserRow
+from myapi.users.accounts import Account, UserRow
 from myapi.web.fields import Id, Timestamp, refuse_trailing_line_break
 
 Nickname = Annotated[
@@ -39,7 +39,7 @@ class UserOut(Struct):
     created_at: Timestamp
 
     @classmethod
-    def of(cls, user: UserRow) -> "UserOut":
+    def of(cls, user: Account | UserRow) -> "UserOut":
         return cls(
             id=user.public_id,
             nickname=user.nickname,

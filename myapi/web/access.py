@@ -28,7 +28,7 @@ class Caller(NamedTuple):
 
     session_id: int
     session: str  # its public id
-    account: Any  # the row of the user: users.accounts.UserRow, which this layer does not import
+    account: Any  # users.accounts.Account, which this layer does not import
 
     @property
     def user_id(self) -> int:

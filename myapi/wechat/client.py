@@ -24,6 +24,8 @@ log = logging.getLogger("myapi.wechat")
 
 #: Seconds before the one retry after errcode -1, "system busy".
 RETRY_PAUSE = 0.1
+#: Seconds to wait while `concurrency` calls wait for WeChat: workers get uneven shares of a storm.
+PLACE_WAIT = 0.95
 
 T = TypeVar("T")
 
@@ -100,7 +102,7 @@ class WeChatClient:
         `errcodes` says what an errcode means for this call. `read` checks the types of the
         answer, and raises Unavailable if it is unusable; `dict` takes it as it is. `hide` are the
         secrets of the request besides the AppSecret: an errmsg that repeats one is masked.
-        TooManyWaiting is raised at once when as many calls wait as may.
+        If `concurrency` calls wait already, it waits up to PLACE_WAIT, then raises TooManyWaiting.
         """
         secrets = (self._secret, *hide)
 
@@ -108,7 +110,7 @@ class WeChatClient:
             answer = self._transport.exchange(method, path, query=query, body=json, limit=limit)
             return read(read_reply(answer, errcodes, hide=secrets))
 
-        if not self._places.acquire(blocking=False):
+        if not self._places.acquire(timeout=PLACE_WAIT):
             self._on_call(TooManyWaiting.name, 0.0)
             raise TooManyWaiting(f"{self._concurrency} calls wait for WeChat")
         started = time.monotonic()

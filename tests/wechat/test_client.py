@@ -219,7 +219,7 @@ class TestConcurrency:
     def narrow(self, make_client, server):
         return make_client(server.url, concurrency=1)
 
-    def test_one_call_too_many_is_refused_at_once(self, make_client, raw_server):
+    def test_one_call_too_many_is_refused_soon(self, make_client, raw_server):
         release, busy = threading.Event(), threading.Event()
 
         def behave(server, connection):
@@ -233,7 +233,7 @@ class TestConcurrency:
         assert busy.wait(10)
         started = time.monotonic()
         refused = outcome(client)
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 2
         release.set()
         waiting.join()
         assert (type(refused), refused.name) == (wechat.TooManyWaiting, "service_unavailable")
