@@ -12,7 +12,6 @@ DOCUMENTED = {
     "_fields",
     "_make",
     "_replace",
-    "_mapping",  # sqlalchemy.Row
     "_get_current_object",  # werkzeug.local.LocalProxy
     "_srcfile",  # logging, "Optimization" in its HOWTO
 }

@@ -67,4 +67,4 @@ def _count(condition: ColumnElement[bool]) -> ColumnElement[int]:
 
 
 def _row(connection: Connection, statement: Select[Any]) -> dict[str, Any]:
-    return dict(connection.execute(statement, limits(now())).one()._mapping)
+    return dict(connection.execute(statement, limits(now())).mappings().one())
