@@ -1,7 +1,7 @@
 """`flask doctor`: the doctor on the server, with the settings and the database of this service.
 
-It adds the checks that need the app (`doctor_checks.py`) to those of the package `doctor`, and
-describes this server to the other checks.
+It adds the checks that need the app to those of the package `doctor`, and describes this server to
+the other checks.
 """
 
 import os
@@ -18,9 +18,13 @@ import doctor
 from doctor import Check, Finding, Server, Target
 from myapi.cli import output
 from myapi.cli.command import SETTINGS_ERROR, Command
-from myapi.cli.doctor_checks import APP_CHECKS, database_files
+from myapi.cli.database_checks import DATABASE_CHECKS, database_files
+from myapi.cli.settings_checks import SETTINGS_CHECKS
 from myapi.extensions import db, settings
 from myapi.settings import ROOT, variables
+
+#: What only the app can find out.
+APP_CHECKS = [*SETTINGS_CHECKS, *DATABASE_CHECKS]
 
 
 @click.command("doctor", cls=Command, needs_settings=False)

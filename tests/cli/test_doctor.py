@@ -8,7 +8,7 @@ import pytest
 import doctor
 from doctor import Target
 from myapi import create_app
-from myapi.cli import doctor_checks
+from myapi.cli import database_checks, settings_checks
 from myapi.settings import Settings
 from tests.doctor.example import (
     APPID,
@@ -103,18 +103,18 @@ def test_database_and_its_settings_are_checked(run, app):
 def test_wrong_database_settings_warn(app, monkeypatch):
     """The app sets the right values on each connection, so the test expects other ones."""
     wanted = {"journal_mode": ("PRAGMA journal_mode", lambda value: value == "delete")}
-    monkeypatch.setattr(doctor_checks, "SQLITE_SETTINGS", wanted)
+    monkeypatch.setattr(database_checks, "SQLITE_SETTINGS", wanted)
     monkeypatch.setattr(
-        doctor_checks, "MYSQL_SETTINGS", {"one": ("SELECT 1", lambda value: value == 2)}
+        database_checks, "MYSQL_SETTINGS", {"one": ("SELECT 1", lambda value: value == 2)}
     )
     with app.app_context():
-        assert doctor_checks.database_settings.run(Target(None)).status == "warn"
+        assert database_checks.database_settings.run(Target(None)).status == "warn"
 
 
 def test_pool_larger_than_mysql_allows_fails(make_app, mariadb, migrated_mariadb):
     app = make_app(database_url=migrated_mariadb, workers=32)
     with app.app_context():
-        found = doctor_checks.pool.run(Target(None))
+        found = database_checks.pool.run(Target(None))
     assert found.status == "fail"
     assert re.fullmatch(r"this host opens up to 640, MySQL allows \d+", found.evidence.en)
 
@@ -145,7 +145,7 @@ def test_weak_secrets_are_named(tmp_path, settings, status, named):
     given["secret_keys"] = tuple(given["secret_keys"].split(","))
     app = create_app(Settings(**given, env="production", instance_path=tmp_path))
     with app.app_context():
-        found = doctor_checks.secrets.run(Target(None))
+        found = settings_checks.secrets.run(Target(None))
     assert (found.status, named in found.evidence.en) == (status, True)
     for secret in settings.values():
         assert secret not in found.evidence.en + found.evidence.zh

@@ -5,7 +5,7 @@ import pytest
 from doctor import OUTSIDE, SERVER, SYMPTOMS, explain
 from doctor.causes import FREQUENT
 from doctor.texts import EMPTY
-from myapi.cli import doctor_checks
+from myapi.cli.doctor import APP_CHECKS
 
 
 @pytest.mark.parametrize(
@@ -81,5 +81,5 @@ def test_an_unknown_wording_has_neither_meaning_nor_cause():
 
 
 def test_frequent_causes_are_checks():
-    ids = {one.id for one in [*OUTSIDE, *SERVER, *doctor_checks.APP_CHECKS]}
+    ids = {one.id for one in [*OUTSIDE, *SERVER, *APP_CHECKS]}
     assert set(FREQUENT) <= ids

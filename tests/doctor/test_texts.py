@@ -6,14 +6,16 @@ from pathlib import Path
 
 import doctor
 from doctor import OUTSIDE, SERVER, SYMPTOMS
-from myapi.cli import doctor_checks
+from myapi.cli import database_checks, settings_checks
+from myapi.cli.doctor import APP_CHECKS
 
 
 def test_every_text_is_in_both_languages():
     """Each `Text(…)` in the source: two texts, with the same values in them."""
     counted = 0
     package = Path(doctor.__file__).parent
-    for file in (*package.rglob("*.py"), Path(doctor_checks.__file__)):
+    ours = [Path(module.__file__) for module in (settings_checks, database_checks)]
+    for file in (*package.rglob("*.py"), *ours):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Text":
                 if any(isinstance(argument, ast.Starred) for argument in node.args):
@@ -49,7 +51,7 @@ def words(node):
 
 
 def test_every_check_has_its_symptoms_and_a_fix():
-    every = [*OUTSIDE, *SERVER, *doctor_checks.APP_CHECKS]
+    every = [*OUTSIDE, *SERVER, *APP_CHECKS]
     assert len({one.id for one in every}) == len(every)
     used = set()
     for one in every:
