@@ -10,7 +10,11 @@ from contextlib import contextmanager
 from alembic import context
 from alembic.operations.ops import DropTableOp
 from flask import current_app
+from sqlalchemy.exc import DBAPIError
 
+from myapi.db.backup import leftovers
+from myapi.db.cut_short import explained
+from myapi.db.exclusive import exclusive
 from myapi.db.types import UtcDateTime
 from myapi.extensions import Base, db
 
@@ -20,22 +24,33 @@ log.setLevel(logging.INFO)
 
 def run() -> None:
     engine = context.config.attributes.get("engine") or db.engine
-    with engine.connect() as connection, _foreign_keys_off(connection):
+    with engine.connect() as connection, exclusive(connection), _foreign_keys_off(connection):
+        is_sqlite = connection.dialect.name == "sqlite"
+        if not is_sqlite:
+            leftovers.finish(connection)
+        connection.commit()
         context.configure(
             connection=connection,
             target_metadata=Base.metadata,
             render_item=_render_item,
             process_revision_directives=_remove_index_drops,
+            # On SQLite all migrations are one transaction; MySQL commits each step by itself.
+            transactional_ddl=is_sqlite,
             **current_app.extensions["migrate"].configure_args,
         )
-        with context.begin_transaction():
-            context.run_migrations()
-        connection.commit()
+        try:
+            with context.begin_transaction():
+                context.run_migrations()
+                if is_sqlite:
+                    _check_foreign_keys(connection)
+            connection.commit()
+        except DBAPIError as error:
+            raise explained(error, connection) from None
 
 
 @contextmanager
 def _foreign_keys_off(connection):
-    """Turn SQLite's foreign keys off, and check them at the end.
+    """Turn SQLite's foreign keys off.
 
     SQLite makes most changes by recreating the table. With foreign keys on, dropping the old table
     would delete the rows that refer to it. The pragma has no effect inside a transaction, so it is
@@ -48,12 +63,16 @@ def _foreign_keys_off(connection):
     driver.execute("PRAGMA foreign_keys = OFF")
     try:
         yield
-        if broken := driver.execute("PRAGMA foreign_key_check").fetchall():
-            raise SystemExit(
-                f"the migration left rows whose foreign keys point to no row: {broken[:3]}"
-            )
     finally:
-        driver.execute("PRAGMA foreign_keys = ON")
+        if not connection.invalidated:
+            driver.execute("PRAGMA foreign_keys = ON")
+
+
+def _check_foreign_keys(connection):
+    if broken := connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall():
+        raise SystemExit(
+            f"the migration would leave rows whose foreign keys point to no row: {broken[:3]}"
+        )
 
 
 def _render_item(kind, item, autogen_context):

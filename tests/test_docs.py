@@ -23,6 +23,7 @@ ENGLISH, CHINESE = "README.md", "README.zh-CN.md"
 PAIRS = [
     (ENGLISH, CHINESE),
     ("docs/operations.md", "docs/operations.zh-CN.md"),
+    ("docs/restore.md", "docs/restore.zh-CN.md"),
     (f"miniprogram/{ENGLISH}", f"miniprogram/{CHINESE}"),
 ]
 in_both_languages = pytest.mark.parametrize(("english", "chinese"), PAIRS)

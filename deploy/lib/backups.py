@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.lib import paths
-from deploy.lib.machine import DeployError, Machine, capture, flask_command
+from deploy.lib.machine import DeployError, Machine, as_service_user, capture, flask_command
 from deploy.lib.settings import read_secret
 
 SQLITE, MYSQL = ".db", ".sql.gz"
+RESTORE = "myapi-restore.service"
+RUNNING = {"activating", "active", "deactivating"}
+NOT_BACKED_UP = "note: the database before it could not be backed up · 注意：恢复前的数据库无法备份"
 
 
 def suffix() -> str:
@@ -18,10 +22,14 @@ def suffix() -> str:
 
 def create(machine: Machine, release: Path, reason: str) -> Path:
     """Back up the database to a new file; the reason and the time become its name."""
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    file = paths.BACKUPS / f"{reason}-{stamp}{suffix()}"
+    file = new_file(reason)
     machine.run(f"back up to {file}", *flask_command(release, "backup", str(file)))
     return file
+
+
+def new_file(reason: str) -> Path:
+    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    return paths.BACKUPS / f"{reason}-{stamp}{suffix()}"
 
 
 def existing() -> list[Path]:
@@ -37,29 +45,58 @@ def prune(machine: Machine, prefix: str, keep: int) -> None:
 
 
 def restore(machine: Machine, release: Path, file: Path) -> None:
-    """Replace the database with a backup; if that fails, put the current database back."""
+    """Replace the database with a backup, in a systemd unit that always starts the service again.
+
+    The unit goes on to its end whatever becomes of this command: Ctrl-C, a lost SSH session, or a
+    kill. Its last steps are run even if the restore itself is killed.
+    """
     copy = paths.BACKUPS / f".restore{suffix()}"  # a place that the user myapi can read
+    if capture("systemctl", "is-active", RESTORE).stdout.strip() in RUNNING:
+        raise DeployError(
+            f"a restore is running: journalctl --follow --unit {RESTORE} · 正在恢复中"
+        )
     install = ("install", "-m", "0600", "-o", "myapi", "-g", "myapi", str(file), str(copy))
+    machine.run(f"copy {file}", *install)
     try:
-        machine.run(f"copy {file}", *install)
         _check(machine, release, copy)
-        before = create(machine, release, "before-restore")
-        machine.run("stop the service", "systemctl", "stop", "myapi.service", "myapi.socket")
-        try:
-            machine.run(
-                "restore the backup", *flask_command(release, "restore", str(copy), "--yes")
-            )
-        except DeployError:
-            machine.run(
-                "put the previous database back",
-                *flask_command(release, "restore", str(before), "--yes"),
-            )
-            raise
-    finally:
-        if capture("systemctl", "is-active", "myapi.socket").returncode:
-            start = ("systemctl", "start", "myapi.socket", "myapi.service")
-            machine.run("start the service", *start)
+    except DeployError:
         machine.remove(copy)
+        raise
+    before = new_file("before-restore")
+    try:
+        machine.run("restore it", *_restore_command(release, copy, before))
+    except KeyboardInterrupt:
+        raise DeployError(
+            "the restore goes on and starts the service at its end:"
+            f" journalctl --follow --unit {RESTORE} · 恢复仍在后台继续，结束后会自动启动服务"
+        ) from None
+    if not machine.dry_run and not before.exists():
+        print(NOT_BACKED_UP)  # noqa: T201
+
+
+def _restore_command(release: Path, file: Path, before: Path) -> Sequence[str]:
+    """Return the command for the whole of it; nothing is acknowledged between backup and restore.
+
+    A database that is damaged cannot be backed up (`-`), and is restored all the same.
+    """
+    flask = f"{release}/.venv/bin/python -m flask"
+    return as_service_user(
+        release,
+        *flask.split(),
+        "restore",
+        str(file),
+        "--yes",
+        name=RESTORE,
+        properties=(
+            "TimeoutStartSec=infinity",
+            "TimeoutStopSec=infinity",
+            "ExecStartPre=+systemctl stop myapi.socket myapi.service",
+            f"ExecStartPre=-{flask} backup {before}",
+            f"ExecStopPost=-{flask} db upgrade",  # if it was killed before its migrations
+            "ExecStopPost=+systemctl start myapi.socket myapi.service",
+            f"ExecStopPost=+rm -f {file}",
+        ),
+    )
 
 
 def _check(machine: Machine, release: Path, file: Path) -> None:

@@ -105,7 +105,14 @@ def restore(machine: Machine, options: Namespace) -> None:
             "this discards everything written since that backup and ends every session:"
             " confirm with --yes · 备份之后的数据会丢失，所有会话会结束：请加 --yes 确认"
         )
-    backups.restore(machine, live, options.file)
+    try:
+        backups.restore(machine, live, options.file)
+    except DeployError as error:
+        if not releases.healthy(paths.SOCKET, timeout=30):
+            raise
+        raise DeployError(
+            f"{error}\nthe service runs, on the database as it was · 服务正常，数据库未被改动"
+        ) from None
     if not machine.dry_run and not releases.healthy(paths.SOCKET, timeout=30):
         raise DeployError("the service does not answer: journalctl -u myapi · 服务没有应答")
     show(

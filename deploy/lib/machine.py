@@ -112,11 +112,17 @@ def capture(
         return subprocess.CompletedProcess(command, 127, "", f"{command[0]}: not found")
 
 
-def as_service_user(release: Path, *command: str, properties: Sequence[str] = ()) -> Sequence[str]:
-    """Wrap a command so that it runs in a release as the user myapi, with its settings."""
+def as_service_user(
+    release: Path, *command: str, properties: Sequence[str] = (), name: str = ""
+) -> Sequence[str]:
+    """Wrap a command so that it runs in a release as the user myapi, with its settings.
+
+    It is a systemd unit, which goes on if the wrapped command is killed; it can have a name.
+    """
     unit = ("User=myapi", "UMask=0077", "EnvironmentFile=/etc/myapi/env", *properties)
     return (
         *("systemd-run", "--quiet", "--pipe", "--wait", "--collect"),
+        *((f"--unit={name}",) if name else ()),
         *(f"--property={each}" for each in (*unit, f"WorkingDirectory={release}")),
         *("--", *command),
     )

@@ -9,7 +9,8 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-ON_MYSQL = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4"}
+# MySQL commits each step by itself: a run that was killed is repeated from the first step.
+OPTIONS = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "if_not_exists": True}
 
 
 def upgrade():
@@ -27,7 +28,7 @@ def upgrade():
         sa.Column("created_at", _time(), nullable=False),
         sa.Column("banned_at", _time()),
         sa.UniqueConstraint("appid", "openid", name="uq_users_appid_openid"),
-        **ON_MYSQL,
+        **OPTIONS,
     )
     op.create_table(
         "sessions",
@@ -41,30 +42,33 @@ def upgrade():
         sa.Column("created_at", _time(), nullable=False),
         sa.Column("last_seen_at", _time()),
         sa.Column("ended_at", _time()),
-        **ON_MYSQL,
+        **OPTIONS,
     )
-    op.create_index("ix_sessions_user_id", "sessions", ["user_id"])
-    op.create_index("ix_sessions_code_digest", "sessions", ["code_digest"])
+    _create_index("ix_sessions_user_id", ["user_id"])
+    _create_index("ix_sessions_code_digest", ["code_digest"])
     op.create_table(
         "banned_openids",
         sa.Column("digest", _bytes(32), primary_key=True),
         sa.Column("created_at", _time(), nullable=False),
-        **ON_MYSQL,
+        **OPTIONS,
     )
     op.create_table(
         "data_keys",
         sa.Column("name", _exact(32), primary_key=True),
         sa.Column("sealed", _bytes(255), nullable=False),
         sa.Column("created_at", _time(), nullable=False),
-        **ON_MYSQL,
+        **OPTIONS,
     )
 
 
 def downgrade():
-    op.drop_table("data_keys")
-    op.drop_table("banned_openids")
-    op.drop_table("sessions")
-    op.drop_table("users")
+    for name in ("data_keys", "banned_openids", "sessions", "users"):
+        op.drop_table(name, if_exists=True)
+
+
+def _create_index(name, columns):
+    if name not in {each["name"] for each in sa.inspect(op.get_bind()).get_indexes("sessions")}:
+        op.create_index(name, "sessions", columns)
 
 
 def _id():

@@ -2,10 +2,10 @@
 
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, exists, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, exists, select, update
 
 from myapi import audit
 from myapi.auth.liveness import LAST_USE, is_live, limits
@@ -97,6 +97,16 @@ def revoke_all(tx: Transaction) -> int:
     ended = _end(tx)
     audit.record(tx, "revoke_all", level=logging.WARNING, count=ended)
     return ended
+
+
+def end_restored(connection: Connection, tables: Mapping[str, Table]) -> int:
+    """End all sessions of a backup before it becomes the database; return how many were ended.
+
+    Logouts and revocations since the backup are not in it: those sessions would live again.
+    """
+    table = tables[Session.__tablename__]
+    not_ended = update(table).where(table.columns.ended_at.is_(None))
+    return connection.execute(not_ended.values(ended_at=now())).rowcount
 
 
 def end_all(tx: Transaction, user_id: int) -> int:

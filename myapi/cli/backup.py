@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from myapi import audit
 from myapi.auth import sessions
 from myapi.cli import files, output
 from myapi.cli.command import Command
@@ -37,9 +38,14 @@ def command(path: Path) -> None:
 def restore(path: Path, check: bool, yes: bool) -> None:
     """Replace the database with the backup at PATH.
 
-    Stop the service first, and back up the present database. Everything written since the backup
-    is lost, including logouts and revocations. So every session is ended; phones log in again
-    automatically.
+    Everything written since the backup is lost, including logouts and revocations. So every session
+    is ended; phones log in again automatically. Back up the present database first, unless it is
+    damaged.
+
+    The backup takes the place of the database in one step. Until then a running service answers
+    from the old one, and what it writes is lost with it: stop the service if that must not be.
+    Restart it afterwards. If the command is interrupted, the database is whole, the old one or the
+    restored one: run it again.
     """
     with _failures_as_click_errors():
         backup.check(path)
@@ -48,8 +54,8 @@ def restore(path: Path, check: bool, yes: bool) -> None:
             return
         confirm("Replace the database with it?", yes=yes)
         output.progress(f"restoring {path}")
-        backup.restore(path)
-    ended = sessions.revoke_all()
+        ended = backup.restore(path, sessions.end_restored)
+    audit.record_now("restore", ended=ended)
     output.progress("")
     output.print_line(f"{path} is restored; {output.count(ended, 'session')} ended")
 

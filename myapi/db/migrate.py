@@ -20,9 +20,6 @@ def init_app(app: Flask) -> None:
 def upgrade(engine: Engine | None = None) -> None:
     """Apply all missing migrations to the current app's database, or to that of `engine`."""
     init_app(current_app._get_current_object())  # type: ignore[attr-defined]
-    if engine is None:
-        flask_migrate.upgrade()
-        return
     config = migrate.get_config(FOLDER)
     config.attributes["engine"] = engine  # see migrations/env.py
     command.upgrade(config, "head")

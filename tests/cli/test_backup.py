@@ -1,9 +1,7 @@
-"""`flask backup PATH` and `flask restore PATH`."""
+"""`flask backup PATH`."""
 
 import gzip
-import json
 import os
-import re
 import sqlite3
 import stat
 import subprocess
@@ -14,8 +12,6 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy.engine import make_url
-
-from tests.revisions import HEAD
 
 
 def rows(file):
@@ -152,6 +148,13 @@ class TestMysql:
         assert not any(mariadb.password in word for word in command)
         assert not Path(command[1].partition("=")[2]).exists()  # the option file that held it
 
+    def test_dump_locks_no_table_neither_when_it_is_made_nor_when_it_is_loaded(
+        self, run, sign_in, tmp_path
+    ):
+        sign_in("alice")
+        run("backup", str(tmp_path / "dump.sql"))
+        assert "LOCK TABLES" not in (tmp_path / "dump.sql").read_text(encoding="utf-8")
+
     @pytest.mark.parametrize("password", ["plain", "#'\"\\n;`", " a b ", 'a\\"', '"'])
     def test_dump_works_with_any_password(
         self, make_app, run, mariadb, database_url, tmp_path, password
@@ -178,101 +181,3 @@ class TestMysql:
         monkeypatch.setenv("PATH", str(tmp_path))
         said = run("backup", str(tmp_path / "dump.sql"), code=1).stderr
         assert "mysqldump not found: apt install mariadb-client" in said
-
-
-class TestRestore:
-    @pytest.fixture
-    def copy(self, run, sign_in, database_url, tmp_path):
-        """A backup with alice. She was erased after it, and bob signed up."""
-        file = tmp_path / ("copy.db" if "sqlite" in database_url else "copy.sql.gz")
-        alice = sign_in("alice")
-        run("backup", str(file))
-        run("users", "erase", alice.user["id"], "--yes")
-        sign_in("bob")
-        return file
-
-    def users(self, run):
-        return [
-            item["openid"] for item in json.loads(run("users", "list", "--json").stdout)["items"]
-        ]
-
-    def test_restore_replaces_all_data_with_that_of_the_backup(self, run, sign_in, copy):
-        before = self.users(run)
-        assert run("restore", str(copy), "--yes").stdout.startswith(f"{copy} is restored; ")
-        assert len(self.users(run)) == 1
-        assert self.users(run) != before
-
-    def test_restore_ends_every_session(self, run, sign_in, client, database_url, tmp_path):
-        alice = sign_in("alice")
-        file = tmp_path / ("copy.db" if "sqlite" in database_url else "copy.sql")
-        run("backup", str(file))
-        assert alice.post("/api/auth/logout").status_code == 200
-        assert run("restore", str(file), "--yes").stdout.endswith("; 1 session ended\n")
-        assert alice.get("/api/me").status_code == 401
-
-    def test_restore_asks_for_confirmation(self, run, copy):
-        before = self.users(run)
-        run("restore", str(copy), code=1, input="n\n")
-        assert self.users(run) == before
-
-    @pytest.mark.parametrize("damage", ["other", "cut", "newer", "empty"])
-    def test_damaged_or_foreign_file_changes_nothing(self, run, copy, damage, tmp_path):
-        bad = tmp_path / f"bad{''.join(copy.suffixes)}"
-        _DAMAGE[damage](copy, bad)
-        before = self.users(run)
-        said = run("restore", str(bad), "--yes", code=1).stderr
-        assert re.search("not a backup|damaged|incomplete|cannot be read|does not know", said), said
-        assert self.users(run) == before
-
-    def test_restore_works_into_an_empty_database(
-        self, run, copy, make_app, mariadb_or_none, tmp_path
-    ):
-        if mariadb_or_none:
-            url = mariadb_or_none.create_database("restored")
-        else:
-            url = f"sqlite:///{tmp_path}/elsewhere.db"
-        runner = make_app(database_url=url).test_cli_runner()
-        run("restore", str(copy), "--yes", via=runner)
-        assert len(json.loads(run("users", "list", "--json", via=runner).stdout)["items"]) == 1
-
-    def test_after_a_code_rollback_a_backup_of_the_newer_schema_can_be_restored(
-        self, run, sign_in, execute, copy, database_url, tmp_path
-    ):
-        execute("UPDATE alembic_version SET version_num = '9999'")
-        newer = tmp_path / f"newer{''.join(copy.suffixes)}"
-        run("backup", str(newer))
-        before = self.users(run)
-        sign_in("carol")
-        run("restore", str(newer), "--yes")
-        assert self.users(run) == before
-        assert execute("SELECT version_num FROM alembic_version") == [("9999",)]
-        execute("UPDATE alembic_version SET version_num = :head", head=HEAD)
-
-    def test_database_newer_than_the_code_is_not_overwritten(self, run, copy, execute):
-        execute("UPDATE alembic_version SET version_num = '9999'")
-        said = run("restore", str(copy), "--yes", code=1).stderr
-        assert said.startswith("Error: the database is at revision 9999, which this code does not")
-        execute("UPDATE alembic_version SET version_num = :head", head=HEAD)
-
-
-@pytest.fixture
-def mariadb_or_none(request, database_url):
-    return None if "sqlite" in database_url else request.getfixturevalue("mariadb")
-
-
-def _newer(copy, bad):
-    if copy.suffix == ".db":
-        bad.write_bytes(copy.read_bytes())
-        with closing(sqlite3.connect(bad)) as db:
-            db.execute("UPDATE alembic_version SET version_num = '9999'")
-            db.commit()
-    else:
-        bad.write_bytes(gzip.decompress(copy.read_bytes()).replace(f"'{HEAD}'".encode(), b"'9999'"))
-
-
-_DAMAGE = {
-    "other": lambda _copy, bad: bad.write_text("something else"),
-    "cut": lambda copy, bad: bad.write_bytes(copy.read_bytes()[: copy.stat().st_size // 2]),
-    "newer": _newer,
-    "empty": lambda _copy, bad: bad.touch(),
-}

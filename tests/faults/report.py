@@ -1,4 +1,4 @@
-"""A pytest plugin: the table at the end of a run with the effect of each fault.
+"""A pytest plugin: tables at the end of a run with the effect of each fault and interruption.
 
 The rows are passed as properties of the tests, which also works with parallel workers.
 """
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 PROPERTY = "fault"
+INTERRUPTED = "interrupted"  # the property of a row in the second table
 LONG = "faults_long"
 HEADS = (
     "fault",
@@ -30,6 +31,7 @@ HEADS = (
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("faults")
     group.addoption("--faults-report", metavar="FILE", help="also write the table to FILE")
+    group.addoption("--kills", type=int, default=5, help="how often a command is killed")
     group.addoption("--faults-long", action="store_true", help="also run the long scenarios")
 
 
@@ -65,23 +67,33 @@ def pytest_testnodedown(node: Any) -> None:
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     for test in config.stash.get(_LEFT_OUT, []):
         terminalreporter.line(f"left out, `make faults` runs it: {test}", yellow=True)
-    rows = list(_rows(terminalreporter.stats))
-    if not rows:
-        return
-    table = [HEADS, *map(_cells, rows)]
-    terminalreporter.section("faults")
-    for line in _aligned(table):
-        terminalreporter.line(line)
+    interrupted = list(_rows(terminalreporter.stats, INTERRUPTED))
+    tables = {
+        "faults": [HEADS, *map(_cells, _rows(terminalreporter.stats, PROPERTY))],
+        "interrupted commands": [
+            tuple(interrupted[0]),
+            *(tuple(row.values()) for row in interrupted),
+        ]
+        if interrupted
+        else [],
+    }
+    lines = []
+    for name, table in tables.items():
+        if len(table) > 1:
+            terminalreporter.section(name)
+            lines += ["", *_aligned(table)]
+            for line in _aligned(table):
+                terminalreporter.line(line)
     file = config.getoption("faults_report")
-    if file:
-        Path(file).write_text("\n".join(_aligned(table)) + "\n", encoding="utf-8")
+    if file and lines:
+        Path(file).write_text("\n".join(lines[1:]) + "\n", encoding="utf-8")
 
 
-def _rows(stats: Mapping[str, list[Any]]) -> Iterator[dict[str, Any]]:
+def _rows(stats: Mapping[str, list[Any]], kind: str) -> Iterator[dict[str, Any]]:
     for reports in stats.values():
         for report in reports:
             if getattr(report, "when", "") == "call":
-                yield from (row for name, row in report.user_properties if name == PROPERTY)
+                yield from (row for name, row in report.user_properties if name == kind)
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:

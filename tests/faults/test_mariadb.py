@@ -9,6 +9,8 @@ import pytest
 
 from myapi.db.engines import PING_AFTER
 from tests.faults.account import assert_503, assert_ok, assert_recovered
+from tests.faults.crowd import Crowd
+from tests.faults.load import MAX_LATENCY, MAX_RECOVERY
 from tests.servers import HOST
 from tests.service import is_error, wait_for
 
@@ -43,6 +45,35 @@ def test_mariadb_is_frozen_and_thawed(on_mariadb, server, load):
         server.thaw()
         phones.wait_until_recovered()
     phones.assert_promise_kept(refused={"service_unavailable"})
+
+
+def test_a_crowd_on_a_frozen_mariadb_is_refused_in_time_and_hello_goes_on(on_mariadb, server):
+    """288 clients, many more than connections: who waits for one is refused as early."""
+    service = on_mariadb()
+    token = service.sign_in("alice").token
+    ask = "GET {} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n".format
+    with (
+        Crowd(service.port, ask("/api/me", token).encode(), 288) as crowd,
+        Crowd(service.port, ask("/api/hello", token).encode(), 4) as passers_by,
+    ):
+        time.sleep(2)
+        with frozen(server):
+            frozen_at = time.monotonic()
+            time.sleep(5)
+        thawed_at = time.monotonic()
+        time.sleep(MAX_RECOVERY + 2)
+    in_flight = crowd.sent_between(frozen_at - MAX_LATENCY, frozen_at)
+    assert {answer.status for answer in in_flight} <= {200, 503}
+    meanwhile = crowd.sent_between(frozen_at, thawed_at - MAX_LATENCY)
+    assert {answer.status for answer in meanwhile} == {503}
+    # As the service saw it: the crowd of clients shares the processors with it.
+    slowest = max(event["ms"] for event in service.events("request"))
+    assert slowest < MAX_LATENCY * 1000
+    greetings = passers_by.sent_between(frozen_at, thawed_at)
+    assert {answer.status for answer in greetings} == {200}
+    assert max(answer.seconds for answer in greetings) < 1
+    later = crowd.sent_between(thawed_at + MAX_RECOVERY, time.monotonic())
+    assert {answer.status for answer in later} == {200}
 
 
 def test_mariadb_connections_are_cut(on_mariadb, server, load):

@@ -5,6 +5,8 @@ import time
 
 import pytest
 
+from tests.faults.report import INTERRUPTED
+from tests.install import restores
 from tests.install.container import DEBIAN
 from tests.install.figures import figure
 from tests.install.server import DOMAIN, SETTINGS, differences
@@ -246,11 +248,28 @@ def test_backup_is_restored(server):
     assert server.release().returncode == 0
     assert server.deploy("backup").returncode == 0
     (file,) = [n for n in server.files("/var/lib/myapi/backups") if "manual-" in n]
-    before = {user["id"] for user in server.users()}
+    before = restores.users(server)
     assert server.run("myapi", "users", "erase", min(before), "--yes").returncode == 0
-    done = server.deploy("restore", file, "--yes")
-    assert done.returncode == 0, done.stderr
-    assert {user["id"] for user in server.users()} == before
+    restores.as_the_page_says(server, file)
+    assert restores.users(server) == before
+    server.log_in("alice")
+
+
+def test_restore_that_is_stopped_leaves_the_service_running_on_a_whole_database(
+    server, record_property, pytestconfig
+):
+    for row in restores.stopped_at_random(server, pytestconfig.getoption("kills")):
+        record_property(INTERRUPTED, row)
+
+
+def test_damaged_database_is_restored_and_kept(server):
+    new = restores.manual_backup(server)
+    server.run("systemctl", "stop", "myapi.socket", "myapi.service")
+    (server.root / "var/lib/myapi/myapi.db").write_bytes(b"garbage" * 1000)
+    done = server.deploy("restore", new, "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "could not be backed up" in done.stdout
+    assert "damaged-" in server.run("ls", "/var/lib/myapi").stdout
     server.log_in("alice")
 
 

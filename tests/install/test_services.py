@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from tests.faults.report import INTERRUPTED
+from tests.install import restores
 from tests.install.container import DEBIAN
 from tests.install.test_debian import MIGRATION
 
@@ -109,12 +111,18 @@ def test_nightly_backup_is_restored(server):
     assert server.run("systemctl", "start", "myapi-backup.service").returncode == 0
     (file,) = backups(server, "daily")
     assert file.endswith(".sql.gz")
-    before = {user["id"] for user in server.users()}
+    before = restores.users(server)
     assert server.run("myapi", "users", "erase", min(before), "--yes").returncode == 0
-    done = server.deploy("restore", file, "--yes")
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert {user["id"] for user in server.users()} == before
+    restores.as_the_page_says(server, file)
+    assert restores.users(server) == before
     server.log_in("alice")
+
+
+def test_restore_that_is_stopped_leaves_the_service_running_on_a_whole_database(
+    server, record_property, pytestconfig
+):
+    for row in restores.stopped_at_random(server, pytestconfig.getoption("kills")):
+        record_property(INTERRUPTED, row)
 
 
 def test_service_survives_a_reboot(server):

@@ -1,7 +1,7 @@
-"""Dump a MySQL or MariaDB database to a file and load it again, with the server's own tools.
+"""Dump a MySQL or MariaDB database to a file, with the server's own tool.
 
-The password is given to them in an option file that only its owner can read. Every user of the
-machine could read it in their arguments.
+The password is given to it in an option file that only its owner can read. Every user of the
+machine could read it in its arguments.
 """
 
 import gzip
@@ -10,94 +10,50 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
 from sqlalchemy.engine import URL
 
-DUMP_TOOLS = ("mariadb-dump", "mysqldump")
-CLIENTS = ("mariadb", "mysql")
+from myapi.db.backup.errors import BackupError
+
+TOOLS = ("mariadb-dump", "mysqldump")
 NOT_FOUND = "{} not found: apt install mariadb-client (or mysql-client)"
-DUMP_OPTIONS = (
-    "--single-transaction",
-    "--quick",
-    "--no-tablespaces",
-    "--hex-blob",
-    "--skip-lock-tables",
+OPTIONS = (
+    *("--single-transaction", "--quick", "--hex-blob", "--no-tablespaces"),
+    *("--skip-lock-tables", "--skip-add-locks", "--skip-triggers"),
 )
 # mysqldump would dump the server's GTIDs and histograms; mariadb-dump does not know the options.
 MYSQLDUMP_OPTIONS = ("--loose-set-gtid-purged=OFF", "--loose-column-statistics=0")
 LAST_LINE = b"-- Dump completed"
-REVISION = re.compile(rb"INSERT INTO `alembic_version`[^;]{0,99}?\('(\w{1,32})'\)")
-CHUNK = 1 << 20  # bytes read at once; a statement may be longer
-OVERLAP = 4096  # bytes of the chunk before that are searched again
+CHUNK = 1 << 20  # bytes
+END = 4096  # bytes that hold the last line
 
 
-class BackupError(Exception):
-    """A backup cannot be made or restored; the message says why in one sentence."""
-
-
-def write(url: URL, path: Path, file: Path) -> None:
+def write(url: URL, path: Path, file: Path, ignore: Iterable[str] = ()) -> None:
     """Dump a consistent snapshot to `file`, compressed if `path` ends in `.gz`."""
-    tool = _find(DUMP_TOOLS)
+    ignored = [f"--ignore-table={url.database}.{table}" for table in ignore]
+    tool = _find()
     extra = () if tool.endswith("mariadb-dump") else MYSQLDUMP_OPTIONS
     with (
         _option_file(url) as options,
         tempfile.TemporaryFile() as stderr,
         _open_to_write(path, file) as target,
     ):
-        command = [tool, *options, *DUMP_OPTIONS, *extra, str(url.database)]
+        command = [tool, *options, *OPTIONS, *extra, *ignored, str(url.database)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr) as process:  # noqa: S603
             end = _copy(_pipe(process.stdout), target)
         if process.returncode or LAST_LINE not in end:
             raise BackupError(f"the dump failed: {_last_line(stderr)}")
 
 
-def revision(path: Path) -> str:
-    """Read a dump to its end and return its revision.
-
-    Raises BackupError unless it is a complete dump of a database of myapi.
-    """
-    found, end = None, b""
-    try:
-        with _open_to_read(path) as source:
-            while chunk := source.read(CHUNK):
-                found = found or REVISION.search(end + chunk)
-                end = (end + chunk)[-OVERLAP:]
-    except (OSError, EOFError, ValueError) as error:
-        raise BackupError(f"{path} cannot be read: {error}") from None
-    if found is None:
-        raise BackupError(f"{path} is not a backup of myapi")
-    if LAST_LINE not in end:
-        raise BackupError(f"{path} is incomplete: its end is missing")
-    return str(found[1].decode())
-
-
-def load(url: URL, path: Path) -> None:
-    """Run a dump's statements; the database must not have the dump's tables."""
-    with (
-        _option_file(url) as options,
-        tempfile.TemporaryFile() as stderr,
-        _open_to_read(path) as source,
-    ):
-        command = [_find(CLIENTS), *options, "--batch", str(url.database)]
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=stderr) as process:  # noqa: S603
-            try:
-                _copy(source, _pipe(process.stdin))
-                _pipe(process.stdin).close()
-            except BrokenPipeError:
-                pass  # the client has ended and written the reason to stderr
-        if process.returncode:
-            raise BackupError(f"the database refuses the dump: {_last_line(stderr)}")
-
-
-def _find(tools: tuple[str, ...]) -> str:
-    for name in tools:
+def _find() -> str:
+    for name in TOOLS:
         if path := shutil.which(name):
             return path
-    raise BackupError(NOT_FOUND.format(tools[-1]))
+    raise BackupError(NOT_FOUND.format(TOOLS[-1]))
 
 
 @contextmanager
@@ -149,20 +105,12 @@ def _open_to_write(path: Path, file: Path) -> Iterator[Any]:
             yield target
 
 
-@contextmanager
-def _open_to_read(path: Path) -> Iterator[Any]:
-    with path.open("rb") as file:
-        compressed = file.read(2) == b"\x1f\x8b"
-    with gzip.open(path, "rb") if compressed else path.open("rb") as source:
-        yield source
-
-
 def _copy(source: Any, target: Any) -> bytes:  # noqa: ANN401 (files of several kinds)
     """Copy to the end; return the last bytes."""
     end = b""
     while chunk := source.read(CHUNK):
         target.write(chunk)
-        end = (end + chunk)[-OVERLAP:]
+        end = (end + chunk)[-END:]
     return end
 
 
