@@ -62,8 +62,7 @@ def interrupt(command: Command, kills: int) -> Iterator[dict[str, str]]:
             process = command.start()
             time.sleep(moment)
             os.killpg(process.pid, sent)
-            _, stderr = process.communicate(timeout=120)
-            assert "Traceback" not in stderr or sent == KILL, stderr
+            process.communicate(timeout=120)
             state = command.state()
             assert state in command.allowed, (sent.name, moment, state)
             command.run()

@@ -3,6 +3,7 @@
 `--kills` says how often; see also the install test, which does it through `deploy/myapi`.
 """
 
+import itertools
 import shutil
 import sys
 from contextlib import contextmanager
@@ -18,11 +19,12 @@ from myapi.db import migrate
 from myapi.db.copy.target import MARKER
 from myapi.settings import Settings
 from myapi.users.models import User
+from tests.cli.conftest import environment
 from tests.conftest import close
 from tests.faults.interrupted import Command, interrupt
 from tests.faults.report import INTERRUPTED
 from tests.revisions import FIRST, HEAD
-from tests.service import KEY, Service
+from tests.service import KEY
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=timezone.utc)
 USERS = 3000
@@ -56,14 +58,15 @@ def app(url, tmp_path):
 
 
 @pytest.fixture
-def command(url, tmp_path):
-    """Make the `Command` of a flask command on the database."""
+def command(url):
+    """Make the `Command` of a flask command, on the database or on another one."""
 
-    def command(*arguments, **surroundings):
+    def command(*arguments, database_url=url, **surroundings):
+        words = itertools.takewhile(str.isalpha, arguments)
         return Command(
-            " ".join(("flask", *arguments[:1], "on", url.partition(":")[0])),
+            f"flask {' '.join(words)}, {url.partition(':')[0]}",
             [sys.executable, "-m", "flask", *arguments],
-            Service(database_url=url).environment() | {"TMPDIR": str(tmp_path)},
+            environment(database_url=database_url, secret_keys=KEY),
             **surroundings,
         )
 
@@ -131,6 +134,7 @@ def test_restore(app, url, command, tmp_path, kills, record_property):
     migrate.upgrade()
     for file, first in ((old, 1), (new, 100_000)):
         with connected(url) as connection:
+            connection.execute(text("DELETE FROM sessions"))
             connection.execute(text("DELETE FROM users"))
         fill(url, first)
         assert runner.invoke(args=["backup", str(file)]).exit_code == 0
@@ -163,32 +167,29 @@ def test_copy(app, url, command, tmp_path, kills, record_property, migrated_sqli
     source = tmp_path / "source.db"
     shutil.copy(migrated_sqlite, source)
     fill(f"sqlite:///{source}", 1)
-    target = url
 
     def drop_all():
-        with connected(target) as connection:
+        with connected(url) as connection:
             tables = MetaData()
             tables.reflect(connection)
             tables.drop_all(connection)
 
     def state():
         assert contents(f"sqlite:///{source}") == (1, USERS, USERS, HEAD)
-        with connected(target) as connection:
+        with connected(url) as connection:
             names = inspect(connection).get_table_names()
         if not names:
             return "old"
         if MARKER.name in names:
             return "marked as unfinished"
-        return "new" if contents(target) == (1, USERS, USERS, HEAD) else str(contents(target))
+        found = contents(url)
+        return "new" if found == (1, USERS, USERS, HEAD) else str(found)
 
     copy = command(
-        *("db", "copy", "--to", target),
+        *("db", "copy", "--to", url),
+        database_url=f"sqlite:///{source}",
         prepare=drop_all,
         state=state,
         allowed=("old", "marked as unfinished", "new"),
-    )
-    copy = copy._replace(
-        name=f"flask db copy to {target.partition(':')[0]}",
-        environment=Service(database_url=f"sqlite:///{source}").environment(),
     )
     report(record_property, copy, kills)
