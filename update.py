@@ -1,4 +1,4 @@
-"""Merge upstream's newest release into this checkout: `make update`, or `python update.py`.
+"""Merge upstream's newest release into this checkout: `make update`, on Windows `py update.py`.
 
 It uses the standard library alone, because it also installs what is in .venv. Before a release
 is merged only Git reads it, without hooks; after that its own code runs, as after `git pull`.
@@ -213,9 +213,9 @@ def changelog(present: str, newest: str) -> Iterator[str]:
 
 
 def missing_names(newest: str) -> Iterator[str]:
-    """Yield the names that app/ imports from myapi.extend and the release does not define."""
-    promised = set(names_of(parsed(attempt("show", f"{commit(newest)}:myapi/extend.py").encode())))
-    for file in sorted(Path("app").rglob("*.py")):
+    """Yield the names that app/ imports and the release's myapi.extend no longer promises."""
+    promised = names_in_all(attempt("show", f"{commit(newest)}:myapi/extend.py"))
+    for file in sorted(Path("app").rglob("*.py")) if promised else ():
         for node in ast.walk(parsed(file.read_bytes())):
             if isinstance(node, ast.ImportFrom) and node.module == "myapi.extend":
                 for name in sorted({alias.name for alias in node.names} - promised - {"*"}):
@@ -223,25 +223,19 @@ def missing_names(newest: str) -> Iterator[str]:
                     yield f"{where} uses {name}, which myapi.extend no longer has"
 
 
+def names_in_all(source: str) -> set[str]:
+    """Read `__all__` without importing anything."""
+    for node in parsed(source.encode()).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return {str(n.value) for n in ast.walk(node.value) if isinstance(n, ast.Constant)}
+    return set()
+
+
 def parsed(source: bytes) -> ast.Module:
     try:
         return ast.parse(source)
     except (SyntaxError, ValueError):  # the tests will say so
         return ast.Module(body=[], type_ignores=[])
-
-
-def names_of(module: ast.Module) -> Iterator[str]:
-    """Yield what a module defines or imports at its top level."""
-    nodes: list[ast.AST] = list(module.body)
-    for node in nodes:  # grows meanwhile
-        if isinstance(node, (ast.If, ast.Try, ast.Assign, ast.AnnAssign)):
-            nodes += ast.iter_child_nodes(node)
-        elif isinstance(node, (ast.Import, ast.ImportFrom)):
-            yield from (alias.asname or alias.name for alias in node.names)
-        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            yield node.name
-        elif isinstance(node, ast.Name):
-            yield node.id
 
 
 # ---- the merge, and after it ----
@@ -334,7 +328,7 @@ def listed(lines: Iterable[str]) -> str:
 
 
 def typed(option: str) -> str:
-    return f"python update.py {option}" if WINDOWS else f"make update ARGS='{option}'"
+    return f"py update.py {option}" if WINDOWS else f"make update ARGS='{option}'"
 
 
 def say(text: str) -> None:
