@@ -12,7 +12,8 @@ TSC = miniprogram/node_modules/typescript
 PIP = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 
 .PHONY: help run update doctor test faults install-test lint types format coverage bench \
-	bench-full lock clean pictures miniprogram-tools peer express fastapi bench-tools venv runtime tools
+	bench-full lock clean pictures miniprogram-tools peer express fastapi bench-tools venv \
+	runtime tools
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
