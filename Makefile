@@ -11,8 +11,9 @@ BIN = .venv/bin
 TSC = miniprogram/node_modules/typescript
 PIP = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 
-.PHONY: help run doctor test faults install-test lint types format coverage bench bench-full \
-	lock clean pictures miniprogram-tools peer express fastapi bench-tools venv runtime tools
+.PHONY: help run update doctor test faults install-test lint types format coverage bench \
+	bench-full lock clean pictures miniprogram-tools peer express fastapi bench-tools venv \
+	runtime tools
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -24,6 +25,10 @@ run: runtime  ## set up, migrate the database and serve on MYAPI_BIND
 	echo "myapi on $$url (Ctrl-C ends it). Without an AppID, log in with:"; \
 	echo "  curl $$url/api/auth/login -H 'Content-Type: application/json' -d '{\"code\": \"alice\"}'"
 	@exec $(BIN)/gunicorn wsgi:app
+
+# Without .venv: it installs what the release requires, after the merge.
+update:  ## merge upstream's newest release, install, migrate, test: docs/guides/updating.md
+	@'$(PYTHON)' update.py $(ARGS)
 
 doctor:  ## build build/doctor.pyz, one file for any computer with Python 3.10 or newer
 	@rm -rf $(BUILD)/doctor && mkdir -p $(BUILD)/doctor

@@ -25,6 +25,7 @@ PAIRS = [
     ("docs/operations.md", "docs/operations.zh-CN.md"),
     ("docs/restore.md", "docs/restore.zh-CN.md"),
     (f"miniprogram/{ENGLISH}", f"miniprogram/{CHINESE}"),
+    ("docs/guides/updating.md", "docs/guides/updating.zh-CN.md"),
 ]
 in_both_languages = pytest.mark.parametrize(("english", "chinese"), PAIRS)
 MARKDOWN = sorted(
