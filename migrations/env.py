@@ -12,6 +12,7 @@ from alembic.operations.ops import DropTableOp
 from flask import current_app
 from sqlalchemy.exc import DBAPIError
 
+from myapi.db import migrate
 from myapi.db.backup import leftovers
 from myapi.db.cut_short import explained
 from myapi.db.exclusive import exclusive
@@ -33,7 +34,8 @@ def run() -> None:
             connection=connection,
             target_metadata=Base.metadata,
             render_item=_render_item,
-            process_revision_directives=_remove_index_drops,
+            process_revision_directives=_finish_script,
+            include_object=_is_compared,
             # On SQLite all migrations are one transaction; MySQL commits each step by itself.
             transactional_ddl=is_sqlite,
             **current_app.extensions["migrate"].configure_args,
@@ -83,7 +85,19 @@ def _render_item(kind, item, autogen_context):
     return "sa.DateTime().with_variant(mysql.DATETIME(fsp=6), 'mysql')"
 
 
-def _remove_index_drops(_context, _revision, directives):
+def _is_compared(_object, name, kind, _reflected, _compare_to):
+    """Compare the team's tables alone, and without `app/` those of myapi: others may be there."""
+    own = current_app.extensions.get("app_tables", ())
+    return kind != "table" or name in (own or Base.metadata.tables)
+
+
+def _finish_script(_context, _revision, directives):
+    for script in directives:
+        migrate.put_into_own_line(script, context.script)
+    _remove_index_drops(directives)
+
+
+def _remove_index_drops(directives):
     """Leave out `drop_index` for a table that is dropped: it drops its indexes itself.
 
     MySQL refuses to drop an index alone that a foreign key needs.

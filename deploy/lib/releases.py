@@ -78,9 +78,9 @@ def migrate(machine: Machine, release: Path) -> None:
 
 
 def _needs_migration(release: Path) -> bool:
-    current_revision = capture(*flask_command(release, "db", "current"))
-    newer = "Can't locate revision" in current_revision.stdout + current_revision.stderr
-    return not newer and "(head)" not in current_revision.stdout
+    """Whether the database is behind. If that cannot be told, the migration says what is wrong."""
+    state = capture(*flask_command(release, "db", "state")).stdout.partition(":")[0]
+    return state not in {"current", "newer"}
 
 
 def go_live(machine: Machine, release: Path) -> None:

@@ -6,7 +6,7 @@ from sqlalchemy.dialects import mysql
 
 revision = "0001"
 down_revision = None
-branch_labels = None
+branch_labels = ("myapi",)
 depends_on = None
 
 # MySQL commits each step by itself: a run that was killed is repeated from the first step.

@@ -1,16 +1,20 @@
-"""`flask db …`: Flask-Migrate's commands, with our error reports, and `copy`."""
+"""`flask db …`: Flask-Migrate's commands for both lines of migrations, `state` and `copy`."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import click
+import sqlalchemy.exc
 from flask import current_app
 from flask_migrate.cli import db as flask_migrate_group
+from sqlalchemy import inspect
 
 from myapi.cli import output
 from myapi.cli.command import Command, Group
-from myapi.db import migrate
+from myapi.db import migrate, schema_version
 from myapi.db.copy import CopyError, RefusedError, copy_database
+from myapi.db.transactions import reading
 from myapi.extensions import settings
 from myapi.settings import parsers
 
@@ -20,9 +24,31 @@ def _wrap(command: click.Command) -> Command:
 
     def run(**options: Any) -> Any:  # noqa: ANN401
         migrate.init_app(current_app._get_current_object())  # type: ignore[attr-defined]
+        if "revision" in options:
+            options["revision"] = _both_lines(str(command.name), options["revision"])
         return command.callback and command.callback(**options)
 
     return Command(command.name, callback=run, params=command.params, help=command.help)
+
+
+def _both_lines(command: str, revision: str) -> str:
+    """Return what a revision means where there may be two lines of migrations.
+
+    Flask-Migrate's own defaults mean a single line, and fail with two.
+    """
+    if revision == "head" and command in {"upgrade", "stamp", "show"}:
+        return "heads"
+    if command != "downgrade" or not migrate.has_own_line():
+        return revision
+    if re.fullmatch(r"-\d+", revision):
+        return f"{migrate.APP}@{revision}"
+    if not revision.startswith(f"{migrate.APP}@"):
+        output.print_line(
+            "note: migrations of app/ that depend on what is taken back are taken back first,"
+            " with their tables",
+            err=True,
+        )
+    return revision
 
 
 group = Group(
@@ -32,6 +58,19 @@ group = Group(
     help=flask_migrate_group.help,
     commands=[_wrap(command) for command in flask_migrate_group.commands.values()],
 )
+
+
+@group.command()
+def state() -> None:
+    """Say behind, current or newer: the database compared with the migrations of this code."""
+    try:
+        with reading() as connection:
+            applied = schema_version.applied(connection)
+    except sqlalchemy.exc.DatabaseError:
+        applied = set()
+        with reading() as connection:  # raises what is wrong, unless the database is only empty
+            inspect(connection).get_table_names()
+    output.print_line(f"{schema_version.state_of(applied)}: {', '.join(sorted(applied)) or 'none'}")
 
 
 @group.command()

@@ -1,4 +1,7 @@
-"""Compare the schema of the database with the migrations of this code."""
+"""Compare the schema of the database with the migrations of this code.
+
+There are two lines of them: myapi's, in `migrations/versions`, and the team's, in `app/migrations`.
+"""
 
 import ast
 import functools
@@ -8,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 import sqlalchemy.exc
+from flask import current_app
 from sqlalchemy import Connection, text
 
 from myapi.db.transactions import reading
@@ -15,6 +19,7 @@ from myapi.settings import ROOT
 
 log = logging.getLogger(__name__)
 
+MIGRATIONS = ROOT / "migrations" / "versions"
 VARIABLES = {"revision", "down_revision", "depends_on"}
 
 State: TypeAlias = Literal["behind", "current", "newer"]
@@ -65,14 +70,30 @@ def is_known(revision: str) -> bool:
     return revision in migrations()
 
 
-@functools.cache
+def folders() -> tuple[Path, ...]:
+    """Return the folders of both lines; a team without tables has none."""
+    own = own_folder()
+    return (MIGRATIONS, *([own] if own and own.is_dir() else []))
+
+
+def own_folder() -> Path | None:
+    """Return where the migrations of the team's own code are, or will be; None without `app/`."""
+    app: Path | None = current_app.extensions.get("app_folder")
+    return app and app / "migrations"
+
+
 def migrations() -> Migrations:
     """Read the revisions of this code from its migration files.
 
     Alembic could do this too, but importing it costs each process 6 MB.
     """
-    files = (ROOT / "migrations" / "versions").glob("*.py")
-    return dict(_read(file) for file in files)
+    return _read_all(tuple((folder, folder.stat().st_mtime_ns) for folder in folders()))
+
+
+@functools.lru_cache(maxsize=4)
+def _read_all(folders: tuple[tuple[Path, int], ...]) -> Migrations:
+    """Read all files, again when one was added."""
+    return dict(_read(file) for folder, _changed in folders for file in folder.glob("*.py"))
 
 
 def _read(file: Path) -> tuple[str, tuple[str, ...]]:

@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 from myapi.auth import authenticate
-from myapi.db import migrate, schema_version
+from myapi.db import migrate
 from myapi.extensions import Base, db
 from myapi.settings import ROOT
 from tests.revisions import FIRST, HEAD
@@ -59,20 +59,6 @@ def test_migrations_make_the_schema_of_the_models(app):
 
 def test_migrations_have_one_head():
     assert len(ScriptDirectory(str(ROOT / "migrations")).get_heads()) == 1
-
-
-def test_schema_version_reads_the_same_migrations_as_alembic(monkeypatch, tmp_path):
-    versions = tmp_path / "migrations" / "versions"
-    shutil.copytree(ROOT / "migrations", tmp_path / "migrations")
-    for name, down, depends_on in (("b7", HEAD, None), ("a3", "b7", None), ("t1", None, ("b7",))):
-        (versions / f"{name}_next.py").write_text(
-            f"revision: str = {name!r}\ndown_revision = {down!r}\ndepends_on = {depends_on!r}\n"
-        )
-    monkeypatch.setattr(schema_version, "ROOT", tmp_path)
-    script = ScriptDirectory(str(tmp_path / "migrations"))
-    read = schema_version.migrations.__wrapped__()
-    assert set(read) == {revision.revision for revision in script.walk_revisions()}
-    assert read["t1"] == read["a3"] == ("b7",)
 
 
 def test_worker_imports_neither_alembic_nor_commands():

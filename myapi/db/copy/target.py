@@ -56,7 +56,7 @@ def _resume(target: ReflectedDatabase, source: str) -> None:
         target.connection.execute(insert(MARKER).values(source=source))
     elif marked != source:
         raise RefusedError(f"the target holds the unfinished copy of another database, {marked}")
-    if target.revisions() != schema_version.heads():
+    if schema_version.state_of(target.revisions()) != "current":
         _migrate_again(target)
 
 
@@ -76,10 +76,11 @@ def _check_is_migrated(
         raise RefusedError(
             f"the target has tables that are not of this database: {', '.join(foreign)}"
         )
-    found, expected = target.revisions(), schema_version.heads()
-    if found != expected:
+    found = target.revisions()
+    if schema_version.state_of(found) != "current":
         raise RefusedError(
-            f"the target is at revision {listed(found)}, and this code at {listed(expected)}:"
+            f"the target is at revision {listed(found)}, and this code at"
+            f" {listed(schema_version.heads())}:"
             " use an empty database, which the copy migrates"
         )
 
