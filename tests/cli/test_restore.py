@@ -5,6 +5,8 @@ import json
 import re
 import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +19,8 @@ from sqlalchemy.engine import make_url
 from myapi.db import migrate
 from myapi.db.backup.leftovers import NEW, OLD
 from myapi.extensions import db
+from myapi.settings import ROOT
+from tests.cli.conftest import command, environment
 from tests.revisions import FIRST, HEAD
 
 only_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
@@ -274,6 +278,26 @@ class TestSqlite:
         database(overwrite)
         run("restore", str(copy), "--yes")
         assert len(users()) == 1
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+    def test_disk_that_fills_meanwhile_changes_nothing(self, users, copy, database_url, tmp_path):
+        """A limit on the size of a file stands for the full disk; Python ignores its signal."""
+        before = users()
+        environ = environment(database_url=database_url, secret_keys="k" * 32)
+        for blocks in (20, 60):
+            done = subprocess.run(
+                [
+                    *("sh", "-c", f'ulimit -f {blocks}; exec "$@"', "sh"),
+                    *command("restore", str(copy), "--yes"),
+                ],
+                cwd=ROOT,
+                env={**environ, "TMPDIR": str(tmp_path)},
+                capture_output=True,
+                text=True,
+            )
+            assert done.returncode == 1
+            assert re.search("cannot be written|database error", done.stderr), done.stderr
+        assert users() == before
 
     def test_file_that_is_no_database_any_more_is_set_aside(self, run, users, copy, database):
         file = database(lambda file: file.write_bytes(b"\0garbage" * 4096))

@@ -57,7 +57,10 @@ def replace(path: Path, contents: Contents, prepare: Prepare) -> int:
     _check_space(path, database)
     with tempfile.TemporaryDirectory(prefix=DRAFT, dir=database.parent) as folder:
         draft = Path(folder) / database.name
-        result = _finish_copy(path, contents, draft, prepare)
+        try:
+            result = _finish_copy(path, contents, draft, prepare)
+        except sqlite3.Error as error:
+            raise BackupError(f"the copy of the backup cannot be written: {error}") from None
         try:
             _overwrite(database, draft)
         except sqlite3.OperationalError as error:
