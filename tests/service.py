@@ -167,7 +167,7 @@ class Service(Server):
         """Run a flask command in the environment of this service."""
         return self.run(sys.executable, "-m", "flask", *arguments)
 
-    def run(self, *command: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, timeout: float = 60) -> subprocess.CompletedProcess[str]:
         """Run a command in the environment of this service and wait for its end."""
         return subprocess.run(
             command,
@@ -175,7 +175,7 @@ class Service(Server):
             env=self.environment(),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=timeout,
             check=False,
         )
 

@@ -81,32 +81,33 @@ def connected(url):
     engine.dispose()
 
 
-def fill(url, first, count=USERS):
-    """Add users with one session each."""
-    numbers = range(first, first + count)
+def fill(url, first, users=USERS, sessions_each=1):
+    """Add users with so many sessions each, the first id of both being `first`."""
     user = {"appid": "wx", "created_at": NOON}
     session = {"ip": "192.0.2.1", "user_agent": "phone", "created_at": NOON, "ended_at": None}
     tables = MetaData()
     with connected(url) as connection:
         tables.reflect(connection)
-        connection.execute(
-            insert(tables.tables["users"]),
-            [{**user, "id": n, "public_id": f"u{n}", "openid": f"o{n}"} for n in numbers],
-        )
-        connection.execute(
-            insert(tables.tables["sessions"]),
-            [
+        for batch in batches(range(first, first + users)):
+            rows = [{**user, "id": n, "public_id": f"u{n}", "openid": f"o{n}"} for n in batch]
+            connection.execute(insert(tables.tables["users"]), rows)
+        for batch in batches(range(first, first + users * sessions_each)):
+            rows = [
                 {
                     **session,
                     "id": n,
                     "public_id": f"s{n}",
-                    "user_id": n,
+                    "user_id": first + (n - first) // sessions_each,
                     "token_digest": n.to_bytes(32, "big"),
                     "code_digest": n.to_bytes(32, "big"),
                 }
-                for n in numbers
-            ],
-        )
+                for n in batch
+            ]
+            connection.execute(insert(tables.tables["sessions"]), rows)
+
+
+def batches(numbers, size=10_000):
+    return (numbers[start : start + size] for start in range(0, len(numbers), size))
 
 
 def contents(url):
