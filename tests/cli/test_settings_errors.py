@@ -12,6 +12,7 @@ import pytest
 from myapi.cli import COMMANDS
 from myapi.settings import ROOT
 from tests.cli.conftest import IDENTITY, environment
+from tests.raw_logins import ADVICE, PARTS, RAW_URLS
 
 INVALID = {"env": "production"}  # without the settings that production requires
 NO_DATABASE = {
@@ -104,6 +105,25 @@ def test_unreachable_database_is_one_error_line(flask, args):
     assert result.returncode == 1
     assert line.startswith("Error: database error: Can't connect to MySQL server")
     assert "a-password" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "status"),
+    [
+        (["users", "list"], 78),
+        (["db", "upgrade"], 78),
+        (["backup", "copy.db"], 78),
+        (["doctor", "--lang", "en"], 2),
+    ],
+    ids=str,
+)
+def test_raw_password_in_a_url_is_named_with_the_way_to_write_it_and_not_shown(flask, args, status):
+    result = flask(*args, **RAW_URLS)
+    printed = result.stdout + result.stderr
+    assert result.returncode == status
+    assert f"MYAPI_DATABASE_URL: {ADVICE}" in printed
+    assert f"MYAPI_RATE_LIMIT_STORAGE_URL: {ADVICE}" in printed
+    assert not any(part in printed for part in PARTS)
 
 
 def test_unmigrated_database_is_one_error_line(flask, tmp_path):
