@@ -87,7 +87,8 @@ def revoke(session: str | None, user: str | None, all_users: bool, yes: bool) ->
 def purge(as_json: bool) -> None:
     """Delete the rows of ended and expired sessions; meant for a nightly timer.
 
-    Sessions of banned users stay, so that their tokens are still answered with 403, not 401.
+    Sessions of banned users stay, so that their tokens are still answered with 403, not 401. So do
+    those of other mini programs on the same database: their own timers purge them.
     """
     purged = 0
     for batch in with_pauses(_purge()):
