@@ -111,6 +111,8 @@ def _problems_of_mysql(url: str) -> Iterator[str]:
             "--database-url must look like"
             " mysql+pymysql://USER:PASSWORD@HOST/NAME?charset=utf8mb4 · 数据库地址格式不正确"
         )
+    elif not database.password.isascii():  # as in myapi/settings/parsers.py
+        yield "the database's password may only hold ASCII characters · 数据库密码只能用 ASCII 字符"
     elif database.host in LOCAL_HOSTS and not re.fullmatch(
         r"\w{1,64}", database.name + database.user
     ):

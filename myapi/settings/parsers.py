@@ -98,6 +98,9 @@ def database_url(text: str) -> str:
 def _mysql(url: URL) -> str:
     if not url.host or not url.database:
         raise ValueError("must be like mysql+pymysql://user:password@host/name?charset=utf8mb4")
+    if not str(url.password or "").isascii():
+        # PyMySQL encodes it in Latin-1 and the server in UTF-8, or it fails and names a letter.
+        raise ValueError("must have a password of ASCII characters alone")
     if url.query.get("charset", "utf8mb4") != "utf8mb4":
         raise ValueError("must have charset=utf8mb4, or emoji in nicknames are lost")
     return url.update_query_dict({"charset": "utf8mb4"}).render_as_string(hide_password=False)

@@ -126,6 +126,14 @@ def test_raw_password_in_a_url_is_named_with_the_way_to_write_it_and_not_shown(f
     assert not any(part in printed for part in PARTS)
 
 
+def test_password_that_the_driver_cannot_send_is_a_settings_error_and_not_shown(flask):
+    url = "mysql+pymysql://shop:hush%E5%AF%86quiet@127.0.0.1:1/shop"
+    result = flask("users", "list", database_url=url)
+    assert result.returncode == 78
+    assert "MYAPI_DATABASE_URL: must have a password of ASCII characters alone" in result.stderr
+    assert not any(part in result.stderr for part in ("hush", "quiet", "密", "u5bc6"))
+
+
 def test_unmigrated_database_is_one_error_line(flask, tmp_path):
     settings = {**NO_DATABASE, "database_url": f"sqlite:///{tmp_path}/new.db"}
     result = flask("users", "list", **settings)

@@ -211,6 +211,11 @@ def test_malformed_redis_url_is_refused_and_not_shown(url):
     assert local_servers.missing_packages("", url) == []
 
 
+def test_password_that_the_driver_cannot_send_is_refused():
+    (problem,) = local_servers.problems("mysql+pymysql://shop:%E5%AF%86@127.0.0.1/shop", None)
+    assert "the database's password may only hold ASCII characters" in problem
+
+
 def test_up_says_how_to_write_the_passwords_of_its_urls(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(cli, "LOCK", tmp_path / "lock")
     monkeypatch.setattr(cli.os, "geteuid", lambda: 0)

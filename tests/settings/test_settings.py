@@ -85,6 +85,7 @@ def test_production_lists_all_missing_settings_at_once(tmp_path):
         ("DATABASE_URL", "mysql://u:p@h/d"),
         ("DATABASE_URL", "mysql+pymysql://u:p@h/"),
         ("DATABASE_URL", "mysql+pymysql://u:p@h/d?charset=latin1"),
+        ("DATABASE_URL", "mysql+pymysql://u:p%E5%AF%86@h/d"),
         ("DATABASE_URL", "sqlite://"),
         ("DATABASE_URL", "sqlite:///:memory:"),
         ("DATABASE_URL", "not a url"),
