@@ -77,6 +77,22 @@ def test_ban_by_command_applies_to_the_next_request(two):
         assert is_error(service.login(), 403, "user_banned")
 
 
+def test_token_of_another_mini_program_on_the_same_database_is_nothing(serve, database_url, rows):
+    ours = serve(database_url=database_url)
+    theirs = serve(database_url=database_url, wechat_appid="wx-theirs", wechat_secret="s" * 32)
+    phone = ours.sign_in()
+    devices = phone.get("/api/auth/sessions").json()
+    for method, path in (
+        ("GET", "/api/me"),
+        ("GET", "/api/auth/sessions"),
+        ("POST", "/api/auth/logout"),
+        ("DELETE", "/api/me"),
+    ):
+        assert is_error(phone.call(method, path, at=theirs), 401, "session_ended")
+    assert rows("users") == 1
+    assert phone.get("/api/auth/sessions").json() == devices
+
+
 # ---- storms ----
 
 

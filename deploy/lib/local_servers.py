@@ -6,13 +6,22 @@ import re
 import shutil
 from collections.abc import Iterator
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from deploy.lib.machine import DeployError, Machine, capture
 from deploy.lib.state import read_state, record
 
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
+
+# As in myapi/settings/parsers.py: the service refuses the other URLs at its start.
+ENCODED = r"(?:(?![@%:/?#\[\]])[!-~]|%[0-9A-Fa-f]{2})*"
+LOGIN = re.compile(rf"[^/]*://{ENCODED}(?::{ENCODED})?@[^@]*")
+RAW_LOGIN = (
+    "{} must have its user name and password percent-encoded: %40 for @, %25 for %, %3A for :,"
+    " %2F for /, %3F for ?, %23 for #, %20 for a space"
+    " · 用户名和密码中的特殊字符必须转义：@ 写作 %40，% 写作 %25，依此类推"
+)
 
 
 class MySQLAddress(NamedTuple):
@@ -27,31 +36,18 @@ class MySQLAddress(NamedTuple):
 def problems(database_url: str | None, redis_url: str | None) -> Iterator[str]:
     """Yield what is wrong with the given URLs. The URLs hold passwords and are never shown."""
     if database_url and not database_url.startswith("sqlite:"):
-        try:
-            database = parse_mysql_url(database_url)
-        except ValueError:
-            database = None
-        if database is None:
-            yield (
-                "--database-url must look like"
-                " mysql+pymysql://USER:PASSWORD@HOST/NAME?charset=utf8mb4 · 数据库地址格式不正确"
-            )
-        elif database.host in LOCAL_HOSTS and not re.fullmatch(
-            r"\w{1,64}", database.name + database.user
-        ):
-            yield (
-                "the names of the database and its user may only contain letters, digits and _"
-                " · 数据库名和用户名只能用字母、数字和下划线"
-            )
-    if redis_url and urlsplit(redis_url).scheme not in {"redis", "rediss", "memory"}:
-        yield "--redis-url must look like redis://HOST:6379/0 · Redis 地址格式不正确"
+        yield from _problems_of_mysql(database_url)
+    if redis_url:
+        yield from _problems_of_redis(redis_url)
 
 
 def parse_mysql_url(url: str) -> MySQLAddress | None:
     """Parse a MySQL URL; None for any other URL."""
-    parts = urlsplit(url)
+    parts = _split(url)
+    if parts is None or not parts.scheme.startswith("mysql"):
+        return None
     name = unquote(parts.path.lstrip("/"))
-    if not parts.scheme.startswith("mysql") or not (parts.hostname and parts.username and name):
+    if not (parts.hostname and parts.username and name):
         return None
     return MySQLAddress(
         parts.hostname, unquote(parts.username), unquote(parts.password or ""), name
@@ -66,7 +62,8 @@ def missing_packages(database_url: str, redis_url: str) -> list[str]:
         missing.append("mariadb-server")
     elif database and not _has_any("mariadb-dump", "mysqldump"):
         missing.append("mariadb-client")  # for backups
-    if urlsplit(redis_url).scheme == "redis" and _is_local(redis_url):
+    redis = _split(redis_url)
+    if redis and redis.scheme == "redis" and (redis.hostname or "localhost") in LOCAL_HOSTS:
         missing += [] if _has_any("redis-server") else ["redis-server"]
     return missing
 
@@ -104,6 +101,53 @@ def drop_database(machine: Machine) -> None:
             _run_sql(f"DROP DATABASE IF EXISTS `{name}`; {users}")
 
 
+def _problems_of_mysql(url: str) -> Iterator[str]:
+    if _has_raw_login(url):
+        yield RAW_LOGIN.format("--database-url")
+        return
+    database = parse_mysql_url(url)
+    if database is None:
+        yield (
+            "--database-url must look like"
+            " mysql+pymysql://USER:PASSWORD@HOST/NAME?charset=utf8mb4 · 数据库地址格式不正确"
+        )
+    elif not database.password.isascii():  # as in myapi/settings/parsers.py
+        yield "the database's password may only hold ASCII characters · 数据库密码只能用 ASCII 字符"
+    elif database.host in LOCAL_HOSTS and not re.fullmatch(
+        r"\w{1,64}", database.name + database.user
+    ):
+        yield (
+            "the names of the database and its user may only contain letters, digits and _"
+            " · 数据库名和用户名只能用字母、数字和下划线"
+        )
+
+
+def _problems_of_redis(url: str) -> Iterator[str]:
+    if _has_raw_login(url):
+        yield RAW_LOGIN.format("--redis-url")
+        return
+    parts = _split(url)
+    if parts is None or parts.scheme not in {"redis", "rediss", "memory"}:
+        yield "--redis-url must look like redis://HOST:6379/0 · Redis 地址格式不正确"
+
+
+def _has_raw_login(url: str) -> bool:
+    """Whether a character of the user name or the password would have to be percent-encoded."""
+    return "@" in url and not LOGIN.fullmatch(url)
+
+
+def _split(url: str) -> SplitResult | None:
+    """Split a URL; None if it is malformed. Python's error message would show the password."""
+    if _has_raw_login(url):
+        return None
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts
+
+
 def _run_sql(statements: str) -> str | None:
     """Run SQL on the local server as root; return its output, or None if it failed."""
     client = "mariadb" if _has_any("mariadb") else "mysql"
@@ -113,10 +157,6 @@ def _run_sql(statements: str) -> str | None:
 
 def _quoted(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
-
-
-def _is_local(url: str) -> bool:
-    return (urlsplit(url).hostname or "localhost") in LOCAL_HOSTS
 
 
 def _has_any(*programs: str) -> bool:

@@ -1,4 +1,4 @@
-"""Paginated lists of users and sessions for operators, newest first."""
+"""Paginated lists of the users and sessions of our AppID, for operators, newest first."""
 
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ from myapi.auth.models import Session
 from myapi.clock import now
 from myapi.db.pagination import Page, page
 from myapi.db.transactions import reading
+from myapi.extensions import settings
 from myapi.users.models import User
 from myapi.web.errors import ApiError
 
@@ -25,7 +26,7 @@ def users(
     inactive_since: datetime | None = None,
 ) -> Page:
     """List users by ban, part of the nickname, `since` <= creation < `until`, or inactivity."""
-    where: list[ColumnElement[bool]] = []
+    where = [_is_ours()]
     if banned is not None:
         where.append(User.banned_at.is_not(None) == banned)
     if nickname is not None:
@@ -58,7 +59,7 @@ def sessions(
 ) -> Page:
     """List sessions by user, liveness, or the address of their login."""
     is_live_now = is_live()
-    where: list[ColumnElement[bool]] = []
+    where = [_is_ours()]
     if user_id is not None:
         where.append(Session.user_id == user_id)
     if live is not None:
@@ -67,6 +68,14 @@ def sessions(
         where.append(Session.ip == ip)
     columns = _SESSIONS.add_columns(is_live_now.label("live"))
     return page(columns.where(*where), Session.id, limit, after, limits(now()))
+
+
+def _is_ours() -> ColumnElement[bool]:
+    """Return whether a user is of our AppID, in a form for which no index is used.
+
+    SQLite would take the one that begins with the AppID, and read and sort all rows for each page.
+    """
+    return User.appid.concat("") == settings().appid
 
 
 def _used_since(time: datetime) -> ColumnElement[bool]:

@@ -13,6 +13,7 @@ from myapi.auth.models import Session
 from myapi.clock import iso, now
 from myapi.db.transactions import Transaction, changed, reading, transaction
 from myapi.extensions import settings
+from myapi.users.models import User
 from myapi.web.errors import ApiError
 
 PUBLIC_ID = re.compile(r"[0-9a-f]{24}")  # MySQL ignores spaces at the end when it compares
@@ -74,9 +75,10 @@ def end_others(tx: Transaction, user_id: int, keep: int) -> int:
 
 @transaction
 def revoke(tx: Transaction, public_id: str) -> bool:
-    """End a session by its id alone, for an operator; False if there is none."""
+    """End a session of our AppID by its id alone, for an operator; False if there is none."""
     session = Session.public_id == public_id
-    if not (PUBLIC_ID.fullmatch(public_id) and tx.scalar(select(exists().where(session)))):
+    ours = exists().where(session, User.id == Session.user_id, User.appid == settings().appid)
+    if not (PUBLIC_ID.fullmatch(public_id) and tx.scalar(select(ours))):
         return False
     _end(tx, session)
     audit.record(tx, "revoke", ended=public_id)
@@ -93,7 +95,7 @@ def revoke_of_user(tx: Transaction, user_id: int) -> int:
 
 @transaction
 def revoke_all(tx: Transaction) -> int:
-    """End all sessions of all users; return how many were ended."""
+    """End all sessions in the database, whatever their AppID; return how many were ended."""
     ended = _end(tx)
     audit.record(tx, "revoke_all", level=logging.WARNING, count=ended)
     return ended

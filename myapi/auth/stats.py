@@ -9,6 +9,7 @@ from myapi.auth.liveness import is_live, limits
 from myapi.auth.models import BannedOpenid, Session
 from myapi.clock import now
 from myapi.db.transactions import reading
+from myapi.extensions import settings
 from myapi.users.models import User
 
 DAY = timedelta(days=1)
@@ -21,7 +22,11 @@ SIZE = {
 
 
 def gather() -> dict[str, dict[str, Any]]:
-    """Count users and sessions. `ended` are all that are not live and not purged yet."""
+    """Count the users and sessions of our AppID.
+
+    `ended` are all that are not live and not purged yet. Bans of erased accounts do not tell their
+    AppID: all are counted.
+    """
     with reading() as connection:
         return {
             "users": _row(connection, _users()),
@@ -38,17 +43,18 @@ def _users() -> Select[Any]:
         _count(User.created_at > now() - 7 * DAY).label("new_7d"),
         _count(User.banned_at.is_not(None)).label("banned"),
         erased.label("banned_and_erased"),
-    ).select_from(User)
+    ).where(User.appid == settings().appid)
 
 
 def _sessions() -> Select[Any]:
     live = is_live()
-    return select(
+    counts = select(
         _count(live).label("live"),
         _count(~live).label("ended"),
         _count(Session.last_seen_at > now() - DAY).label("seen_24h"),
         _count(Session.last_seen_at > now() - 7 * DAY).label("seen_7d"),
     )
+    return counts.join_from(Session, User).where(User.appid == settings().appid)
 
 
 def _database(connection: Connection) -> dict[str, Any]:

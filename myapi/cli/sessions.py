@@ -63,7 +63,9 @@ def list_sessions(
 @group.command()
 @click.argument("session", metavar="[ID]", required=False)
 @click.option("--user", metavar="USER", help="Sessions of this user: a public id or a full openid.")
-@click.option("--all", "all_users", is_flag=True, help="Sessions of all users.")
+@click.option(
+    "--all", "all_users", is_flag=True, help="All in the database, of other mini programs too."
+)
 @yes_option
 def revoke(session: str | None, user: str | None, all_users: bool, yes: bool) -> None:
     """End the session ID, all sessions of a user, or all: their tokens are refused at once."""
@@ -77,7 +79,7 @@ def revoke(session: str | None, user: str | None, all_users: bool, yes: bool) ->
     if user is not None:
         ended = sessions.revoke_of_user(get_user(user).id)
     else:
-        confirm("End every session of every user?", yes=yes)
+        confirm("End every session of every user in the database?", yes=yes)
         ended = sessions.revoke_all()
     output.print_line(f"{output.count(ended, 'session')} ended")
 
@@ -87,7 +89,8 @@ def revoke(session: str | None, user: str | None, all_users: bool, yes: bool) ->
 def purge(as_json: bool) -> None:
     """Delete the rows of ended and expired sessions; meant for a nightly timer.
 
-    Sessions of banned users stay, so that their tokens are still answered with 403, not 401.
+    Sessions of banned users stay, so that their tokens are still answered with 403, not 401. So do
+    those of other mini programs on the same database: their own timers purge them.
     """
     purged = 0
     for batch in with_pauses(_purge()):

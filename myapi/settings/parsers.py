@@ -14,6 +14,10 @@ from sqlalchemy.exc import ArgumentError
 
 SECRET_KEY_LENGTH = 32
 
+# A user name or password without a character at which some parser of URLs would end it.
+_ENCODED = r"(?:(?![@%:/?#\[\]])[!-~]|%[0-9A-Fa-f]{2})*"
+_LOGIN = re.compile(rf"[^/]*://{_ENCODED}(?::{_ENCODED})?@[^@]*")
+
 
 def one_of(*choices: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
@@ -76,6 +80,8 @@ def secret_keys(text: str) -> tuple[str, ...]:
 
 def database_url(text: str) -> str:
     """Check that the URL names SQLite in a file or MySQL through PyMySQL, with utf8mb4."""
+    if not text.startswith("sqlite"):
+        _check_login(text)
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
@@ -92,15 +98,39 @@ def database_url(text: str) -> str:
 def _mysql(url: URL) -> str:
     if not url.host or not url.database:
         raise ValueError("must be like mysql+pymysql://user:password@host/name?charset=utf8mb4")
+    if not str(url.password or "").isascii():
+        # PyMySQL encodes it in Latin-1 and the server in UTF-8, or it fails and names a letter.
+        raise ValueError("must have a password of ASCII characters alone")
     if url.query.get("charset", "utf8mb4") != "utf8mb4":
         raise ValueError("must have charset=utf8mb4, or emoji in nicknames are lost")
     return url.update_query_dict({"charset": "utf8mb4"}).render_as_string(hide_password=False)
 
 
 def rate_limit_storage_url(text: str) -> str:
-    if text != "memory://" and not re.match(r"rediss?://[^/]", text):
-        raise ValueError("must be memory:// or redis://host:port/0")
+    if text == "memory://":
+        return text
+    wanted = "must be memory:// or redis://host:port/0"
+    if not re.match(r"rediss?://[^/]", text):
+        raise ValueError(wanted)
+    _check_login(text)
+    try:
+        _ = urlsplit(text).port
+    except ValueError:
+        raise ValueError(wanted) from None
     return text
+
+
+def _check_login(text: str) -> None:
+    """Refuse a URL whose user name or password is not percent-encoded.
+
+    SQLAlchemy ends a password at its first `@`, urlsplit ends it at `/`, `?` or `#`: the rest, or
+    what is before it, becomes a host or a port, which error messages show.
+    """
+    if "@" in text and not _LOGIN.fullmatch(text):
+        raise ValueError(
+            "must have its user name and password percent-encoded: %40 for @, %25 for %, %3A for :,"
+            " %2F for /, %3F for ?, %23 for #, %20 for a space"
+        )
 
 
 def rate_limit(text: str) -> str:

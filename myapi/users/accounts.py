@@ -53,12 +53,13 @@ SELECT_BY_OPENID = SELECT_USERS.where(
 
 
 def find(reference: str) -> UserRow | None:
-    """Find a user by public id or full openid (the newest, if two AppIDs have the same openid)."""
+    """Find a user of our AppID by public id or full openid."""
     if not reference.isascii():  # MySQL cannot compare other text with an ASCII column
         return None
+    ours = User.appid == settings().appid
     by_reference = or_(User.public_id == reference, User.openid == reference)
     with reading() as connection:
-        row = connection.execute(SELECT_USERS.where(by_reference).order_by(User.id.desc())).first()
+        row = connection.execute(SELECT_USERS.where(ours, by_reference)).first()
     return None if row is None else UserRow._make(row)
 
 

@@ -19,6 +19,17 @@ def test_purge_deletes_only_sessions_that_are_not_live(app, sign_in, execute):
     assert ended.get("/api/me").get_json()["error"] == "session_ended"
 
 
+def test_purge_keeps_the_sessions_of_another_mini_program(app, make_app, sign_in, execute):
+    """On the same database its sessions may live longer, by its own settings."""
+    patient = make_app(wechat_appid="wx-patient", wechat_secret="s" * 32, session_idle_days=20)
+    phone, stranger = sign_in("alice"), sign_in("alice", via=patient.test_client())
+    execute("UPDATE sessions SET created_at = :at", at=ago(days=10))
+    with app.app_context():
+        assert purge_batch()[0] == 1
+    assert phone.get("/api/me").status_code == 401
+    assert stranger.get("/api/me").status_code == 200
+
+
 def test_purge_keeps_the_sessions_of_banned_users(app, sign_in):
     phone = sign_in("alice")
     ban(app, phone.user["id"])

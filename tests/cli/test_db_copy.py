@@ -21,6 +21,7 @@ from myapi.settings import ROOT, Settings
 from myapi.users.models import User
 from tests.cli.conftest import environment
 from tests.conftest import close
+from tests.raw_logins import ADVICE, PARTS, RAW_LOGINS
 from tests.servers import BlackHole, MariaDB, free_port
 
 NOON = datetime(2026, 1, 2, 12, 0, 0, 123456, tzinfo=timezone.utc)
@@ -534,6 +535,15 @@ class TestFailures:
     )
     def test_invalid_target_is_a_usage_error(self, run, given):
         assert "wr0ng-pass" not in run("db", "copy", *given, code=2).output
+
+    @pytest.mark.parametrize("login", RAW_LOGINS)
+    def test_raw_password_of_the_target_is_a_usage_error_and_not_shown(self, run, tmp_path, login):
+        url = f"mysql+pymysql://{login}@127.0.0.1:1/shop"
+        (tmp_path / "url").write_text(url)
+        for given in (["--to", url], ["--to-file", str(tmp_path / "url")]):
+            printed = run("db", "copy", *given, code=2).output
+            assert f"Error: the target {ADVICE}" in printed
+            assert not any(part in printed for part in PARTS)
 
     def test_file_that_is_no_database_is_one_error_line(self, run, tmp_path):
         (tmp_path / "text").write_text("no database " * 99)

@@ -12,6 +12,7 @@ import pytest
 from myapi.cli import COMMANDS
 from myapi.settings import ROOT
 from tests.cli.conftest import IDENTITY, environment
+from tests.raw_logins import ADVICE, PARTS, RAW_URLS
 
 INVALID = {"env": "production"}  # without the settings that production requires
 NO_DATABASE = {
@@ -104,6 +105,33 @@ def test_unreachable_database_is_one_error_line(flask, args):
     assert result.returncode == 1
     assert line.startswith("Error: database error: Can't connect to MySQL server")
     assert "a-password" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("args", "status"),
+    [
+        (["users", "list"], 78),
+        (["db", "upgrade"], 78),
+        (["backup", "copy.db"], 78),
+        (["doctor", "--lang", "en"], 2),
+    ],
+    ids=str,
+)
+def test_raw_password_in_a_url_is_named_with_the_way_to_write_it_and_not_shown(flask, args, status):
+    result = flask(*args, **RAW_URLS)
+    printed = result.stdout + result.stderr
+    assert result.returncode == status
+    assert f"MYAPI_DATABASE_URL: {ADVICE}" in printed
+    assert f"MYAPI_RATE_LIMIT_STORAGE_URL: {ADVICE}" in printed
+    assert not any(part in printed for part in PARTS)
+
+
+def test_password_that_the_driver_cannot_send_is_a_settings_error_and_not_shown(flask):
+    url = "mysql+pymysql://shop:hush%E5%AF%86quiet@127.0.0.1:1/shop"
+    result = flask("users", "list", database_url=url)
+    assert result.returncode == 78
+    assert "MYAPI_DATABASE_URL: must have a password of ASCII characters alone" in result.stderr
+    assert not any(part in result.stderr for part in ("hush", "quiet", "密", "u5bc6"))
 
 
 def test_unmigrated_database_is_one_error_line(flask, tmp_path):

@@ -8,12 +8,25 @@ import sys
 import threading
 import time
 import zipfile
+from urllib.parse import quote
 
 import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.engine import make_url
 
-from deploy.lib import certificate, firewall, local_servers, machine, packages, preflight, releases
+from deploy.lib import (
+    certificate,
+    cli,
+    firewall,
+    local_servers,
+    machine,
+    packages,
+    preflight,
+    releases,
+)
 from myapi.settings import ROOT
 from tests.certificates import Issued
+from tests.raw_logins import ADVICE, PARTS, RAW_LOGINS
 
 NAME = "api.example.com"
 LISTENING = """\
@@ -166,6 +179,81 @@ def test_invalid_database_url_is_refused_and_not_shown(url):
     (problem,) = local_servers.problems(url, None)
     assert "--database-url must look like" in problem
     assert url not in problem
+
+
+@pytest.mark.parametrize("login", RAW_LOGINS)
+def test_url_with_a_raw_character_in_its_login_is_refused_and_not_shown(login, capsys):
+    """Nothing is done with a part of it either, where it is stored already."""
+    url, redis = f"mysql+pymysql://{login}@127.0.0.1/shop", f"redis://{login}@127.0.0.1:6379/0"
+    found = list(local_servers.problems(url, redis))
+    assert len(found) == 2
+    for problem, option in zip(found, ("--database-url", "--redis-url"), strict=True):
+        assert problem.startswith(f"{option} {ADVICE}")
+        assert not any(part in problem for part in PARTS)
+    local_servers.create_database(machine.Machine(), url)
+    assert local_servers.missing_packages(url, redis) == []
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:hush@cache：6379/0",  # the colon of a Chinese keyboard
+        "redis://:hush@cache:quiet/0",
+        "redis://:hush",
+        "redis://[hush",
+    ],
+)
+def test_malformed_redis_url_is_refused_and_not_shown(url):
+    (problem,) = local_servers.problems(None, url)
+    assert "--redis-url must look like" in problem
+    assert not any(part in problem for part in PARTS)
+    assert local_servers.missing_packages("", url) == []
+
+
+def test_password_that_the_driver_cannot_send_is_refused():
+    (problem,) = local_servers.problems("mysql+pymysql://shop:%E5%AF%86@127.0.0.1/shop", None)
+    assert "the database's password may only hold ASCII characters" in problem
+
+
+def test_up_says_how_to_write_the_passwords_of_its_urls(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(cli, "LOCK", tmp_path / "lock")
+    monkeypatch.setattr(cli.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(preflight, "resolve", lambda _domain: [])
+    status = cli.main(
+        [
+            *("up", "--dry-run", "--domain", NAME, "--email", "me@example.com"),
+            *("--database-url", "mysql+pymysql://shop:hush@quiet@127.0.0.1/shop"),
+            *("--redis-url", "redis://:hush#quiet@127.0.0.1/0"),
+        ]
+    )
+    printed = "".join(capsys.readouterr())
+    assert status == 1
+    assert f"\n  - --database-url {ADVICE}" in printed
+    assert f"\n  - --redis-url {ADVICE}" in printed
+    assert not any(part in printed for part in PARTS)
+
+
+def test_password_that_is_encoded_in_the_url_is_that_of_the_created_user(mariadb, monkeypatch):
+    password = "p@ss/w:o%r#d?[ ]'\\"
+    url = f"mysql+pymysql://deployed:{quote(password, safe='')}@127.0.0.1/deployed"
+    assert list(local_servers.problems(url, None)) == []
+
+    def run_sql(statements):
+        if statements.startswith("SHOW"):
+            return None  # there is no such database
+        return [mariadb.execute(each) for each in statements.split("; ")]
+
+    monkeypatch.setattr(local_servers, "_run_sql", run_sql)
+    monkeypatch.setattr(local_servers, "record", lambda *_args, **_values: None)
+    local_servers.create_database(machine.Machine(), url)
+    engine = create_engine(make_url(url).set(port=mariadb.port))
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT DATABASE()").scalar() == "deployed"
+    engine.dispose()
+    mariadb.execute("DROP DATABASE deployed")
+    for host in local_servers.LOCAL_HOSTS:
+        mariadb.execute(f"DROP USER deployed@'{host}'")
 
 
 def test_local_database_name_that_needs_quoting_is_refused():

@@ -12,15 +12,16 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-import sqlalchemy.exc
+import sqlalchemy as sa
 from flask import Flask
 
 from myapi import create_app
 from myapi.auth import bans
 from myapi.db.errors import is_outage
+from myapi.db.transactions import reading
 from myapi.extensions import db
 from myapi.settings import Settings
-from myapi.users import accounts
+from myapi.users.models import User
 from tests.faults.client import OK, Answer, Client, Connect
 from tests.faults.ledger import Ledger, Login, State
 from tests.service import KEY
@@ -231,13 +232,16 @@ def operator_app(database_url: str, folder: Path) -> Iterator[Flask]:
 
 
 def _ban(app: Flask, public_id: str) -> Answer:
+    """Ban a user, whatever the AppID of the service is."""
+    of_user = sa.select(User.id).where(User.public_id == public_id)
     try:
         with app.app_context():
-            user = accounts.find(public_id)
-            if user is None:
+            with reading() as connection:
+                user_id = connection.scalar(of_user)
+            if user_id is None:
                 return Answer("not_found", detail=public_id)
-            bans.ban(user.id)
-    except sqlalchemy.exc.SQLAlchemyError as error:
+            bans.ban(user_id)
+    except sa.exc.SQLAlchemyError as error:
         if not is_outage(error):
             raise
         return Answer("service_unavailable", detail=str(error))

@@ -2,11 +2,15 @@
 
 import os
 import stat
+from urllib.parse import quote
 
 import pytest
+from redis.connection import parse_url
+from sqlalchemy.engine import make_url
 
 from myapi import create_app
 from myapi.settings import Settings, SettingsError, unknown_variables, variables
+from tests.raw_logins import ADVICE, PARTS, RAW_LOGINS
 
 PRODUCTION = {
     "MYAPI_ENV": "production",
@@ -81,6 +85,7 @@ def test_production_lists_all_missing_settings_at_once(tmp_path):
         ("DATABASE_URL", "mysql://u:p@h/d"),
         ("DATABASE_URL", "mysql+pymysql://u:p@h/"),
         ("DATABASE_URL", "mysql+pymysql://u:p@h/d?charset=latin1"),
+        ("DATABASE_URL", "mysql+pymysql://u:p%E5%AF%86@h/d"),
         ("DATABASE_URL", "sqlite://"),
         ("DATABASE_URL", "sqlite:///:memory:"),
         ("DATABASE_URL", "not a url"),
@@ -95,6 +100,8 @@ def test_production_lists_all_missing_settings_at_once(tmp_path):
         ("WECHAT_CONCURRENCY", "0"),
         ("WECHAT_CONCURRENCY", "2001"),
         ("RATE_LIMIT_STORAGE_URL", "memcached://x"),
+        ("RATE_LIMIT_STORAGE_URL", "redis://:the-password"),
+        ("RATE_LIMIT_STORAGE_URL", "redis://:the-password@cache：6379/0"),
         ("RATE_LIMIT_LOGIN", "0/minute/what"),
         ("RATE_LIMIT_LOGIN", "often"),
         ("SESSION_IDLE_DAYS", "-1"),
@@ -148,6 +155,39 @@ def test_invalid_value_is_reported_by_name_and_not_repeated(tmp_path, name, valu
 def test_valid_value_is_parsed(tmp_path, name, value, attribute, wanted):
     settings = Settings.from_env({**PRODUCTION, f"MYAPI_{name}": value}, tmp_path)
     assert getattr(settings, attribute) == wanted
+
+
+@pytest.mark.parametrize("login", RAW_LOGINS)
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("MYAPI_DATABASE_URL", "mysql+pymysql://{}@db.example.com/shop"),
+        ("MYAPI_RATE_LIMIT_STORAGE_URL", "redis://{}@cache.example.com:6379/0"),
+    ],
+)
+def test_raw_character_in_a_login_is_refused_with_the_way_to_write_it(tmp_path, name, url, login):
+    """Each parser of URLs would end such a password elsewhere, and show the rest as a host."""
+    (problem,) = problems(tmp_path, {**PRODUCTION, name: url.format(login)})
+    assert problem.startswith(f"{name}: {ADVICE}")
+    assert not any(part in problem for part in PARTS)
+
+
+@pytest.mark.parametrize("password", ["p@/:?#[ ]%", "!$&'()*+,;=-._~\"<>^`{|}\\", ""])
+def test_encoded_password_is_the_same_to_all_that_connect(tmp_path, password):
+    login = f"shop:{quote(password, safe='')}"
+    settings = read(
+        tmp_path,
+        MYAPI_DATABASE_URL=f"mysql+pymysql://{login}@h/d",
+        MYAPI_RATE_LIMIT_STORAGE_URL=f"rediss://{login}@h:6379/0",
+    )
+    assert make_url(settings.database_url).password == password
+    redis = parse_url(settings.rate_limit_storage_url)
+    assert (redis.get("password", ""), redis["host"]) == (password, "h")
+
+
+def test_at_sign_in_the_path_of_a_sqlite_file_is_no_login(tmp_path):
+    url = "sqlite:////srv/a@b#50%/myapi.db"
+    assert read(tmp_path, MYAPI_DATABASE_URL=url).database_url == url
 
 
 def test_empty_variable_counts_as_not_set(tmp_path):
