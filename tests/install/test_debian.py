@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.install.container import DEBIAN
+from tests.install.archive import DEBIAN
 from tests.install.figures import figure
 from tests.install.server import DOMAIN, SETTINGS, differences
 from tests.revisions import HEAD

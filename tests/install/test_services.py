@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.install.container import DEBIAN
+from tests.install.archive import DEBIAN
 from tests.install.test_debian import MIGRATION
 
 URLS = (
