@@ -1,6 +1,10 @@
 """A token is valid only at an app of the AppID that issued it."""
 
+import pytest
+
 from tests.auth.helpers import get_me
+
+pytestmark = pytest.mark.on_mysql
 
 
 def test_token_of_another_appid_is_session_ended(make_app, sign_in):

@@ -15,6 +15,8 @@ from myapi.web.access import caller
 from myapi.web.endpoint import endpoint
 from tests.in_gevent import passes_in_gevent
 
+pytestmark = pytest.mark.on_mysql
+
 
 def test_all_of_this_holds_in_a_gevent_worker():
     passes_in_gevent(__file__)
