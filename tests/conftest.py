@@ -55,7 +55,7 @@ def mariadb() -> Iterator[MariaDB]:
 def mysql() -> Iterator[MySQL]:
     """One MySQL 8.0 for this test process."""
     need(MySQL)
-    with MySQL(innodb_flush_log_at_trx_commit=0) as server:
+    with MySQL(innodb_flush_log_at_trx_commit=0, sync_binlog=0) as server:
         yield server
 
 
