@@ -158,6 +158,8 @@ def _initialized() -> Path:
     )
     made_from = f"{EDITION}{mysqld}{_version(mysqld)}{sql}{REDO_LOG}"
     folder = CACHE / f"mysql-data-{hashlib.sha256(made_from.encode()).hexdigest()[:12]}"
+    if folder.exists():
+        return folder
     with locked("mysql-data"), tempfile.TemporaryDirectory(dir=CACHE) as name:
         if folder.exists():
             return folder
