@@ -12,7 +12,7 @@ TSC = miniprogram/node_modules/typescript
 PIP = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 
 .PHONY: help run update doctor test faults install-test lint types format coverage bench \
-	bench-full lock clean pictures miniprogram-tools peer express fastapi bench-tools venv \
+	bench-full lock clean pictures miniprogram-tools mysql peer express fastapi bench-tools venv \
 	runtime tools
 
 help:  ## list these targets
@@ -47,6 +47,9 @@ faults: tools  ## break what the service needs while it is used, minutes; a tabl
 install-test: tools  ## install on Debian and Ubuntu in containers (root; minutes; fetches packages)
 	@$(BIN)/python -m tests.install.container || true
 	MYAPI_INSTALL_TEST=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/install $(ARGS)
+
+mysql: tools  ## fetch MySQL 8.0 for the tests on it (root; Ubuntu's packages, nothing is installed)
+	@$(BIN)/python -m tests.mysql
 
 pictures: miniprogram-tools  ## draw the demo's pages anew (needs chromium, pngquant, a Chinese font)
 	cd miniprogram && npm run pictures

@@ -1,6 +1,7 @@
 """Fixtures for every test: `app`, `client`, `runner`, `sign_in`, `wechat`, `serve`.
 
-A test that uses `app` runs twice: on SQLite and on MariaDB.
+A test that uses `app` runs twice: on SQLite and on MariaDB. Marked `on_mysql`, it runs on MySQL
+8.0 too; so are those whose subject is what a database does: SQL, locks, storms, text.
 """
 
 import logging
@@ -25,6 +26,7 @@ from myapi.extensions import Base, db
 from myapi.security.tokens import Token, Tokens
 from myapi.settings import Settings
 from myapi.wechat.sandbox import Sandbox, SandboxServer
+from tests.mysql import MySQL
 from tests.requirements import need, pytest_sessionfinish, pytest_terminal_summary
 from tests.servers import MariaDB
 from tests.service import serve
@@ -33,6 +35,7 @@ pytest_plugins = ["tests.faults.report"]
 __all__ = ["pytest_sessionfinish", "pytest_terminal_summary", "serve"]
 
 KEY = "a key for tests only, 0123456789"
+DATABASES = ["sqlite", "mariadb", "mysql"]
 
 # The tests start hundreds of processes, and each would compile all modules.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -49,9 +52,24 @@ def mariadb() -> Iterator[MariaDB]:
 
 
 @pytest.fixture(scope="session")
+def mysql() -> Iterator[MySQL]:
+    """One MySQL 8.0 for this test process."""
+    need(MySQL)
+    with MySQL(innodb_flush_log_at_trx_commit=0, sync_binlog=0) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def migrated_mariadb(mariadb: MariaDB, tmp_path_factory: pytest.TempPathFactory) -> str:
     url = mariadb.create_database("myapi")
     _migrate(url, tmp_path_factory.mktemp("mariadb"))
+    return url
+
+
+@pytest.fixture(scope="session")
+def migrated_mysql(mysql: MySQL, tmp_path_factory: pytest.TempPathFactory) -> str:
+    url = mysql.create_database("myapi")
+    _migrate(url, tmp_path_factory.mktemp("mysql"))
     return url
 
 
@@ -62,15 +80,26 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "myapi.db"
 
 
-@pytest.fixture(params=["sqlite", "mariadb"])
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests with a database on MySQL only where they are marked: all would take long."""
+
+    def unmarked(item: pytest.Item) -> bool:
+        parameters = getattr(item, "callspec", None)
+        on_mysql = parameters is not None and parameters.params.get("database_url") == "mysql"
+        return on_mysql and item.get_closest_marker("on_mysql") is None
+
+    items[:] = [item for item in items if not unmarked(item)]
+
+
+@pytest.fixture(params=DATABASES)
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """An empty, migrated database."""
+    """An empty, migrated database: SQLite and MariaDB; where marked `on_mysql`, MySQL as well."""
     if request.param == "sqlite":
         shutil.copy(request.getfixturevalue("migrated_sqlite"), tmp_path / "myapi.db")
         yield f"sqlite:///{tmp_path}/myapi.db"
     else:
-        yield request.getfixturevalue("migrated_mariadb")
-        server: MariaDB = request.getfixturevalue("mariadb")
+        yield request.getfixturevalue(f"migrated_{request.param}")
+        server: MariaDB = request.getfixturevalue(request.param)
         for table in reversed(Base.metadata.sorted_tables):
             server.execute(f"DELETE FROM {table.name}", database="myapi")
 

@@ -12,6 +12,8 @@ from tests.requirements import need
 from tests.servers import HOST, ServerError, free_port
 from tests.service import KEY, PRODUCTION, Service, at_once, is_error
 
+pytestmark = pytest.mark.on_mysql
+
 OLD, NEW = "the-old-key-0123456789-0123456789", "the-new-key-0123456789-0123456789"
 
 

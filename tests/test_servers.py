@@ -12,17 +12,21 @@ import pymysql
 import pytest
 import redis
 import requests
+from sqlalchemy import make_url
 
+from tests.mysql import RIGHTS, MySQL
 from tests.requirements import need
 from tests.servers import HOST, BlackHole, MariaDB, Nginx, Redis, ServerError
 
 ROOT = Path(__file__).parent.parent
+each_database = pytest.mark.parametrize("database", [MariaDB, MySQL])
 HELLO = 'server { listen 127.0.0.1:@PORT@; location / { return 200 "hello"; } }'
 
 
-def test_mariadb_keeps_its_data_across_a_restart() -> None:
-    need(MariaDB)
-    with MariaDB(max_connections=17) as server:
+@each_database
+def test_database_keeps_its_data_across_a_restart(database: type[MariaDB]) -> None:
+    need(database)
+    with database(max_connections=17) as server:
         server.create_database("shop")
         server.execute("CREATE TABLE word (text VARCHAR(9))", database="shop")
         server.execute("INSERT INTO word VALUES (%s)", "🐼", database="shop")
@@ -34,26 +38,66 @@ def test_mariadb_keeps_its_data_across_a_restart() -> None:
         assert server.execute("SELECT @@max_connections") == [(17,)]
 
 
-def test_mariadb_keeps_committed_data_across_a_crash() -> None:
-    need(MariaDB)
-    with MariaDB() as server:
+@each_database
+def test_database_keeps_committed_data_across_a_crash(database: type[MariaDB]) -> None:
+    need(database)
+    with database() as server:
         server.create_database("shop")
         server.kill()
         server.start()
         assert ("shop",) in server.execute("SHOW DATABASES")
 
 
-def test_mariadb_has_its_own_temporary_folder() -> None:
-    need(MariaDB)
-    with MariaDB() as server:
+@each_database
+def test_database_has_its_own_temporary_folder(database: type[MariaDB]) -> None:
+    need(database)
+    with database() as server:
         (folder,) = server.execute("SELECT @@tmpdir")[0]
         assert Path(folder).parent == server.folder
 
 
-def test_failed_start_shows_the_cause_from_the_log_of_mariadb() -> None:
-    need(MariaDB)
+@each_database
+def test_failed_start_shows_the_cause_from_the_log_of_the_database(database: type[MariaDB]) -> None:
+    need(database)
     with pytest.raises(ServerError, match="unknown variable 'no_such_option=1'"):
-        MariaDB(no_such_option=1).start()
+        database(no_such_option=1).start()
+
+
+def test_mysql_is_8_0_and_logs_rows_as_a_managed_one_does() -> None:
+    need(MySQL)
+    with MySQL() as server:
+        ((version, log, form, checks),) = server.execute(
+            "SELECT version(), @@log_bin, @@binlog_format, @@gtid_mode"
+        )
+    assert (version[:4], log, form, checks) == ("8.0.", 1, "ROW", "ON")
+
+
+def test_managed_user_of_mysql_may_do_nothing_outside_its_database() -> None:
+    need(MySQL)
+    with MySQL() as server:
+        url = make_url(server.create_managed_user(server.create_database("shop")))
+        grants = [row for (row,) in server.execute("SHOW GRANTS FOR managed")]
+        login = {"host": HOST, "port": server.port, "user": url.username, "password": url.password}
+        with pymysql.connect(**login, database="shop") as connection:
+            connection.cursor().execute("CREATE TABLE word (id INT PRIMARY KEY)")
+            for refused in ("CREATE DATABASE other", "LOCK TABLES word READ", "FLUSH TABLES"):
+                with pytest.raises(pymysql.OperationalError, match="denied"):
+                    connection.cursor().execute(refused)
+    assert grants == [
+        "GRANT USAGE ON *.* TO `managed`@`%`",
+        f"GRANT {RIGHTS} ON `shop`.* TO `managed`@`%`",
+    ]
+
+
+def test_mysql_that_was_not_fetched_is_named_with_the_command_for_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tests.mysql.UNPACKED", tmp_path / "nowhere")
+    monkeypatch.setattr("tests.mysql.REFUSED", tmp_path / "refused")
+    monkeypatch.setattr("tests.mysql._installed", lambda: None)
+    assert "make mysql" in str(MySQL.available())
+    (tmp_path / "refused").write_text("the archive is not reached")
+    assert MySQL.available() == "the archive is not reached"
 
 
 def test_redis_loses_its_data_when_it_stops() -> None:

@@ -18,6 +18,8 @@ CALLS = [
     ("POST", "/api/auth/logout", None),
 ]
 
+pytestmark = pytest.mark.on_mysql
+
 
 @pytest.fixture
 def other(make_app):

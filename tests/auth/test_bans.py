@@ -10,6 +10,8 @@ from myapi.users import accounts, erasure
 from myapi.web.errors import ApiError
 from tests.auth.helpers import ban, ban_and_erase, log_in
 
+pytestmark = pytest.mark.on_mysql
+
 
 def test_ban_ends_all_sessions_and_refuses_tokens_and_logins(app, sign_in):
     phones = [sign_in("alice") for _ in range(2)]

@@ -2,8 +2,12 @@
 
 import time
 
+import pytest
+
 from myapi.auth import last_use
 from tests.auth.helpers import ago
+
+pytestmark = pytest.mark.on_mysql
 
 LAST_SEEN = "SELECT last_seen_at FROM sessions"
 

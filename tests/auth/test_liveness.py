@@ -2,8 +2,12 @@
 
 from datetime import timedelta
 
+import pytest
+
 from myapi.clock import now
 from tests.auth.helpers import ago
+
+pytestmark = pytest.mark.on_mysql
 
 
 def test_session_ends_after_idle_days(sign_in, execute):

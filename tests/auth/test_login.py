@@ -6,10 +6,14 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+import pytest
+
 from myapi.auth import login
 from myapi.clock import now
 from myapi.wechat import Login
 from tests.auth.helpers import log_in
+
+pytestmark = pytest.mark.on_mysql
 
 OLD_KEY, NEW_KEY = "A" * 22 + "==", "B" * 22 + "=="
 

@@ -1,7 +1,11 @@
 """The purge deletes sessions that are no longer live."""
 
+import pytest
+
 from myapi.auth.purge import purge_batch
 from tests.auth.helpers import ago, ban
+
+pytestmark = pytest.mark.on_mysql
 
 
 def test_purge_deletes_only_sessions_that_are_not_live(app, sign_in, execute):

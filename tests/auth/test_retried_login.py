@@ -10,6 +10,8 @@ from myapi.clock import now
 from myapi.wechat import Login
 from tests.auth.helpers import ago, ban, get_me, log_in
 
+pytestmark = pytest.mark.on_mysql
+
 
 def test_retried_login_reissues_the_token_of_an_unused_session(client, execute):
     first = client.post("/api/auth/login", json={"code": "alice.1"}).get_json()["data"]

@@ -2,7 +2,11 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from tests.auth.helpers import ago, log_in
+
+pytestmark = pytest.mark.on_mysql
 
 
 def test_login_over_the_cap_ends_the_least_recently_used_session(make_app, sign_in, execute):

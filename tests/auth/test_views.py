@@ -5,6 +5,8 @@ import time
 
 import pytest
 
+pytestmark = pytest.mark.on_mysql
+
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 

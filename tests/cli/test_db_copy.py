@@ -20,7 +20,7 @@ from myapi.extensions import Base, db
 from myapi.settings import ROOT, Settings
 from myapi.users.models import User
 from tests.cli.conftest import environment
-from tests.conftest import close
+from tests.conftest import DATABASES, close
 from tests.raw_logins import ADVICE, PARTS, RAW_LOGINS
 from tests.servers import BlackHole, MariaDB, free_port
 
@@ -37,13 +37,13 @@ runpy.run_module("flask", run_name="__main__")
 """
 
 
-@pytest.fixture(params=["mariadb", "sqlite"])
+@pytest.fixture(params=DATABASES)
 def target(request, tmp_path):
     """The URL of an empty database."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/target.db"
     else:
-        server: MariaDB = request.getfixturevalue("mariadb")
+        server: MariaDB = request.getfixturevalue(request.param)
         yield server.create_database("target")
         server.execute("DROP DATABASE target")
 
@@ -486,7 +486,7 @@ def test_source_as_target_is_refused(run, fill, database_url, tmp_path):
 
 
 @sqlite_source
-@pytest.mark.parametrize("target", ["mariadb"], indirect=True)
+@pytest.mark.parametrize("target", ["mariadb", "mysql"], indirect=True)
 def test_row_that_does_not_fit_is_named_without_its_values(run, app, fill, target):
     """SQLite stores values that are too long for their column; MySQL refuses them."""
     fill(3)

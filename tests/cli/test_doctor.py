@@ -22,6 +22,8 @@ from tests.doctor.example import (
 )
 from tests.revisions import HEAD
 
+pytestmark = pytest.mark.on_mysql
+
 
 def test_flask_doctor_works_with_invalid_settings(flask):
     result = flask("doctor", "--json", "--lang", "en", env="production", workers="many")

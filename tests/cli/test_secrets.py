@@ -11,6 +11,8 @@ from myapi.db import resealing
 from myapi.security import key_rotation
 from myapi.settings import SANDBOX_APPID, parsers
 
+pytestmark = pytest.mark.on_mysql
+
 KEY = "a key of these tests alone 0123456789"
 OTHER = "another key of the tests 9876543210"
 

@@ -7,6 +7,8 @@ import pytest
 
 from myapi.auth import purge
 
+pytestmark = pytest.mark.on_mysql
+
 
 @pytest.fixture
 def expire(execute):

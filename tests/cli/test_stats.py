@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+pytestmark = pytest.mark.on_mysql
+
 
 @pytest.fixture
 def service(sign_in, run, execute):
@@ -37,9 +39,9 @@ def test_stats_counts_users_and_sessions(run, service):
     assert stats["sessions"] == {"live": 2, "ended": 2, "seen_24h": 1, "seen_7d": 1}
 
 
-def test_stats_describes_the_database(run, service, database_url):
+def test_stats_describes_the_database(run, service, request):
     database = json.loads(run("stats", "--json").stdout)["database"]
-    assert database["kind"] == ("sqlite" if database_url.startswith("sqlite") else "mariadb")
+    assert database["kind"] == request.node.callspec.params["database_url"]
     assert database["version"][0].isdigit()
     assert database["size_bytes"] > 10_000
     assert database["revision"]

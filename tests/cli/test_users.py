@@ -11,6 +11,8 @@ from myapi.clock import iso, now
 from myapi.settings import SANDBOX_APPID
 from myapi.users import accounts, erasure
 
+pytestmark = pytest.mark.on_mysql
+
 
 @pytest.fixture
 def openid(wechat):

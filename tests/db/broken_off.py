@@ -118,10 +118,10 @@ def test_a_storm_of_breaks_loses_no_place_and_lets_in_no_more_than_there_are():
 
 
 @pytest.fixture
-def on_mariadb(mariadb, tmp_path):
-    """Be in an app on an empty MariaDB."""
+def on_server(server, tmp_path):
+    """Be in an app on an empty MariaDB, and on an empty MySQL."""
     settings = Settings(
-        secret_keys=("k" * 32,), database_url=mariadb.url("mysql"), instance_path=tmp_path
+        secret_keys=("k" * 32,), database_url=server.url("mysql"), instance_path=tmp_path
     )
     app = create_app(settings)
     with app.app_context():
@@ -149,7 +149,7 @@ def read_slowly():
     ],
     ids=["hot query", "reading", "transaction"],
 )
-def test_the_next_request_gets_no_answer_of_one_that_was_broken_off(on_mariadb, slow):
+def test_the_next_request_gets_no_answer_of_one_that_was_broken_off(on_server, slow):
     assert [broken_off(slow) for _ in range(2 * POOL)] == ["broken off"] * 2 * POOL
     for n in range(2 * POOL):
         assert ECHO.first({"n": n}) == [n]
@@ -158,9 +158,9 @@ def test_the_next_request_gets_no_answer_of_one_that_was_broken_off(on_mariadb, 
         assert write(lambda tx, n=n: tx.scalar(text("SELECT :n"), {"n": n})) == n
 
 
-def test_a_transaction_that_is_broken_off_is_rolled_back(on_mariadb, mariadb):
-    database = mariadb.create_database("broken_off").rpartition("/")[2].partition("?")[0]
-    table = f"{database}.numbers"
+def test_a_transaction_that_is_broken_off_is_rolled_back(on_server, server):
+    server.create_database("broken_off")
+    table = "broken_off.numbers"
     write(lambda tx: tx.execute(text(f"CREATE TABLE {table} (n INT PRIMARY KEY)")))
 
     def work(tx):
@@ -171,7 +171,7 @@ def test_a_transaction_that_is_broken_off_is_rolled_back(on_mariadb, mariadb):
     write(lambda tx: tx.execute(text(f"INSERT INTO {table} VALUES (1)")))
 
 
-def test_one_deadline_breaks_off_all_that_a_request_waits_for_the_database(on_mariadb, monkeypatch):
+def test_one_deadline_breaks_off_all_that_a_request_waits_for_the_database(on_server, monkeypatch):
     monkeypatch.setattr(deadline, "REQUEST", 0.5)
     started = time.monotonic()
     SLEEP.first({"seconds": 0.3})
@@ -180,11 +180,11 @@ def test_one_deadline_breaks_off_all_that_a_request_waits_for_the_database(on_ma
     assert time.monotonic() - started < 0.8
     with pytest.raises(sqlalchemy.exc.TimeoutError):
         ECHO.first({"n": 1})
-    with on_mariadb.app_context():  # another request
+    with on_server.app_context():  # another request
         assert ECHO.first({"n": 1}) == [1]
 
 
-def test_a_wait_inside_another_is_counted_once(on_mariadb, monkeypatch):
+def test_a_wait_inside_another_is_counted_once(on_server, monkeypatch):
     monkeypatch.setattr(deadline, "REQUEST", 0.5)
     with request_deadline(), request_deadline():
         time.sleep(0.3)
@@ -196,9 +196,9 @@ def test_a_wait_inside_another_is_counted_once(on_mariadb, monkeypatch):
     assert time.monotonic() - started < 0.3
 
 
-def test_waiting_in_the_queue_counts_too(on_mariadb, monkeypatch):
+def test_waiting_in_the_queue_counts_too(on_server, monkeypatch):
     monkeypatch.setattr(deadline, "REQUEST", 0.3)
-    queue = on_mariadb.extensions["queues"]["reader"]
+    queue = on_server.extensions["queues"]["reader"]
     for _ in range(POOL):
         queue.enter()
     started = time.monotonic()
@@ -206,5 +206,5 @@ def test_waiting_in_the_queue_counts_too(on_mariadb, monkeypatch):
         ECHO.first({"n": 1})
     assert time.monotonic() - started < 0.45
     queue.leave()
-    with on_mariadb.app_context():
+    with on_server.app_context():
         assert ECHO.first({"n": 1}) == [1]

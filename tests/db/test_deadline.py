@@ -10,6 +10,8 @@ from myapi.db import deadline, engines
 from myapi.db.deadline import request_deadline
 from myapi.db.transactions import reading
 
+pytestmark = pytest.mark.on_mysql
+
 
 @pytest.fixture(autouse=True)
 def request_deadline_of_100_ms(monkeypatch):

@@ -12,9 +12,9 @@ from myapi.settings import Settings
 
 
 @pytest.fixture
-def on_mariadb(mariadb, tmp_path):
-    """Run the test in the context of an app on MariaDB; it needs no tables."""
-    url = mariadb.url("mysql")
+def on_server(server, tmp_path):
+    """Run the test in the context of an app on MariaDB, and on MySQL; it needs no tables."""
+    url = server.url("mysql")
     app = create_app(Settings(secret_keys=("k" * 32,), database_url=url, instance_path=tmp_path))
     with app.app_context():
         yield
@@ -31,12 +31,12 @@ def connection_after(error=None):
     return write(lambda tx: tx.scalar(text("SELECT CONNECTION_ID()")))
 
 
-@pytest.mark.usefixtures("on_mariadb")
+@pytest.mark.usefixtures("on_server")
 @pytest.mark.parametrize("error", sorted(NOT_PRIMARY))
 def test_error_of_a_server_that_is_not_primary_replaces_the_connection(error):
     assert connection_after() != connection_after(error)
 
 
-@pytest.mark.usefixtures("on_mariadb")
+@pytest.mark.usefixtures("on_server")
 def test_deadlock_keeps_the_connection():
     assert connection_after() == connection_after(1213)

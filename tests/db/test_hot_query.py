@@ -18,6 +18,8 @@ from myapi.settings import Settings
 from myapi.users.models import User
 from tests.in_gevent import passes_in_gevent
 
+pytestmark = pytest.mark.on_mysql
+
 MOMENT = datetime(2026, 1, 31, 8, 30, 0, 123456, timezone(timedelta(hours=8)))
 COLUMNS = (User.nickname, User.created_at, User.banned_at)
 BY_OPENID = HotQuery(select(*COLUMNS).where(User.openid == bindparam("openid")))
@@ -116,8 +118,8 @@ def test_a_call_while_the_database_is_away_is_service_unavailable(make_app, sign
     assert (response.status_code, response.get_json()["error"]) == (503, "service_unavailable")
 
 
-def test_connections_that_died_are_replaced_after_one_error(mariadb, tmp_path):
-    url = mariadb.url("mysql")
+def test_connections_that_died_are_replaced_after_one_error(server, tmp_path):
+    url = server.url("mysql")
     app = create_app(Settings(secret_keys=("k" * 32,), database_url=url, instance_path=tmp_path))
     number = HotQuery(select(func.connection_id().label("number")))
     with app.app_context():
@@ -126,7 +128,7 @@ def test_connections_that_died_are_replaced_after_one_error(mariadb, tmp_path):
         for each in several:
             each.close()
         for each in dead:
-            mariadb.execute(f"KILL {each}")
+            server.execute(f"KILL {each}")
         with pytest.raises(sqlalchemy.exc.OperationalError):
             number.first({})
         assert number.first({})[0] not in dead

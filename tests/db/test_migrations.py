@@ -16,19 +16,22 @@ from myapi.auth import authenticate
 from myapi.db import migrate
 from myapi.extensions import Base, db
 from myapi.settings import ROOT
+from tests.conftest import DATABASES
 from tests.revisions import FIRST, HEAD
 from tests.servers import MariaDB
 
+pytestmark = pytest.mark.on_mysql
 
-@pytest.fixture(params=["sqlite", "mariadb"])
+
+@pytest.fixture(params=DATABASES)
 def database_url(request, tmp_path):
     """The URL of an empty database."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/empty.db"
     else:
-        server: MariaDB = request.getfixturevalue("mariadb")
-        yield server.create_database("empty")
-        server.execute("DROP DATABASE empty")
+        server: MariaDB = request.getfixturevalue(request.param)
+        yield server.create_database("bare")
+        server.execute("DROP DATABASE bare")
 
 
 def tables(app):

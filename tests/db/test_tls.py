@@ -1,4 +1,4 @@
-"""TLS to MariaDB: with `ssl_ca` in the URL the server's certificate is verified."""
+"""TLS to MariaDB and MySQL: with `ssl_ca` in the URL the server's certificate is verified."""
 
 import pytest
 import sqlalchemy.exc
@@ -10,6 +10,7 @@ from myapi.db.transactions import reading
 from myapi.settings import Settings
 from tests.certificates import Authority
 from tests.conftest import KEY, close
+from tests.mysql import MySQL
 from tests.requirements import need
 from tests.servers import HOST, MariaDB
 
@@ -19,11 +20,11 @@ def authority(tmp_path_factory):
     return Authority(tmp_path_factory.mktemp("authority"))
 
 
-@pytest.fixture(scope="module")
-def database(authority):
-    need(MariaDB)
+@pytest.fixture(scope="module", params=[MariaDB, MySQL])
+def database(request, authority):
+    need(request.param)
     pair = authority.pair(HOST)
-    with MariaDB(ssl_cert=pair.chain, ssl_key=pair.key) as server:
+    with request.param(ssl_cert=pair.chain, ssl_key=pair.key) as server:
         yield server
 
 
@@ -32,7 +33,7 @@ def cipher(database, tmp_path):
     """A function: connect as the service does, with `query` in the URL; return the TLS cipher."""
 
     def cipher(query):
-        url = f"{database.url('information_schema')}&{query}"
+        url = f"{database.url('information_schema')}&{query}".rstrip("&")
         app = create_app(Settings(secret_keys=(KEY,), database_url=url, instance_path=tmp_path))
         try:
             with app.app_context(), reading() as connection:
@@ -45,6 +46,11 @@ def cipher(database, tmp_path):
 
 def test_certificate_of_the_ssl_ca_is_accepted(cipher, authority):
     assert cipher(f"ssl_ca={authority.file}")
+
+
+def test_server_on_this_machine_is_not_offered_tls_unless_the_url_asks_for_it(cipher):
+    assert not cipher("")
+    assert cipher("ssl_check_hostname=false")
 
 
 def test_certificate_of_another_authority_is_refused(cipher, tmp_path):

@@ -37,7 +37,7 @@ def database_url(request, tmp_path):
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/lines.db"
     else:
-        server: MariaDB = request.getfixturevalue("mariadb")
+        server: MariaDB = request.getfixturevalue(request.param)
         yield server.create_database("twolines")
         server.execute("DROP DATABASE twolines")
 

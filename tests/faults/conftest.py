@@ -14,6 +14,7 @@ from tests.faults.client import Connect
 from tests.faults.load import Load
 from tests.faults.report import PROPERTY
 from tests.front import DOMAIN, Front
+from tests.mysql import MySQL
 from tests.requirements import need
 from tests.servers import HOST, MariaDB, Nginx, Redis, free_port
 from tests.service import PRODUCTION, Service, migrate
@@ -51,9 +52,9 @@ def on_sqlite(serve: Callable[..., Service]) -> Callable[..., Service]:
 
 
 @pytest.fixture
-def on_mariadb(serve: Callable[..., Service], mariadb_url: str) -> Callable[..., Service]:
-    """Start a service with two workers on the MariaDB `server`."""
-    return lambda **options: serve(**{**TWO_WORKERS, "database_url": mariadb_url, **options})
+def on_server(serve: Callable[..., Service], server_url: str) -> Callable[..., Service]:
+    """Start a service with two workers on the database `server`."""
+    return lambda **options: serve(**{**TWO_WORKERS, "database_url": server_url, **options})
 
 
 @pytest.fixture
@@ -84,20 +85,38 @@ def redis_server() -> Iterator[Redis]:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[MariaDB]:
-    """A MariaDB that tests may stop, freeze and kill, as durable as in production."""
+def durable_mariadb() -> Iterator[MariaDB]:
     need(MariaDB)
     with MariaDB() as server:
         yield server
 
 
+@pytest.fixture(scope="session")
+def durable_mysql() -> Iterator[MySQL]:
+    need(MySQL)
+    with MySQL() as server:
+        yield server
+
+
 @pytest.fixture
-def mariadb_url(server: MariaDB, tmp_path: Path) -> str:
+def server(request: pytest.FixtureRequest) -> MariaDB:
+    """A MariaDB that tests may stop, freeze and kill, as durable as in production.
+
+    Where it is parametrized with "mysql" it is a MySQL 8.0.
+    """
+    found: MariaDB = request.getfixturevalue(f"durable_{getattr(request, 'param', 'mariadb')}")
+    return found
+
+
+@pytest.fixture
+def server_url(server: MariaDB, tmp_path: Path) -> str:
     """A new migrated database for this test, with a user without administrative rights."""
     with pymysql.connect(unix_socket=f"{server.folder}/socket", user="root") as root:
         for statement in (
-            "CREATE OR REPLACE DATABASE served CHARACTER SET utf8mb4",
-            "CREATE OR REPLACE USER plain IDENTIFIED BY 'plain-password'",
+            "DROP DATABASE IF EXISTS served",
+            "CREATE DATABASE served CHARACTER SET utf8mb4",
+            "DROP USER IF EXISTS plain",
+            "CREATE USER plain IDENTIFIED BY 'plain-password'",
             "GRANT ALL ON served.* TO plain",
         ):
             root.cursor().execute(statement)

@@ -2,8 +2,8 @@
 
 A scenario is a test like this:
 
-    def test_mariadb_is_stopped_and_started(on_mariadb, server, load):
-        with load(on_mariadb(), "MariaDB stopped for 2 s") as phones:
+    def test_mariadb_is_stopped_and_started(on_server, server, load):
+        with load(on_server(), "MariaDB stopped for 2 s") as phones:
             server.stop()
             phones.run_for(2)
             server.start()

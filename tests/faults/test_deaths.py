@@ -66,8 +66,8 @@ def test_service_is_killed_and_started(on_sqlite, tmp_path, load, deaths):
 
 
 @pytest.mark.parametrize("deaths", [2, pytest.param(10, marks=pytest.mark.faults_long)])
-def test_service_and_mariadb_are_killed_and_started(on_mariadb, server, tmp_path, load, deaths):
-    service = on_mariadb(environ=metrics_in(tmp_path))
+def test_service_and_mariadb_are_killed_and_started(on_server, server, tmp_path, load, deaths):
+    service = on_server(environ=metrics_in(tmp_path))
     with load(service, f"Gunicorn and MariaDB killed (-9) {deaths} times") as phones:
         for _ in range(deaths):
             phones.run_for(0.5)

@@ -1,4 +1,4 @@
-"""Faults of MariaDB: quick 503 for what needs it, and recovery without a restart."""
+"""Faults of MariaDB and MySQL 8.0: quick 503 for what needs it, and recovery without a restart."""
 
 import threading
 import time
@@ -14,12 +14,19 @@ from tests.faults.load import MAX_LATENCY, MAX_RECOVERY
 from tests.servers import HOST
 from tests.service import is_error, wait_for
 
+pytestmark = pytest.mark.parametrize("server", ["mariadb", "mysql"], indirect=True)
+
+
+def name(server):
+    return type(server).__name__
+
+
 # ---- under load ----
 
 
-def test_mariadb_is_stopped_and_started(on_mariadb, server, load):
+def test_mariadb_is_stopped_and_started(on_server, server, load):
     """Requests that need it get 503 quickly; afterwards no restart is needed."""
-    with load(on_mariadb(), "MariaDB stopped for 2 s") as phones:
+    with load(on_server(), f"{name(server)} stopped for 2 s") as phones:
         server.stop()
         phones.run_for(2)
         server.start()
@@ -27,19 +34,19 @@ def test_mariadb_is_stopped_and_started(on_mariadb, server, load):
     phones.assert_promise_kept(refused={"service_unavailable"})
 
 
-def test_mariadb_is_killed_and_started(on_mariadb, server, load):
+def test_mariadb_is_killed_and_started(on_server, server, load):
     """After its recovery all acknowledged changes are there."""
-    with load(on_mariadb(), "MariaDB killed (-9) and started") as phones:
+    with load(on_server(), f"{name(server)} killed (-9) and started") as phones:
         server.kill()
         server.start()
         phones.wait_until_recovered()
     phones.assert_promise_kept(refused={"service_unavailable"})
 
 
-def test_mariadb_is_frozen_and_thawed(on_mariadb, server, load):
+def test_mariadb_is_frozen_and_thawed(on_server, server, load):
     """It keeps connections open and sends nothing, as on a swapping machine or dead network."""
     crowd = {"residents": 16, "visitors": 16, "pause_factor": 4}  # more users than threads
-    with load(on_mariadb(), "MariaDB frozen for 4 s", **crowd) as phones:
+    with load(on_server(), f"{name(server)} frozen for 4 s", **crowd) as phones:
         server.freeze()
         phones.run_for(4)
         server.thaw()
@@ -47,9 +54,9 @@ def test_mariadb_is_frozen_and_thawed(on_mariadb, server, load):
     phones.assert_promise_kept(refused={"service_unavailable"})
 
 
-def test_a_crowd_on_a_frozen_mariadb_is_refused_in_time_and_hello_goes_on(on_mariadb, server):
+def test_a_crowd_on_a_frozen_mariadb_is_refused_in_time_and_hello_goes_on(on_server, server):
     """288 clients, many more than connections: who waits for one is refused as early."""
-    service = on_mariadb()
+    service = on_server()
     token = service.sign_in("alice").token
     ask = "GET {} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n".format
     with (
@@ -76,9 +83,9 @@ def test_a_crowd_on_a_frozen_mariadb_is_refused_in_time_and_hello_goes_on(on_mar
     assert {answer.status for answer in later} == {200}
 
 
-def test_mariadb_connections_are_cut(on_mariadb, server, load):
+def test_mariadb_connections_are_cut(on_server, server, load):
     """All connections, eight times in two seconds, as by a proxy or a failover."""
-    with load(on_mariadb(), "MariaDB's connections cut 8 times") as phones:
+    with load(on_server(), f"{name(server)}'s connections cut 8 times") as phones:
         for _ in range(8):
             cut_connections(server)
             phones.run_for(0.25)
@@ -86,9 +93,10 @@ def test_mariadb_connections_are_cut(on_mariadb, server, load):
     phones.assert_promise_kept(refused={"service_unavailable"})
 
 
-def test_another_client_causes_deadlocks(on_mariadb, server, load):
+def test_another_client_causes_deadlocks(on_server, server, load):
     """It locks sessions and then users, an erasure the reverse, so one transaction is aborted."""
-    with load(on_mariadb(), "deadlocks with another client", visitors=6) as phones:
+    fault = f"deadlocks with another client on {name(server)}"
+    with load(on_server(), fault, visitors=6) as phones:
         with rival(server) as own_aborts:
             wait_for(lambda: deadlocks(server) - len(own_aborts) >= 5, seconds=20)
         phones.wait_until_recovered()
@@ -128,8 +136,10 @@ def rival(server):
 
 
 def deadlocks(server):
-    """Return how many deadlocks MariaDB has resolved since its start."""
-    ((_, count),) = server.execute("SHOW GLOBAL STATUS LIKE 'Innodb_deadlocks'")
+    """Return how many deadlocks the server has resolved since its start."""
+    ((count,),) = server.execute(
+        "SELECT count FROM information_schema.innodb_metrics WHERE name = 'lock_deadlocks'"
+    )
     return int(count)
 
 
@@ -190,8 +200,8 @@ def session(server, *statements):
 
 
 @pytest.mark.parametrize("away", [stopped, frozen])
-def test_mariadb_outage_is_503_and_recovers(account_on, server, mariadb_url, away):
-    account = account_on(database_url=mariadb_url)
+def test_mariadb_outage_is_503_and_recovers(account_on, server, server_url, away):
+    account = account_on(database_url=server_url)
     time.sleep(PING_AFTER)  # so that connections are checked before use
     with away(server):
         for _ in range(2):
@@ -204,8 +214,8 @@ def test_mariadb_outage_is_503_and_recovers(account_on, server, mariadb_url, awa
 
 
 @pytest.mark.parametrize("fault", [read_only, in_backup, rows_locked])
-def test_mariadb_without_writes_is_503_for_writes_only(account_on, server, mariadb_url, fault):
-    account = account_on(database_url=mariadb_url)
+def test_mariadb_without_writes_is_503_for_writes_only(account_on, server, server_url, fault):
+    account = account_on(database_url=server_url)
     with fault(server):
         assert_503(*account.writes)
         assert_ok(*account.reads, account.readyz)

@@ -9,7 +9,7 @@ from tests.faults.account import database_file
 from tests.service import is_error
 
 
-@pytest.mark.parametrize("database", ["sqlite", "mariadb"])
+@pytest.mark.parametrize("database", ["sqlite", "mariadb", "mysql"])
 def test_database_without_tables_is_not_ready(serve, request, tmp_path, database):
     service = serve(database_url=_empty(database, request, tmp_path))
     assert is_error(service.call("GET", "/readyz"), 503, "service_unavailable")
@@ -35,6 +35,5 @@ def test_readyz_accepts_any_revision_and_refuses_none(serve):
 def _empty(database, request, tmp_path):
     if database == "sqlite":
         return f"sqlite:///{tmp_path}/empty.db"
-    server = request.getfixturevalue("server")
-    server.execute("CREATE OR REPLACE DATABASE empty CHARACTER SET utf8mb4")
-    return server.url("empty")
+    server = request.getfixturevalue(f"durable_{database}")
+    return server.create_database("empty")

@@ -8,11 +8,11 @@ import pytest
 from tests.faults.client import NO_ANSWER
 
 
-@pytest.mark.parametrize("database", ["on_sqlite", "on_mariadb"])
-def test_worker_is_killed(request, database, load):
+@pytest.mark.parametrize(("start", "name"), [("on_sqlite", "sqlite"), ("on_server", "mariadb")])
+def test_worker_is_killed(request, start, name, load):
     """Its open requests get no answer; the other worker continues, and a new one is started."""
-    service = request.getfixturevalue(database)()
-    with load(service, f"a worker killed (-9) 3 times, {database.removeprefix('on_')}") as phones:
+    service = request.getfixturevalue(start)()
+    with load(service, f"a worker killed (-9) 3 times, {name}") as phones:
         kill_three(service)
         phones.wait_until_recovered()
     phones.assert_promise_kept(failed={NO_ANSWER})
@@ -40,9 +40,9 @@ def test_master_is_reloaded_behind_nginx(behind_nginx, load):
     phones.assert_promise_kept()
 
 
-def test_all_workers_are_killed(on_mariadb, load):
+def test_all_workers_are_killed(on_server, load):
     """Requests get no answer until the master has started new workers."""
-    service = on_mariadb()
+    service = on_server()
     with load(service, "all workers killed (-9) at once") as phones:
         for worker in service.workers():
             os.kill(worker, signal.SIGKILL)

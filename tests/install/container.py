@@ -9,7 +9,6 @@ booted on this machine.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import functools
 import hashlib
 import json
@@ -21,14 +20,23 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from packaging.requirements import Requirement
 
+from tests.install.archive import (
+    CACHE,
+    DEBIAN,
+    SYSTEMS,
+    System,
+    UnavailableError,
+    debootstrap,
+    locked,
+    run,
+)
+
 ROOT = Path(__file__).resolve().parent.parent.parent
-CACHE = Path("/var/tmp/myapi-install")
 CONTAINERS = Path("/var/tmp")
 PREFIX = "myapi-container-"
 TOOLS = {
@@ -38,50 +46,12 @@ TOOLS = {
     "setpriv": "util-linux",
     "mount": "mount",
 }
-KEYRINGS = Path("/usr/share/keyrings")
-SCRIPTS = Path("/usr/share/debootstrap")
 EDITION = 2  # of the build steps; another number rebuilds all bases
 OPTIONS = (
     *("--quiet", "--register=no", "--keep-unit"),
     *("--private-network", "--resolv-conf=off", "--timezone=off"),
 )
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-
-class System(NamedTuple):
-    """A supported system. `brought_along` packages are in apt's cache but not installed."""
-
-    name: str
-    suite: str
-    python: str  # `python_full_version` for pip
-    keyring: str
-    like: str = ""  # the debootstrap script to use if it has none for the suite
-    options: tuple[str, ...] = ()
-    in_base: tuple[str, ...] = (
-        *("systemd", "systemd-sysv", "dbus", "python3", "ca-certificates"),
-        *("iproute2", "procps", "curl"),
-    )
-    brought_along: tuple[str, ...] = ("nginx", "certbot", "python3-venv", "openssl")
-
-
-DEBIAN = System(
-    "Debian 12",
-    "bookworm",
-    "3.11.2",
-    "debian-archive-keyring.gpg",
-    brought_along=(
-        *("nginx", "certbot", "python3-venv", "openssl", "pebble"),
-        *("ufw", "openssh-server", "mariadb-server", "redis-server"),
-    ),
-)
-UNIVERSE = ("--components=main,universe",)
-JAMMY = System("Ubuntu 22.04", "jammy", "3.10.12", "ubuntu-archive-keyring.gpg", "gutsy", UNIVERSE)
-NOBLE = System("Ubuntu 24.04", "noble", "3.12.3", "ubuntu-archive-keyring.gpg", "gutsy", UNIVERSE)
-SYSTEMS = (DEBIAN, JAMMY, NOBLE)
-
-
-class UnavailableError(Exception):
-    """Why a system cannot be built or booted on this machine."""
 
 
 class IncapableError(UnavailableError):
@@ -130,7 +100,7 @@ def _check_boot() -> None:
     """Boot a container once and remember the success: cgroups may prevent it."""
     boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     known = CACHE / f"boots-{boot}"
-    with _locked("boots"):
+    with locked("boots"):
         if known.exists():
             return
         try:
@@ -149,7 +119,7 @@ def base(system: System) -> Path:
     folder = CACHE / f"base-{system.suite}-{digest}"
     if folder.exists():
         return folder
-    with _locked(system.suite):
+    with locked(system.suite):
         refused = CACHE / f"refused-{system.suite}"
         if not folder.exists():
             if refused.exists() and time.time() - refused.stat().st_mtime < 3600:
@@ -168,40 +138,17 @@ def base(system: System) -> Path:
 def _make_base(system: System) -> Path:
     draft = CACHE / f"draft-{system.suite}"
     shutil.rmtree(draft, ignore_errors=True)
-    keyring = KEYRINGS / system.keyring
-    # Debian may lack the keys of Ubuntu. Packages are then not verified, but they are used only in
-    # temporary containers.
-    checked = [f"--keyring={keyring}"] if keyring.exists() else ["--no-check-gpg"]
-    command: list[object] = ["debootstrap", *checked, "--variant=minbase", *system.options]
-    command += [f"--include={','.join(system.in_base)}", system.suite, draft]
-    scripts = _scripts(system)
-    environ = {"DEBOOTSTRAP_DIR": str(scripts)} if scripts else {}
-    try:
-        _run(*command, **environ)
-    except AssertionError as error:
-        last = str(error).strip().splitlines()[-1:]
-        raise UnavailableError(f"debootstrap cannot build {system.name}: {''.join(last)}") from None
+    debootstrap(system, draft, system.in_base)
     sources = Path("/etc/apt/sources.list.d/debian.sources")
     if system == DEBIAN and sources.exists():
         shutil.copy(sources, draft / "etc/apt/sources.list.d")
     shutil.copy("/etc/resolv.conf", draft / "etc/resolv.conf")
-    _run("chroot", draft, "apt-get", "-qq", "update")
+    run("chroot", draft, "apt-get", "-qq", "update")
     # An up-to-date system, or the install would upgrade packages.
-    _run("chroot", draft, "apt-get", "-qq", "--yes", "upgrade", DEBIAN_FRONTEND="noninteractive")
+    run("chroot", draft, "apt-get", "-qq", "--yes", "upgrade", DEBIAN_FRONTEND="noninteractive")
     get = ("apt-get", "-qq", "--yes", "--no-install-recommends", "--download-only", "install")
-    _run("chroot", draft, *get, *system.brought_along)
+    run("chroot", draft, *get, *system.brought_along)
     return draft
-
-
-def _scripts(system: System) -> Path | None:
-    """Return debootstrap's scripts with one for this suite, if it has none."""
-    if (SCRIPTS / "scripts" / system.suite).exists():
-        return None
-    folder = CACHE / f"debootstrap-{system.suite}"
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(SCRIPTS, folder, symlinks=True)
-    (folder / "scripts" / system.suite).symlink_to(system.like)
-    return folder
 
 
 def wheels(system: System) -> Path:
@@ -209,13 +156,13 @@ def wheels(system: System) -> Path:
     text = (ROOT / "requirements.txt").read_text("utf-8")
     digest = hashlib.sha256(f"{system.python}{text}".encode()).hexdigest()[:12]
     folder = CACHE / f"wheels-{system.suite}-{digest}"
-    with _locked(f"wheels-{system.suite}"):
+    with locked(f"wheels-{system.suite}"):
         if not folder.exists():
             draft = Path(tempfile.mkdtemp(dir=CACHE))
             python = system.python.rpartition(".")[0]
             which = ("--only-binary=:all:", f"--python-version={python}", "--no-deps")
             pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "download")
-            _run(*pip, "--quiet", *which, "--dest", draft, *_pins(text, system.python))
+            run(*pip, "--quiet", *which, "--dest", draft, *_pins(text, system.python))
             draft.chmod(0o755)
             draft.rename(folder)
     return folder
@@ -239,11 +186,11 @@ def _pins(text: str, python: str) -> list[str]:
 def pebble() -> Path:
     """Return a folder with Debian's `pebble`, a test ACME server, and its DNS server."""
     folder = CACHE / f"pebble-{base(DEBIAN).name}"
-    with _locked("pebble"):
+    with locked("pebble"):
         if not folder.exists():
             (package,) = (base(DEBIAN) / "var/cache/apt/archives").glob("pebble_*.deb")
             draft = Path(tempfile.mkdtemp(dir=CACHE))
-            _run("dpkg-deb", "-x", package, draft)
+            run("dpkg-deb", "-x", package, draft)
             draft.rename(folder)
     return folder / "usr/bin"
 
@@ -255,23 +202,14 @@ def sslyze() -> Path:
     """
     pinned = Path(__file__).with_name("requirements.txt")
     folder = CACHE / f"sslyze-{hashlib.sha256(pinned.read_bytes()).hexdigest()[:12]}"
-    with _locked("sslyze"):
+    with locked("sslyze"):
         if not (folder / "done").exists():
             shutil.rmtree(folder, ignore_errors=True)
-            _run(sys.executable, "-m", "venv", folder)
+            run(sys.executable, "-m", "venv", folder)
             pip = (folder / "bin/python", "-m", "pip", "--disable-pip-version-check")
-            _run(*pip, "install", "--quiet", "-r", pinned)
+            run(*pip, "install", "--quiet", "-r", pinned)
             (folder / "done").touch()
     return folder / "bin/sslyze"
-
-
-@contextlib.contextmanager
-def _locked(name: str) -> Iterator[None]:
-    """Let only one process build an entry of the cache."""
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / f".{name}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 # ---- a container ----
@@ -304,8 +242,8 @@ class Container:
         self.root = self.folder / "root"
         layers = f"lowerdir={base(self.system)},upperdir={self.folder}/upper"
         layers += f",workdir={self.folder}/work"
-        _run("mount", "-t", "overlay", "overlay", "-o", layers, self.root)
-        undo.callback(_run, "umount", "--lazy", self.root)
+        run("mount", "-t", "overlay", "overlay", "-o", layers, self.root)
+        undo.callback(run, "umount", "--lazy", self.root)
         (self.root / "etc/hosts").write_text("127.0.0.1 localhost api.example.com pebble\n")
         self._binds = [] if self._bare else [f"--bind-ro={wheels(self.system)}:/wheels"]
         # Two containers in one cgroup would kill each other's processes.
@@ -430,17 +368,6 @@ def _remove_cgroups(folders: list[Path]) -> None:
         for path, _, _ in os.walk(top, topdown=False):
             with contextlib.suppress(OSError):
                 Path(path).rmdir()
-
-
-def _run(*command: object, **environ: str) -> None:
-    done = subprocess.run(
-        [*map(str, command)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, **environ},
-        stdin=subprocess.DEVNULL,
-    )
-    assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
 
 
 def main() -> int:

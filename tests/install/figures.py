@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.install.container import CACHE
+from tests.install.archive import CACHE
 
 LINES = CACHE / "figures.jsonl"
 TABLE = CACHE / "figures.md"

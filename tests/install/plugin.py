@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.install.container import CACHE, System, sweep, unavailable
+from tests.install.archive import CACHE, System
+from tests.install.container import sweep, unavailable
 from tests.install.figures import pytest_sessionstart, pytest_terminal_summary
 from tests.install.server import Server
 from tests.requirements import NOTHING_SKIPPED

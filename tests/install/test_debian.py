@@ -7,7 +7,7 @@ import pytest
 
 from tests.faults.report import INTERRUPTED
 from tests.install import restores
-from tests.install.container import DEBIAN
+from tests.install.archive import DEBIAN
 from tests.install.figures import figure
 from tests.install.server import DOMAIN, SETTINGS, differences
 from tests.revisions import HEAD

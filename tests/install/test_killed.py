@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.install.container import DEBIAN
+from tests.install.archive import DEBIAN
 from tests.install.figures import figure
 from tests.install.server import SETTINGS
 from tests.install.test_debian import MIGRATION

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.certificates import Authority
-from tests.install.container import DEBIAN
+from tests.install.archive import DEBIAN
 from tests.install.server import DOMAIN, differences
 
 OTHER = "shop.example.com"

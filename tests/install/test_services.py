@@ -6,7 +6,7 @@ import pytest
 
 from tests.faults.report import INTERRUPTED
 from tests.install import restores
-from tests.install.container import DEBIAN
+from tests.install.archive import DEBIAN
 from tests.install.test_debian import MIGRATION
 
 URLS = (

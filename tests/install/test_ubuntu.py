@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.install.container import JAMMY, NOBLE
+from tests.install.archive import JAMMY, NOBLE
 from tests.install.figures import figure
 
 # plugin.py deselects unavailable systems by these ids.

@@ -1,9 +1,13 @@
 """Finding and inserting users."""
 
+import pytest
+
 from myapi.clock import now
 from myapi.db.transactions import transaction
 from myapi.users import accounts
 from myapi.wechat import Login
+
+pytestmark = pytest.mark.on_mysql
 
 
 def test_user_is_found_by_public_id_or_exact_openid(app, sign_in, wechat):

@@ -8,6 +8,8 @@ from myapi.auth.models import Session
 from myapi.users import accounts, erasure, profile
 from myapi.web.errors import ApiError
 
+pytestmark = pytest.mark.on_mysql
+
 
 def test_erasing_an_unknown_user_does_nothing(app):
     with app.app_context():

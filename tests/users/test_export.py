@@ -1,9 +1,12 @@
 """The export of everything that is stored about a user."""
 
+import pytest
 from sqlalchemy import select
 
 from myapi.users import accounts, export
 from myapi.users.models import User
+
+pytestmark = pytest.mark.on_mysql
 
 
 def test_export_has_everything_stored_but_no_secret(app, sign_in, wechat):

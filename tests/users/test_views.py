@@ -4,6 +4,8 @@ import time
 
 import pytest
 
+pytestmark = pytest.mark.on_mysql
+
 
 def test_me_shows_my_profile(sign_in):
     phone = sign_in("alice")

@@ -9,6 +9,7 @@ from myapi.db import migrate
 from myapi.db.copy import copy_database
 from myapi.extensions import db
 from myapi.users.models import User
+from tests.conftest import DATABASES
 
 pytest.importorskip("hypothesis", reason="hypothesis needs Python 3.11")
 
@@ -42,13 +43,13 @@ LONGEST_VALUES = {
 }
 
 
-@pytest.fixture(params=["mariadb", "sqlite"])
+@pytest.fixture(params=DATABASES)
 def target_url(request, tmp_path):
     """The URL of an empty database."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/target.db"
     else:
-        server = request.getfixturevalue("mariadb")
+        server = request.getfixturevalue(request.param)
         yield server.create_database("copied")
         server.execute("DROP DATABASE copied")
 
