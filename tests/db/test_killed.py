@@ -1,24 +1,25 @@
 """Migrations and restores that are killed, that meet each other, or that were cut short."""
 
-import shutil
+import itertools
 import subprocess
 import sys
 import threading
 
-import flask_migrate
 import pytest
 from sqlalchemy import inspect, text
 
-from myapi.db import migrate
 from myapi.extensions import db
 from myapi.settings import ROOT
 from tests.cli.conftest import environment
+from tests.conftest import DATABASES
 from tests.revisions import HEAD
+
+pytestmark = pytest.mark.on_mysql
 
 STATEMENTS = {"restore": 25, "upgrade": 12}  # at least so many on MySQL
 
 
-@pytest.fixture(params=["sqlite", "mariadb"])
+@pytest.fixture(params=DATABASES)
 def database_url(request, tmp_path):
     """The URL of an empty database."""
     if request.param == "sqlite":
@@ -32,7 +33,7 @@ def database_url(request, tmp_path):
 @pytest.mark.parametrize(
     ("database_url", "what"),
     # SQLite's restore is one transaction of the driver; see tests/faults/test_interrupted.py.
-    [("sqlite", "upgrade"), ("mariadb", "upgrade"), ("mariadb", "restore")],
+    [("sqlite", "upgrade"), *itertools.product(["mariadb", "mysql"], ["upgrade", "restore"])],
     indirect=["database_url"],
 )
 def test_killed_before_each_statement_the_database_is_whole_and_the_next_run_ends_well(
@@ -76,7 +77,9 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "team"
-down_revision = "HEAD"
+down_revision = None
+branch_labels = ("app",)
+depends_on = "HEAD"
 
 
 def upgrade():
@@ -86,23 +89,32 @@ def upgrade():
 
 
 @pytest.fixture
-def team(app, tmp_path):
-    """Migrate with one migration of a team; its file, to which a step can be written."""
-    folder = tmp_path / "migrations"
-    shutil.copytree(ROOT / "migrations", folder)
-    file = folder / "versions" / "team_notes.py"
+def team(app, tmp_path, caplog):
+    """A migration of a team's own: `write` its step, `upgrade`, and `mend` what fails after it."""
 
-    def write(step):
-        file.write_text(OF_A_TEAM.replace("HEAD", HEAD).replace("STEP", step))
-        return lambda: flask_migrate.upgrade(directory=str(folder))
+    class Team:
+        file = tmp_path / "app" / "migrations" / "team_notes.py"
 
-    write.file = file
+        def write(self, step):
+            self.file.write_text(OF_A_TEAM.replace("HEAD", HEAD).replace("STEP", step))
+
+        def mend(self):
+            self.file.write_text(self.file.read_text().replace('op.execute("FAILS")', ""))
+
+        def upgrade(self, code=0):
+            """Return what `flask db upgrade` says."""
+            caplog.clear()
+            result = app.test_cli_runner().invoke(args=["db", "upgrade"])
+            assert result.exit_code == code, result.output
+            return result.output + caplog.text
+
+    Team.file.parent.mkdir(parents=True)
+    app.extensions["app_folder"] = tmp_path / "app"
     with app.app_context():
-        migrate.upgrade()
-        yield write
+        yield Team()
 
 
-@pytest.mark.parametrize("database_url", ["mariadb"], indirect=True)
+@pytest.mark.parametrize("database_url", ["mariadb", "mysql"], indirect=True)
 @pytest.mark.parametrize(
     ("step", "done", "undo"),
     [
@@ -128,37 +140,31 @@ def team(app, tmp_path):
         ),
     ],
 )
-def test_team_migration_that_was_cut_short_is_named_with_the_way_to_go_on(
-    team, caplog, step, done, undo
-):
-    upgrade = team(step)
-    with pytest.raises(Exception, match="FAILS"):
-        upgrade()
-    with pytest.raises(SystemExit):
-        upgrade()
-    assert f"team_notes.py, line 10: {done}" in caplog.text
-    assert f"`{undo}`" in caplog.text
+def test_team_migration_that_was_cut_short_is_named_with_the_way_to_go_on(team, step, done, undo):
+    team.write(step)
+    assert "FAILS" in team.upgrade(code=1)
+    said = team.upgrade(code=1)
+    assert f"team_notes.py, line 12: {done}" in said
+    assert f"`{undo}`" in said
     with db.engine.begin() as connection:  # as it says
         connection.execute(text(undo))
-    team.file.write_text(team.file.read_text().replace('op.execute("FAILS")', ""))
-    upgrade()
+    team.mend()
+    team.upgrade()
     with db.engine.connect() as connection:
         assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "team"
 
 
-@pytest.mark.parametrize("database_url", ["mariadb"], indirect=True)
-def test_step_that_takes_away_and_was_cut_short_is_named(team, caplog):
-    upgrade = team('op.drop_index("ix_sessions_code_digest", "sessions")')
-    with pytest.raises(Exception, match="FAILS"):
-        upgrade()
-    with pytest.raises(SystemExit):
-        upgrade()
-    assert "ix_sessions_code_digest of sessions is gone already" in caplog.text
-    assert "put a # before that line" in caplog.text
+@pytest.mark.parametrize("database_url", ["mariadb", "mysql"], indirect=True)
+def test_step_that_takes_away_and_was_cut_short_is_named(team):
+    team.write('op.drop_index("ix_sessions_code_digest", "sessions")')
+    team.upgrade(code=1)
+    said = team.upgrade(code=1)
+    assert "ix_sessions_code_digest of sessions is gone already" in said
+    assert "put a # before that line" in said
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_migration_that_fails_on_sqlite_leaves_nothing(team):
-    with pytest.raises(Exception, match="FAILS"):
-        team('op.create_table("notes", sa.Column("id", sa.Integer, primary_key=True))')()
-    assert "notes" not in inspect(db.engine).get_table_names()
+    team.write('op.create_table("notes", sa.Column("id", sa.Integer, primary_key=True))')
+    assert "FAILS" in team.upgrade(code=1)
+    assert inspect(db.engine).get_table_names() == []

@@ -1,7 +1,6 @@
 """Migrations run up and down, and make the schema of the models."""
 
 import os
-import shutil
 import subprocess
 import sys
 
@@ -89,11 +88,13 @@ def test_readyz_is_503_until_the_database_is_migrated(app, client):
     assert client.get("/readyz").status_code == 200
 
 
-RECREATE_USERS = """
+RECREATE_USERS = f"""
 from alembic import op
 
 revision = "recreate_users"
-down_revision = "HEAD"
+down_revision = None
+branch_labels = ("app",)
+depends_on = {HEAD!r}
 
 
 def upgrade():
@@ -103,15 +104,20 @@ def upgrade():
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-def test_recreated_sqlite_table_keeps_the_rows_that_refer_to_it(app, client, sign_in, tmp_path):
-    folder = tmp_path / "migrations"
-    shutil.copytree(ROOT / "migrations", folder)
-    (folder / "versions" / "recreate_users.py").write_text(RECREATE_USERS.replace("HEAD", HEAD))
+def test_recreated_sqlite_table_keeps_the_rows_that_refer_to_it(app, sign_in, tmp_path):
     with app.app_context():
         migrate.upgrade()
     phone = sign_in("alice")
+    folder = tmp_path / "app" / "migrations"
+    folder.mkdir(parents=True)
+    (folder / "recreate_users.py").write_text(RECREATE_USERS)
+    app.extensions["app_folder"] = tmp_path / "app"
     with app.app_context():
-        flask_migrate.upgrade(directory=str(folder))
+        migrate.upgrade()
+        with db.engine.connect() as connection:
+            assert connection.scalar(text("SELECT version_num FROM alembic_version")) == (
+                "recreate_users"
+            )
     assert phone.get("/api/me").status_code == 200
 
 

@@ -9,8 +9,11 @@ from sqlalchemy import Column, Integer, Table, inspect, text
 
 from myapi.db import migrate, schema_version
 from myapi.extensions import Base, db
+from tests.conftest import DATABASES
 from tests.revisions import FIRST, HEAD
 from tests.servers import MariaDB
+
+pytestmark = pytest.mark.on_mysql
 
 NOTES = """
 import sqlalchemy as sa
@@ -31,7 +34,7 @@ def downgrade():
 """
 
 
-@pytest.fixture(params=["sqlite", "mariadb"])
+@pytest.fixture(params=DATABASES)
 def database_url(request, tmp_path):
     """The URL of an empty database."""
     if request.param == "sqlite":

@@ -20,7 +20,7 @@ from myapi.db.copy.target import MARKER
 from myapi.settings import Settings
 from myapi.users.models import User
 from tests.cli.conftest import environment
-from tests.conftest import close
+from tests.conftest import DATABASES, close
 from tests.faults.interrupted import Command, interrupt
 from tests.faults.report import INTERRUPTED
 from tests.revisions import FIRST, HEAD
@@ -32,7 +32,7 @@ USERS = 3000
 pytestmark = pytest.mark.faults_long
 
 
-@pytest.fixture(params=["sqlite", "mariadb"])
+@pytest.fixture(params=DATABASES)
 def url(request, tmp_path):
     """The URL of an empty database."""
     if request.param == "sqlite":
@@ -58,13 +58,13 @@ def app(url, tmp_path):
 
 
 @pytest.fixture
-def command(url):
+def command(url, request):
     """Make the `Command` of a flask command, on the database or on another one."""
 
     def command(*arguments, database_url=url, **surroundings):
         words = itertools.takewhile(str.isalpha, arguments)
         return Command(
-            f"flask {' '.join(words)}, {url.partition(':')[0]}",
+            f"flask {' '.join(words)}, {request.node.callspec.params['url']}",
             [sys.executable, "-m", "flask", *arguments],
             environment(database_url=database_url, secret_keys=KEY),
             **surroundings,

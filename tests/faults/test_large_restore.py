@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy.engine import make_url
 
 from tests.cli.conftest import command as flask_command
+from tests.conftest import DATABASES
 from tests.faults.report import INTERRUPTED
 from tests.faults.test_interrupted import connected, fill
 from tests.service import migrate
@@ -21,7 +21,7 @@ SESSIONS_PER_USER = 10
 pytestmark = pytest.mark.faults_long
 
 
-@pytest.fixture(params=["sqlite", "mariadb"])
+@pytest.fixture(params=DATABASES)
 def database(request, tmp_path):
     """The URL of a migrated database, and the folder with its files."""
     if request.param == "sqlite":
@@ -92,12 +92,12 @@ class Disk:
 
 
 def test_restore_of_many_sessions_under_logins(
-    database, serve, pytestconfig, record_property, tmp_path
+    database, serve, pytestconfig, record_property, tmp_path, request
 ):
     url, folder = database
     sessions = pytestconfig.getoption("kills") * SESSIONS_PER_KILL
     fill(url, 1, users=sessions // SESSIONS_PER_USER, sessions_each=SESSIONS_PER_USER)
-    kind = make_url(url).get_backend_name()
+    kind = request.node.callspec.params["database"]
     backup = tmp_path / ("large-copy.db" if kind == "sqlite" else "large.sql.gz")
     service = serve(database_url=url, workers=2, rate_limit_login="1000000")
     assert service.run(*flask_command("backup", str(backup)), timeout=600).returncode == 0
