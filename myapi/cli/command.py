@@ -58,6 +58,7 @@ class Command(click.Command):
 
 class Group(click.Group):
     command_class = Command
+    group_class = type  # a group within is one of these too
 
 
 def with_pauses(batches: Iterable[T]) -> Iterator[T]:
