@@ -52,17 +52,16 @@ extension = Extension(blueprints=[bp])
 
 
 def test_concurrent_calls_write_under_their_own_caller(serve, database_url, folder, tables):
+    code = (folder / "notes.py").read_text(encoding="utf-8")
+    (folder / "notes.py").write_text(code.replace("30/minute", "9999/minute"), encoding="utf-8")
     service = serve(database_url=database_url, workers=2, environ={APP_FOLDER: str(folder)})
     phones = [service.sign_in(f"user{n}") for n in range(USERS)]
 
     def add(phone):
-        return lambda: phone.post("/api/notes", json={"text": f"note of {phone.user['id']}"})
+        note = {"text": f"note of {phone.user['id']}"}
+        return lambda: wait_for(lambda: is_written(phone.post("/api/notes", json=note)), seconds=60)
 
-    answers = at_once(*[add(phones[n % USERS]) for n in range(CALLS)])
-    written = [answer for answer in answers if answer.status_code == 200]
-    busy = [answer for answer in answers if is_error(answer, 503, "service_unavailable")]
-    assert len(written) + len(busy) == CALLS
-    assert len(written) > CALLS / 2  # the others were too many for a busy machine
+    at_once(*[add(phones[n % USERS]) for n in range(CALLS)])
     with tables.connect() as connection:
         rows = connection.execute(
             sa.text(
@@ -70,9 +69,15 @@ def test_concurrent_calls_write_under_their_own_caller(serve, database_url, fold
                 " ON users.id = notes.user_id WHERE notes.text <> 'Welcome!'"
             )
         ).all()
-    assert len(rows) == len(written)
+    assert len(rows) >= CALLS  # a call whose time was up during its commit is written twice
     assert [row for row in rows if row.text != f"note of {row.public_id}"] == []
     assert {row.public_id for row in rows} == {phone.user["id"] for phone in phones}
+
+
+def is_written(answer):
+    """Whether it is; a busy machine refuses some of so many calls, and the client repeats them."""
+    assert answer.status_code == 200 or is_error(answer, 503, "service_unavailable"), answer.text
+    return answer.status_code == 200
 
 
 def test_a_view_that_computes_holds_nobody_up_with_off_loop(serve, write_app):
