@@ -31,14 +31,15 @@ if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
 
 from prometheus_client import multiprocess
 
+from myapi import team
 from myapi.observability import logs
 from myapi.settings import Settings, SettingsError
 
 try:
-    settings = Settings.from_env()
-except SettingsError as error:
+    settings = Settings.from_env(own=team.load().own_settings)
+except (SettingsError, team.ExtensionError) as error:
     print(f"myapi does not start: {error}", file=sys.stderr)  # noqa: T201
-    sys.exit(SettingsError.exit_code)
+    sys.exit(error.exit_code)
 
 bind = settings.bind
 workers = settings.workers

@@ -24,7 +24,8 @@ from myapi.db import migrate
 from myapi.db.transactions import Transaction, write
 from myapi.extensions import Base, db
 from myapi.security.tokens import Token, Tokens
-from myapi.settings import Settings
+from myapi.settings import APP_FOLDER, Settings
+from myapi.team import Extension
 from myapi.wechat.sandbox import Sandbox, SandboxServer
 from tests.mysql import MySQL
 from tests.requirements import need, pytest_sessionfinish, pytest_terminal_summary
@@ -39,6 +40,8 @@ DATABASES = ["sqlite", "mariadb", "mysql"]
 
 # The tests start hundreds of processes, and each would compile all modules.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# These tests are of myapi alone: they hold in a checkout that has an `app/` too.
+os.environ[APP_FOLDER] = "off"
 # A shell makes background processes ignore Ctrl-C, and all child processes would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -138,10 +141,13 @@ def no_secret_in_log(
 def make_app(
     database_url: str, wechat: SandboxServer, tmp_path: Path, no_secret_in_log: None
 ) -> Iterator[Callable[..., Flask]]:
-    """Create apps with the given settings, all with the same database and sandbox."""
+    """Create apps with the given settings, all with the same database and sandbox.
+
+    Without an `extension` no team's own code is in them, also where there is an `app/`.
+    """
     apps = []
 
-    def make(**settings: Any) -> Flask:
+    def make(extension: Extension | None = None, **settings: Any) -> Flask:
         given: dict[str, Any] = {
             "secret_keys": (KEY,),
             "database_url": database_url,
@@ -149,7 +155,7 @@ def make_app(
             "instance_path": tmp_path,
             "log_format": "json",
         }
-        app = create_app(Settings(**{**given, **settings}))
+        app = create_app(Settings(**{**given, **settings}), extension)
         app.testing = True
         apps.append(app)
         return app

@@ -34,7 +34,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from myapi import create_app
 from myapi.db import migrate as migrations
 from myapi.extensions import db
-from myapi.settings import ROOT, Settings, variable, variables
+from myapi.settings import APP_FOLDER, ROOT, Settings, variable, variables
 from myapi.wechat.sandbox import SandboxServer
 from tests.requirements import need
 from tests.servers import HOST, Server
@@ -87,7 +87,7 @@ class Service(Server):
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("MYAPI_")}
         unset = dict.fromkeys(variables(), "")
         given = {variable(name): str(value) for name, value in self.settings.items()}
-        own = {"HOME": str(self.home), "TMPDIR": str(self.folder / "tmp")}
+        own = {"HOME": str(self.home), "TMPDIR": str(self.folder / "tmp"), APP_FOLDER: "off"}
         return {**inherited, **unset, **own, **given, **self._environ}
 
     def command(self) -> list[str]:

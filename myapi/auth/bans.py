@@ -10,7 +10,7 @@ import secrets
 
 from sqlalchemy import delete, exists, select, update
 
-from myapi import audit
+from myapi import audit, user_events
 from myapi.auth import sessions
 from myapi.auth.models import BannedOpenid, DataKey
 from myapi.clock import now
@@ -34,6 +34,7 @@ def ban(tx: Transaction, user_id: int) -> int:
         tx.execute(update(User).where(User.id == user_id).values(banned_at=now()))
     ended = sessions.end_all(tx, user_id)
     audit.record(tx, "ban", level=logging.WARNING, user=user.public_id)
+    user_events.announce(tx, "ban", user_id)
     return ended
 
 
@@ -43,6 +44,7 @@ def unban(tx: Transaction, user_id: int) -> None:
     user = accounts.get_or_404(tx, user_id)
     _clear(tx, user_id)
     audit.record(tx, "unban", level=logging.WARNING, user=user.public_id)
+    user_events.announce(tx, "unban", user_id)
 
 
 @transaction

@@ -2,6 +2,7 @@
 
 import importlib
 import logging
+from collections.abc import Sequence
 
 import click
 from flask import Flask
@@ -9,7 +10,7 @@ from flask.cli import AppGroup, FlaskGroup
 
 from myapi.cli.command import SETTINGS_ERROR
 from myapi.db.engines import COMMAND, WEB, Timeouts
-from myapi.settings import INSTANCE, SettingsError
+from myapi.settings import INSTANCE
 
 #: Command → its module in this package, and its name in that module.
 COMMANDS = {
@@ -24,6 +25,12 @@ COMMANDS = {
     "db": ("db", "group"),  # replaces Flask-Migrate's own
 }
 SERVER_COMMANDS = {"run"}
+#: Names that commands of a team cannot have: ours, Flask's, and those of later versions.
+RESERVED = {
+    *COMMANDS,
+    *("run", "shell", "routes"),
+    *("console", "dev", "events", "jobs", "messages", "new"),
+}
 
 
 class LazyGroup(AppGroup):
@@ -46,8 +53,13 @@ def init_app(app: Flask) -> None:
         _quiet_logs()
 
 
-def app_without_settings(error: SettingsError) -> Flask:
+def app_without_settings(
+    error: click.ClickException, commands: Sequence[click.Command] = ()
+) -> Flask:
     """Return an app that has only commands, if the flask command asks for it; else raise `error`.
+
+    `error` says what is wrong with the settings or with the team's own code; `commands` are those
+    of that code.
 
     The flask command looks up commands in the context of its own group. `flask run`, `flask shell`
     and the like load the app in contexts of their own: they need one that works.
@@ -58,6 +70,8 @@ def app_without_settings(error: SettingsError) -> Flask:
     app = Flask("myapi", static_folder=None, instance_path=str(INSTANCE))
     app.extensions[SETTINGS_ERROR] = error
     init_app(app)
+    for command in commands:
+        app.cli.add_command(command)
     return app
 
 

@@ -16,7 +16,7 @@ from flask.helpers import get_debug_flag
 
 from myapi.cli import output
 from myapi.observability.logs import mask
-from myapi.web.errors import REGISTRY, ApiError
+from myapi.web.errors import ApiError, error_spec
 
 SETTINGS_ERROR = "settings_error"  # key in app.extensions of an app without usable settings
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -45,11 +45,20 @@ class Command(click.Command):
             if self.needs_settings and SETTINGS_ERROR in app.extensions:
                 raise app.extensions[SETTINGS_ERROR]
             with contextlib.nullcontext() if current_app else app.app_context():
-                return super().invoke(ctx)
+                return self._invoke_in_app(ctx)
+
+    def _invoke_in_app(self, ctx: click.Context) -> Any:  # noqa: ANN401
+        try:
+            return super().invoke(ctx)
+        except ApiError as error:  # in here: the app knows the messages
+            if get_debug_flag():
+                raise
+            raise click.ClickException(output.printable(_api_message(error))) from None
 
 
 class Group(click.Group):
     command_class = Command
+    group_class = type  # a group within is one of these too
 
 
 def with_pauses(batches: Iterable[T]) -> Iterator[T]:
@@ -85,10 +94,12 @@ def _is_broken_pipe(error: Exception) -> bool:
     return isinstance(error, OSError) and error.errno == errno.EPIPE
 
 
+def _api_message(error: ApiError) -> str:
+    message = error_spec(error.name).msg
+    return f"{message} ({error.detail})" if error.detail else message
+
+
 def _message(error: Exception) -> str:
-    if isinstance(error, ApiError):
-        message = REGISTRY[error.name].msg
-        return f"{message} ({error.detail})" if error.detail else message
     if isinstance(error, sqlalchemy.exc.SQLAlchemyError):
         return _database_message(error)
     if isinstance(error, OSError) and error.strerror:

@@ -58,7 +58,8 @@ def settings_(target: Target) -> Finding:
     error: SettingsError | None = current_app.extensions.get(SETTINGS_ERROR)
     if error is not None:
         return fail(untranslated(" | ".join(map(printable, error.problems))))
-    warnings = [*settings().warnings(), *unknown_variables()]
+    own = [type(each) for each in settings().own]
+    warnings = [*settings().warnings(), *unknown_variables(own=own)]
     if warnings:
         return warn(untranslated(" | ".join(map(printable, warnings))))
     return ok(untranslated(settings().env))

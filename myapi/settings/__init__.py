@@ -1,6 +1,8 @@
 """All settings of the service: declared in one place, read once, and checked together."""
 
+from myapi.settings.app_settings import AppSettings
 from myapi.settings.declaration import (
+    APP_FOLDER,
     INSTANCE,
     ROOT,
     SANDBOX_APPID,
@@ -11,9 +13,11 @@ from myapi.settings.declaration import (
 from myapi.settings.environment import SettingsError, variable
 
 __all__ = [
+    "APP_FOLDER",
     "INSTANCE",
     "ROOT",
     "SANDBOX_APPID",
+    "AppSettings",
     "Settings",
     "SettingsError",
     "unknown_variables",

@@ -3,12 +3,13 @@
 import dataclasses
 import difflib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from myapi.settings import environment, parsers
+from myapi.settings.app_settings import AppSettings, own_variables, read_own
 from myapi.settings.development_key import development_key
 from myapi.settings.environment import SettingsError, declared, setting, variable
 
@@ -16,6 +17,8 @@ ROOT = Path(__file__).resolve().parents[2]
 INSTANCE = ROOT / "instance"
 
 FORMER = {"MYAPI_THREADS"}  # settings of former releases, accepted with a warning
+#: Says which folder has the team's own code, so it is read before the settings: team/loading.py
+APP_FOLDER = "MYAPI_APP"
 SANDBOX_APPID = "wxsandbox000000000"
 _PLAIN_TEXT = "connects to another machine without TLS: anyone in between can read and forge it"
 
@@ -56,6 +59,8 @@ class Settings:
 
     # The folder of the development database, key and sandbox state; not an environment variable.
     instance_path: Path = INSTANCE
+    # A team's own settings: an object of each class that its `Extension` names.
+    own: tuple[AppSettings, ...] = ()
 
     def __post_init__(self) -> None:
         """Fill in the defaults that depend on the machine or on another setting."""
@@ -83,15 +88,22 @@ class Settings:
         return self.wechat_appid or SANDBOX_APPID
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] | None = None, root: Path = ROOT) -> "Settings":
+    def from_env(
+        cls,
+        environ: Mapping[str, str] | None = None,
+        root: Path = ROOT,
+        own: Sequence[type[AppSettings]] = (),
+    ) -> "Settings":
         """Read the environment (default: the process's) and `root/.env`; the environment wins.
 
-        Raises `SettingsError` with the list of all problems.
+        `own` are the classes of a team's own settings. Raises `SettingsError` with the list of all
+        problems.
         """
         found = environment.read(os.environ if environ is None else environ, root)
         problems: list[str] = []
         values = dict(environment.parse(declared(cls), found, problems))
-        settings = cls(**values, instance_path=root / "instance")
+        of_team = [each for of in own for each in read_own(of, found, problems)]
+        settings = cls(**values, instance_path=root / "instance", own=tuple(of_team))
         problems.extend(_conflicts(settings, values))
         if problems:
             raise SettingsError(problems)
@@ -119,12 +131,21 @@ def variables() -> dict[str, bool]:
     return {variable(field.name): field.metadata["secret"] for field in declared(Settings)}
 
 
-def unknown_variables(environ: Mapping[str, str] | None = None, root: Path = ROOT) -> Iterator[str]:
-    """Yield a sentence for each `MYAPI_…` variable that is not a setting, most often a typo."""
-    known = variables()
+def unknown_variables(
+    environ: Mapping[str, str] | None = None,
+    root: Path = ROOT,
+    own: Sequence[type[AppSettings]] = (),
+) -> Iterator[str]:
+    """Yield a sentence for each `MYAPI_…` variable that is not a setting, most often a typo.
+
+    The same for `APP_…` if a team has own settings: other programs use that prefix too.
+    """
+    known = {**variables(), **own_variables(own)}
     files = {f"{name}_FILE" for name, secret in known.items() if secret}
     found = environment.read(os.environ if environ is None else environ, root)
-    for name in sorted(found.keys() - known.keys() - files):
+    for name in sorted(found.keys() - known.keys() - files - {APP_FOLDER}):
+        if name.startswith(environment.APP_PREFIX) and not own:
+            continue
         if name in FORMER:
             yield f"{name} is no longer used and can be removed"
             continue

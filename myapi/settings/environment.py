@@ -1,7 +1,7 @@
 """Read settings from the environment, from `.env` and from secret files.
 
 The setting `wechat_appid` is the variable `MYAPI_WECHAT_APPID`. A secret can be in a file instead,
-whose path is in `MYAPI_…_FILE`.
+whose path is in `MYAPI_…_FILE`. A team's own settings are the same with `APP_`.
 """
 
 import dataclasses
@@ -13,6 +13,7 @@ import click
 from dotenv import dotenv_values
 
 PREFIX = "MYAPI_"
+APP_PREFIX = "APP_"  # of a team's own settings
 
 T = TypeVar("T")
 
@@ -44,26 +45,33 @@ def declared(settings: Any) -> Iterator[dataclasses.Field[Any]]:  # noqa: ANN401
     return (field for field in dataclasses.fields(settings) if "parse" in field.metadata)
 
 
-def variable(name: str) -> str:
-    return PREFIX + name.upper()
+def variable(name: str, prefix: str = PREFIX) -> str:
+    return prefix + name.upper()
 
 
 def read(environ: Mapping[str, str], root: Path) -> dict[str, str]:
-    """Return all `MYAPI_…` variables that are not empty; the environment wins over `.env`."""
+    """Return all `MYAPI_…` and `APP_…` variables that are not empty.
+
+    The environment wins over `.env`.
+    """
     try:
         in_file = dotenv_values(root / ".env")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError([f"{root / '.env'} cannot be read: {type(error).__name__}"]) from None
     merged = {**in_file, **environ}
-    return {name: text for name, text in merged.items() if name.startswith(PREFIX) and text}
+    ours = (PREFIX, APP_PREFIX)
+    return {name: text for name, text in merged.items() if name.startswith(ours) and text}
 
 
 def parse(
-    fields: Iterable[dataclasses.Field[Any]], found: Mapping[str, str], problems: list[str]
+    fields: Iterable[dataclasses.Field[Any]],
+    found: Mapping[str, str],
+    problems: list[str],
+    prefix: str = PREFIX,
 ) -> Iterator[tuple[str, Any]]:
     """Yield name and value of each setting that is set; append invalid ones to `problems`."""
     for field in fields:
-        name = variable(field.name)
+        name = variable(field.name, prefix)
         try:
             text = _text(found, name, secret=field.metadata["secret"])
             if text is not None:

@@ -52,6 +52,13 @@ def number(low: float, high: float) -> Callable[[str], float]:
     return parse
 
 
+def text(value: str) -> str:
+    """Accept any line of text, Chinese too."""
+    if not value.isprintable():
+        raise ValueError("must be one line of text")
+    return value
+
+
 def printable(text: str) -> str:
     if not re.fullmatch(r"[!-~]{1,512}", text):
         raise ValueError("must be printable ASCII without spaces")

@@ -16,9 +16,26 @@ from myapi.users.accounts import UserRow
 #: Called as (connection, user_id); returns what can be written as JSON, without secrets.
 Exporter: TypeAlias = Callable[[Connection, int], Any]
 
+USER_FIELDS: dict[str, Callable[[UserRow], Any]] = {
+    "id": lambda user: user.public_id,
+    "appid": lambda user: user.appid,
+    "openid": lambda user: user.openid,
+    "unionid": lambda user: user.unionid,
+    "nickname": lambda user: user.nickname,
+    "avatar_url": lambda user: user.avatar_url,
+    "created_at": lambda user: iso(user.created_at),
+    "banned_at": lambda user: user.banned_at and iso(user.banned_at),
+    "session_key_stored": lambda user: user.session_key_at is not None,
+}
+
 
 def init_app(app: Flask) -> None:
     app.extensions["exports"] = {}
+
+
+def fields_of(app: Flask) -> set[str]:
+    """Return the names of all fields of an export."""
+    return {*USER_FIELDS, *app.extensions["exports"]}
 
 
 def register(app: Flask, name: str, exporter: Exporter) -> None:
@@ -31,15 +48,4 @@ def export(user: UserRow) -> dict[str, Any]:
     exporters: dict[str, Exporter] = current_app.extensions["exports"]
     with reading() as connection:
         of_features = {name: export(connection, user.id) for name, export in exporters.items()}
-    return {
-        "id": user.public_id,
-        "appid": user.appid,
-        "openid": user.openid,
-        "unionid": user.unionid,
-        "nickname": user.nickname,
-        "avatar_url": user.avatar_url,
-        "created_at": iso(user.created_at),
-        "banned_at": user.banned_at and iso(user.banned_at),
-        "session_key_stored": user.session_key_at is not None,
-        **of_features,
-    }
+    return {**{name: of(user) for name, of in USER_FIELDS.items()}, **of_features}

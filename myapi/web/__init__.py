@@ -11,6 +11,7 @@ from myapi.web import (
     access,
     cors,
     error_handlers,
+    errors,
     health,
     hello,
     rate_limits,
@@ -24,6 +25,7 @@ from myapi.web.proxy_headers import ProxyHeaders
 
 def init_app(app: Flask, authenticate: Authenticate) -> None:
     """Set the app up. `authenticate` returns the caller of a bearer token."""
+    errors.init_app(app)
     request_log.init_app(app)
     cors.init_app(app)
     access.init_app(app, authenticate)
@@ -32,7 +34,7 @@ def init_app(app: Flask, authenticate: Authenticate) -> None:
     app.register_blueprint(hello.bp)
     app.register_blueprint(health.bp)
     if not settings().production:
-        app.register_blueprint(openapi.bp)
+        openapi.init_app(app)
     if settings().sandbox:
         app.register_blueprint(sandbox.bp)
     if settings().trusted_proxies:  # the outermost middleware, so registered last

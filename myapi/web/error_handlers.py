@@ -8,7 +8,7 @@ from werkzeug.exceptions import HTTPException
 
 from myapi.concurrency import Busy
 from myapi.db.errors import is_outage
-from myapi.web.errors import REGISTRY, RETRY_AFTER, ApiError, ErrorSpec
+from myapi.web.errors import RETRY_AFTER, ApiError, ErrorSpec, error_spec
 from myapi.web.responses import json_response
 from myapi.wechat import QuotaExceeded, WeChatError
 
@@ -35,7 +35,7 @@ def init_app(app: Flask) -> None:
 
 def error_response(name: str, detail: str = "", *, retry_after: int | None = None) -> Response:
     """Return the JSON response of an error."""
-    spec = REGISTRY[name]
+    spec = error_spec(name)
     environ = request.environ
     environ["myapi.error"] = name
     response = json_response(
@@ -47,7 +47,7 @@ def error_response(name: str, detail: str = "", *, retry_after: int | None = Non
         },
         spec.status,
     )
-    seconds = RETRY_AFTER.get(name) if retry_after is None else retry_after
+    seconds = RETRY_AFTER.get(spec.status) if retry_after is None else retry_after
     if seconds is not None:
         response.headers["Retry-After"] = str(seconds)
     if spec.status == 401:

@@ -1,6 +1,12 @@
-"""Every error of the API: one registry and one exception."""
+"""Every error of the API: one registry and one exception.
 
+`REGISTRY` has myapi's own. An app's errors are these and those of the team's own code.
+"""
+
+from collections.abc import Mapping
 from typing import NamedTuple
+
+from flask import Flask, current_app
 
 
 class ErrorSpec(NamedTuple):
@@ -76,12 +82,32 @@ REGISTRY = {
     ),
 }
 
-#: Seconds in `Retry-After`, unless the exception sets it.
-RETRY_AFTER = {"rate_limited": 10, "service_unavailable": 2}
+#: Status → seconds in `Retry-After`, unless the exception sets it.
+RETRY_AFTER = {429: 10, 503: 2}
+
+
+def init_app(app: Flask) -> None:
+    app.extensions["errors"] = dict(REGISTRY)
+
+
+def register(app: Flask, errors: Mapping[str, ErrorSpec]) -> None:
+    """Add errors of the team's own code."""
+    app.extensions["errors"].update(errors)
+
+
+def errors_of(app: Flask) -> Mapping[str, ErrorSpec]:
+    """Return all errors of an app: myapi's, and those of the team's own code."""
+    found: Mapping[str, ErrorSpec] = app.extensions["errors"]
+    return found
+
+
+def error_spec(name: str) -> ErrorSpec:
+    """Return an error of the current app."""
+    return errors_of(current_app)[name]
 
 
 class ApiError(Exception):
-    """An error response. `name` is a key of the registry.
+    """An error response. `name` is one of the errors of the app.
 
     `detail` is appended to the message, so it must never repeat what the client sent. `reason` goes
     only to the log.

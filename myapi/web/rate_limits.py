@@ -20,6 +20,7 @@ from limits.strategies import FixedWindowRateLimiter
 
 from myapi.concurrency import bounded
 from myapi.extensions import settings
+from myapi.settings import parsers
 from myapi.web.access import caller
 from myapi.web.errors import ApiError
 from myapi.web.rate_limit_storage import Counters
@@ -117,6 +118,43 @@ def limit_user(view: View) -> View:
         return view(**path)
 
     return limited  # type: ignore[return-value]
+
+
+def per_user(limit: str) -> Callable[[View], View]:
+    """Limit the calls of each user to this route: `@per_user("20/minute")`."""
+    return _per_route(limit, "user", lambda: caller().user)
+
+
+def per_address(limit: str) -> Callable[[View], View]:
+    """Limit the calls from each address to this route: `@per_address("60/hour")`."""
+    return _per_route(limit, "address", client_network)
+
+
+def is_limited(view: Callable[..., Any]) -> bool:
+    """Whether a view has a limit of its own."""
+    return bool(limited_per(view))
+
+
+def limited_per(view: Callable[..., Any]) -> tuple[str, ...]:
+    """Return what the limits of a view's own count: `user`, `address`."""
+    found: tuple[str, ...] = getattr(view, "limited_per", ())
+    return found
+
+
+def _per_route(limit: str, kind: str, key: Callable[[], str]) -> Callable[[View], View]:
+    """Count the calls of one route by `key`. Raises ValueError if the limit cannot be parsed."""
+    checked = parsers.rate_limit(limit)
+
+    def decorate(view: View) -> View:
+        @functools.wraps(view)
+        def limited(*args: Any, **path: Any) -> Any:  # noqa: ANN401
+            Rule(f"{request.endpoint} per {kind}", lambda: checked, key).hit()
+            return view(*args, **path)
+
+        limited.limited_per = (*limited_per(view), kind)  # type: ignore[attr-defined]
+        return limited  # type: ignore[return-value]
+
+    return decorate
 
 
 def _count_failure(response: Response) -> Response:

@@ -117,7 +117,7 @@ class TestSettings:
         """Run the flask command with invalid settings in this process."""
         problem = SettingsError(["MYAPI_X: wrong"])
 
-        def from_env():
+        def from_env(**_own):
             raise problem
 
         monkeypatch.setattr(Settings, "from_env", from_env)

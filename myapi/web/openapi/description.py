@@ -2,14 +2,14 @@
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from flask import Flask
 
 from myapi.web.access import refusals
 from myapi.web.endpoint import Endpoint
-from myapi.web.errors import REGISTRY, RETRY_AFTER
+from myapi.web.errors import RETRY_AFTER, ErrorSpec, errors_of
 from myapi.web.openapi.json_schema import (
     COMPONENTS,
     Components,
@@ -21,6 +21,7 @@ from myapi.web.openapi.json_schema import (
     incoming,
     outgoing,
 )
+from myapi.web.rate_limits import is_limited
 
 JSON = "application/json"
 DOCS = "docs"  # the blueprint that serves the description; it is left out
@@ -45,6 +46,7 @@ class Route(NamedTuple):
     endpoint: str
     arguments: tuple[str, ...]
     view: Callable[..., Any]
+    all_errors: Mapping[str, ErrorSpec]  # of the app
 
     @property
     def declared(self) -> Endpoint | None:
@@ -56,18 +58,20 @@ class Route(NamedTuple):
         return "token_missing" in refusals(self.view)
 
     @property
-    def errors(self) -> list[str]:
+    def errors(self) -> dict[str, ErrorSpec]:
         """Every error that this route can answer with, in the registry's order."""
         declared = self.declared
         named = {*EVERY_ROUTE, *refusals(self.view), *(declared.errors if declared else ())}
         if declared and declared.body:
             named.update(WITH_BODY)
-        return [name for name in REGISTRY if name in named]
+        if is_limited(self.view):
+            named.add("rate_limited")
+        return {name: spec for name, spec in self.all_errors.items() if name in named}
 
 
 def describe(app: Flask) -> Schema:
     """Describe all routes of `app`; `x-myapi-errors` is the whole registry of errors."""
-    components: Components = {"Error": error_schema()}
+    components: Components = {"Error": error_schema(errors_of(app))}
     paths: dict[str, Schema] = {}
     for route in routes(app):
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, components)
@@ -82,7 +86,7 @@ def describe(app: Flask) -> Schema:
             "headers": _HEADERS,
             "securitySchemes": {"bearer": _BEARER},
         },
-        "x-myapi-errors": {name: spec._asdict() for name, spec in REGISTRY.items()},
+        "x-myapi-errors": {name: spec._asdict() for name, spec in errors_of(app).items()},
     }
 
 
@@ -96,7 +100,7 @@ def routes(app: Flask) -> Iterator[Route]:
         for method in METHODS:
             if method in (rule.methods or ()):
                 view = app.view_functions[rule.endpoint]
-                yield Route(path, method, rule.endpoint, arguments, view)
+                yield Route(path, method, rule.endpoint, arguments, view, errors_of(app))
 
 
 def _tags(app: Flask) -> Iterator[Schema]:
@@ -140,8 +144,9 @@ def _in_path(name: str) -> Schema:
 
 def _responses(route: Route, components: Components) -> Iterator[tuple[str, Schema]]:
     yield "200", _success(route.declared, components)
-    for status in sorted({REGISTRY[name].status for name in route.errors}):
-        yield str(status), _failure([e for e in route.errors if REGISTRY[e].status == status])
+    for status in sorted({spec.status for spec in route.errors.values()}):
+        of_status = {name: spec for name, spec in route.errors.items() if spec.status == status}
+        yield str(status), _failure(status, of_status)
 
 
 def _success(declared: Endpoint | None, components: Components) -> Schema:
@@ -153,25 +158,26 @@ def _success(declared: Endpoint | None, components: Components) -> Schema:
     return {"description": "OK", "headers": _headers("X-Request-Id"), "content": content}
 
 
-def _failure(names: list[str]) -> Schema:
+def _failure(status: int, errors: Mapping[str, ErrorSpec]) -> Schema:
     """Describe the response of one status, with one example for each of its errors."""
-    status = REGISTRY[names[0]].status
     headers = ["X-Request-Id"]
     if status == 401:
         headers.append("WWW-Authenticate")
-    if RETRY_AFTER.keys() & names:
+    if status in RETRY_AFTER:
         headers.append("Retry-After")
     narrowed = {
-        "error": {"enum": names},
-        "code": {"enum": [REGISTRY[name].code for name in names]},
+        "error": {"enum": list(errors)},
+        "code": {"enum": [spec.code for spec in errors.values()]},
     }
     return {
-        "description": ", ".join(names),
+        "description": ", ".join(errors),
         "headers": _headers(*headers),
         "content": {
             JSON: {
                 "schema": {"$ref": f"{COMPONENTS}Error", "properties": narrowed},
-                "examples": {name: {"value": error_example(name)} for name in names},
+                "examples": {
+                    name: {"value": error_example(name, spec)} for name, spec in errors.items()
+                },
             }
         },
     }

@@ -1,0 +1,60 @@
+"""All that a team's own code in `app/` may import from myapi.
+
+These names are the whole promise: they stay, and so does how they are called. Everything else may
+change with each version. docs/decisions/0018-a-teams-own-code.md says what is not promised.
+"""
+
+from myapi.cli.command import Command, Group
+from myapi.cli.output import print_line
+from myapi.clock import iso, now
+from myapi.concurrency import off_loop
+from myapi.db.transactions import reading, transaction
+from myapi.db.types import UtcDateTime, exact, id_column, user_id_column
+from myapi.extensions import wechat
+from myapi.settings import AppSettings
+from myapi.settings.environment import setting
+from myapi.settings.parsers import integer, number, one_of, switch, text
+from myapi.team.extension import Extension
+from myapi.team.settings import settings
+from myapi.team.tables import Base
+from myapi.team.users import find_user
+from myapi.team.wechat_events import on_event
+from myapi.web.access import caller, public
+from myapi.web.endpoint import endpoint
+from myapi.web.errors import ApiError, ErrorSpec
+from myapi.web.rate_limits import per_address, per_user
+
+__all__ = [
+    "ApiError",
+    "AppSettings",
+    "Base",
+    "Command",
+    "ErrorSpec",
+    "Extension",
+    "Group",
+    "UtcDateTime",
+    "caller",
+    "endpoint",
+    "exact",
+    "find_user",
+    "id_column",
+    "integer",
+    "iso",
+    "now",
+    "number",
+    "off_loop",
+    "on_event",
+    "one_of",
+    "per_address",
+    "per_user",
+    "print_line",
+    "public",
+    "reading",
+    "setting",
+    "settings",
+    "switch",
+    "text",
+    "transaction",
+    "user_id_column",
+    "wechat",
+]

@@ -1,0 +1,82 @@
+"""Register the team's routes, and check each against all others."""
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from flask import Blueprint, Flask
+from werkzeug.routing import Rule
+
+from myapi.web.access import refusals
+from myapi.web.endpoint import Endpoint
+from myapi.web.errors import errors_of
+from myapi.web.rate_limits import limited_per
+
+#: Below these are myapi's routes, those of later versions too.
+RESERVED = (
+    "/api/auth",
+    "/api/me",
+    "/api/myapi",
+    "/avatars",
+    "/console",
+    "/docs",
+    "/sandbox",
+    "/wechat",
+)
+ARGUMENT = re.compile(r"<(?:([^<>:]+):)?[^<>:]+>")
+
+
+def register(app: Flask, blueprints: Sequence[Blueprint]) -> Iterator[str]:
+    """Register blueprints. Yields a sentence for each problem."""
+    before = set(app.view_functions)
+    for blueprint in blueprints:
+        if blueprint.name in app.blueprints:
+            yield f"blueprints: there is one called `{blueprint.name}` already, choose another name"
+            continue
+        try:
+            app.register_blueprint(blueprint)
+        except AssertionError:
+            yield f"blueprints: two views of `{blueprint.name}` have one name"
+    yield from _served_twice(app, before)
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint in before:
+            continue
+        for problem in (*_in_reserved_place(rule), *_in_view(app, rule)):
+            yield f"{rule.endpoint}: {problem}"
+
+
+def _served_twice(app: Flask, before: set[str]) -> Iterator[str]:
+    """`before` are the endpoints of myapi."""
+    served: dict[tuple[str, str], str] = {}
+    for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.endpoint not in before):
+        for method, path in _keys(rule):
+            first = served.setdefault((method, path), rule.endpoint)
+            if first != rule.endpoint:
+                yield f"{rule.endpoint}: {method} {rule.rule} is served by {first} already"
+
+
+def _keys(rule: Rule) -> Iterator[tuple[str, str]]:
+    """Yield method and path; the names of a path's arguments do not tell two routes apart."""
+    path = ARGUMENT.sub(lambda found: f"<{found[1] or 'string'}>", rule.rule)
+    for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+        yield method, path
+
+
+def _in_reserved_place(rule: Rule) -> Iterator[str]:
+    for prefix in RESERVED:
+        if f"{rule.rule}/".startswith(f"{prefix}/"):
+            yield f"{rule.rule}: what is below {prefix} is myapi's, choose another path"
+
+
+def _in_view(app: Flask, rule: Rule) -> Iterator[str]:
+    view: Callable[..., Any] = app.view_functions[rule.endpoint]
+    if "user" in limited_per(view) and "token_missing" not in refusals(view):
+        yield "@per_user needs to know the user, and @public knows none; use @per_address"
+    declared: Endpoint | None = getattr(view, "endpoint", None)
+    known = errors_of(app)
+    for name in declared.errors if declared else ():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            yield f"errors= names `{name}`, which is no error{hint}"

@@ -1,0 +1,85 @@
+"""`myapi.extend` is what is promised to a team's own code. A change here is a decision."""
+
+import inspect
+import subprocess
+
+import pytest
+
+from myapi import extend
+from myapi.settings import ROOT
+
+#: Name → how it is called, as far as that is promised. To change one breaks the code of teams: a
+#: name is deprecated for one minor version before it goes.
+PROMISED = {
+    "ApiError": "(name, detail='', *, reason='', retry_after=None)",
+    "AppSettings": "()",
+    "Base": None,
+    "Command": None,
+    "ErrorSpec": "(status, code, msg, msg_zh)",
+    "Extension": "(*, blueprints=(), commands=(), settings=(), errors=<factory>,"
+    " exports=<factory>, erases=(), on=<factory>)",
+    "Group": None,
+    "UtcDateTime": None,
+    "caller": "()",
+    "endpoint": "(*, body=None, returns=None, errors=(), envelope=True)",
+    "exact": "(length)",
+    "find_user": "(reference)",
+    "id_column": "()",
+    "integer": "(low, high)",
+    "iso": "(moment)",
+    "now": "()",
+    "number": "(low, high)",
+    "off_loop": "(function, *args, **kwargs)",
+    "on_event": "(name)",
+    "one_of": "(*choices)",
+    "per_address": "(limit)",
+    "per_user": "(limit)",
+    "print_line": "(text, *, err=False, nl=True)",
+    "public": "(view)",
+    "reading": "()",
+    "setting": "(default, parse, *, secret=False)",
+    "settings": "(of)",
+    "switch": "(text)",
+    "text": "(value)",
+    "transaction": "(use_case)",
+    "user_id_column": "(*, index=True)",
+    "wechat": "()",
+}
+
+
+def test_names_are_those_promised():
+    assert list(PROMISED) == sorted(extend.__all__)
+    public = {name for name in vars(extend) if not name.startswith("_")}
+    assert public == PROMISED.keys()
+
+
+@pytest.mark.parametrize("name", [name for name, promised in PROMISED.items() if promised])
+def test_signature_is_as_promised(name):
+    signature = inspect.signature(getattr(extend, name))
+    plain = [
+        each.replace(annotation=inspect.Parameter.empty) for each in signature.parameters.values()
+    ]
+    assert str(inspect.Signature(plain)) == PROMISED[name]
+
+
+def test_caller_and_found_user_have_the_promised_fields():
+    from myapi.team.users import FoundUser
+    from myapi.web.access import Caller
+
+    for of in (Caller, FoundUser):
+        for field in ("user_id", "user", "openid"):
+            assert hasattr(of, field)
+
+
+def test_git_tracks_and_ignores_nothing_below_app():
+    """A file that both sides change is where a merge can conflict."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a Git checkout")
+    if (ROOT / "app").exists():
+        pytest.skip("this is a team's checkout")
+    assert git("ls-files", "app").stdout == ""
+    assert git("check-ignore", "app/__init__.py").returncode == 1
+
+
+def git(*arguments):
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60)
