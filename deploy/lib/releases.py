@@ -16,10 +16,13 @@ from pathlib import Path
 from deploy.lib import backups, paths
 from deploy.lib.machine import DeployError, Machine, capture, flask_command
 
+OWN = "app"  # the team's own code, where there is some
 PARTS = (
-    *("myapi", "doctor", "migrations", "deploy"),
+    *("myapi", "doctor", "migrations", "deploy", OWN),
     *("gunicorn.conf.py", "wsgi.py", "requirements.txt"),
 )
+COMPILED = re.compile(r"__pycache__|\.pyc$")
+NOT_RELEASED = re.compile(rf"{OWN}/(tests/|(.*/)?\.)")  # its tests, and hidden files
 KEEP = 5  # releases and backups
 SWITCH_TIMEOUT = 12  # seconds until the live release must answer; queued requests wait for 20
 MAX_WRONG_ANSWERS = 8  # in a row, 0.2 s apart; then the release has failed
@@ -38,21 +41,29 @@ def build(machine: Machine, pip_options: list[str]) -> Path:
         if not (unfinished / COMPLETE).exists():
             machine.remove(unfinished)
     if machine.announce(f"copy this checkout to {release}"):
-        for part in PARTS:
-            _copy(paths.CHECKOUT / part, release / part)
-    python = str(release / ".venv/bin/python")
-    machine.run("create its virtual environment", "python3", "-m", "venv", f"{release}/.venv")
-    install = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-    machine.run(
-        "install its Python packages", *install, *pip_options, "-r", f"{release}/requirements.txt"
-    )
-    code = (str(release / "myapi"), str(release / "doctor"))
-    machine.run("compile its code", python, "-m", "compileall", "-q", *code)
+        for file in _files(paths.CHECKOUT):
+            _copy(file, release / file.relative_to(paths.CHECKOUT))
+    _install(machine, release, pip_options)
     if not machine.dry_run:
         draft = release / f"{COMPLETE}.new"
         draft.write_text(wanted, "utf-8")
         draft.replace(release / COMPLETE)
     return release
+
+
+def _install(machine: Machine, release: Path, pip_options: list[str]) -> None:
+    """Make the release's virtual environment, and compile its code."""
+    python = str(release / ".venv/bin/python")
+    machine.run("create its virtual environment", "python3", "-m", "venv", f"{release}/.venv")
+    install = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    packages = ["-r", f"{release}/requirements.txt"]
+    code = [f"{release}/myapi", f"{release}/doctor"]
+    if (paths.CHECKOUT / OWN / "requirements.txt").exists():
+        packages += ["-r", f"{release}/{OWN}/requirements.txt"]
+    if (paths.CHECKOUT / OWN / "__init__.py").exists():
+        code.append(f"{release}/{OWN}")
+    machine.run("install its Python packages", *install, *pip_options, *packages)
+    machine.run("compile its code", python, "-m", "compileall", "-q", *code)
 
 
 def complete() -> list[Path]:
@@ -163,10 +174,9 @@ def healthy(path: Path, timeout: float = 0) -> bool:
 def digest(checkout: Path) -> str:
     """Return a digest of the code and of the Python version; the checkout's path is not part."""
     whole = hashlib.sha256()
-    for part in PARTS:
-        for file in sorted(_files(checkout / part)):
-            whole.update(str(file.relative_to(checkout)).encode() + b"\0")
-            whole.update(hashlib.sha256(file.read_bytes()).digest())
+    for file in _files(checkout):
+        whole.update(str(file.relative_to(checkout)).encode() + b"\0")
+        whole.update(hashlib.sha256(file.read_bytes()).digest())
     whole.update(f"{sys.version_info[:2]}".encode())
     return whole.hexdigest()
 
@@ -206,18 +216,19 @@ def _prune(machine: Machine) -> None:
             machine.remove(release)
 
 
-def _files(part: Path) -> Iterator[Path]:
-    if part.is_file():
-        yield part
-    for file in part.rglob("*"):
-        if file.is_file() and not re.search(r"__pycache__|\.pyc$", str(file)):
-            yield file
+def _files(checkout: Path) -> Iterator[Path]:
+    """Yield the files of a checkout that a release has."""
+    for part in PARTS:
+        if (checkout / part).is_file():
+            yield checkout / part
+        for file in sorted((checkout / part).rglob("*")):
+            name = file.relative_to(checkout).as_posix()
+            if file.is_file() and not (COMPILED.search(name) or NOT_RELEASED.match(name)):
+                yield file
 
 
 def _copy(source: Path, target: Path) -> None:
     """Copy code so that everybody can read it, whatever the modes in the checkout are."""
-    for file in _files(source):
-        to = target / file.relative_to(source) if source.is_dir() else target
-        to.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, to)
-        to.chmod(0o755 if file.stat().st_mode & 0o100 else 0o644)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+    target.chmod(0o755 if source.stat().st_mode & 0o100 else 0o644)

@@ -2,6 +2,7 @@
 
 import http.server
 import ipaddress
+import shutil
 import socketserver
 import subprocess
 import sys
@@ -424,6 +425,70 @@ def test_digest_depends_only_on_the_code(tmp_path):
     assert releases.digest(tmp_path) == before
     (tmp_path / "myapi/a.py").write_text("y")
     assert releases.digest(tmp_path) != before
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """A checkout without `app/`, whose releases are built in `releases`."""
+    folder = tmp_path / "checkout"
+    for part in releases.PARTS:
+        write(folder / (part if "." in part else f"{part}/a.py"), "x")
+    shutil.rmtree(folder / "app")
+    monkeypatch.setattr(releases.paths, "CHECKOUT", folder)
+    monkeypatch.setattr(releases.paths, "RELEASES", tmp_path / "releases")
+    return folder
+
+
+def write(file, text):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+
+
+def build(monkeypatch):
+    """Build a release; return it and the commands that would have installed its packages."""
+    commands = []
+
+    def capture(*command, **_):
+        commands.append(" ".join(command))
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(machine, "capture", capture)
+    release = releases.build(machine.Machine(), [])
+    return release, [command.replace(f"{release}/", "") for command in commands]
+
+
+def test_release_takes_the_teams_code_and_packages_along_without_its_tests(checkout, monkeypatch):
+    for name in ("__init__.py", "migrations/a1.py", "requirements.txt", "notes/tests.py"):
+        write(checkout / "app" / name, "x")
+    for name in ("tests/test_notes.py", ".env", "notes/.notes.py.swp", "__pycache__/a.pyc"):
+        write(checkout / "app" / name, "x")
+    release, commands = build(monkeypatch)
+    files = {str(f.relative_to(release / "app")) for f in release.glob("app/**/*") if f.is_file()}
+    assert files == {"__init__.py", "migrations/a1.py", "requirements.txt", "notes/tests.py"}
+    assert any(c.endswith(" -r requirements.txt -r app/requirements.txt") for c in commands)
+    assert any(c.endswith(" compileall -q myapi doctor app") for c in commands)
+
+
+def test_release_of_a_checkout_without_own_code_is_as_before(checkout, monkeypatch):
+    (checkout / "app/__pycache__").mkdir(parents=True)  # which Git leaves behind
+    release, commands = build(monkeypatch)
+    assert not (release / "app").exists()
+    assert any(
+        c.endswith(" install --quiet --disable-pip-version-check -r requirements.txt")
+        for c in commands
+    )
+    assert any(c.endswith(" compileall -q myapi doctor") for c in commands)
+
+
+def test_own_code_makes_another_release_and_its_tests_do_not(checkout):
+    without = releases.digest(checkout)
+    write(checkout / "app/__init__.py", "x")
+    first = releases.digest(checkout)
+    write(checkout / "app/tests/test_notes.py", "x")
+    write(checkout / "app/.notes.py.swp", "x")
+    assert releases.digest(checkout) == first != without
+    write(checkout / "app/requirements.txt", "x")
+    assert releases.digest(checkout) != first
 
 
 @pytest.mark.parametrize("command", ["up", "release", "rollback", "restore", "uninstall"])
