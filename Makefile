@@ -98,14 +98,25 @@ fastapi:
 		&& .venv/bin/python -m pip install -qq --disable-pip-version-check -r requirements.txt \
 		&& cp requirements.txt .venv/installed; }; }
 
-LOCK = compile pyproject.toml --quiet --universal --python-version 3.10 --generate-hashes \
+LOCK = compile --quiet --universal --python-version 3.10 --generate-hashes \
 	--no-strip-extras --custom-compile-command 'make lock'
+# What a team's own code needs, where it has said so. `make lock OWN=` pins myapi's all the same.
+OWN = $(wildcard app/requirements.in)
+# Both files are installed together, so the own one leaves out what myapi's has, at the versions
+# that it has. What myapi's has for some systems alone stands in both.
+LEAVE_OUT = sed -n 's/^\([a-z0-9._-]*\)==[^;]* \\$$/--no-emit-package \1/p' requirements.txt
 
-lock: venv  ## pin what pyproject.toml asks for, with hashes: make lock ARGS=--upgrade
+lock: venv  ## pin what pyproject.toml, or app/requirements.in, asks for: make lock ARGS=--upgrade
 	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && \
 	$(PIP) --target "$$dir" uv && \
-	"$$dir/bin/uv" pip $(LOCK) $(ARGS) -o requirements.txt && \
-	"$$dir/bin/uv" pip $(LOCK) $(ARGS) -o requirements-dev.txt --group dev -c requirements.txt
+	if [ -n '$(OWN)' ]; then \
+		"$$dir/bin/uv" pip $(LOCK) $(ARGS) app/requirements.in -o app/requirements.txt \
+			-c requirements-dev.txt $$($(LEAVE_OUT)); \
+	else \
+		"$$dir/bin/uv" pip $(LOCK) $(ARGS) pyproject.toml -o requirements.txt && \
+		"$$dir/bin/uv" pip $(LOCK) $(ARGS) pyproject.toml -o requirements-dev.txt --group dev \
+			-c requirements.txt; \
+	fi
 
 clean:  ## remove .venv, caches, reports and build/; never instance/, where the data is
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
@@ -115,7 +126,7 @@ clean:  ## remove .venv, caches, reports and build/; never instance/, where the 
 
 # ---- .venv: whole, or made anew ----
 # .venv/unfinished stands while something is being made or installed; .venv/requirements*.txt
-# are copies of what has been installed to the end.
+# are copies of what has been installed to the end, with the packages of a team's own code.
 
 VERSION = import sys; print("%d.%d" % sys.version_info[:2])
 WHOLE = [ ! -e .venv/unfinished ] \
@@ -145,12 +156,20 @@ venv:
 	rm -rf .venv && mkdir .venv && touch .venv/unfinished \
 		&& '$(PYTHON)' -m venv .venv && rm .venv/unfinished
 
+OWN_PINS = $(wildcard app/requirements.txt)
+
+# Both in one call of pip, so that it finds what does not go together.
 define install
-@cmp -s $(1) .venv/$(1) || { \
-	echo 'installing $(1)'; \
+@[ -z '$(OWN)' ] || [ -n '$(OWN_PINS)' ] || { \
+	echo 'app/requirements.in is not pinned yet. Run: make lock' >&2; exit 1; }
+@cat $(1) $(OWN_PINS) | cmp -s - .venv/$(1) || { \
+	echo 'installing $(strip $(1) $(OWN_PINS))'; \
 	touch .venv/unfinished; \
-	if $(PIP) -r $(1); then cp $(1) .venv/$(1) && rm .venv/unfinished; \
-	else status=$$?; rm .venv/unfinished; exit $$status; fi; }
+	if $(PIP) -r $(1) $(OWN_PINS:%=-r %); \
+	then cat $(1) $(OWN_PINS) >.venv/$(1) && rm .venv/unfinished; \
+	else status=$$?; rm .venv/unfinished; \
+		[ -z '$(OWN_PINS)' ] || echo 'Where both files conflict, run: make lock' >&2; \
+		exit $$status; fi; }
 endef
 
 runtime: venv

@@ -266,6 +266,8 @@ def steps(*, windows: bool = WINDOWS) -> list[list[str]]:
     if windows:
         python = ".venv\\Scripts\\python"
         install = [python, "-m", "pip", "install", "--quiet", "-r", "requirements-dev.txt"]
+        if Path("app/requirements.txt").exists():
+            install += ["-r", "app/requirements.txt"]
         tests = [python, "-m", "pytest", "app/tests"]
     else:
         python = ".venv/bin/python"

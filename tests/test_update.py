@@ -624,6 +624,11 @@ def test_windows_runs_pip_and_pytest_without_make(tmp_path, monkeypatch):
         r".venv\Scripts\python -m flask db upgrade",
         r".venv\Scripts\python -m pytest app/tests",
     ]
+    (tmp_path / "app/requirements.txt").write_text("")
+    assert update.steps(windows=True)[0][-4:] == [
+        *("-r", "requirements-dev.txt"),
+        *("-r", "app/requirements.txt"),
+    ]
 
 
 # ---- what is told, and what must not run ----
