@@ -313,9 +313,9 @@ class Container:
         return ["nsenter", "-t", str(self._leader()), "-n", "--", *map(str, command)]
 
     def copy(self, to: str = "/src") -> None:
-        """Copy the checkout into the container."""
+        """Copy the checkout into the container, without a team's own code."""
         skip = shutil.ignore_patterns(
-            ".git", ".venv", "__pycache__", "instance", ".*_cache", ".env", "node_modules"
+            *(".git", ".venv", "__pycache__", "instance", ".*_cache", ".env", "node_modules"), "app"
         )
         shutil.copytree(ROOT, self.root / to.lstrip("/"), ignore=skip, dirs_exist_ok=True)
 
