@@ -89,9 +89,19 @@ def migrate(machine: Machine, release: Path) -> None:
 
 
 def _needs_migration(release: Path) -> bool:
-    """Whether the database is behind. If that cannot be told, the migration says what is wrong."""
-    state = capture(*flask_command(release, "db", "state")).stdout.partition(":")[0]
-    return state not in {"current", "newer"}
+    """Whether the database is behind. Raises if the release cannot tell.
+
+    So a release that cannot even be imported makes no backup, which would push out an older one.
+    """
+    told = capture(*flask_command(release, "db", "state"))
+    last = told.stdout.strip().rpartition("\n")[2]  # own code may print something as well
+    state = last.partition(":")[0]
+    if told.returncode or state not in {"behind", "current", "newer"}:
+        raise DeployError(
+            f"{release.name} cannot read the database and did not go live"
+            f" · 新版本无法读取数据库，未上线\n{(told.stdout + told.stderr).strip()[-3000:]}"
+        )
+    return state == "behind"
 
 
 def go_live(machine: Machine, release: Path) -> None:

@@ -491,6 +491,43 @@ def test_own_code_makes_another_release_and_its_tests_do_not(checkout):
     assert releases.digest(checkout) != first
 
 
+@pytest.mark.parametrize(
+    ("output", "commands"),
+    [
+        ("behind: 0001\n", ["state", "backup", "upgrade"]),
+        ("own code: loaded\nbehind: none\n", ["state", "backup", "upgrade"]),
+        ("current: 0002\n", ["state"]),
+        ("newer: a1\n", ["state"]),
+    ],
+)
+def test_database_is_backed_up_and_migrated_only_if_it_is_behind(
+    tmp_path, monkeypatch, output, commands
+):
+    assert migrate(tmp_path, monkeypatch, 0, output) == commands
+
+
+@pytest.mark.parametrize(("code", "output"), [(1, ""), (0, "")])
+def test_release_that_cannot_be_loaded_makes_no_backup(tmp_path, monkeypatch, code, output):
+    with pytest.raises(machine.DeployError, match=r"did not go live.*\nError: app/ is broken"):
+        migrate(tmp_path, monkeypatch, code, output)
+
+
+def migrate(tmp_path, monkeypatch, code, output):
+    """Migrate with a release whose `flask db state` ends so; return the commands that were run."""
+    ran = []
+
+    def capture(*command, **_):
+        ran.append(next(w for w in ("state", "backup", "upgrade") if w in command))
+        error = "Error: app/ is broken\n" if output == "" else ""
+        return subprocess.CompletedProcess(command, code, output, error)
+
+    monkeypatch.setattr(machine, "capture", capture)
+    monkeypatch.setattr(releases, "capture", capture)
+    monkeypatch.setattr(releases, "current", lambda: tmp_path)
+    releases.migrate(machine.Machine(), tmp_path)
+    return ran
+
+
 @pytest.mark.parametrize("command", ["up", "release", "rollback", "restore", "uninstall"])
 def test_each_command_has_help_and_a_dry_run(command):
     done = subprocess.run(

@@ -193,13 +193,14 @@ def test_rollback_to_the_release_without_own_code_and_back(server):
 
 
 def test_own_code_that_cannot_be_imported_never_goes_live(server, app):
-    before = server.current_release()
+    before, backups = server.current_release(), server.files("/var/lib/myapi/backups")
     (app / "__init__.py").write_text(f"import no_such_package\n{INIT}")
     done = server.deploy("release", "--wheels", "/own-wheels")
     (app / "__init__.py").write_text(INIT)
     assert done.returncode == 1
     assert "app/__init__.py, line 1: ModuleNotFoundError" in done.stderr
     assert server.current_release() == before
+    assert server.files("/var/lib/myapi/backups") == backups
     assert len(greetings(server)) == 3
 
 
