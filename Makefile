@@ -46,7 +46,7 @@ test-app: tools  ## run the tests of app/, and the checks of it and myapi as a w
 
 faults: tools  ## break what the service needs while it is used, minutes; a table at the end
 	@$(BIN)/python -m tests.faults.machine || true
-	$(BIN)/pytest tests/faults --faults-long $(ARGS)
+	$(BIN)/pytest tests/faults --faults-long --kills 40 $(ARGS)
 
 install-test: tools  ## install on Debian and Ubuntu in containers (root; minutes; fetches packages)
 	@$(BIN)/python -m tests.install.container || true
