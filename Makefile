@@ -11,7 +11,7 @@ BIN = .venv/bin
 TSC = miniprogram/node_modules/typescript
 PIP = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 
-.PHONY: help run update doctor test faults install-test lint types format coverage bench \
+.PHONY: help run update doctor test test-app faults install-test lint types format coverage bench \
 	bench-full lock clean pictures miniprogram-tools mysql peer express fastapi bench-tools venv \
 	runtime tools
 
@@ -37,12 +37,16 @@ doctor:  ## build build/doctor.pyz, one file for any computer with Python 3.10 o
 	@rm -rf $(BUILD)/doctor
 	@echo 'python3 $(BUILD)/doctor.pyz https://api.example.com --from-outside'
 
-test: tools  ## run the tests, as in: make test ARGS='-k login'
+test: tools  ## run the tests, those of app/ too, as in: make test ARGS='-k login'
 	$(BIN)/pytest -n auto $(ARGS)
+	@[ ! -d app ] || $(MAKE) --no-print-directory test-app
+
+test-app: tools  ## run the tests of app/, and the checks of it and myapi as a whole
+	$(BIN)/pytest app tests/whole $(ARGS)
 
 faults: tools  ## break what the service needs while it is used, minutes; a table at the end
 	@$(BIN)/python -m tests.faults.machine || true
-	$(BIN)/pytest tests/faults --faults-long $(ARGS)
+	$(BIN)/pytest tests/faults --faults-long --kills 40 $(ARGS)
 
 install-test: tools  ## install on Debian and Ubuntu in containers (root; minutes; fetches packages)
 	@$(BIN)/python -m tests.install.container || true

@@ -35,6 +35,7 @@ from myapi import create_app
 from myapi.db import migrate as migrations
 from myapi.extensions import db
 from myapi.settings import APP_FOLDER, ROOT, Settings, variable, variables
+from myapi.team import load
 from myapi.wechat.sandbox import SandboxServer
 from tests.requirements import need
 from tests.servers import HOST, Server
@@ -87,7 +88,7 @@ class Service(Server):
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("MYAPI_")}
         unset = dict.fromkeys(variables(), "")
         given = {variable(name): str(value) for name, value in self.settings.items()}
-        own = {"HOME": str(self.home), "TMPDIR": str(self.folder / "tmp"), APP_FOLDER: "off"}
+        own = {"HOME": str(self.home), "TMPDIR": str(self.folder / "tmp"), APP_FOLDER: app_folder()}
         return {**inherited, **unset, **own, **given, **self._environ}
 
     def command(self) -> list[str]:
@@ -274,9 +275,15 @@ def serve(migrated_sqlite: Path, wechat: SandboxServer, tmp_path: Path) -> Itera
         yield serve
 
 
+def app_folder() -> str:
+    """Return where processes that tests start find the team's own code; see conftest.py."""
+    return os.environ.get(APP_FOLDER, "")
+
+
 def migrate(url: str, instance: Path) -> str:
     """Upgrade a database to the newest revision; return its URL."""
-    app = create_app(Settings(secret_keys=(KEY,), database_url=url, instance_path=instance))
+    settings = Settings(secret_keys=(KEY,), database_url=url, instance_path=instance)
+    app = create_app(settings, load())
     with app.app_context():
         migrations.upgrade()
         for engine in db.engines.values():

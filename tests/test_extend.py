@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+import update
 from myapi import extend
 from myapi.settings import ROOT
 
@@ -83,3 +84,9 @@ def test_git_tracks_and_ignores_nothing_below_app():
 
 def git(*arguments):
     return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60)
+
+
+def test_update_reads_the_promised_names_without_importing_them():
+    """`make update` looks so which names of a later version are gone."""
+    source = (ROOT / "myapi" / "extend.py").read_text(encoding="utf-8")
+    assert update.names_in_all(source) == set(extend.__all__)

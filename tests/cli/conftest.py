@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from myapi.settings import APP_FOLDER, ROOT, variable, variables
+from tests.service import app_folder
 
 IDENTITY = {"wechat_appid": "wx0123456789abcdef", "wechat_secret": "a-secret-of-the-tests"}
 
@@ -52,4 +53,4 @@ def environment(**settings):
     known = variables()
     unset = dict.fromkeys([*known, *(f"{name}_FILE" for name in known if known[name])], "")
     given = {variable(name): str(value) for name, value in settings.items()}
-    return {**inherited, **unset, **given, APP_FOLDER: "off", "PYTHONUTF8": "1"}
+    return {**inherited, **unset, **given, APP_FOLDER: app_folder(), "PYTHONUTF8": "1"}

@@ -20,7 +20,7 @@ from myapi.extensions import Base, db
 from myapi.settings import ROOT, Settings
 from myapi.users.models import User
 from tests.cli.conftest import environment
-from tests.conftest import DATABASES, close
+from tests.fixtures import DATABASES, close
 from tests.raw_logins import ADVICE, PARTS, RAW_LOGINS
 from tests.servers import BlackHole, MariaDB, free_port
 

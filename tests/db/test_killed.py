@@ -11,7 +11,7 @@ from sqlalchemy import inspect, text
 from myapi.extensions import db
 from myapi.settings import ROOT
 from tests.cli.conftest import environment
-from tests.conftest import DATABASES
+from tests.fixtures import DATABASES
 from tests.revisions import HEAD
 
 pytestmark = pytest.mark.on_mysql

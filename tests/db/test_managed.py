@@ -73,6 +73,16 @@ def test_sqlite_is_copied_into_it(serve, url):
     assert phone.get("/api/me", at=there).json()["data"]["id"] == phone.user["id"]
 
 
+def test_backup_is_made_and_restored(serve, url, tmp_path):
+    service = serve(database_url=url)
+    flask(service, "db", "upgrade")
+    user = service.sign_in("alice").user["id"]
+    flask(service, "backup", f"{tmp_path}/copy.sql.gz")
+    flask(service, "users", "erase", user, "--yes")
+    assert "1 session ended" in flask(service, "restore", f"{tmp_path}/copy.sql.gz", "--yes")
+    assert service.sign_in("alice").user["id"] == user
+
+
 def test_connection_without_tls_is_refused(serve, url):
     plain = url.partition("&ssl_ca")[0] + "&ssl_disabled=true"
     service = serve(database_url=plain)

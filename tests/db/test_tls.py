@@ -9,7 +9,7 @@ from myapi.db import dump
 from myapi.db.transactions import reading
 from myapi.settings import Settings
 from tests.certificates import Authority
-from tests.conftest import KEY, close
+from tests.fixtures import KEY, close
 from tests.mysql import MySQL
 from tests.requirements import need
 from tests.servers import HOST, MariaDB

@@ -9,7 +9,7 @@ from sqlalchemy import Column, Integer, Table, inspect, text
 
 from myapi.db import migrate, schema_version
 from myapi.extensions import Base, db
-from tests.conftest import DATABASES
+from tests.fixtures import DATABASES
 from tests.revisions import FIRST, HEAD
 from tests.servers import MariaDB
 

@@ -20,9 +20,9 @@ from myapi.db.copy.target import MARKER
 from myapi.settings import Settings
 from myapi.users.models import User
 from tests.cli.conftest import environment
-from tests.conftest import DATABASES, close
 from tests.faults.interrupted import Command, interrupt
 from tests.faults.report import INTERRUPTED
+from tests.fixtures import DATABASES, close
 from tests.revisions import FIRST, HEAD
 from tests.service import KEY
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import command as flask_command
-from tests.conftest import DATABASES
 from tests.faults.report import INTERRUPTED
 from tests.faults.test_interrupted import connected, fill
+from tests.fixtures import DATABASES
 from tests.service import migrate
 
 SESSIONS_PER_KILL = 25_000

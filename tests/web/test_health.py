@@ -1,12 +1,8 @@
 """Liveness, readiness and metrics."""
 
-import shutil
-
 import pytest
 
-from myapi.db import schema_version
 from myapi.observability.logs import JsonFormatter
-from myapi.settings import ROOT
 from tests.revisions import HEAD
 
 OK = {"code": 0, "msg": "ok", "data": None}
@@ -66,19 +62,18 @@ def test_readyz_counts_the_dependencies_of_a_revision_as_applied(client, revisio
 
 
 @pytest.fixture
-def add(monkeypatch, tmp_path):
-    """Add a migration to the code: `add("b7", down_revision="a3")`."""
-    shutil.copytree(ROOT / "migrations", tmp_path / "migrations")
-    monkeypatch.setattr(schema_version, "ROOT", tmp_path)
+def add(app, tmp_path):
+    """Add a migration to the team's line: `add("b7", down_revision="a3")`."""
+    app.extensions["app_folder"] = tmp_path / "app"
+    folder = tmp_path / "app" / "migrations"
+    folder.mkdir(parents=True)
 
     def add(revision, down_revision=None, depends_on=None):
-        (tmp_path / "migrations" / "versions" / f"{revision}.py").write_text(
+        (folder / f"{revision}.py").write_text(
             f"{revision = }\n{down_revision = }\n{depends_on = }\n"
         )
-        schema_version.migrations.cache_clear()
 
-    yield add
-    schema_version.migrations.cache_clear()
+    return add
 
 
 @pytest.fixture

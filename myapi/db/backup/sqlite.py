@@ -96,6 +96,7 @@ def _finish_copy(path: Path, contents: Contents, draft: Path, prepare: Prepare) 
         if schema_version.state_of(contents.revisions) == "behind":
             migrate.upgrade(engine)
         with engine.begin() as connection:
+            connection.exec_driver_sql("PRAGMA journal_mode = OFF")  # the copy may be lost
             result = prepare(connection, Base.metadata.tables)
     finally:
         engine.dispose()

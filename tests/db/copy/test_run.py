@@ -9,7 +9,7 @@ from myapi.db import migrate
 from myapi.db.copy import copy_database
 from myapi.extensions import db
 from myapi.users.models import User
-from tests.conftest import DATABASES
+from tests.fixtures import DATABASES
 
 pytest.importorskip("hypothesis", reason="hypothesis needs Python 3.11")
 

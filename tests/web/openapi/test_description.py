@@ -1,28 +1,19 @@
 """The description matches the routes, and nothing is missing on either side."""
 
 import json
-from pathlib import Path
 
 import pytest
 
 from myapi import create_app
-from myapi.auth import schemas as auth_schemas
 from myapi.settings import Settings
-from myapi.users import schemas as users_schemas
-from myapi.web import hello, sandbox
 from myapi.web.errors import REGISTRY, RETRY_AFTER
 from myapi.web.openapi.description import describe, routes
 from myapi.web.openapi.json_schema import enveloped
-from myapi.web.openapi.views import FOLDER
-from tests.conftest import KEY
+from tests.fixtures import KEY
 
 SESSION_ERRORS = {"token_missing", "token_invalid", "session_ended", "user_banned"}
 BODY_ERRORS = {"invalid_request", "payload_too_large", "unsupported_media_type"}
 COMMON_ERRORS = {"internal_error", "development_only"}
-SCHEMAS = {
-    name for module in (auth_schemas, users_schemas, hello, sandbox) for name in vars(module)
-}
-TAGS = {"auth", "health", "hello", "me", "sandbox"}
 
 
 @pytest.fixture(scope="module")
@@ -228,31 +219,3 @@ def test_examples_are_not_empty(operations):
 
 def test_description_is_deterministic(app, description):
     assert json.dumps(describe(app)) == json.dumps(description)
-
-
-def test_every_text_of_myapi_itself_is_translated_to_chinese(description):
-    """Endpoints that a team adds need no translation: the page shows their docstrings."""
-    chinese = json.loads(Path(FOLDER / "zh.json").read_text(encoding="utf-8"))
-    texts = set(description["info"]["description"].split("\n\n"))
-    texts |= TAGS
-    texts |= set(_texts([tag for tag in description["tags"] if tag["name"] in TAGS]))
-    for methods in description["paths"].values():
-        texts |= set(_texts([one for one in methods.values() if TAGS & set(one.get("tags", ()))]))
-    shapes = description["components"]["schemas"].items()
-    texts |= set(_texts([shape for name, shape in shapes if name in SCHEMAS]))
-    assert texts - chinese.keys() == set(), f"translate these in {FOLDER / 'zh.json'}"
-
-
-def _texts(part):
-    """Yield all summaries and descriptions except those of error responses."""
-    if isinstance(part, list):
-        for item in part:
-            yield from _texts(item)
-    elif isinstance(part, dict):
-        for key, value in part.items():
-            if key in ("summary", "description") and isinstance(value, str):
-                yield value
-            elif key == "responses":
-                yield from _texts(value["200"]["content"])
-            else:
-                yield from _texts(value)

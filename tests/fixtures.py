@@ -1,4 +1,4 @@
-"""Fixtures for every test: `app`, `client`, `runner`, `sign_in`, `wechat`, `serve`.
+"""A pytest plugin with the fixtures of every test, such as `client` and `sign_in`.
 
 A test that uses `app` runs twice: on SQLite and on MariaDB. Marked `on_mysql`, it runs on MySQL
 8.0 too; so are those whose subject is what a database does: SQL, locks, storms, text.
@@ -24,24 +24,21 @@ from myapi.db import migrate
 from myapi.db.transactions import Transaction, write
 from myapi.extensions import Base, db
 from myapi.security.tokens import Token, Tokens
-from myapi.settings import APP_FOLDER, Settings
-from myapi.team import Extension
+from myapi.settings import Settings
+from myapi.team import Extension, load
 from myapi.wechat.sandbox import Sandbox, SandboxServer
 from tests.mysql import MySQL
-from tests.requirements import need, pytest_sessionfinish, pytest_terminal_summary
+from tests.requirements import need
 from tests.servers import MariaDB
 from tests.service import serve
 
-pytest_plugins = ["tests.faults.report"]
-__all__ = ["pytest_sessionfinish", "pytest_terminal_summary", "serve"]
+__all__ = ["serve"]
 
 KEY = "a key for tests only, 0123456789"
 DATABASES = ["sqlite", "mariadb", "mysql"]
 
 # The tests start hundreds of processes, and each would compile all modules.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-# These tests are of myapi alone: they hold in a checkout that has an `app/` too.
-os.environ[APP_FOLDER] = "off"
 # A shell makes background processes ignore Ctrl-C, and all child processes would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -141,10 +138,7 @@ def no_secret_in_log(
 def make_app(
     database_url: str, wechat: SandboxServer, tmp_path: Path, no_secret_in_log: None
 ) -> Iterator[Callable[..., Flask]]:
-    """Create apps with the given settings, all with the same database and sandbox.
-
-    Without an `extension` no team's own code is in them, also where there is an `app/`.
-    """
+    """Create apps with the given settings, all with the same database and sandbox."""
     apps = []
 
     def make(extension: Extension | None = None, **settings: Any) -> Flask:
@@ -155,7 +149,7 @@ def make_app(
             "instance_path": tmp_path,
             "log_format": "json",
         }
-        app = create_app(Settings(**{**given, **settings}), extension)
+        app = create_app(Settings(**{**given, **settings}), extension or load())
         app.testing = True
         apps.append(app)
         return app
@@ -243,7 +237,8 @@ def execute(app: Flask) -> Callable[..., Any]:
 
 
 def _migrate(url: str, instance: Path) -> None:
-    app = create_app(Settings(secret_keys=(KEY,), database_url=url, instance_path=instance))
+    settings = Settings(secret_keys=(KEY,), database_url=url, instance_path=instance)
+    app = create_app(settings, load())
     with app.app_context():
         migrate.upgrade()
     close(app)

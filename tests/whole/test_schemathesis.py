@@ -7,8 +7,9 @@ import pytest
 
 from myapi import create_app
 from myapi.settings import Settings
+from myapi.team import load
 from myapi.web.openapi.description import describe
-from tests.conftest import KEY
+from tests.fixtures import KEY
 
 pytest.importorskip("schemathesis", reason="schemathesis needs Python 3.11")
 
@@ -39,7 +40,7 @@ class Relay:
 def _api():
     """Return the schema of the API for collecting the tests, which needs no database."""
     folder = Path(tempfile.gettempdir())
-    app = create_app(Settings(secret_keys=(KEY,), instance_path=folder))
+    app = create_app(Settings(secret_keys=(KEY,), instance_path=folder), load())
     config = schemathesis.Config(seed=SEED)
     schema = schemathesis.openapi.from_dict(describe(app), config=config)
     schema.app = Relay()
