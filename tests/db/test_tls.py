@@ -5,7 +5,7 @@ import sqlalchemy.exc
 from sqlalchemy import make_url, text
 
 from myapi import create_app
-from myapi.db import dump
+from myapi.db.backup import dump
 from myapi.db.transactions import reading
 from myapi.settings import Settings
 from tests.certificates import Authority

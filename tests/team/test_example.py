@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import inspect
 
 from myapi.settings import AppSettings
+from myapi.team import Extension
 from myapi.web.openapi.description import describe
 
 pytestmark = pytest.mark.filterwarnings("ignore:This declarative base already contains")
@@ -179,8 +180,8 @@ def test_own_tables_on_mysql_are_innodb_with_utf8mb4(tables):
     assert options["mysql_default charset"] == "utf8mb4"
 
 
-def test_an_app_without_the_extension_has_nothing_of_it(make_app, app, runner):
-    other = make_app()
+def test_an_app_without_the_extension_has_nothing_of_it(make_app, app):
+    other = make_app(extension=Extension())
     assert other.test_client().get("/api/notes").status_code == 404
     assert "notes_full" not in describe(other)["x-myapi-errors"]
     assert other.test_cli_runner().invoke(args=["notes", "show", "x"]).exit_code == 2
