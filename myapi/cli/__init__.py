@@ -23,13 +23,14 @@ COMMANDS = {
     "wechat": ("wechat", "group"),
     "doctor": ("doctor", "command"),
     "db": ("db", "group"),  # replaces Flask-Migrate's own
+    "new": ("new", "command"),
 }
 SERVER_COMMANDS = {"run"}
 #: Names that commands of a team cannot have: ours, Flask's, and those of later versions.
 RESERVED = {
     *COMMANDS,
     *("run", "shell", "routes"),
-    *("console", "dev", "events", "jobs", "messages", "new"),
+    *("console", "dev", "events", "jobs", "messages"),
 }
 
 

@@ -1,0 +1,14 @@
+"""All that we add to myapi."""
+
+from app import notes
+from myapi.extend import ErrorSpec, Extension
+
+extension = Extension(
+    blueprints=[notes.bp],
+    commands=[notes.group],
+    settings=[notes.Settings],
+    errors={
+        "notes_full": ErrorSpec(409, 40950, "You have too many notes.", "笔记数量已达上限。"),
+    },
+    exports={"notes": notes.held_about},
+)

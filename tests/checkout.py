@@ -1,0 +1,65 @@
+"""A copy of this checkout without an `app/` of its own, to work in as a team does.
+
+team = Checkout(tmp_path / "team")
+team.flask("new", "notes")
+team.test_app()
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from myapi.settings import ROOT
+
+LEFT_OUT = shutil.ignore_patterns(
+    ".?*", "__pycache__", "node_modules", "benchmarks", "miniprogram", "instance", "build", "app"
+)
+
+
+class Checkout:
+    """`settings` are variables of the environment, such as `MYAPI_DATABASE_URL`."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.folder = folder
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("MYAPI_", "FLASK_"))}
+        self.environ = {**inherited, **settings, "PYTHONUTF8": "1"}
+        shutil.copytree(ROOT, folder, ignore=LEFT_OUT)
+
+    def flask(self, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        return self.run("flask", *words, code=code)
+
+    def test_app(self, *words: str) -> None:
+        """Run what `make test-app` runs, except for the long tests with generated requests."""
+        self.run("pytest", "app", "tests/whole", "-k", "not schemathesis", *words)
+
+    def run(self, module: str, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", module, *words],
+            cwd=self.folder,
+            env=self.environ,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=600,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done
+
+    def read(self, name: str) -> str:
+        return (self.folder / name).read_text(encoding="utf-8")
+
+    def write(self, name: str, text: str) -> None:
+        (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (self.folder / name).write_text(text, encoding="utf-8")
+
+    def apply(self, name: str, diff: str) -> None:
+        """Change a file as a block of a document says, whose lines begin with -, + or a space."""
+        lines = [(line[:1], line[1:] + "\n") for line in diff.splitlines()]
+        before = "".join(line for sign, line in lines if sign != "+")
+        after = "".join(line for sign, line in lines if sign != "-")
+        text = self.read(name)
+        assert text.count(before) == 1, f"not in {name}: {before}"
+        self.write(name, text.replace(before, after))
