@@ -92,6 +92,11 @@ def _is_compared(_object, name, kind, _reflected, _compare_to):
 
 
 def _finish_script(_context, _revision, directives):
+    """Complete a new migration before it is written; `flask db migrate` writes no empty one."""
+    compared = getattr(context.config.cmd_opts, "autogenerate", False)
+    if compared and directives[0].upgrade_ops.is_empty():
+        log.info("no changes: the database has the tables as the models declare them")
+        directives.clear()
     for script in directives:
         migrate.put_into_own_line(script, context.script)
     _remove_index_drops(directives)

@@ -180,6 +180,15 @@ def test_first_own_migration_begins_the_line_and_holds_the_teams_tables_alone(ow
     assert flask_db("state").stdout.startswith("current")
 
 
+@pytest.mark.usefixtures("model")
+def test_without_a_change_no_migration_is_written(own, flask_db, caplog):
+    folder = own()
+    flask_db("upgrade")
+    flask_db("migrate", "-m", "again")
+    assert [file.name for file in folder.glob("*.py")] == ["a1_notes.py"]
+    assert "no changes" in caplog.text
+
+
 def test_next_own_migration_follows_and_an_empty_one_too(own, flask_db):
     folder = own()
     flask_db("upgrade")
