@@ -32,9 +32,12 @@ class Checkout:
     def flask(self, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         return self.run("flask", *words, code=code)
 
-    def test_app(self, *words: str) -> None:
-        """Run what `make test-app` runs, except for the long tests with generated requests."""
-        self.run("pytest", "app", "tests/whole", "-k", "not schemathesis", *words)
+    def test_app(self, which: str = "not schemathesis") -> None:
+        """Run what `make test-app` runs, by default without the generated requests: they take long.
+
+        `which` is an expression for pytest's `-k`.
+        """
+        self.run("pytest", "app", "tests/whole", "-k", which)
 
     def run(self, module: str, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
@@ -47,6 +50,10 @@ class Checkout:
         )
         assert done.returncode == code, done.stdout + done.stderr
         return done
+
+    def shell(self, commands: str) -> None:
+        """Run the lines of a block as a shell does."""
+        subprocess.run(["sh", "-ec", commands], cwd=self.folder, check=True, timeout=60)
 
     def read(self, name: str) -> str:
         return (self.folder / name).read_text(encoding="utf-8")

@@ -26,6 +26,8 @@ PAIRS = [
     ("docs/restore.md", "docs/restore.zh-CN.md"),
     (f"miniprogram/{ENGLISH}", f"miniprogram/{CHINESE}"),
     ("docs/guides/updating.md", "docs/guides/updating.zh-CN.md"),
+    ("docs/guides/your-own-code.md", "docs/guides/your-own-code.zh-CN.md"),
+    ("docs/guides/from-0.1.md", "docs/guides/from-0.1.zh-CN.md"),
 ]
 in_both_languages = pytest.mark.parametrize(("english", "chinese"), PAIRS)
 MARKDOWN = sorted(
