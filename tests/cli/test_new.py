@@ -1,6 +1,7 @@
 """`flask new`: what it writes works, as it is."""
 
 import json
+import re
 
 import pytest
 
@@ -46,30 +47,35 @@ def test_nothing_of_the_template_is_left_under_another_name(team):
         written = team.read(f"app/{file}")
         assert "note" not in written.lower()
         assert "笔记" not in written
-    assert '"You have too many orders.", "订单数量已达上限。"' in team.read("app/__init__.py")
+    assert 'msg_zh="订单数量已达上限。"' in team.read("app/__init__.py")
 
 
 def test_another_feature_leaves_the_extension_alone_and_prints_the_lines_to_add(team):
     before = team.read("app/__init__.py")
     texts = json.loads(team.read("app/zh.json")) | {"orders": "我的订单"}
     team.write("app/zh.json", json.dumps(texts))
-    printed = team.flask("new", "tasks").stdout
+    printed = team.flask("new", "appointments").stdout
     assert "added the Chinese texts to app/zh.json\n" in printed
     assert team.read("app/__init__.py") == before
-    assert "\nfrom app import tasks\n" in printed
-    assert '"tasks_full": ErrorSpec(409, 40951, "You have too many tasks.", "tasks 数量' in printed
     merged = json.loads(team.read("app/zh.json"))
     assert merged["orders"] == "我的订单"  # the team's words stay
-    assert merged["Show my tasks, newest first."] == "查看我的 tasks，最新的在前。"
-    code = before.replace("import orders", "import orders, tasks")
+    assert merged["Show my appointments, newest first."] == "查看我的 appointments，最新的在前。"
+    team.run("ruff", "check", "app/appointments.py", "app/tests")
+    team.run("ruff", "format", "--check", "app/appointments.py", "app/tests")
+    team.write("app/__init__.py", with_lines(before, printed))
+    assert "/api/appointments" in team.flask("routes").stdout
+
+
+def with_lines(code, printed):
+    """Do what `flask new` says: add the printed lines to an `Extension`."""
+    assert "\nfrom app import appointments\n" in printed
+    (error,) = re.findall(r'^        "appointments_full".*?^        \),\n', printed, re.M | re.S)
+    assert "code=40951," in error  # the next that is free
+    code = code.replace("from app import orders", "from app import appointments, orders")
     for name in ("bp", "group", "Settings"):
-        code = code.replace(f"orders.{name}]", f"orders.{name}, tasks.{name}]")
-    team.write("app/__init__.py", code.replace("    errors={", f"    errors={{{error_in(printed)}"))
-    assert "/api/tasks" in team.flask("routes").stdout
-
-
-def error_in(printed):
-    return next(line for line in printed.splitlines() if '"tasks_full"' in line)
+        assert f"=[appointments.{name}],\n" in printed
+        code = code.replace(f"[orders.{name}]", f"[appointments.{name}, orders.{name}]")
+    return code.replace("    errors={\n", "    errors={\n" + error)
 
 
 # ---- names ----

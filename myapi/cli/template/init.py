@@ -8,7 +8,12 @@ extension = Extension(
     commands=[notes.group],
     settings=[notes.Settings],
     errors={
-        "notes_full": ErrorSpec(409, 40950, "You have too many notes.", "笔记数量已达上限。"),
+        "notes_full": ErrorSpec(
+            status=409,
+            code=40950,
+            msg="You have too many notes.",
+            msg_zh="笔记数量已达上限。",
+        ),
     },
     exports={"notes": notes.held_about},
 )

@@ -37,7 +37,7 @@ bp = Blueprint("notes", __name__, url_prefix="/api/notes")
 
 @dataclass(frozen=True)
 class Settings(AppSettings):
-    notes_max: int = setting(100, integer(1, 10_000))  # APP_NOTES_MAX: how many a user may have
+    notes_max: int = setting(100, integer(1, 10_000))  # APP_NOTES_MAX
 
 
 class Note(Base):
@@ -82,7 +82,7 @@ def add(body: NoteRequest) -> NoteOut:
     return add_note(caller().user_id, body.text)
 
 
-@bp.delete("/<int(max=999999999999):note_id>")  # more digits than a database takes are a 404 too
+@bp.delete("/<int(max=999999999999):note_id>")  # a database refuses numbers without end
 @endpoint(errors=("not_found",))
 def remove(note_id: int) -> None:
     """Delete one of my notes."""
@@ -105,14 +105,16 @@ def add_note(tx: Connection, user_id: int, text: str) -> NoteOut:
 @transaction
 def delete_note(tx: Connection, user_id: int, note_id: int) -> None:
     # With the user in the condition nobody can delete, or find, what is another's.
-    mine = delete(Note).where(Note.id == note_id, Note.user_id == user_id)
-    if tx.execute(mine).rowcount == 0:
+    mine = Note.user_id == user_id
+    deleted = tx.execute(delete(Note).where(Note.id == note_id, mine))
+    if deleted.rowcount == 0:
         raise ApiError("not_found")
 
 
 def notes_of(connection: Connection, user_id: int) -> list[NoteOut]:
-    found = select(Note).where(Note.user_id == user_id).order_by(Note.id.desc())
-    return [NoteOut(row.id, row.text, iso(row.created_at)) for row in connection.execute(found)]
+    mine = select(Note).where(Note.user_id == user_id)
+    rows = connection.execute(mine.order_by(Note.id.desc()))
+    return [NoteOut(row.id, row.text, iso(row.created_at)) for row in rows]
 
 
 def held_about(connection: Connection, user_id: int) -> Any:  # noqa: ANN401 (JSON of any shape)

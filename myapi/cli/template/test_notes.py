@@ -6,7 +6,8 @@ from app.notes import Settings
 
 
 def texts_of(phone):
-    return [note["text"] for note in phone.get("/api/notes").get_json()["data"]["notes"]]
+    data = phone.get("/api/notes").get_json()["data"]
+    return [note["text"] for note in data["notes"]]
 
 
 def test_notes_are_their_authors(client, sign_in):
@@ -21,7 +22,8 @@ def test_notes_are_their_authors(client, sign_in):
 def test_text_is_neither_empty_nor_too_long(sign_in):
     alice = sign_in("alice")
     for text in ("", "x" * 201):
-        assert alice.post("/api/notes", {"text": text}).get_json()["error"] == "invalid_request"
+        refused = alice.post("/api/notes", {"text": text})
+        assert refused.get_json()["error"] == "invalid_request"
     assert alice.post("/api/notes", {"text": "好" * 200}).status_code == 200
 
 
