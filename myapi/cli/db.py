@@ -24,6 +24,11 @@ def _wrap(command: click.Command) -> Command:
 
     def run(**options: Any) -> Any:  # noqa: ANN401
         migrate.init_app(current_app._get_current_object())  # type: ignore[attr-defined]
+        if command.name == "migrate" and schema_version.state_of(_applied()) == "behind":
+            raise click.ClickException(
+                "the database lacks a migration, with which the models are compared:"
+                " run `flask db upgrade` first"
+            )
         if "revision" in options:
             options["revision"] = _both_lines(str(command.name), options["revision"])
         return command.callback and command.callback(**options)
@@ -51,6 +56,17 @@ def _both_lines(command: str, revision: str) -> str:
     return revision
 
 
+def _applied() -> set[str]:
+    """Return the revisions in the database; none if it is empty."""
+    try:
+        with reading() as connection:
+            return schema_version.applied(connection)
+    except sqlalchemy.exc.DatabaseError:
+        with reading() as connection:  # raises what is wrong, unless the table is only missing
+            inspect(connection).get_table_names()
+        return set()
+
+
 group = Group(
     "db",
     callback=flask_migrate_group.callback,
@@ -63,13 +79,7 @@ group = Group(
 @group.command()
 def state() -> None:
     """Say behind, current or newer: the database compared with the migrations of this code."""
-    try:
-        with reading() as connection:
-            applied = schema_version.applied(connection)
-    except sqlalchemy.exc.DatabaseError:
-        applied = set()
-        with reading() as connection:  # raises what is wrong, unless the database is only empty
-            inspect(connection).get_table_names()
+    applied = _applied()
     output.print_line(f"{schema_version.state_of(applied)}: {', '.join(sorted(applied)) or 'none'}")
 
 

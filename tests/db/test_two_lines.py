@@ -189,6 +189,11 @@ def test_without_a_change_no_migration_is_written(own, flask_db, caplog):
     assert "no changes" in caplog.text
 
 
+@pytest.mark.usefixtures("own", "model")
+def test_migrate_on_a_database_that_is_behind_says_what_to_run_first(flask_db):
+    assert "run `flask db upgrade` first" in flask_db("migrate", "-m", "notes", code=1).stderr
+
+
 def test_next_own_migration_follows_and_an_empty_one_too(own, flask_db):
     folder = own()
     flask_db("upgrade")
