@@ -24,6 +24,7 @@ from myapi.extensions import Base, db
 
 DRAFT = ".restore-"  # prefix of a folder beside the database
 LOCK_WAIT = 60  # s for other writers
+ROOM = 2.5  # times the backup, whose indexes grow when its sessions are ended
 JOURNALS = ("", "-wal", "-shm")  # added to the database's name
 
 
@@ -134,7 +135,7 @@ def _set_aside(database: Path) -> None:
 
 def _check_space(path: Path, database: Path) -> None:
     """The copy, and the log with its pages, are beside the database until the end."""
-    needed, free = path.stat().st_size * 2, shutil.disk_usage(database.parent).free
+    needed, free = path.stat().st_size * ROOM, shutil.disk_usage(database.parent).free
     if free < needed:
         raise BackupError(
             f"too little room beside the database: {needed / 1e6:.0f} MB are needed,"
