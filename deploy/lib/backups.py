@@ -93,6 +93,8 @@ def _restore_command(release: Path, file: Path, before: Path) -> Sequence[str]:
             "ExecStartPre=+systemctl stop myapi.socket myapi.service",
             f"ExecStartPre=-{flask} backup {before}",
             f"ExecStopPost=-{flask} db upgrade",  # if it was killed before its migrations
+            # A service that has failed too often, as on a damaged database, would not be started.
+            "ExecStopPost=-+systemctl reset-failed myapi.socket myapi.service",
             "ExecStopPost=+systemctl start myapi.socket myapi.service",
             f"ExecStopPost=+rm -f {file}",
         ),
