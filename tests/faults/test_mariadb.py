@@ -14,7 +14,8 @@ from tests.faults.load import MAX_LATENCY, MAX_RECOVERY
 from tests.servers import HOST
 from tests.service import is_error, wait_for
 
-pytestmark = pytest.mark.parametrize("server", ["mariadb", "mysql"], indirect=True)
+MYSQL = pytest.param("mysql", marks=pytest.mark.faults_long)  # the same again takes a minute
+pytestmark = pytest.mark.parametrize("server", ["mariadb", MYSQL], indirect=True)
 
 
 def name(server):

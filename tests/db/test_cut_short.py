@@ -1,6 +1,5 @@
-"""Migrations and restores that are killed, that meet each other, or that were cut short."""
+"""Migrations that meet each other, or that were cut short; see also faults/test_interrupted.py."""
 
-import itertools
 import subprocess
 import sys
 import threading
@@ -16,39 +15,16 @@ from tests.revisions import HEAD
 
 pytestmark = pytest.mark.on_mysql
 
-STATEMENTS = {"restore": 25, "upgrade": 12}  # at least so many on MySQL
-
 
 @pytest.fixture(params=DATABASES)
 def database_url(request, tmp_path):
     """The URL of an empty database."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/killed.db"
+        yield f"sqlite:///{tmp_path}/cut.db"
     else:
         server = request.getfixturevalue(request.param)
-        yield server.create_database("killed")
-        server.execute("DROP DATABASE killed")
-
-
-@pytest.mark.parametrize(
-    ("database_url", "what"),
-    # SQLite's restore is one transaction of the driver; see tests/faults/test_interrupted.py.
-    [("sqlite", "upgrade"), *itertools.product(["mariadb", "mysql"], ["upgrade", "restore"])],
-    indirect=["database_url"],
-)
-def test_killed_before_each_statement_the_database_is_whole_and_the_next_run_ends_well(
-    database_url, what
-):
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.db.killed", database_url, what],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0, done.stderr
-    if "mysql" in database_url:
-        assert int(done.stdout) >= STATEMENTS[what]
+        yield server.create_database("cut")
+        server.execute("DROP DATABASE cut")
 
 
 def test_four_upgrades_at_once_all_end_well(database_url):

@@ -1,4 +1,6 @@
-"""Kill a restore or an upgrade before each of its statements: `python -m tests.db.killed URL WHAT`.
+"""Kill a restore or an upgrade before each of its statements.
+
+`python -m tests.faults.killed URL restore`, or `… upgrade`.
 
 Each time in a child process, so that nothing of ours can tidy up. After each kill the database has
 to be whole, and the next run has to end well. Prints the number of kills.
