@@ -154,9 +154,11 @@ on('a storm in which the user is erased: one login, and nothing of the old accou
 
 on('logout in a storm: nothing logs in, and no session is left', async (api, phone, person) => {
   const requests = storm(i => api.get('/api/me', { n: i }))
-  await new Promise(resolve => setTimeout(resolve, 15)) // the login is on its way
+  await new Promise(resolve => setTimeout(resolve, 5)) // the login is on its way
   await api.logout()
-  assert.deepEqual(names(await requests), ['signed_out'])
+  const done = names(await requests)
+  assert.ok(done.includes('signed_out'))
+  assert.ok(done.every(name => ['ok', 'signed_out'].includes(name))) // ok: answered before
   while (phone._running.size) await new Promise(resolve => setTimeout(resolve, 10))
   assert.ok(phone.exchanges.length <= 1)
   assert.deepEqual(await operator('sessions', person), [])
