@@ -1,6 +1,7 @@
 """Merge upstream's newest release into this checkout: `make update`, on Windows `py update.py`.
 
-It uses the standard library alone, because it also installs what is in .venv. Before a release
+It is one file, because the merge replaces all others while it runs, and it uses the standard
+library alone, because it also installs what is in .venv. Before a release
 is merged only Git reads it, without hooks; after that its own code runs, as after `git pull`.
 The guide: docs/guides/updating.md
 """

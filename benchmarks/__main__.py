@@ -14,11 +14,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from benchmarks import machine
+from benchmarks.apps import Express, FastAPI
 from benchmarks.bench import Bench, Case
 from benchmarks.cases import CASES
 from benchmarks.load import Wrk
 from benchmarks.results import FOLDER, Results
-from benchmarks.stacks import Express, FastAPI
 from tests.servers import MariaDB, Nginx
 
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.apps import APPS
 from benchmarks.databases import Maria, Sqlite
 from benchmarks.fill import Filled, fill
 from benchmarks.results import MYAPI
-from benchmarks.stacks import APPS, Stack
+from benchmarks.stacks import Stack
 from benchmarks.wechat import WeChat
 from tests.servers import DISK, MariaDB
 

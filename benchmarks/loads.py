@@ -11,9 +11,10 @@ import subprocess
 import time
 from collections.abc import Callable
 
+from benchmarks.apps import PYTHON
 from benchmarks.bench import Bench, Figures, settle
 from benchmarks.load import Measured, ask, collect, probe, start_wrk, wrk
-from benchmarks.stacks import PYTHON, Stack
+from benchmarks.stacks import Stack
 from myapi.settings import ROOT
 
 CLIENTS = 32

@@ -9,9 +9,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from benchmarks import stacks
+from benchmarks import apps
+from benchmarks.apps import EXPRESS_FOLDER, FASTAPI_FOLDER
 from benchmarks.front import nginx_version
-from benchmarks.stacks import EXPRESS_FOLDER, FASTAPI_FOLDER
 from myapi.settings import ROOT
 
 PYTHON = ("flask", "gunicorn", "sqlalchemy", "pymysql", "itsdangerous", "flask-limiter", "msgspec")
@@ -35,10 +35,10 @@ def versions() -> dict[str, str]:
     """Return the versions of all programs and libraries used."""
     express = json.loads((EXPRESS_FOLDER / "package.json").read_text())["dependencies"]
     return {
-        "Python": _output(stacks.PYTHON, "-c", "import platform; print(platform.python_version())"),
+        "Python": _output(apps.PYTHON, "-c", "import platform; print(platform.python_version())"),
         **{name: importlib.metadata.version(name) for name in PYTHON},
         "SQLite (myapi)": _output(
-            stacks.PYTHON, "-c", "import sqlite3; print(sqlite3.sqlite_version)"
+            apps.PYTHON, "-c", "import sqlite3; print(sqlite3.sqlite_version)"
         ),
         "Node": _output("node", "--version").lstrip("v"),
         **express,

@@ -1,6 +1,6 @@
 """A copy of this checkout without an `app/` of its own, to work in as a team does.
 
-team = Checkout(tmp_path / "team")
+team = Checkout.copied_to(tmp_path / "team")
 team.flask("new", "notes")
 team.test_app()
 """
@@ -12,8 +12,12 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from myapi.settings import ROOT
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 LEFT_OUT = shutil.ignore_patterns(
     ".?*", "__pycache__", "node_modules", "benchmarks", "miniprogram", "instance", "build", "app"
@@ -27,7 +31,11 @@ class Checkout:
         self.folder = folder
         inherited = {k: v for k, v in os.environ.items() if not k.startswith(("MYAPI_", "FLASK_"))}
         self.environ = {**inherited, **settings, "PYTHONUTF8": "1"}
+
+    @classmethod
+    def copied_to(cls, folder: Path, **settings: str) -> Self:
         shutil.copytree(ROOT, folder, ignore=LEFT_OUT)
+        return cls(folder, **settings)
 
     def flask(self, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         return self.run("flask", *words, code=code)
@@ -40,8 +48,11 @@ class Checkout:
         self.run("pytest", "app", "tests/whole", "-k", which)
 
     def run(self, module: str, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        return self.command(sys.executable, "-m", module, *words, code=code)
+
+    def command(self, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            [sys.executable, "-m", module, *words],
+            words,
             cwd=self.folder,
             env=self.environ,
             capture_output=True,

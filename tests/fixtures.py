@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,8 +81,14 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "myapi.db"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all-on-mysql", action="store_true", help="also those without on_mysql")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep the tests with a database on MySQL only where they are marked: all would take long."""
+    if config.getoption("all_on_mysql"):
+        return
 
     def unmarked(item: pytest.Item) -> bool:
         parameters = getattr(item, "callspec", None)
@@ -102,6 +109,17 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         server: MariaDB = request.getfixturevalue(request.param)
         for table in reversed(Base.metadata.sorted_tables):
             server.execute(f"DELETE FROM {table.name}", database="myapi")
+
+
+@contextmanager
+def empty_database(request: pytest.FixtureRequest, folder: Path, name: str = "fresh") -> Any:
+    """Lend a database that is not migrated, as a fixture with `params=DATABASES` does."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{folder}/{name}.db"
+    else:
+        server: MariaDB = request.getfixturevalue(request.param)
+        yield server.create_database(name)
+        server.execute(f"DROP DATABASE {name}")
 
 
 @pytest.fixture

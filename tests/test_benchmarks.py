@@ -6,13 +6,14 @@ from itertools import permutations
 
 import pytest
 
+from benchmarks.apps import APPS, Express, FastAPI
 from benchmarks.cases import CASES
 from benchmarks.databases import Maria, Sqlite
 from benchmarks.fill import fill
 from benchmarks.load import ask
 from benchmarks.report import main as write_report
 from benchmarks.results import FASTAPI, MYAPI, PEERS, STACKS, TUNED, TUTORIAL, Results
-from benchmarks.stacks import APPS, Express, FastAPI, Stack
+from benchmarks.stacks import Stack
 from benchmarks.wechat import WeChat
 from tests.requirements import need
 from tests.servers import MariaDB, Nginx

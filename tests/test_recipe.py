@@ -9,7 +9,7 @@ from sqlalchemy import create_engine, text
 from myapi.settings import ROOT
 from myapi.settings.declaration import SANDBOX_APPID
 from tests.checkout import Checkout
-from tests.fixtures import DATABASES
+from tests.fixtures import DATABASES, empty_database
 
 RECIPE_OF_0_1 = ROOT / "tests" / "recipe_of_0_1"
 #: A block, with the file that the line above it names: "`app/notes.py`:"
@@ -28,18 +28,14 @@ def commands(code):
 @pytest.fixture(params=DATABASES)
 def database_url(request, tmp_path):
     """The URL of an empty database."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/recipe.db"
-    else:
-        server = request.getfixturevalue(request.param)
-        yield server.create_database("recipe")
-        server.execute("DROP DATABASE recipe")
+    with empty_database(request, tmp_path) as url:
+        yield url
 
 
 @pytest.fixture
 def team(tmp_path, database_url):
     """A copy of the checkout, in which the guide is followed."""
-    team = Checkout(tmp_path / "team", MYAPI_DATABASE_URL=database_url)
+    team = Checkout.copied_to(tmp_path / "team", MYAPI_DATABASE_URL=database_url)
     team.other_database = "mariadb" if database_url.startswith("sqlite") else "sqlite"
     return team
 

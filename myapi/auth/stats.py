@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, Select, case, func, select, te
 from myapi.auth.liveness import is_live, limits
 from myapi.auth.models import BannedOpenid, Session
 from myapi.clock import now
+from myapi.db import schema_version
 from myapi.db.transactions import reading
 from myapi.extensions import settings
 from myapi.users.models import User
@@ -64,7 +65,7 @@ def _database(connection: Connection) -> dict[str, Any]:
         "kind": "mariadb" if mariadb else dialect.name,
         "version": ".".join(map(str, dialect.server_version_info or ())),
         "size_bytes": int(connection.scalar(text(SIZE[dialect.name])) or 0),
-        "revision": connection.scalar(text("SELECT version_num FROM alembic_version")),
+        "revision": ", ".join(sorted(schema_version.applied(connection))),
     }
 
 

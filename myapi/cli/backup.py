@@ -48,13 +48,13 @@ def restore(path: Path, check: bool, yes: bool) -> None:
     restored one: run it again.
     """
     with _failures_as_click_errors():
-        backup.check(path)
+        contents = backup.check(path)
         if check:
             output.print_line(f"{path} is complete and can be restored")
             return
         confirm("Replace the database with it?", yes=yes)
         output.progress(f"restoring {path}")
-        ended = backup.restore(path, sessions.end_restored)
+        ended = backup.restore(path, contents, sessions.end_restored)
     audit.record_now("restore", ended=ended)
     output.progress("")
     output.print_line(f"{path} is restored; {output.count(ended, 'session')} ended")

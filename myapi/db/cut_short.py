@@ -12,11 +12,11 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, func, select, table
 from sqlalchemy.exc import DBAPIError
 
-from myapi.db.backup.dump_file import quoted
+from myapi.db.mysql_names import quoted
 
 
 class Step(NamedTuple):
-    """What is done already: the words for it, and the statement that undoes it."""
+    """A step that an earlier run has done: how to say so, and the SQL that undoes it."""
 
     done: str
     undo: str = ""

@@ -12,13 +12,14 @@ from typing import Any, Literal, TypeAlias
 
 import sqlalchemy.exc
 from flask import current_app
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, String, column, select, table
 
 from myapi.db.transactions import reading
 from myapi.settings import ROOT
 
 log = logging.getLogger(__name__)
 
+VERSION_TABLE = "alembic_version"
 MIGRATIONS = ROOT / "migrations" / "versions"
 VARIABLES = {"revision", "down_revision", "depends_on"}
 
@@ -45,7 +46,8 @@ def is_ready() -> bool:
 
 def applied(connection: Connection) -> set[str]:
     """Return the rows of `alembic_version`. A row implies all revisions before it as well."""
-    return set(connection.scalars(text("SELECT version_num FROM alembic_version")))
+    rows = select(column("version_num", String)).select_from(table(VERSION_TABLE))
+    return set(connection.scalars(rows))
 
 
 def state_of(found: Iterable[str]) -> State:

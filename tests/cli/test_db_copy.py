@@ -20,9 +20,9 @@ from myapi.extensions import Base, db
 from myapi.settings import ROOT, Settings
 from myapi.users.models import User
 from tests.cli.conftest import environment
-from tests.fixtures import DATABASES, close
+from tests.fixtures import DATABASES, close, empty_database
 from tests.raw_logins import ADVICE, PARTS, RAW_LOGINS
-from tests.servers import BlackHole, MariaDB, free_port
+from tests.servers import BlackHole, free_port
 
 NOON = datetime(2026, 1, 2, 12, 0, 0, 123456, tzinfo=timezone.utc)
 
@@ -40,12 +40,8 @@ runpy.run_module("flask", run_name="__main__")
 @pytest.fixture(params=DATABASES)
 def target(request, tmp_path):
     """The URL of an empty database."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/target.db"
-    else:
-        server: MariaDB = request.getfixturevalue(request.param)
-        yield server.create_database("target")
-        server.execute("DROP DATABASE target")
+    with empty_database(request, tmp_path, "target") as url:
+        yield url
 
 
 @pytest.fixture

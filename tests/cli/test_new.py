@@ -12,7 +12,7 @@ from tests.checkout import Checkout
 @pytest.fixture(scope="module")
 def team(tmp_path_factory):
     """A copy of the checkout in which `flask new orders --zh 订单` was the first command."""
-    checkout = Checkout(tmp_path_factory.mktemp("new") / "team")
+    checkout = Checkout.copied_to(tmp_path_factory.mktemp("new") / "team")
     checkout.first_output = checkout.flask("new", "orders", "--zh", "订单").stdout
     return checkout
 

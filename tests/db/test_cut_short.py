@@ -10,7 +10,7 @@ from sqlalchemy import inspect, text
 from myapi.extensions import db
 from myapi.settings import ROOT
 from tests.cli.conftest import environment
-from tests.fixtures import DATABASES
+from tests.fixtures import DATABASES, empty_database
 from tests.revisions import HEAD
 
 pytestmark = pytest.mark.on_mysql
@@ -19,12 +19,8 @@ pytestmark = pytest.mark.on_mysql
 @pytest.fixture(params=DATABASES)
 def database_url(request, tmp_path):
     """The URL of an empty database."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/cut.db"
-    else:
-        server = request.getfixturevalue(request.param)
-        yield server.create_database("cut")
-        server.execute("DROP DATABASE cut")
+    with empty_database(request, tmp_path) as url:
+        yield url
 
 
 def test_four_upgrades_at_once_all_end_well(database_url):

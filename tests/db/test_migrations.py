@@ -13,9 +13,8 @@ from myapi.auth import authenticate
 from myapi.db import migrate
 from myapi.extensions import Base, db
 from myapi.settings import ROOT
-from tests.fixtures import DATABASES
+from tests.fixtures import DATABASES, empty_database
 from tests.revisions import FIRST, HEAD
-from tests.servers import MariaDB
 
 pytestmark = pytest.mark.on_mysql
 
@@ -23,12 +22,8 @@ pytestmark = pytest.mark.on_mysql
 @pytest.fixture(params=DATABASES)
 def database_url(request, tmp_path):
     """The URL of an empty database."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/empty.db"
-    else:
-        server: MariaDB = request.getfixturevalue(request.param)
-        yield server.create_database("bare")
-        server.execute("DROP DATABASE bare")
+    with empty_database(request, tmp_path) as url:
+        yield url
 
 
 def tables(app):

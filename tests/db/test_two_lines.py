@@ -9,9 +9,8 @@ from sqlalchemy import Column, Integer, Table, inspect, text
 
 from myapi.db import migrate, schema_version
 from myapi.extensions import Base, db
-from tests.fixtures import DATABASES
+from tests.fixtures import DATABASES, empty_database
 from tests.revisions import FIRST, HEAD
-from tests.servers import MariaDB
 
 pytestmark = pytest.mark.on_mysql
 
@@ -37,12 +36,8 @@ def downgrade():
 @pytest.fixture(params=DATABASES)
 def database_url(request, tmp_path):
     """The URL of an empty database."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/lines.db"
-    else:
-        server: MariaDB = request.getfixturevalue(request.param)
-        yield server.create_database("twolines")
-        server.execute("DROP DATABASE twolines")
+    with empty_database(request, tmp_path) as url:
+        yield url
 
 
 @pytest.fixture

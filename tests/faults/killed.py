@@ -42,10 +42,10 @@ class Restore:
             backup.write(file, file)
 
     def prepare(self) -> None:
-        backup.restore(self.files["old"], lambda *_: 0)
+        restore(self.files["old"])
 
     def run(self) -> None:
-        backup.restore(self.files["new"], lambda *_: 0)
+        restore(self.files["new"])
 
     def check(self) -> str:
         assert revision() == HEAD
@@ -67,6 +67,10 @@ class Upgrade:
 
     def check(self) -> str:
         return "new" if revision() == HEAD else "old"
+
+
+def restore(file: Path) -> None:
+    backup.restore(file, backup.check(file), lambda *_: 0)
 
 
 def execute(*statements: str) -> None:

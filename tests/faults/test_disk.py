@@ -7,9 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from myapi.db.backup.leftovers import NEW, OLD
+from tests.cli.conftest import flask
 from tests.faults.account import assert_503, assert_ok, assert_recovered
 from tests.faults.people import WRITES
+from tests.faults.test_interrupted import fill
 from tests.requirements import need
+from tests.servers import MariaDB
+from tests.service import KEY, migrate
+
+__all__ = ["flask"]
 
 
 class PrivateDisk:
@@ -109,3 +116,49 @@ def test_failing_disk_is_503_for_writes_only(account_on):
     assert_ok(*account.reads, account.readyz)
     resource.prlimit(worker, resource.RLIMIT_FSIZE, unlimited)
     assert_recovered(account)
+
+
+class OnSmallDisk(MariaDB):
+    """A MariaDB whose data is on a small disk in memory that only it sees."""
+
+    MOUNT = (
+        'small=$0 data=$1; shift; mount -t tmpfs -o size=160m none "$small" '
+        '&& cp -a "$data/." "$small" && exec "$@" --datadir="$small"'
+    )
+
+    def prepare(self):
+        super().prepare()
+        small = self.folder / "small"
+        small.mkdir()
+        shell = ("sh", "-c", self.MOUNT, str(small), str(self.folder / "data"))
+        self.wrapper = [*PrivateDisk.UNSHARE, *shell]
+
+    @contextmanager
+    def almost_full(self, left):
+        """Leave so many bytes of the disk."""
+        disk = Path(f"/proc/{self.pid}/root{self.folder}/small")
+        with (disk / "ballast").open("wb") as ballast:
+            ballast.write(b"." * (shutil.disk_usage(disk).free - left))
+        yield
+        (disk / "ballast").unlink()
+
+
+def test_restore_on_a_disk_that_fills_leaves_the_old_database(tmp_path, flask):
+    need(PrivateDisk, MariaDB)
+    with OnSmallDisk() as server:
+        url = migrate(server.create_database("filling"), tmp_path)
+        fill(url, 1, users=1000, sessions_each=20)
+
+        def run(*arguments):
+            return flask(*arguments, database_url=url, secret_keys=KEY)
+
+        assert run("backup", f"{tmp_path}/copy.sql").returncode == 0
+        server.execute("DELETE FROM users WHERE id > 10", database="filling")
+        with server.almost_full(left=2**21):
+            refused = run("restore", f"{tmp_path}/copy.sql", "--yes")
+            assert refused.returncode == 1
+            assert "the database refuses sessions: " in refused.stderr
+            names = {name for (name,) in server.execute("SHOW TABLES", database="filling")}
+            assert not any(name.startswith((NEW, OLD)) for name in names)
+            assert server.execute("SELECT count(*) FROM users", database="filling") == [(10,)]
+        assert "20000 sessions ended" in run("restore", f"{tmp_path}/copy.sql", "--yes").stdout

@@ -23,7 +23,7 @@ from myapi.users.models import User
 from tests.cli.conftest import environment
 from tests.faults.interrupted import Command, interrupt
 from tests.faults.report import INTERRUPTED
-from tests.fixtures import DATABASES, close
+from tests.fixtures import DATABASES, close, empty_database
 from tests.revisions import FIRST, HEAD
 from tests.service import KEY
 
@@ -37,12 +37,8 @@ pytestmark = pytest.mark.faults_long
 @pytest.fixture(params=DATABASES)
 def url(request, tmp_path):
     """The URL of an empty database."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/interrupted.db"
-    else:
-        server = request.getfixturevalue(request.param)
-        yield server.create_database("interrupted")
-        server.execute("DROP DATABASE interrupted")
+    with empty_database(request, tmp_path) as url:
+        yield url
 
 
 @pytest.fixture

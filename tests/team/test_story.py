@@ -4,10 +4,8 @@ A copy of this checkout is upstream, with a made-up later release; its clone is 
 command is the real one, in a process of its own.
 """
 
-import os
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -15,7 +13,8 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from myapi.settings import ROOT
-from tests.fixtures import DATABASES
+from tests.checkout import Checkout
+from tests.fixtures import DATABASES, empty_database
 from tests.revisions import HEAD
 
 EXAMPLE = Path(__file__).parent / "example"
@@ -38,40 +37,33 @@ def upgrade():
 READY = "from myapi import create_app; print(create_app().test_client().get('/readyz').status_code)"
 
 
-class Checkout:
-    """A Git checkout, and the database that its commands use."""
+IGNORED = "__pycache__/\n.pytest_cache/\ninstance/\n"
 
-    def __init__(self, folder, database_url=""):
-        self.folder, self.database_url = folder, database_url
 
-    def run(self, *command, code=0):
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("MYAPI_")}
-        done = subprocess.run(
-            command,
-            cwd=self.folder,
-            env={**inherited, **IDENTITY, "MYAPI_DATABASE_URL": self.database_url},
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout
+class Repository(Checkout):
+    """A checkout with its history, and the database that its commands use."""
+
+    @classmethod
+    def on(cls, database_url, folder):
+        return cls(folder, MYAPI_DATABASE_URL=database_url, **IDENTITY)
+
+    @property
+    def database_url(self):
+        return self.environ["MYAPI_DATABASE_URL"]
 
     def git(self, *words):
-        return self.run("git", *words)
+        return self.command("git", *words).stdout
 
-    def flask(self, *words, code=0):
-        return self.run(sys.executable, "-m", "flask", *words, code=code)
+    def state(self):
+        return self.flask("db", "state").stdout.partition(":")[0]
 
     def commit(self, message):
         self.git("add", "--all")
         self.git("commit", "--quiet", "-m", message)
 
     def replace(self, name, old, new):
-        file = self.folder / name
-        before = file.read_text(encoding="utf-8")
-        assert old in before
-        file.write_text(before.replace(old, new), encoding="utf-8")
+        assert old in self.read(name)
+        self.write(name, self.read(name).replace(old, new))
 
     def sql(self, statement):
         engine = create_engine(self.database_url)
@@ -88,28 +80,15 @@ class Checkout:
 @pytest.fixture(params=DATABASES)
 def database_url(request, tmp_path):
     """The URL of an empty database."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/story.db"
-    else:
-        server = request.getfixturevalue(request.param)
-        yield server.create_database("story")
-        server.execute("DROP DATABASE story")
+    with empty_database(request, tmp_path) as url:
+        yield url
 
 
 @pytest.fixture
 def upstream(tmp_path):
-    """A repository with the files of this checkout, as release 0.1.0."""
-    upstream = Checkout(tmp_path / "upstream")
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        check=True,
-    )
-    for name in filter(None, listed.stdout.decode().split("\0")):
-        if not name.startswith("app/") and (ROOT / name).is_file():
-            (upstream.folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, upstream.folder / name)
+    """A repository with the files of this checkout, as a release."""
+    upstream = Repository.copied_to(tmp_path / "upstream", **IDENTITY)
+    upstream.write(".gitignore", IGNORED)
     upstream.git("init", "--quiet", "--initial-branch", "main")
     present = re.search(r'^version = "(.*)"', (ROOT / "pyproject.toml").read_text(), re.M)[1]
     upstream.replace("pyproject.toml", f'version = "{present}"', 'version = "7.1.0"')
@@ -122,7 +101,7 @@ def upstream(tmp_path):
 def team(upstream, tmp_path, database_url):
     """The team's clone, with the notes of the example in `app/`, migrated and tested."""
     upstream.git("clone", "--quiet", ".", str(tmp_path / "team"))
-    team = Checkout(tmp_path / "team", database_url)
+    team = Repository.on(database_url, tmp_path / "team")
     shutil.copytree(EXAMPLE, team.folder / "app", ignore=shutil.ignore_patterns("__pycache__"))
     (team.folder / "app/tests").mkdir()
     (team.folder / "app/tests/test_notes.py").write_text(
@@ -162,7 +141,7 @@ def release(upstream):
 def test_own_code_takes_the_next_version_and_goes_back(upstream, team, tmp_path):
     # Their own tests and the checks of the whole.
     tests = ("app", "tests/whole/test_schema.py", "tests/whole/test_imports.py")
-    assert " passed" in team.run(sys.executable, "-m", "pytest", *tests)
+    assert " passed" in team.run("pytest", *tests).stdout
     team.sql(
         "INSERT INTO users (id, public_id, appid, openid, created_at)"
         " VALUES (7, 'of-alice', 'wx', 'o-alice', '2026-01-02')"
@@ -175,14 +154,14 @@ def test_own_code_takes_the_next_version_and_goes_back(upstream, team, tmp_path)
     team.flask("db", "migrate", "-m", "pinned")
     team.commit("pinned")
     release(upstream)
-    said = team.run(sys.executable, "update.py", "--upstream", "origin", "--merge-only")
+    said = team.command(sys.executable, "update.py", "--upstream", "origin", "--merge-only").stdout
     assert "7.1.0 to 7.2.0" in said
     assert "the later one" in (team.folder / "README.md").read_text(encoding="utf-8")
-    assert team.flask("db", "state").startswith("behind: ")
+    assert team.state() == "behind"
     team.flask("db", "upgrade")
-    assert team.flask("db", "state").startswith("current: ")
+    assert team.state() == "current"
     assert team.sql("SELECT text, pinned FROM notes") == [("milk", None)]
-    assert " passed" in team.run(sys.executable, "-m", "pytest", *tests)
+    assert " passed" in team.run("pytest", *tests).stdout
 
     # The next own migration builds on the newest of myapi.
     before = team.own_migrations()
@@ -202,15 +181,15 @@ def test_own_code_takes_the_next_version_and_goes_back(upstream, team, tmp_path)
     assert team.sql("SELECT text, colour FROM notes") == [("milk", None)]
     assert team.sql("SELECT version_num FROM alembic_version") == revisions
     team.flask("db", "copy", "--to", f"sqlite:///{tmp_path}/copied.db")
-    copied = Checkout(team.folder, f"sqlite:///{tmp_path}/copied.db")
+    copied = Repository.on(f"sqlite:///{tmp_path}/copied.db", team.folder)
     assert copied.sql("SELECT text FROM notes") == [("milk",)]
-    assert copied.flask("db", "state").startswith("current: ")
+    assert copied.state() == "current"
 
     # The former release runs on the newer database.
     team.git("worktree", "add", "--quiet", str(tmp_path / "former"), former)
-    rolled_back = Checkout(tmp_path / "former", team.database_url)
-    assert rolled_back.flask("db", "state").startswith("newer: ")
-    assert rolled_back.run(sys.executable, "-c", READY).splitlines()[-1] == "200"
+    rolled_back = Repository.on(team.database_url, tmp_path / "former")
+    assert rolled_back.state() == "newer"
+    assert rolled_back.command(sys.executable, "-c", READY).stdout.splitlines()[-1] == "200"
     rolled_back.flask("backup", str(tmp_path / f"again{''.join(backup.suffixes)}"))
 
 

@@ -5,8 +5,6 @@ from typing import NamedTuple, TypeAlias
 
 from sqlalchemy import Connection, Table
 
-VERSION_TABLE = "alembic_version"
-
 
 class Contents(NamedTuple):
     """A complete backup that was read to its end."""

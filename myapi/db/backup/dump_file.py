@@ -14,10 +14,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from myapi.db.backup.contents import VERSION_TABLE, Contents
+from myapi.db.backup.contents import Contents
 from myapi.db.backup.errors import BackupError
+from myapi.db.mysql_names import NAME, plain
+from myapi.db.schema_version import VERSION_TABLE
 
-NAME = r"`((?:[^`]|``)+)`"
 CREATE = re.compile(f"CREATE TABLE (?:IF NOT EXISTS )?{NAME} ")
 INSERT = re.compile(rf"INSERT INTO {NAME} (?:\([^)]*\) )?VALUES")
 REFERENCES = re.compile(rf"^  CONSTRAINT {NAME} FOREIGN KEY \([^)]+\) REFERENCES {NAME} \(", re.M)
@@ -78,15 +79,6 @@ def statements(path: Path) -> Iterator[Statement]:
         raise BackupError(f"{path} cannot be read: {error}") from None
     if not complete:
         raise BackupError(f"{path} is incomplete: its end is missing")
-
-
-def plain(name: str) -> str:
-    """Return a name as it is without backticks."""
-    return name.replace("``", "`")
-
-
-def quoted(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"
 
 
 def _statement(line: str, lines: Iterator[str], path: Path) -> Statement | None:

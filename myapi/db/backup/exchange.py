@@ -4,9 +4,10 @@ from collections.abc import Collection, Mapping
 
 from sqlalchemy import Connection, inspect
 
-from myapi.db.backup.contents import VERSION_TABLE, Contents
-from myapi.db.backup.dump_file import quoted
+from myapi.db.backup.contents import Contents
 from myapi.db.backup.leftovers import OLD
+from myapi.db.mysql_names import quoted
+from myapi.db.schema_version import VERSION_TABLE
 from myapi.extensions import Base
 
 OURS = "myapi_"  # tables of later versions begin so

@@ -8,7 +8,7 @@ import re
 
 from sqlalchemy import Connection, text
 
-from myapi.db.backup.dump_file import NAME, plain, quoted
+from myapi.db.mysql_names import NAME, plain, quoted
 
 NEW = "myapi_new_"  # tables that are being loaded, and constraints of restored tables
 OLD = "myapi_old_"  # tables that were replaced

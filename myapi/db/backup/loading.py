@@ -9,9 +9,10 @@ from sqlalchemy import Connection, func, select, table, text
 
 from myapi.db.backup import dump_file
 from myapi.db.backup.contents import Contents
-from myapi.db.backup.dump_file import NAME, quoted
 from myapi.db.backup.errors import BackupError
 from myapi.db.backup.leftovers import NEW
+from myapi.db.errors import refusal
+from myapi.db.mysql_names import NAME, plain, quoted
 
 # Times in UTC, an id of 0 stays 0, and a value that does not fit is refused; a tool dumps a table
 # before the tables that it refers to.
@@ -21,7 +22,6 @@ SESSION = (
 )
 CONSTRAINT = re.compile(rf"^(  CONSTRAINT ){NAME} (FOREIGN KEY|CHECK)", re.M)
 FOREIGN_KEY = re.compile(rf"^(  CONSTRAINT {NAME} FOREIGN KEY \([^)]+\) REFERENCES ){NAME}", re.M)
-VALUE = re.compile(r"'.*?' for (key|column)")  # the driver quotes values of a refused row
 MAX_NAME = 64  # characters of a constraint's name
 
 
@@ -39,8 +39,7 @@ def load(connection: Connection, path: Path, temporary: Mapping[str, str]) -> No
         try:
             connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
         except sqlalchemy.exc.DBAPIError as error:
-            cause = VALUE.sub(r"a value for \1", str((error.orig or error).args[-1]))
-            raise BackupError(f"the database refuses {statement.table}: {cause}") from None
+            raise BackupError(f"the database refuses {statement.table}: {refusal(error)}") from None
 
 
 def compare(connection: Connection, contents: Contents, temporary: Mapping[str, str]) -> None:
@@ -71,7 +70,7 @@ def _rename_constraints(
         return f"{start}{quoted(NEW + name)} {kind}"
 
     def redirect(match: re.Match[str]) -> str:
-        referred = dump_file.plain(match[3])
+        referred = plain(match[3])
         return f"{match[1]}{quoted(temporary.get(referred, referred))}"
 
     return CONSTRAINT.sub(rename, FOREIGN_KEY.sub(redirect, sql))

@@ -22,12 +22,11 @@ from myapi.db.backup.errors import BackupError
 from myapi.db.backup.exchange import choose, exchange
 from myapi.db.backup.leftovers import NEW, finish
 from myapi.db.backup.loading import compare, load
-from myapi.db.engines import separate_engine
+from myapi.db.engines import THIS_MACHINE, separate_engine
 from myapi.db.exclusive import exclusive
 from myapi.db.transactions import reading
 from myapi.extensions import Base, settings
 
-LOCAL_HOSTS = {None, "localhost", "127.0.0.1", "::1"}
 MARGIN = 1.5  # tables take more room than their rows in a dump
 
 
@@ -89,7 +88,7 @@ def _clean_up(engine: Engine) -> None:
 
 def _check_space(connection: Connection, contents: Contents) -> None:
     """Refuse if the disk of a server on this machine is too small for both databases at once."""
-    if connection.engine.url.host not in LOCAL_HOSTS:
+    if connection.engine.url.host not in {None, *THIS_MACHINE}:
         return
     with suppress(OSError):  # the folder may be on another machine after all, behind a tunnel
         free = shutil.disk_usage(connection.scalar(text("SELECT @@datadir"))).free

@@ -10,8 +10,9 @@ from sqlalchemy.engine import make_url
 
 from myapi.db import schema_version
 from myapi.db.backup import mysql, sqlite
-from myapi.db.backup.contents import VERSION_TABLE, Contents, Prepare
+from myapi.db.backup.contents import Contents, Prepare
 from myapi.db.backup.errors import BackupError
+from myapi.db.schema_version import VERSION_TABLE
 from myapi.db.transactions import reading
 from myapi.extensions import Base, settings
 
@@ -36,14 +37,14 @@ def check(path: Path) -> Contents:
     return contents
 
 
-def restore(path: Path, prepare: Prepare) -> int:
+def restore(path: Path, contents: Contents, prepare: Prepare) -> int:
     """Replace the database by the backup at `path`, and apply the migrations that it lacks.
 
-    `prepare` changes the restored rows before anyone sees them; returns what it returned. Killed
-    at any moment, the database is whole: the old one, or the restored one. If that lacks a
-    migration then, `flask db upgrade` applies it.
+    `contents` is what `check` has returned. `prepare` changes the restored rows before anyone sees
+    them; returns what it returned. Killed at any moment, the database is whole: the old one, or the
+    restored one. If that lacks a migration then, `flask db upgrade` applies it.
     """
-    result: int = _kind().replace(path, check(path), prepare)
+    result: int = _kind().replace(path, contents, prepare)
     return result
 
 

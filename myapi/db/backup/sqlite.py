@@ -16,9 +16,10 @@ from sqlalchemy.engine import make_url
 
 from myapi.clock import now
 from myapi.db import migrate, schema_version
-from myapi.db.backup.contents import VERSION_TABLE, Contents, Prepare
+from myapi.db.backup.contents import Contents, Prepare
 from myapi.db.backup.errors import BackupError
 from myapi.db.engines import separate_engine
+from myapi.db.schema_version import VERSION_TABLE
 from myapi.db.transactions import reading
 from myapi.extensions import Base, db
 

@@ -28,10 +28,10 @@ from sqlalchemy import (
 
 from myapi.db import schema_version
 from myapi.db.copy.values import row_hash
+from myapi.db.schema_version import VERSION_TABLE
 from myapi.extensions import Base
 
 BATCH_SIZE = 500  # rows held in memory, and written in one transaction
-VERSION_TABLE = "alembic_version"
 
 Key: TypeAlias = tuple[Any, ...]
 Rows: TypeAlias = dict[Key, Mapping[str, Any]]  # by primary key

@@ -1,6 +1,5 @@
 """Make the target's rows equal to the source's: delete wrong rows, then insert missing ones."""
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -11,11 +10,9 @@ from sqlalchemy import delete, insert
 from myapi.db.copy.database import Key, ReflectedDatabase, Rows, TableSchema
 from myapi.db.copy.errors import CopyError
 from myapi.db.copy.values import differing_columns
+from myapi.db.errors import refusal
 
 Report = Callable[[str], None]  # takes a line of progress
-
-# Drivers quote values of a refused row in their errors. These are personal data.
-QUOTED_VALUE = re.compile(r"'.*?' for (key|column)")
 
 
 def synchronize(
@@ -92,9 +89,9 @@ def _insert(target: ReflectedDatabase, schema: TableSchema, rows: Rows) -> None:
     except (sqlalchemy.exc.IntegrityError, sqlalchemy.exc.DataError) as error:
         if len(rows) == 1:
             (key,) = rows
-            cause = QUOTED_VALUE.sub(r"a value for \1", str((error.orig or error).args[-1]))
             raise CopyError(
-                f"{schema.name}: the target refuses the row {describe_row(schema, key)}: {cause}"
+                f"{schema.name}: the target refuses the row {describe_row(schema, key)}:"
+                f" {refusal(error)}"
             ) from None
         for key, row in rows.items():
             _insert(target, schema, {key: row})

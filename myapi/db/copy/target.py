@@ -8,8 +8,9 @@ and rows from anywhere else are never changed.
 from sqlalchemy import Column, MetaData, String, Table, insert, select
 
 from myapi.db import migrate, schema_version
-from myapi.db.copy.database import VERSION_TABLE, ReflectedDatabase, TableSchema
+from myapi.db.copy.database import ReflectedDatabase, TableSchema
 from myapi.db.copy.errors import RefusedError
+from myapi.db.schema_version import VERSION_TABLE
 
 MARKER = Table(
     "myapi_copy_unfinished",

@@ -9,7 +9,7 @@ from myapi.db import migrate
 from myapi.db.copy import copy_database
 from myapi.extensions import db
 from myapi.users.models import User
-from tests.fixtures import DATABASES
+from tests.fixtures import DATABASES, empty_database
 
 pytest.importorskip("hypothesis", reason="hypothesis needs Python 3.11")
 
@@ -46,12 +46,8 @@ LONGEST_VALUES = {
 @pytest.fixture(params=DATABASES)
 def target_url(request, tmp_path):
     """The URL of an empty database."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/target.db"
-    else:
-        server = request.getfixturevalue(request.param)
-        yield server.create_database("copied")
-        server.execute("DROP DATABASE copied")
+    with empty_database(request, tmp_path, "copied") as url:
+        yield url
 
 
 @pytest.fixture
