@@ -11,6 +11,8 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
+import venv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -81,3 +83,24 @@ class Checkout:
         text = self.read(name)
         assert text.count(before) == 1, f"not in {name}: {before}"
         self.write(name, text.replace(before, after))
+
+
+def install(checkout: Path) -> None:
+    """Make the `.venv` of a checkout, with the packages that run this test: nothing is fetched."""
+    environment = checkout / ".venv"
+    venv.create(environment, symlinks=True)
+    (packages,) = environment.glob("lib/python*/site-packages")
+    (packages / "shared.pth").write_text(sysconfig.get_path("purelib"))
+    for name in ("pip", "flask", "gunicorn", "pytest"):
+        script = environment / "bin" / name
+        script.write_text(
+            f"#!{environment}/bin/python\n"
+            f'import runpy\nrunpy.run_module("{name}", run_name="__main__", alter_sys=True)\n'
+        )
+        script.chmod(0o755)
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        shutil.copy(checkout / name, environment)  # so make takes them for installed
+
+
+if __name__ == "__main__":
+    install(Path.cwd())

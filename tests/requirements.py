@@ -7,6 +7,7 @@ With `MYAPI_TEST_NOTHING_SKIPPED=1` a skip fails the run. Excepted is MySQL 8.0 
 from __future__ import annotations
 
 import os
+import shutil
 from collections import defaultdict
 from typing import Any, Protocol
 
@@ -19,6 +20,19 @@ NOTHING_SKIPPED = "MYAPI_TEST_NOTHING_SKIPPED"
 
 class Need(Protocol):
     def available(self) -> str | None: ...
+
+
+class Program:
+    """A program on the path; `package` is Debian's, if its name is another."""
+
+    def __init__(self, name: str, package: str = "") -> None:
+        self.name = name
+        self.package = package or name
+
+    def available(self) -> str | None:
+        if shutil.which(self.name):
+            return None
+        return f"{self.name} not found: apt install {self.package}"
 
 
 def need(*servers: Need) -> None:

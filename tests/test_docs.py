@@ -17,18 +17,24 @@ from deploy.lib.cli import _parser as deploy_parser
 from myapi import create_app
 from myapi.settings import Settings, variable, variables
 from myapi.web.errors import REGISTRY
+from tests.pages import translated
 
 ROOT = Path(__file__).parent.parent
-ENGLISH, CHINESE = "README.md", "README.zh-CN.md"
-PAIRS = [
-    (ENGLISH, CHINESE),
-    ("docs/operations.md", "docs/operations.zh-CN.md"),
-    ("docs/restore.md", "docs/restore.zh-CN.md"),
-    (f"miniprogram/{ENGLISH}", f"miniprogram/{CHINESE}"),
-    ("docs/guides/updating.md", "docs/guides/updating.zh-CN.md"),
-    ("docs/guides/your-own-code.md", "docs/guides/your-own-code.zh-CN.md"),
-    ("docs/guides/from-0.1.md", "docs/guides/from-0.1.zh-CN.md"),
-]
+#: What users read, in both languages. Pages for those who work on myapi itself are in English.
+ENGLISH = sorted(
+    str(path.relative_to(ROOT))
+    for path in [
+        ROOT / "README.md",
+        ROOT / "SECURITY.md",
+        *(ROOT / "docs").glob("*.md"),
+        *(ROOT / "docs/guides").glob("*.md"),
+        *(ROOT / "docs/reference").glob("*.md"),
+        ROOT / "miniprogram/README.md",
+        ROOT / "miniprogram/demo/README.md",
+    ]
+    if not path.name.endswith(".zh-CN.md")
+)
+PAIRS = [(page, translated(page)) for page in ENGLISH]
 in_both_languages = pytest.mark.parametrize(("english", "chinese"), PAIRS)
 MARKDOWN = sorted(
     str(path.relative_to(ROOT))
@@ -36,10 +42,11 @@ MARKDOWN = sorted(
         *ROOT.glob("*.md"),
         *(ROOT / "docs").rglob("*.md"),
         *(ROOT / "miniprogram").glob("*.md"),
+        *(ROOT / "miniprogram/demo").glob("*.md"),
     ]
 )
 
-#: What the READMEs must list. A team may document its own routes and commands elsewhere.
+#: What the reference must list. A team may document its own routes and commands elsewhere.
 BLUEPRINTS = {"hello", "auth", "me", "health", "docs", "sandbox"}
 COMMANDS = ("users", "sessions", "secrets", "stats", "backup", "restore", "wechat")
 
@@ -56,9 +63,14 @@ HOSTS = (
 LOCAL_PATH = re.compile(r"(?<![\w.])/(?:root|home|Users|tmp|work)/\S|[A-Z]:\\Users")
 
 
-@pytest.fixture(params=[ENGLISH, CHINESE])
-def readme(request):
-    return read(request.param)
+def read(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def reference(page):
+    """Run a test for the text of a page of the reference, in each language."""
+    name = f"docs/reference/{page}.md"
+    return pytest.mark.parametrize("text", [read(name), read(translated(name))], ids=["en", "zh"])
 
 
 @pytest.fixture
@@ -69,16 +81,20 @@ def development(tmp_path):
     )
 
 
-# ---- the READMEs ----
+# ---- the READMEs and the reference ----
 
 
-def test_first_screen_of_readme_runs_the_service(readme):
-    screen = "\n".join(readme.splitlines()[:40])
-    for text in ("make run", "make test", "/api/auth/login", "/api/me", "flask run --port 8000"):
+@pytest.mark.parametrize("name", PAIRS[ENGLISH.index("README.md")])
+def test_readme_is_short_and_its_first_screen_runs_the_service(name):
+    lines = read(name).splitlines()
+    assert len(lines) <= 120
+    screen = "\n".join(lines[:40])
+    for text in ("git clone", "make run", "make test", "flask dev token alice", "py dev.py"):
         assert text in screen
 
 
-def test_readme_lists_exactly_the_routes(readme, development):
+@reference("routes")
+def test_reference_lists_exactly_the_routes(text, development):
     routes = {
         without_argument_names(f"{method} {rule.rule}"): rule.endpoint.partition(".")[0]
         for rule in development.url_map.iter_rules()
@@ -87,23 +103,25 @@ def test_readme_lists_exactly_the_routes(readme, development):
     }
     named = [
         without_argument_names(route)
-        for route in re.findall(r"^\| `([A-Z]+ /[^`]*)` \|", readme, re.MULTILINE)
+        for route in re.findall(r"^\| `([A-Z]+ /[^`]*)` \|", text, re.MULTILINE)
     ]
     assert len(set(named)) == len(named)
     assert {route for route, blueprint in routes.items() if blueprint in BLUEPRINTS} <= set(named)
     assert set(named) <= routes.keys()
 
 
-def test_readme_lists_exactly_the_errors(readme):
-    named = re.findall(r"^\| `([a-z_]+)` \| (\d{3}) \| (\d{5}) \|", readme, re.MULTILINE)
+@reference("errors")
+def test_reference_lists_exactly_the_errors(text):
+    named = re.findall(r"^\| `([a-z_]+)` \| (\d{3}) \| (\d{5}) \|", text, re.MULTILINE)
     assert named == sorted(named, key=lambda row: row[2])
     assert set(named) == {
         (name, str(kind.status), str(kind.code)) for name, kind in REGISTRY.items()
     }
 
 
-def test_readme_lists_every_setting_with_its_default(readme):
-    named = re.findall(r"^\| `(MYAPI_\w+)`( 🔑)? \| ([^|]*) \|", readme, re.MULTILINE)
+@reference("settings")
+def test_reference_lists_every_setting_with_its_default(text):
+    named = re.findall(r"^\| `(MYAPI_\w+)`( 🔑)? \| ([^|]*) \|", text, re.MULTILINE)
     assert [(name, bool(secret)) for name, secret, _ in named] == list(variables().items())
     for field in settings_fields():
         (cell,) = [cell for name, _, cell in named if name == variable(field.name)]
@@ -114,10 +132,11 @@ def test_readme_lists_every_setting_with_its_default(readme):
             assert not has_literal_default(field)
 
 
-def test_readme_lists_exactly_the_commands(readme, development):
+@reference("commands")
+def test_reference_lists_exactly_the_commands(text, development):
     named = {
         re.sub(r" (-|[A-Z]).*", "", command)
-        for command in re.findall(r"^\| `flask ([^`]+)` \|", readme, re.MULTILINE)
+        for command in re.findall(r"^\| `flask ([^`]+)` \|", text, re.MULTILINE)
     }
     commands = {
         f"{name} {sub}".strip()
@@ -129,8 +148,9 @@ def test_readme_lists_exactly_the_commands(readme, development):
         command_named(development, command)
 
 
-def test_command_options_in_readme_exist(readme, development):
-    for line in re.findall(r"^\| `flask .*", readme, re.MULTILINE):
+@reference("commands")
+def test_command_options_in_reference_exist(text, development):
+    for line in re.findall(r"^\| `flask .*", text, re.MULTILINE):
         command = command_named(development, re.findall(r"`flask ([^`]+)`", line)[0])
         known = {option for parameter in command.params for option in parameter.opts}
         assert set(re.findall(r"--[a-z-]+", line)) <= known, line
@@ -157,7 +177,7 @@ def test_both_languages_have_the_same_tables(english, chinese):
 # ---- the operations guide ----
 
 
-@pytest.mark.parametrize("name", PAIRS[1])
+@pytest.mark.parametrize("name", PAIRS[ENGLISH.index("docs/operations.md")])
 def test_commands_and_options_in_operations_guide_exist(name, development):
     commands = commands_in(read(name))
     assert len(commands) > 15
@@ -171,7 +191,7 @@ def test_commands_and_options_in_operations_guide_exist(name, development):
             assert {word for word in words if word.startswith("-")} <= known, words
 
 
-@pytest.mark.parametrize("name", PAIRS[1])
+@pytest.mark.parametrize("name", PAIRS[ENGLISH.index("docs/operations.md")])
 def test_metrics_units_and_secret_files_in_operations_guide_exist(name, development):
     text = read(name)
     described = {family.name: family.type for family in REGISTRY_OF_METRICS.collect()}
@@ -240,12 +260,59 @@ def test_links_have_targets(name):
             assert anchor in {slug(text) for _, text in headings(file)}, target
 
 
+@pytest.mark.parametrize("name", MARKDOWN)
+def test_pictures_exist(name):
+    for source in re.findall(r'(?:<img src="|!\[[^\]]*\]\()([^")]+)', read(name)):
+        assert ((ROOT / name).parent / source).is_file(), source
+
+
+@pytest.mark.parametrize("name", [chinese for _, chinese in PAIRS])
+def test_chinese_pages_link_to_chinese_pages(name):
+    _switch, _, text = read(name).partition("(" + Path(name).name + ")")
+    for target in re.findall(r"\]\(([^)\s#]+\.md)", text):
+        twin = (ROOT / name).parent / translated(target)
+        assert target.endswith(".zh-CN.md") or not twin.exists(), target
+
+
+@pytest.mark.parametrize("name", [page for pair in PAIRS for page in pair])
+def test_long_page_begins_with_its_contents(name):
+    text = without_code(read(name))
+    if len(read(name).splitlines()) <= 100 or name.startswith("README"):
+        return
+    before = text.partition("\n## ")[0]
+    for level, heading in headings(name):
+        assert level != 2 or f"](#{slug(heading)})" in before, heading
+
+
+@pytest.mark.parametrize("name", MARKDOWN)
+def test_no_block_undoes_what_it_does(name):
+    """A block can be pasted whole."""
+    for _, language, code in FENCED.findall(read(name)):
+        for done, undone in (("release", "rollback"), ("backup", "restore"), (" up ", "uninstall")):
+            assert language != "sh" or not (done in code and undone in code), code
+
+
 @pytest.mark.parametrize("name", [*MARKDOWN, ".env.example"])
 def test_document_names_no_other_host_and_no_local_path(name):
     text = read(name)
     for host in re.findall(r"\w+://(?:[^\s/@`'\"]*@)?([A-Za-z0-9.-]+)", text):
         assert host == "host" or any(host == h or host.endswith(f".{h}") for h in HOSTS), host
     assert not LOCAL_PATH.search(text)
+
+
+def test_chinese_texts_use_one_word_for_one_thing():
+    """The word after the first is what the texts say in its place."""
+    wrong = {"您": "你", "应答": "响应", "沙盒": "沙箱", "令牌": "token", "机密": "密钥、敏感信息"}
+    texts = [*MARKDOWN, ".env.example"]
+    for folder in ("myapi", "doctor", "deploy", "miniprogram", "app"):
+        texts += [
+            str(path.relative_to(ROOT))
+            for kind in ("*.py", "*.js", "*.json", "*.wxml")
+            for path in (ROOT / folder).rglob(kind)
+            if "node_modules" not in path.parts
+        ]
+    found = [(name, word) for name in texts for word in wrong if word in read(name)]
+    assert found == []
 
 
 def test_each_direct_dependency_has_a_reason():
@@ -265,10 +332,6 @@ def test_each_direct_dependency_has_a_reason():
 # ---- helpers ----
 
 
-def read(name):
-    return (ROOT / name).read_text(encoding="utf-8")
-
-
 def without_argument_names(route):
     """Remove the names of arguments from a route; the documents write `<id>` for each."""
     return re.sub(r"<[^>]*>", "<>", route)
@@ -286,7 +349,7 @@ def slug(text):
     return re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-")
 
 
-FENCED = re.compile(r"^( *)```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+FENCED = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 
 
 def without_code(text):

@@ -1,0 +1,264 @@
+"""README and guides work as they are written, in both languages: every block of them is used."""
+
+import json
+import os
+import shlex
+import shutil
+import stat
+import subprocess
+import sys
+
+import pytest
+import requests
+from sqlalchemy import create_engine, text
+
+from myapi.settings import ROOT
+from myapi.settings.declaration import SANDBOX_APPID
+from tests.certificates import Issued
+from tests.checkout import Checkout
+from tests.fixtures import DATABASES, empty_database
+from tests.pages import blocks_of, translated
+from tests.reader import Reader
+from tests.requirements import Program, need
+from tests.servers import Nginx
+
+GIT = {
+    **{name: value for name, value in os.environ.items() if not name.startswith("GIT_")},
+    **{f"GIT_{who}_NAME": "somebody" for who in ("AUTHOR", "COMMITTER")},
+    **{f"GIT_{who}_EMAIL": "somebody@example.com" for who in ("AUTHOR", "COMMITTER")},
+}
+RECIPE_OF_0_1 = ROOT / "tests" / "recipe_of_0_1"
+ADDRESS = "https://example.com/myapi.git"  # of the repository, in the documents
+#: Opens a page of a mini program on a phone, and prints what it shows.
+OPEN_PAGE = """
+const [, phone, page] = process.argv
+const { Phone } = require(phone)
+const alice = new Phone({ person: 'alice' })
+global.wx = alice.wx
+const setData = data => console.log(JSON.stringify(data)) || alice.close()
+global.Page = it => it.onLoad.call({ setData })
+require(page)
+"""
+
+
+def in_both_languages(page):
+    """Run a test for an English page and for its Chinese twin."""
+    return pytest.mark.parametrize("page", [page, translated(page)])
+
+
+# ---- the README and the reference ----
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """The environment in which the documents' address of the repository means this checkout.
+
+    A clone has the packages of this test process, so that nothing is fetched.
+    """
+    files = shutil.ignore_patterns(
+        ".git", ".venv*", ".*_cache", "__pycache__", "node_modules", "instance", "build", "app"
+    )
+    shutil.copytree(ROOT, tmp_path / "repository", ignore=files)
+    for command in ("init --quiet", "add --all", "commit --quiet --message all"):
+        subprocess.run(["git", *command.split()], cwd=tmp_path / "repository", check=True, env=GIT)
+    hook = tmp_path / "template/hooks/post-checkout"
+    hook.parent.mkdir(parents=True)
+    hook.write_text(f'#!/bin/sh\nPYTHONPATH="$PWD" exec "{sys.executable}" -m tests.checkout\n')
+    hook.chmod(0o755)
+    return {
+        **GIT,
+        "GIT_TEMPLATE_DIR": str(tmp_path / "template"),
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{tmp_path}/repository.insteadOf",
+        "GIT_CONFIG_VALUE_0": ADDRESS,
+    }
+
+
+@pytest.fixture
+def reader(tmp_path, repository):
+    """A newcomer with an empty folder."""
+    (tmp_path / "newcomer").mkdir()
+    # `make test` runs a few tests in place of all.
+    few = {"PYTEST_ADDOPTS": "tests/web/test_hello.py --numprocesses=0", "PYTHON": sys.executable}
+    with Reader(tmp_path / "newcomer", **repository, **few) as reader:
+        yield reader
+
+
+@in_both_languages("README.md")
+def test_readme_leads_from_the_clone_to_an_own_endpoint(reader, page, tmp_path):
+    need(Program("git"), Program("make"), Program("curl"), Program("node", "nodejs"))
+    install, log_in, windows, call, client, a_page, feature, live = blocks_of(page)
+    reader.type(install.code)
+    printed = reader.type(log_in.code)
+    assert '"nickname":null' in printed
+    assert " passed" in printed
+
+    assert windows.code == "py dev.py\n"
+    login, me = reader.invoke(call.code)
+    assert login["data"]["user"] == me["data"]
+
+    shutil.copytree(reader.folder / "miniprogram/myapi", reader.folder / "mini/myapi")
+    reader.save("mini/utils/api.js", client.code)
+    reader.save("mini/pages/home/home.js", a_page.code)
+    shown = node(
+        OPEN_PAGE, ROOT / "tests/miniprogram/phone", reader.folder / "mini/pages/home/home"
+    )
+    assert json.loads(shown)["me"] == me["data"]
+
+    reader.environ["PYTEST_ADDOPTS"] = "-k 'notes or imports'"
+    assert " passed" in reader.type(feature.code)
+    assert live.place == "server"  # tests/install follows it
+
+
+@in_both_languages("docs/reference/sandbox.md")
+def test_sandbox_does_what_its_page_says(reader, page):
+    token, token_there, encrypt, encrypt_there, fault, fault_there = blocks_of(page)
+    reader.type(f"git clone {ADDRESS}\ncd myapi\nmake run")
+    assert '"nickname":null' in reader.type(token.code)
+    assert "Invoke-RestMethod" in token_there.code  # with `flask`, which a test cannot type there
+    assert "encryptedData" in reader.type(encrypt.code)
+    assert "encryptedData" in reader.invoke(encrypt_there.code)[0]
+    assert json.loads(reader.type(fault.code)) == {"kind": "slow", "times": 3}
+    assert reader.invoke(fault_there.code) == [{"kind": "slow", "times": 3}]
+
+
+@in_both_languages("docs/guides/go-live.md")
+def test_service_set_up_by_hand_answers_through_nginx(reader, page, tmp_path):
+    need(Nginx)
+    _up, explain, settings, start, server = blocks_of(page)
+    reader.type(f"git clone {ADDRESS}\ncd myapi")
+    assert "600002" in reader.type(explain.code)
+    key = reader.type(".venv/bin/flask secrets generate").strip()
+    filled = settings.code.replace("KEYS=…", f"KEYS={key}")
+    reader.save(
+        ".env",
+        filled.replace("wx…", "wx0123456789abcdef").replace("SECRET=…", f"SECRET={key[:32]}"),
+    )
+    reader.type(start.code)
+    assert stat.S_IMODE((reader.folder / "instance/myapi.db").stat().st_mode) == 0o600
+
+    certificate = Issued("myapi", names=["127.0.0.1"])
+    (tmp_path / "fullchain.pem").write_bytes(certificate.pem)
+    (tmp_path / "privkey.pem").write_bytes(certificate.key_pem)
+    config = server.code.replace("/etc/letsencrypt/live/api.example.com", str(tmp_path))
+    with Nginx(config.replace("443", "@PORT@").replace(":8000", f":{reader.port}")) as nginx:
+        ready = requests.get(
+            f"https://127.0.0.1:{nginx.port}/readyz",
+            verify=str(tmp_path / "fullchain.pem"),
+            timeout=10,
+        )
+        assert ready.json()["code"] == 0
+
+
+# ---- the guides about app/ ----
+
+
+def commands(code):
+    return [shlex.split(line.removeprefix(".venv/bin/")) for line in code.splitlines()]
+
+
+@pytest.fixture(params=DATABASES)
+def database_url(request, tmp_path):
+    """The URL of an empty database."""
+    with empty_database(request, tmp_path) as url:
+        yield url
+
+
+@pytest.fixture
+def team(tmp_path, database_url):
+    """A copy of the checkout, in which the guide is followed."""
+    team = Checkout.copied_to(tmp_path / "team", MYAPI_DATABASE_URL=database_url)
+    on_sqlite = database_url.startswith("sqlite")
+    team.other_database = "mariadb" if on_sqlite else "sqlite"
+    team.translate = str if on_sqlite else translated  # so both languages are tried, and no slower
+    return team
+
+
+def follow(team, code):
+    """Run the commands of a block."""
+    for program, *words in commands(code):
+        match program, words:
+            case "flask", _:
+                team.flask(*words)
+            case "make", ["test-app"]:
+                team.test_app(f"not schemathesis and not {team.other_database}")
+            case _:
+                raise AssertionError(f"no test follows {program}")
+
+
+def test_every_block_of_the_guide_works(team):
+    begin, *blocks = blocks_of(team.translate("docs/guides/your-own-code.md"))
+    kinds = ["python", "python", "json", "python"]
+    assert [block.language for block in blocks] == [*kinds, *kinds, "sh"]
+    team.flask("db", "upgrade")  # as `make run` has done before
+    follow(team, begin.code)
+    written, later, migrate = blocks[:4], blocks[4:8], blocks[8]
+    for block in written:
+        assert team.read(block.file) == block.code, f"{block.file} is not what `flask new` writes"
+    for block in later:
+        team.write(block.file, block.code)
+    follow(team, migrate.code)
+    assert "current: " in team.flask("db", "state").stdout
+
+
+@pytest.fixture
+def followed_0_1(team, database_url):
+    """The recipe of 0.1's README, followed: code, migration and a note in the database."""
+    places = {
+        "notes.py": "myapi/notes.py",
+        "test_notes.py": "tests/test_notes.py",
+        "5f0c1ab2d3e4_notes.py": "migrations/versions/5f0c1ab2d3e4_notes.py",
+    }
+    for name, place in places.items():
+        team.write(place, (RECIPE_OF_0_1 / f"{name}.txt").read_text(encoding="utf-8"))
+    team.flask("db", "upgrade")
+    sql(
+        database_url,
+        "INSERT INTO users (id, public_id, appid, openid, created_at)"
+        f" VALUES (1, 'abcdefghijklmnop', '{SANDBOX_APPID}', 'alice', '2026-01-01 00:00:00')",
+    )
+    sql(database_url, "INSERT INTO notes (user_id, text) VALUES (1, 'milk')")
+    return team
+
+
+def sql(url, statement):
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        result = connection.execute(text(statement))
+        rows = result.all() if result.returns_rows else []
+    engine.dispose()
+    return rows
+
+
+def test_those_who_followed_the_readme_of_0_1_move_over_and_keep_their_data(
+    followed_0_1, database_url
+):
+    team = followed_0_1
+    blocks = blocks_of(team.translate("docs/guides/from-0.1.md"))
+    _merge, _take_ours, move, begin_line, *code, check = blocks
+    before = sql(database_url, "SELECT version_num FROM alembic_version")
+    team.shell(move.code.replace("git mv", "mv"))
+    team.apply("app/migrations/5f0c1ab2d3e4_notes.py", begin_line.code)
+    for block in code:
+        if block.language == "diff":
+            team.apply("app/notes.py", block.code)
+        else:
+            team.write(block.file, block.code)
+    follow(team, check.code)
+    assert sql(database_url, "SELECT version_num FROM alembic_version") == before
+    assert team.flask("db", "state").stdout == "current: 5f0c1ab2d3e4\n"
+    assert sql(database_url, "SELECT text FROM notes") == [("milk",)]
+    team.flask("db", "migrate", "-m", "check")
+    assert len(list((team.folder / "app/migrations").glob("*.py"))) == 1  # there is no change
+    assert '"milk"' in team.flask("users", "export", "alice").stdout
+
+
+def node(script, *arguments):
+    done = subprocess.run(
+        ["node", "-e", script, *map(str, arguments)],
+        capture_output=True,
+        encoding="utf-8",
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
