@@ -103,7 +103,9 @@ def test_chinese_page_gives_the_same_answers():
 
 
 @pytest.mark.parametrize(
-    ("english", "chinese"), zip(ANSWERS, CHINESE_ANSWERS, strict=False), ids=lambda row: row.id
+    ("english", "chinese"),
+    list(zip(ANSWERS, CHINESE_ANSWERS, strict=False)),
+    ids=lambda row: row.id,
 )
 def test_chinese_answer_has_the_same_evidence(english, chinese):
     """The order may differ, as the words do."""
@@ -127,7 +129,10 @@ def requirements_linked(row, page):
             r"The standard's (\d+) .*: (\d+) are met, (\d+) deviate, (\d+) are not applicable,"
             r" (\d+) are open\.",
         ),
-        (CHINESE_PAGE, r"共 (\d+) 条：满足 (\d+) 条，偏离 (\d+) 条，不适用 (\d+) 条，待解决 (\d+) 条。"),
+        (
+            CHINESE_PAGE,
+            r"共 (\d+) 条：满足 (\d+) 条，偏离 (\d+) 条，不适用 (\d+) 条，待解决 (\d+) 条。",
+        ),
     ],
 )
 def test_page_has_the_correct_totals(page, sentence):
