@@ -13,6 +13,7 @@ from typing import Any
 from benchmarks.apps import APPS
 from benchmarks.databases import Maria, Sqlite
 from benchmarks.fill import Filled, fill
+from benchmarks.report_texts import case_title
 from benchmarks.results import MYAPI
 from benchmarks.stacks import Stack
 from benchmarks.wechat import WeChat
@@ -30,11 +31,14 @@ class Case:
     """One measurement: its variants, and the function that loads a variant and returns figures."""
 
     name: str
-    title: str
     variants: Callable[["Bench"], Variants]
     load: Callable[["Bench", Any], Figures]
     full: bool = False  # only for `make bench-full`
     max_rounds: int = 1000  # for cases where more rounds add nothing
+
+    @property
+    def title(self) -> str:
+        return case_title(self.name).en
 
 
 class DiskMariaDB(MariaDB):

@@ -1,4 +1,4 @@
-"""Write docs/benchmarks.md from docs/benchmarks.json.
+"""Write docs/benchmarks.md and docs/benchmarks.zh-CN.md from docs/benchmarks.json.
 
 .venv/bin/python -m benchmarks.report [FOLDER]
 """
@@ -8,98 +8,113 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks import load, tables, verdicts
+from benchmarks import report_texts as texts
 from benchmarks.cases import CASES
 from benchmarks.loads import CLIENTS
+from benchmarks.report_texts import Language
 from benchmarks.results import FASTAPI, FOLDER, NAME, TUNED, TUTORIAL, Results
-from benchmarks.tables import short
+from benchmarks.tables import case_title, head, short
 
 ROUNDS = {
     case.name: min(case.max_rounds, 5) for case in CASES
 }  # with fewer, the figures are only a smoke test
-TEXT = Path(__file__).with_name("method.md")
+PARTS = (
+    verdicts.targets,
+    verdicts.losses,
+    tables.steady,
+    tables.logins,
+    tables.sizes,
+    tables.resources,
+    tables.floor,
+    tables.restarts,
+)
 
 
 def main() -> None:
     results = Results(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER)
-    page = results.folder / f"{NAME}.md"
-    page.write_text("\n".join(_page(results)).rstrip() + "\n", encoding="utf-8")
+    for language in Language:
+        page = results.folder / f"{NAME}{texts.SUFFIXES[language]}"
+        page.write_text("\n".join(_page(results, language)).rstrip() + "\n", encoding="utf-8")
 
 
-def _page(results: Results) -> Iterator[str]:
-    yield from _head(results)
-    yield from verdicts.targets(results)
-    yield from verdicts.losses(results)
-    yield from tables.steady(results)
-    yield from tables.logins(results)
-    yield from tables.sizes(results)
-    yield from tables.resources(results)
-    yield from tables.floor(results)
-    yield from tables.restarts(results)
-    yield TEXT.read_text(encoding="utf-8")
-    yield from _commands(results)
-    yield from _versions(results)
+def _page(results: Results, language: Language) -> Iterator[str]:
+    yield from _head(results, language)
+    for part in PARTS:
+        yield from part(results, language)
+    yield method(language)
+    yield from _commands(results, language)
+    yield from _versions(results, language)
 
 
-def _head(results: Results) -> Iterator[str]:
-    yield "<!-- Written by `make bench` from benchmarks.json; changes here are overwritten. -->"
-    yield "# Benchmarks"
+def method(language: Language) -> str:
+    """Return the section on how it is measured."""
+    file = Path(__file__).with_name(f"method{texts.SUFFIXES[language]}")
+    return file.read_text(encoding="utf-8")
+
+
+def _head(results: Results, language: Language) -> Iterator[str]:
+    yield f"<!-- {texts.GENERATED[language]} -->"
+    yield f"# {texts.TITLE[language]}"
     yield ""
-    yield (
-        "myapi compared with three common stacks, measured in turns on the same machine:"
-        f" {TUTORIAL} is the Node stack as tutorials write it, {TUNED} differs only in its key for"
-        f" tokens, and {FASTAPI} is the Python stack as its tutorials write it. `make bench` (about"
-        " half an hour) and `make bench-full` write this page. × is myapi's figure divided by a"
-        " peer's, round by round: the median, with the minimum and the maximum in brackets."
-    )
-    machine = results.data.get("machine", {})
-    if machine:
+    english, chinese = (NAME + suffix for suffix in texts.SUFFIXES)
+    yield f"[English]({english}) · [简体中文]({chinese})"
+    yield ""
+    names = {"tutorial": TUTORIAL, "tuned": TUNED, "fastapi": FASTAPI}
+    yield texts.INTRODUCTION.format(**names)[language]
+    yield ""
+    yield texts.READING[language]
+    if machine := results.data.get("machine"):
         yield ""
-        yield (
-            f"Measured on {machine['cores']} cores ({machine['processor']}), {machine['memory']} of"
-            f" memory, Linux {machine['kernel']}. The load generator, Nginx, the WeChat stand-in,"
-            " the database and the stack share this machine."
-        )
-    for remark in _remarks(results):
+        yield texts.MACHINE.format(**machine)[language]
+    for remark in _remarks(results, language):
         yield ""
         yield f"**{remark}**"
     yield ""
 
 
-def _remarks(results: Results) -> Iterator[str]:
+def _remarks(results: Results, language: Language) -> Iterator[str]:
     """Name what makes figures unreliable or not comparable."""
     cases = {name: case for name, case in results.cases.items() if len(case["turns"]) > 1}
     short_runs = [n for n, c in cases.items() if c["seconds"] < 3 or c["rounds"] < ROUNDS[n]]
     if short_runs:
-        yield f"Smoke test only (too few or too short rounds): {', '.join(short_runs)}."
-    if any(case.get("settings") for case in results.cases.values()):
-        changed = {n: c["settings"] for n, c in results.cases.items() if c.get("settings")}
-        yield "Settings other than the defaults: " + "; ".join(
-            f"{n} {' '.join(s)}" for n, s in changed.items()
-        )
-    if any(case.get("tls") for case in results.cases.values()):
-        yield "Over TLS: " + ", ".join(n for n, c in results.cases.items() if c.get("tls"))
+        yield texts.SMOKE_TEST.format(cases=", ".join(short_runs))[language]
+    if changed := {n: c["settings"] for n, c in results.cases.items() if c.get("settings")}:
+        named = "; ".join(f"{name} {' '.join(settings)}" for name, settings in changed.items())
+        yield texts.OTHER_SETTINGS.format(cases=named)[language]
+    if over_tls := [name for name, case in results.cases.items() if case.get("tls")]:
+        yield texts.OVER_TLS.format(cases=", ".join(over_tls))[language]
 
 
-def _commands(results: Results) -> Iterator[str]:
-    limit = results.figure("wechat-limit", "wechat", "rate_32")
-    if limit:
-        most = results.figure("wechat-limit", "wechat", "rate_1000")
-        yield (
-            f"The WeChat stand-in alone answers {short(limit)} requests per second with 32 clients"
-            f" and {short(most)} with 1 000."
-        )
+def _commands(results: Results, language: Language) -> Iterator[str]:
+    if some := results.figure("wechat-limit", "wechat", "rate_32"):
+        many = results.figure("wechat-limit", "wechat", "rate_1000")
+        yield texts.STAND_IN.format(some=short(some), many=short(many))[language]
         yield ""
-    yield "## Commands"
+    yield f"## {texts.COMMANDS[language]}"
     yield ""
+    one_case = "make bench ARGS='--only me-sqlite --rounds 5 --seconds 4'"
     yield "```bash"
-    yield "make bench        # this page without the large tables"
-    yield "make bench-full   # the whole page"
-    yield "make bench ARGS='--only me-sqlite --rounds 5 --seconds 4'   # one case; --tls, --set too"
+    yield f"make bench        # {texts.WITHOUT_TABLES[language]}"
+    yield f"make bench-full   # {texts.WHOLE_PAGE[language]}"
+    yield f"{one_case}   # {texts.ONE_CASE[language]}"
     yield "```"
     yield ""
-    yield "The wrk commands. FILE has one token per line, and PREFIX is different in every run:"
+    yield texts.WRK_COMMANDS[language]
     yield ""
     yield "```bash"
+    yield from _wrk_commands()
+    yield "```"
+    yield ""
+    names = (texts.CASE, texts.CASE_NAME, texts.TAKEN, texts.COMMIT, texts.ROUNDS)
+    yield from head(*(name[language] for name in names))
+    for name, case in results.cases.items():
+        length = f"{case['rounds']} × {case['seconds']:g}"
+        title = case_title(results, name, language)
+        yield f"| {title} | `{name}` | {case['taken']} | {case['revision']} | {length} |"
+    yield ""
+
+
+def _wrk_commands() -> Iterator[str]:
     base = "http://127.0.0.1:PORT"
     for path, clients, kind in (
         ("/api/hello", CLIENTS, ()),
@@ -111,23 +126,13 @@ def _commands(results: Results) -> Iterator[str]:
         if kind[:1] == ("logins",):
             words[-1] = "100-PREFIX"
         yield " ".join(words)
-    yield "```"
-    yield ""
-    yield "| case | name | measured | commit | rounds × seconds |"
-    yield "|---|---|---|---|---|"
-    for name, case in results.cases.items():
-        length = f"{case['rounds']} × {case['seconds']:g}"
-        yield f"| {case['title']} | `{name}` | {case['taken']} | {case['revision']} | {length} |"
-    yield ""
 
 
-def _versions(results: Results) -> Iterator[str]:
-    yield "## Versions"
+def _versions(results: Results, language: Language) -> Iterator[str]:
+    yield f"## {texts.VERSIONS[language]}"
     yield ""
-    yield (
-        ", ".join(f"{name} {number}" for name, number in results.data.get("versions", {}).items())
-        + "."
-    )
+    versions = results.data.get("versions", {}).items()
+    yield ", ".join(f"{name} {number}" for name, number in versions) + "."
 
 
 if __name__ == "__main__":

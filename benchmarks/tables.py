@@ -1,122 +1,106 @@
-"""The tables of docs/benchmarks.md, each with its plot."""
+"""The tables of the benchmark pages, each with its plot."""
 
 from collections.abc import Iterable, Iterator
 
+from benchmarks import report_texts as texts
 from benchmarks.cases import DELAYS, PHONES
 from benchmarks.loads import CLIENTS, PROBES
 from benchmarks.plots import PLOTS
+from benchmarks.report_texts import Language
 from benchmarks.results import MYAPI, NAME, PEERS, Results, Spread
 
 STEADY = ("me-sqlite", "me-mariadb", "forged", "hello", "flood")
 LOGINS = [f"login-{delay}ms-{clients}" for delay in DELAYS for clients in PHONES]
 LOGINS += ["login-mariadb", "login-mariadb-1000ms-1000"]
-# Name in the tables, unit, whether higher is better.
-FIGURES = {
-    "rate": ("responses per second", "", True),
-    "p50": ("p50", "ms", False),
-    "p99": ("p99", "ms", False),
-    "cpu": ("CPU per request", "µs", False),
-    "database_cpu": ("CPU of the database per request", "µs", False),
-    "busy_rate": ("503 per second", "", False),
-    "failed": ("failed", "", False),
-    "hello_idle_p99": ("p99 of hello, idle", "ms", False),
-    "hello_p99": ("p99 of hello during logins", "ms", False),
-    "start": ("start-up", "s", False),
-    "idle": ("memory, idle", "MiB", False),
-    "loaded": ("memory, after load", "MiB", False),
+UNITS = {
+    **dict.fromkeys(("p50", "p99", "hello_idle_p99", "hello_p99"), "ms"),
+    **dict.fromkeys(("cpu", "database_cpu"), "µs"),
+    **dict.fromkeys(("idle", "loaded"), "MiB"),
+    "start": "s",
 }
 
 
-def steady(results: Results) -> Iterator[str]:
-    yield f"## Requests, {CLIENTS} clients"
+def steady(results: Results, language: Language) -> Iterator[str]:
+    yield f"## {texts.REQUESTS.format(clients=CLIENTS)[language]}"
     yield ""
-    yield from _plot(results, "calls", "Responses per second, p99 and CPU of each request")
-    yield from _comparison(results, STEADY, ("rate", "p50", "p99", "cpu", "database_cpu", "failed"))
+    yield from _plot(results, "calls", texts.CALLS_PLOT[language])
+    figures = ("rate", "p50", "p99", "cpu", "database_cpu", "failed")
+    yield from _comparison(results, STEADY, figures, language)
 
 
-def logins(results: Results) -> Iterator[str]:
-    yield "## Logins"
+def logins(results: Results, language: Language) -> Iterator[str]:
+    yield f"## {texts.LOGINS[language]}"
     yield ""
-    yield (
-        "Only logins answered 200 count; 503 is listed separately (p50 and p99 are of all"
-        " responses). During the logins `/api/hello` is"
-        f" requested {PROBES} times per second; its latency counts from the scheduled time."
-    )
+    yield texts.LOGINS_MEANING.format(probes=PROBES)[language]
     yield ""
-    yield from _plot(results, "logins", "Logins per second, and the p99 of hello during the logins")
+    yield from _plot(results, "logins", texts.LOGINS_PLOT[language])
     figures = ("rate", "busy_rate", "failed", "p50", "p99", "cpu", "hello_idle_p99", "hello_p99")
-    yield from _comparison(results, LOGINS, figures)
+    yield from _comparison(results, LOGINS, figures, language)
 
 
-def sizes(results: Results) -> Iterator[str]:
+def sizes(results: Results, language: Language) -> Iterator[str]:
     found = [case for case in ("sizes-sqlite", "sizes-mariadb") if case in results.cases]
     if not found:
         return
-    yield "## Table size"
+    yield f"## {texts.SIZES[language]}"
     yield ""
-    yield from _plot(results, "sizes", "Responses per second by sessions in the table")
-    yield "| case | sessions | responses per second | p99 ms | CPU µs | failed |"
-    yield "|---|---|---|---|---|---|"
+    yield from _plot(results, "sizes", texts.SIZES_PLOT[language])
+    names = ("rate", "p99", "cpu", "failed")
+    heads = [figure_name(name, language) for name in names]
+    yield from head(texts.CASE[language], texts.SESSIONS[language], *heads)
     for case in found:
         for variant in results.variants(case):
-            figures = [results.figure(case, variant, n) for n in ("rate", "p99", "cpu", "failed")]
-            cells = [results.cases[case]["title"], variant, *map(spread, figures)]
+            figures = [results.figure(case, variant, name) for name in names]
+            cells = [case_title(results, case, language), variant, *map(spread, figures)]
             yield f"| {' | '.join(cells)} |"
     yield ""
 
 
-def resources(results: Results) -> Iterator[str]:
-    yield "## Memory and start-up"
+def resources(results: Results, language: Language) -> Iterator[str]:
+    yield f"## {texts.RESOURCES[language]}"
     yield ""
-    yield "Memory of all processes of the app; time from the start to the first response."
+    yield texts.RESOURCES_MEANING[language]
     yield ""
-    yield from _plot(results, "memory", "Memory of each stack, idle and after load")
-    yield from _comparison(results, ("resources",), ("start", "idle", "loaded"))
+    yield from _plot(results, "memory", texts.MEMORY_PLOT[language])
+    yield from _comparison(results, ("resources",), ("start", "idle", "loaded"), language)
 
 
-def floor(results: Results) -> Iterator[str]:
+def floor(results: Results, language: Language) -> Iterator[str]:
     if "floor" not in results.cases:
         return
-    yield "## The floor"
+    yield f"## {texts.FLOOR[language]}"
     yield ""
-    yield (
-        "The same Gunicorn and Nginx with simpler apps: the routes as raw WSGI without"
-        " log, metrics or limits; a bare Flask; and a static response by Nginx alone."
-    )
+    yield texts.FLOOR_MEANING[language]
     yield ""
-    yield "| | request | responses per second | p99 ms | CPU µs |"
-    yield "|---|---|---|---|---|"
+    names = ("rate", "p99", "cpu")
+    heads = [figure_name(name, language) for name in names]
+    yield from head(texts.APP[language], texts.REQUEST[language], *heads)
     for variant in results.variants("floor"):
         for call in ("static", "hello", "me"):
-            rate, p99, cpu = (
-                results.figure("floor", variant, f"{call}_{name}")
-                for name in ("rate", "p99", "cpu")
-            )
-            if rate:
-                yield f"| {variant} | {call} | {spread(rate)} | {spread(p99)} | {spread(cpu)} |"
+            figures = [results.figure("floor", variant, f"{call}_{name}") for name in names]
+            if figures[0]:
+                cells = [texts.variant_title(each)[language] for each in (variant, call)]
+                yield f"| {' | '.join((*cells, *map(spread, figures)))} |"
     yield ""
     if "in-process" in results.cases:
-        yield "CPU of one request at the WSGI interface, without a server:"
+        yield texts.WITHOUT_SERVER[language]
         yield ""
-        yield "| request | µs |"
-        yield "|---|---|"
+        yield from head(texts.REQUEST[language], "µs")
         for name in results.cases["in-process"]["turns"]["myapi"][0]:
-            yield f"| {name} | {short(results.figure('in-process', 'myapi', name))} |"
+            figure = short(results.figure("in-process", "myapi", name))
+            yield f"| {texts.variant_title(name)[language]} | {figure} |"
         yield ""
 
 
-def restarts(results: Results) -> Iterator[str]:
+def restarts(results: Results, language: Language) -> Iterator[str]:
     if "restarts" not in results.cases:
         return
-    yield "## Workers replaced under load"
+    yield f"## {texts.RESTARTS[language]}"
     yield ""
-    yield (
-        "Eight clients request `/api/hello` and eight log in, through Nginx, while Gunicorn reloads"
-        " every second or replaces each worker after about 2 000 requests."
-    )
+    yield texts.RESTARTS_MEANING[language]
     yield ""
-    yield "| | requests | new workers | failed |"
-    yield "|---|---|---|---|"
+    heads = (texts.REPLACED_BY, texts.REQUESTS_SENT, texts.NEW_WORKERS, texts.FAILED)
+    yield from head(*(each[language] for each in heads))
     for variant in results.variants("restarts"):
         cells = [
             f"{sum(results.values('restarts', variant, name)):g}"
@@ -132,17 +116,18 @@ def _plot(results: Results, name: str, caption: str) -> Iterator[str]:
         yield ""
 
 
-def _comparison(results: Results, cases: Iterable[str], figures: tuple[str, ...]) -> Iterator[str]:
-    yield f"| case | figure | {MYAPI} | {' | '.join(f'{peer} | ×' for peer in PEERS)} |"
-    yield f"|---|---|---{'|---|---' * len(PEERS)}|"
+def _comparison(
+    results: Results, cases: Iterable[str], figures: tuple[str, ...], language: Language
+) -> Iterator[str]:
+    peers = [cell for peer in PEERS for cell in (peer, "×")]
+    yield from head(texts.CASE[language], texts.FIGURE[language], MYAPI, *peers)
     for case in (c for c in cases if c in results.cases):
-        title = results.cases[case]["title"]
+        title = case_title(results, case, language)
         for name in figures:
             found = [results.figure(case, kind, name) for kind in (MYAPI, *PEERS)]
             if _is_empty(name, found):
                 continue
-            label, unit, _ = FIGURES[name]
-            cells = [title, f"{label} {unit}".strip(), spread(found[0])]
+            cells = [title, figure_name(name, language), spread(found[0])]
             for kind, peer_figure in zip(PEERS, found[1:], strict=True):
                 cells += [spread(peer_figure), ratio(results.ratio(case, name, to=kind))]
             yield f"| {' | '.join(cells)} |"
@@ -154,6 +139,24 @@ def _is_empty(name: str, found: list[Spread | None]) -> bool:
     """Whether there is no such figure, or a count of failures that is 0 for every stack."""
     maximum = max((each.greatest for each in found if each), default=0.0)
     return not maximum and (name in {"failed", "busy_rate"} or not any(found))
+
+
+# ---- words ----
+
+
+def head(*names: str) -> Iterator[str]:
+    """The first two lines of a table."""
+    yield f"| {' | '.join(names)} |"
+    yield "|---" * len(names) + "|"
+
+
+def case_title(results: Results, case: str, language: Language) -> str:
+    return texts.case_title(case, results.cases[case]["title"])[language]
+
+
+def figure_name(name: str, language: Language) -> str:
+    """Return the name of a figure with its unit."""
+    return f"{texts.FIGURES[name][language]} {UNITS.get(name, '')}".strip()
 
 
 # ---- numbers ----

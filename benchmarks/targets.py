@@ -6,12 +6,14 @@ Only the standard library is used, because the plots need the targets too.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from benchmarks import report_texts as texts
+from benchmarks.report_texts import Text
 from benchmarks.results import FASTAPI, MYAPI, TUNED, TUTORIAL, Results, Spread
 
 
 @dataclass(frozen=True)
 class Target:
-    title: str
+    title: Text
     at_least: bool  # otherwise at most
 
     def met(self, figure: Spread, wanted: float) -> bool:
@@ -81,66 +83,66 @@ def _failed(variant: str) -> Callable[[Results], Spread | None]:
     return read
 
 
-ME, MEMORY = "`/api/me`", "Memory (PSS) of all processes"
+ME_SQLITE, ME_MARIADB = (texts.ME.format(database=each) for each in ("SQLite", "MariaDB"))
 LOGINS = "login-100ms-256"
 STORM, STORM_MARIADB = "login-1000ms-1000", "login-mariadb-1000ms-1000"
-STORM_TITLE = "WeChat at 1 000 ms, 1 000 clients"
-HELLO = "p99 of `/api/hello` during logins (WeChat at 100 ms, 256 clients)"
-GROWN = "with 10 million sessions, divided by 10 thousand"
+ON_SQLITE = {"storm": texts.LOGIN_STORM, "on": texts.ON_SQLITE}
+ON_MARIADB = {"storm": texts.LOGIN_STORM, "on": texts.ON_MARIADB}
+HELLO = texts.HELLO_DURING_LOGINS
 AT_LEAST, AT_MOST = True, False
 
 TO_PEERS = [
     ToPeers(
-        f"{ME} on SQLite, responses per second",
+        texts.ME_RATE.format(me=ME_SQLITE),
         AT_LEAST,
         "me-sqlite",
         "rate",
         {TUTORIAL: 2.0, TUNED: 0.95, FASTAPI: 3.0},
     ),
-    ToPeers(f"{ME} on SQLite, p99 at 32 clients", AT_MOST, "me-sqlite", "p99", {TUNED: 0.6}),
+    ToPeers(texts.ME_P99.format(me=ME_SQLITE), AT_MOST, "me-sqlite", "p99", {TUNED: 0.6}),
     ToPeers(
-        f"{ME} on MariaDB, responses per second",
+        texts.ME_RATE.format(me=ME_MARIADB),
         AT_LEAST,
         "me-mariadb",
         "rate",
         {TUTORIAL: 1.1, TUNED: 0.7},
     ),
     ToPeers(
-        "Logins per second, WeChat at 100 ms, 256 clients",
+        texts.LOGIN_RATE,
         AT_LEAST,
         LOGINS,
         "rate",
         {TUTORIAL: 1.2, TUNED: 1.0},
     ),
-    ToPeers(f"Logins per second, {STORM_TITLE}", AT_LEAST, STORM, "rate", {TUNED: 1.0}),
+    ToPeers(texts.STORM_RATE.format(**ON_SQLITE), AT_LEAST, STORM, "rate", {TUNED: 1.0}),
     ToPeers(
-        f"Logins per second on MariaDB, {STORM_TITLE}",
+        texts.STORM_RATE.format(**ON_MARIADB),
         AT_LEAST,
         STORM_MARIADB,
         "rate",
         {TUNED: 1.0},
     ),
     ToPeers(HELLO, AT_MOST, LOGINS, "hello_p99", {TUNED: 0.15}),
-    ToPeers(f"{MEMORY}, idle", AT_MOST, "resources", "idle", {TUTORIAL: 0.78}),
-    ToPeers(f"{MEMORY}, loaded", AT_MOST, "resources", "loaded", {TUTORIAL: 0.55}),
+    ToPeers(texts.MEMORY_IDLE, AT_MOST, "resources", "idle", {TUTORIAL: 0.78}),
+    ToPeers(texts.MEMORY_LOADED, AT_MOST, "resources", "loaded", {TUTORIAL: 0.55}),
 ]
 ALONE = [
     Alone(HELLO, AT_MOST, 25.0, _hello_during_logins, "ms"),
-    Alone(f"Logins refused with 503 per second, {STORM_TITLE}", AT_MOST, 0, _refused(STORM)),
+    Alone(texts.STORM_REFUSED.format(**ON_SQLITE), AT_MOST, 0, _refused(STORM)),
     Alone(
-        f"Logins refused with 503 per second on MariaDB, {STORM_TITLE}",
+        texts.STORM_REFUSED.format(**ON_MARIADB),
         AT_MOST,
         0,
         _refused(STORM_MARIADB),
     ),
     Alone(
-        "CPU of a bare Flask hello divided by that of `/api/hello`, in the process",
+        texts.BARE_FLASK,
         AT_LEAST,
         0.6,
         _bare_flask,
     ),
-    Alone(f"{ME} on SQLite {GROWN}", AT_LEAST, 0.9, _ten_million("sizes-sqlite")),
-    Alone(f"{ME} on MariaDB {GROWN}", AT_LEAST, 0.9, _ten_million("sizes-mariadb")),
-    Alone("Requests failed by a reload under load", AT_MOST, 0, _failed("reload")),
-    Alone("Requests failed by `max_requests` under load", AT_MOST, 0, _failed("max_requests")),
+    Alone(texts.TEN_MILLION.format(me=ME_SQLITE), AT_LEAST, 0.9, _ten_million("sizes-sqlite")),
+    Alone(texts.TEN_MILLION.format(me=ME_MARIADB), AT_LEAST, 0.9, _ten_million("sizes-mariadb")),
+    Alone(texts.FAILED_BY_RELOAD, AT_MOST, 0, _failed("reload")),
+    Alone(texts.FAILED_BY_MAX_REQUESTS, AT_MOST, 0, _failed("max_requests")),
 ]

@@ -2,101 +2,113 @@
 
 from collections.abc import Iterator
 
+from benchmarks import report_texts as texts
+from benchmarks.report_texts import Language
 from benchmarks.results import MYAPI, PEERS, Results, Spread
-from benchmarks.tables import FIGURES, LOGINS, STEADY, ratio, short, spread
+from benchmarks.tables import LOGINS, STEADY, case_title, figure_name, head, ratio, short, spread
 from benchmarks.targets import ALONE, TO_PEERS, Alone, Target, ToPeers
 
+HIGHER_IS_BETTER = {"rate"}
 NOT_RATED = {"failed", "busy_rate", "database_cpu", "hello_idle_p99"}
 
 
-def targets(results: Results) -> Iterator[str]:
-    yield "## Targets"
+def targets(results: Results, language: Language) -> Iterator[str]:
+    yield f"## {texts.TARGETS[language]}"
     yield ""
-    yield (
-        "Each cell has the wanted ratio, if there is one, and the measured one. – means that the"
-        " peer is not part of the case."
-    )
+    yield texts.TARGETS_MEANING[language]
     yield ""
-    yield f"| {MYAPI}'s figure divided by that of | {' | '.join(PEERS)} |"
-    yield f"|---{'|---' * len(PEERS)}|"
+    yield from head(texts.DIVIDED_BY.format(myapi=MYAPI)[language], *PEERS)
     for target in TO_PEERS:
-        cells = [_to_peer(results, target, peer) for peer in PEERS]
-        yield f"| {target.title} | {' | '.join(cells)} |"
+        cells = [_to_peer(results, target, peer, language) for peer in PEERS]
+        yield f"| {target.title[language]} | {' | '.join(cells)} |"
     yield ""
-    yield f"| {MYAPI} alone | wanted | measured |"
-    yield "|---|---|---|"
+    alone = texts.ALONE.format(myapi=MYAPI)
+    yield from head(alone[language], texts.TARGET[language], texts.MEASURED[language])
     for own in ALONE:
         wanted = f"{_wanted(own, own.wanted)} {own.unit}".strip()
-        yield f"| {own.title} | {wanted} | {_alone(own, own.read(results))} |"
+        measured = _alone(own, own.read(results), language)
+        yield f"| {own.title[language]} | {wanted} | {measured} |"
     yield ""
 
 
-def _to_peer(results: Results, target: ToPeers, peer: str) -> str:
+def _to_peer(results: Results, target: ToPeers, peer: str, language: Language) -> str:
     found, wanted = target.read(results, peer), target.wanted.get(peer)
     variants = results.variants(target.case)
     if wanted is None and variants and peer not in variants:
         return "–"
-    text = ratio(found) if found else "not measured"
+    text = ratio(found) if found else texts.NOT_MEASURED[language]
     if wanted is None:
         return text
-    return f"{_wanted(target, wanted)}: {text}{_verdict(target, found, wanted)}"
+    verdict = _verdict(target, found, wanted, language)
+    named = {"target": _wanted(target, wanted), "found": text, "verdict": verdict}
+    return texts.WITH_TARGET.format(**named)[language]
 
 
-def _alone(target: Alone, found: Spread | None) -> str:
+def _alone(target: Alone, found: Spread | None, language: Language) -> str:
     if found is None:
-        return "not measured"
+        return texts.NOT_MEASURED[language]
     text = short(found)
     if target.wanted:
         text = f"{spread(found)} {target.unit}" if target.unit else ratio(found)
-    return text + _verdict(target, found, target.wanted)
+    return text + _verdict(target, found, target.wanted, language)
 
 
 def _wanted(target: Target, wanted: float) -> str:
     return f"{'≥' if target.at_least else '≤'} {wanted:g}" if wanted else "0"
 
 
-def _verdict(target: Target, found: Spread | None, wanted: float) -> str:
+def _verdict(target: Target, found: Spread | None, wanted: float, language: Language) -> str:
     if found is None:
         return ""
-    return ", met" if target.met(found, wanted) else ", **missed**"
+    return (texts.MET if target.met(found, wanted) else texts.MISSED)[language]
 
 
-def losses(results: Results) -> Iterator[str]:
-    yield "## Where myapi loses"
+def losses(results: Results, language: Language) -> Iterator[str]:
+    yield f"## {texts.LOSSES[language]}"
+    yield ""
+    yield texts.LOSSES_MEANING[language]
     yield ""
     for peer in PEERS:
-        yield f"### To {peer}"
+        yield f"### {texts.LOSSES_TO.format(peer=peer)[language]}"
         yield ""
-        yield from list(_losses_to(results, peer)) or ["In no figure measured here."]
+        if found := list(_losses_to(results, peer, language)):
+            names = (texts.CASE[language], texts.FIGURE[language], MYAPI, peer, "×")
+            yield from head(*names, texts.EVERY_ROUND[language])
+            yield from found
+        else:
+            yield texts.NO_LOSS[language]
         yield ""
 
 
-def _losses_to(results: Results, peer: str) -> Iterator[str]:
+def _losses_to(results: Results, peer: str, language: Language) -> Iterator[str]:
     for case in (*STEADY, *LOGINS, "resources"):
-        for name in FIGURES:
+        for name in texts.FIGURES:
             if name not in NOT_RATED:
-                yield from _loss(results, case, name, peer)
-        yield from _more_refusals(results, case, peer)
+                yield from _loss(results, case, name, peer, language)
+        yield from _more_refusals(results, case, peer, language)
 
 
-def _loss(results: Results, case: str, name: str, peer: str) -> Iterator[str]:
-    label, unit, higher_is_better = FIGURES[name]
+def _loss(results: Results, case: str, name: str, peer: str, language: Language) -> Iterator[str]:
+    higher_is_better = name in HIGHER_IS_BETTER
     found = results.ratio(case, name, to=peer)
     if found is None or not (found.median < 1 if higher_is_better else found.median > 1):
         return
     always = found.greatest < 1 if higher_is_better else found.least > 1
     own_figure, peer_figure = (short(results.figure(case, kind, name)) for kind in (MYAPI, peer))
-    yield (
-        f"- {results.cases[case]['title']}: {label} {own_figure} against {peer_figure}"
-        f"{f' {unit}' if unit else ''}, {found.median:.2f} ×{' in every round' if always else ''}."
+    row = (
+        case_title(results, case, language),
+        figure_name(name, language),
+        own_figure,
+        peer_figure,
+        f"{found.median:.2f}",
+        (texts.YES if always else texts.NO)[language],
     )
+    yield f"| {' | '.join(row)} |"
 
 
-def _more_refusals(results: Results, case: str, peer: str) -> Iterator[str]:
+def _more_refusals(results: Results, case: str, peer: str, language: Language) -> Iterator[str]:
     """Compare refused logins as counts: the peer may have none, so there is no ratio."""
     own_figure, peer_figure = (results.figure(case, kind, "busy_rate") for kind in (MYAPI, peer))
     if own_figure and peer_figure and own_figure.median > peer_figure.median:
-        yield (
-            f"- {results.cases[case]['title']}: {short(own_figure)} responses per second are 503,"
-            f" against {short(peer_figure)}."
-        )
+        title, name = case_title(results, case, language), figure_name("busy_rate", language)
+        yield f"| {title} | {name} | {short(own_figure)} | {short(peer_figure)} | – | – |"

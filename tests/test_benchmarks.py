@@ -1,6 +1,8 @@
-"""The peers of the benchmarks answer as myapi does, and the report is written correctly."""
+"""The peers of the benchmarks answer as myapi does, and both reports are written correctly."""
 
 import json
+import re
+import shutil
 from contextlib import ExitStack
 from itertools import permutations
 
@@ -12,7 +14,9 @@ from benchmarks.databases import Maria, Sqlite
 from benchmarks.fill import fill
 from benchmarks.load import ask
 from benchmarks.report import main as write_report
-from benchmarks.results import FASTAPI, MYAPI, PEERS, STACKS, TUNED, TUTORIAL, Results
+from benchmarks.report import method
+from benchmarks.report_texts import Language, case_title
+from benchmarks.results import FASTAPI, FOLDER, MYAPI, PEERS, STACKS, TUNED, TUTORIAL, Results
 from benchmarks.stacks import Stack
 from benchmarks.wechat import WeChat
 from tests.requirements import need
@@ -101,11 +105,15 @@ def test_report_compares_myapi_with_each_peer(tmp_path, monkeypatch):
     written = report(tmp_path, monkeypatch, {"me-sqlite": turns})
     assert "≥ 2: 3.00 (3.00–3.00), met | ≥ 0.95: 0.50 (0.50–0.50), **missed**" in written
     assert "≥ 3: 5.00 (5.00–5.00), met |" in written
-    to_tutorial, _, rest = written.partition("### To Express tutorial")[2].partition("### To Ex")
-    to_tuned, _, to_fastapi = rest.partition("### To FastAPI")
-    assert "In no figure" in to_tutorial
-    assert "responses per second 300 against 600, 0.50 × in every round." in to_tuned
-    assert "In no figure" in to_fastapi
+    _, to_tutorial, to_tuned, to_fastapi = written.split("### Compared with ")
+    assert "In no measured figure" in to_tutorial
+    assert "| responses per second | 300 | 600 | 0.50 | yes |" in to_tuned
+    assert "In no measured figure" in to_fastapi
+
+
+def test_report_says_whether_myapi_loses_in_every_round(tmp_path, monkeypatch):
+    turns = {MYAPI: [{"rate": rate} for rate in (1, 1, 3)], TUTORIAL: [{"rate": 2}] * 3}
+    assert "| 1.00 | 2.00 | 0.50 | no |" in report(tmp_path, monkeypatch, {"me-sqlite": turns})
 
 
 def test_report_shows_dash_for_peer_outside_the_case(tmp_path, monkeypatch):
@@ -128,8 +136,32 @@ def test_results_read_former_stack_names(tmp_path):
     assert found == [MYAPI, TUTORIAL, TUNED, f"{TUNED} 10k"]
 
 
+@pytest.mark.parametrize("name", ["benchmarks.md", "benchmarks.zh-CN.md"])
+def test_page_is_what_the_report_writes_from_the_saved_figures(name, tmp_path, monkeypatch):
+    shutil.copy(FOLDER / "benchmarks.json", tmp_path)
+    monkeypatch.setattr("sys.argv", ["report", str(tmp_path)])
+    write_report()
+    assert (tmp_path / name).read_text("utf-8") == (FOLDER / name).read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", [case.name for case in CASES])
+def test_case_has_a_title_in_both_languages(name):
+    assert all(case_title(name))
+
+
+def test_method_has_the_same_paragraphs_in_both_languages():
+    """Each names the same code and the same numbers."""
+    english, chinese = (paragraphs(method(language)) for language in Language)
+    assert chinese == english
+
+
+def paragraphs(text):
+    found = re.compile(r"`[^`]+`|(?<![A-Za-z\d])\d+(?: \d{3})*")
+    return [sorted(found.findall(line)) for line in text.split("\n")]
+
+
 def report(folder, monkeypatch, turns):
-    """Write the report for these turns, by case, and return it."""
+    """Write the reports for these turns, by case, and return the English one."""
     meta = {"taken": "", "revision": "", "seconds": 3, "rounds": 5}
     titles = {case.name: case.title for case in CASES}
     cases = {name: {"title": titles[name], "turns": each, **meta} for name, each in turns.items()}

@@ -1,4 +1,7 @@
-"""docs/security.md answers every requirement, and every file, test and link it names exists."""
+"""docs/asvs.md answers every requirement, and every file, test and section it names exists.
+
+docs/asvs.zh-CN.md gives the same answers with the same evidence.
+"""
 
 import ast
 import functools
@@ -12,15 +15,16 @@ import pytest
 from tests.test_docs import headings, read, slug
 
 ROOT = Path(__file__).parent.parent
-PAGE = "docs/security.md"
-SECTION = "## ASVS 5.0.0, one by one"
+PAGE, CHINESE_PAGE = "docs/asvs.md", "docs/asvs.zh-CN.md"
+SECURITY, CHINESE_SECURITY = "docs/security.md", "docs/security.zh-CN.md"
+CHINESE = {"满足": "met", "偏离": "deviates", "不适用": "not applicable", "待解决": "open"}
 IDS = (ROOT / "tests/asvs_ids.txt").read_text(encoding="utf-8").split()
 
 ID = re.compile(r"\d+\.\d+\.\d+")
 ROW = re.compile(r"^\| (\S+) \| ([^|]*) \| (.*?) ?\|$", re.MULTILINE)
 #: Text in code type that names a file, perhaps with a test in it.
 NAMED = re.compile(r"(?!\w+://|/)[^\s`]*(?:/|::|\.(?:md|py|toml|txt)$)[^\s`]*")
-LINK = re.compile(r"\]\(#([^)]+)\)")
+LINK = re.compile(r"\]\(security(?:\.zh-CN)?\.md#([^)]+)\)")
 
 
 class Answer(NamedTuple):
@@ -36,15 +40,15 @@ class Answer(NamedTuple):
 
 
 def answers_in(text):
-    return [Answer(*row) for row in ROW.findall(text) if row[0] != "id"]
+    return [Answer(*row) for row in ROW.findall(text) if row[0] not in {"id", "编号"}]
 
 
-ANSWERS = answers_in(read(PAGE).partition(SECTION)[2])
+ANSWERS, CHINESE_ANSWERS = answers_in(read(PAGE)), answers_in(read(CHINESE_PAGE))
 
 
-def sections():
+def sections(page=SECURITY):
     """Return anchor → heading of the page."""
-    return {slug(text): text for _, text in headings(PAGE)}
+    return {slug(text): text for _, text in headings(page)}
 
 
 def problems(row):
@@ -93,12 +97,46 @@ def test_answer_is_valid_and_what_it_names_exists(row):
     assert list(problems(row)) == []
 
 
-def test_page_has_the_correct_totals():
-    totals = re.search(
-        r"The standard's (\d+) .*: (\d+) are met, (\d+) deviate, (\d+) are not applicable,"
-        r" (\d+) are open\.",
-        read(PAGE),
+def test_chinese_page_gives_the_same_answers():
+    assert [row.id for row in CHINESE_ANSWERS] == IDS
+    assert [CHINESE[row.answer] for row in CHINESE_ANSWERS] == [row.answer for row in ANSWERS]
+
+
+@pytest.mark.parametrize(
+    ("english", "chinese"),
+    list(zip(ANSWERS, CHINESE_ANSWERS, strict=False)),
+    ids=lambda row: row.id,
+)
+def test_chinese_answer_has_the_same_evidence(english, chinese):
+    """The order may differ, as the words do."""
+    named, named_in_chinese = (
+        sorted(re.findall(r"`[^`]+`", row.evidence)) for row in (english, chinese)
     )
+    assert named_in_chinese == named
+    assert requirements_linked(chinese, CHINESE_SECURITY) == requirements_linked(english, SECURITY)
+
+
+def requirements_linked(row, page):
+    """Return the numbers in the headings that the row links to; they are in both languages."""
+    return [ID.findall(sections(page)[link]) for link in LINK.findall(row.evidence)]
+
+
+@pytest.mark.parametrize(
+    ("page", "sentence"),
+    [
+        (
+            PAGE,
+            r"The standard's (\d+) .*: (\d+) are met, (\d+) deviate, (\d+) are not applicable,"
+            r" (\d+) are open\.",
+        ),
+        (
+            CHINESE_PAGE,
+            r"共 (\d+) 条：满足 (\d+) 条，偏离 (\d+) 条，不适用 (\d+) 条，待解决 (\d+) 条。",
+        ),
+    ],
+)
+def test_page_has_the_correct_totals(page, sentence):
+    totals = re.search(sentence, read(page))
     counts = Counter(row.answer for row in ANSWERS)
     assert [int(number) for number in totals.groups()] == [
         len(ANSWERS),
@@ -131,7 +169,7 @@ def test_requirement_number_in_a_heading_is_answered_with_that_section():
             "| 1.1.1 | met | `tests/wechat/test_crypto.py::TestAge::test_fresh_data_decrypts` |",
             None,
         ),
-        ("| 1.1.1 | met | [Logs](#logs-1611) |", None),
+        ("| 1.1.1 | met | [Logs](security.md#logs-1611) |", None),
         ("| 1.1.1 | open | It is not done yet |", None),
         ("| 1.1.1 | met | A setting does it: `MYAPI_ENV` |", "no evidence"),
         ("| 1.1.1 | met | `tests/test_log.py` |", "there is no"),
@@ -148,7 +186,8 @@ def test_requirement_number_in_a_heading_is_answered_with_that_section():
             "| 1.1.1 | met | `tests/test_servers.py::TestAge::test_fresh_data_decrypts` |",
             "there is no",
         ),
-        ("| 1.1.1 | met | [Logs](#logs) |", "there is no"),
+        ("| 1.1.1 | met | [Logs](security.md#logs) |", "there is no"),
+        ("| 1.1.1 | met | [Logs](#logs-1611) |", "no evidence"),
         ("| 1.1.1 | deviates | `tests/test_nowhere.py` tests something else |", "there is no"),
         ("| 1.1.1 | partly | Some of it: `tests/test_servers.py` |", "not one of the four"),
         ("| 1.1.1 | deviates | `tests/test_servers.py` |", "no reason is given"),
