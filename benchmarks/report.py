@@ -3,6 +3,7 @@
 .venv/bin/python -m benchmarks.report [FOLDER]
 """
 
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -38,7 +39,20 @@ def main() -> None:
 
 
 def _page(results: Results, language: Language) -> Iterator[str]:
+    body = "\n".join(_body(results, language))
     yield from _head(results, language)
+    for heading in re.findall(r"^## (.+)$", body, re.MULTILINE):
+        yield f"- [{heading}](#{_anchor(heading)})"
+    yield ""
+    yield body
+
+
+def _anchor(heading: str) -> str:
+    """Return the anchor that GitHub gives a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def _body(results: Results, language: Language) -> Iterator[str]:
     for part in PARTS:
         yield from part(results, language)
     yield method(language)
