@@ -28,6 +28,8 @@ PAIRS = [
     ("docs/guides/updating.md", "docs/guides/updating.zh-CN.md"),
     ("docs/guides/your-own-code.md", "docs/guides/your-own-code.zh-CN.md"),
     ("docs/guides/from-0.1.md", "docs/guides/from-0.1.zh-CN.md"),
+    ("miniprogram/demo/README.md", "miniprogram/demo/README.zh-CN.md"),
+    ("SECURITY.md", "SECURITY.zh-CN.md"),
 ]
 in_both_languages = pytest.mark.parametrize(("english", "chinese"), PAIRS)
 MARKDOWN = sorted(
