@@ -31,7 +31,7 @@ def as_the_page_says(server: Server, file: str) -> None:
     """Run the commands of the page's first section, word by word."""
     page = (ROOT / "docs/restore.md").read_text()
     section = page.split("\n## ")[1]
-    commands = re.findall(r"^```sh\n(.*?)^```", section, re.M | re.S)
+    commands = re.findall(r"^```sh server\n(.*?)^```", section, re.M | re.S)
     assert len(commands) == 3
     listed = server.run("sh", "-c", in_checkout(commands[0]))
     name = file.rpartition("/")[2]
