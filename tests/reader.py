@@ -18,6 +18,7 @@ from tests.servers import HOST, free_port
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+ADDRESS = "https://example.com/myapi.git"  # of the repository, in the documents
 #: Commands that serve until they are ended.
 SERVES = re.compile(r"^(?:make (?:run|dev)|py dev\.py|\.venv/bin/gunicorn wsgi:app)\b")
 #: One request of PowerShell's.

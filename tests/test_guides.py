@@ -18,7 +18,7 @@ from tests.certificates import Issued
 from tests.checkout import Checkout
 from tests.fixtures import DATABASES, empty_database
 from tests.pages import blocks_of, translated
-from tests.reader import Reader
+from tests.reader import ADDRESS, Reader
 from tests.requirements import Program, need
 from tests.servers import Nginx
 
@@ -28,7 +28,6 @@ GIT = {
     **{f"GIT_{who}_EMAIL": "somebody@example.com" for who in ("AUTHOR", "COMMITTER")},
 }
 RECIPE_OF_0_1 = ROOT / "tests" / "recipe_of_0_1"
-ADDRESS = "https://example.com/myapi.git"  # of the repository, in the documents
 #: Opens a page of a mini program on a phone, and prints what it shows.
 OPEN_PAGE = """
 const [, phone, page] = process.argv

@@ -42,7 +42,7 @@ DEBIAN = System(
     "debian-archive-keyring.gpg",
     brought_along=(
         *("nginx", "certbot", "python3-venv", "openssl", "pebble"),
-        *("ufw", "openssh-server", "mariadb-server", "redis-server"),
+        *("ufw", "openssh-server", "mariadb-server", "redis-server", "git", "jq"),
     ),
 )
 UNIVERSE = ("--components=main,universe",)

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -292,7 +293,7 @@ class Container:
     def run(self, *command: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run a command in the container and wait for it."""
         return subprocess.run(
-            [*self._enter(environ), *command],
+            [*self.enter(environ), *command],
             capture_output=True,
             text=True,
             timeout=600,
@@ -301,7 +302,7 @@ class Container:
 
     def start(self, *command: str, **environ: str) -> subprocess.Popen[str]:
         pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        return subprocess.Popen([*self._enter(environ), *command], text=True, **pipes)
+        return subprocess.Popen([*self.enter(environ), *command], text=True, **pipes)
 
     @property
     def inside(self) -> Path:
@@ -319,8 +320,9 @@ class Container:
         )
         shutil.copytree(ROOT, self.root / to.lstrip("/"), ignore=skip, dirs_exist_ok=True)
 
-    def _enter(self, environ: dict[str, str]) -> list[str]:
-        variables = [f"{name}={value}" for name, value in environ.items()]
+    def enter(self, environ: Mapping[str, str] | None = None) -> list[str]:
+        """Return the beginning of a command that runs in the container."""
+        variables = [f"{name}={value}" for name, value in (environ or {}).items()]
         enter = ["nsenter", "-t", str(self._leader()), "-a"]
         return [*enter, "env", "-i", PATH, "HOME=/root", *variables]
 
