@@ -123,7 +123,8 @@ def test_operations_leads_to_mysql_and_redis_with_new_keys(server, reader):
         "GRANT ALL ON myapi.* TO myapi@'127.0.0.1'",
     ):
         assert server.run("mariadb", "-e", statement).returncode == 0
-    git(server, "commit --quiet --allow-empty --message another")
+    server.change("# another release")
+    git(server, "commit --quiet --all --message another")
     answered = server.run(
         "curl", "-si", "--cacert", "/pebble/root.pem", f"https://{DOMAIN}/api/hello"
     )
