@@ -24,7 +24,7 @@ class FieldError(NamedTuple):
     did_you_mean: str = ""  # a field that is known, where `field` is not
 
 
-def sentence(error: FieldError, *, chinese: bool) -> str:
+def sentence(error: FieldError, *, chinese: bool = False) -> str:
     """Return what is wrong, for a person."""
     own = error.msg_zh if chinese else error.msg
     if own:
@@ -37,7 +37,7 @@ def sentence(error: FieldError, *, chinese: bool) -> str:
     )
 
 
-def described(error: FieldError, *, chinese: bool) -> dict[str, Any]:
+def described(error: FieldError, *, chinese: bool = False) -> dict[str, Any]:
     """Return an item of `fields` in the answer."""
     item: dict[str, Any] = {"field": error.field, "rule": error.rule}
     if error.limit is not None:
