@@ -138,10 +138,9 @@ def _string(value: str, kind: inspect.StrType, place: Place) -> Errors:
 
 def _format(place: Place) -> FieldError:
     """Name the format as `Meta(extra={"format": …, "msg": …, "msg_zh": …})` does."""
-    extra = place.extra
-    return FieldError(
-        place.path, "format", extra.get("format"), extra.get("msg", ""), extra.get("msg_zh", "")
-    )
+    msg, msg_zh = place.extra.get("msg", ""), place.extra.get("msg_zh", "")
+    name = place.extra.get("format", "own" if msg else None)
+    return FieldError(place.path, "format", name, msg, msg_zh)
 
 
 def _number(value: float, kind: inspect.IntType | inspect.FloatType, place: Place) -> Errors:

@@ -78,7 +78,7 @@ def error_example(name: str, spec: ErrorSpec, body: type[msgspec.Struct] | None)
     if name != "invalid_request" or body is None or not msgspec.structs.fields(body):
         return shown
     fields = msgspec.structs.fields(body)
-    wrong = {} if any(field.required for field in fields) else {fields[0].encode_name: {}}
+    wrong: Schema = {} if any(field.required for field in fields) else {fields[0].encode_name: {}}
     found = [described(error) for error in errors_in(wrong, body)]
     return {**shown, "msg": " ".join(each["msg"] for each in found), "fields": found}
 
