@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import msgspec
 from flask import request
 from msgspec import Struct
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import ClientDisconnected, HTTPException
 
 from myapi.web.body_errors import errors_in, known_fields
 from myapi.web.errors import ApiError
@@ -59,6 +59,8 @@ def _read() -> bytes:
     try:
         body = request.get_data(cache=False)
         more = chunked and request.environ["wsgi.input"].read(1)
+    except ClientDisconnected:
+        raise _body_error("cut_off") from None
     except HTTPException:
         raise
     except Exception:  # servers raise different exceptions for a bad chunk or trailer
