@@ -59,6 +59,7 @@ class Everything(Struct):
     number: Annotated[int, Meta(ge=1, le=9)] = 1
     above: Annotated[float, Meta(gt=0, lt=1)] = 0.5
     even: Annotated[int, Meta(multiple_of=2)] = 2
+    half: Annotated[float, Meta(multiple_of=0.5)] = 0.5
     flag: bool = True
     code: Annotated[str, Meta(pattern=r"^[a-c]{2}$")] = "ab"
     plate: Annotated[str, Meta(pattern=r"^[A-Z]\d$", extra=PLATE)] = "A1"

@@ -365,6 +365,11 @@ def test_a_name_that_is_far_or_odd_is_not_repeated(refuse, name):
     )
 
 
+def test_each_known_field_is_meant_once_and_by_the_nearest_name(refuse):
+    answer = refuse(Everything, {"textual": 1, "texts": 1, "Text": 1})
+    assert [each["field"] for each in answer["fields"]] == ["Text"]
+
+
 def test_unknown_fields_beside_a_known_one_are_ignored(client):
     assert accepted(client, Everything, {"number": 1, "Text": 7, "x": 1})
     assert accepted(client, Renamed, {"firstName": "a", "lastName": "b", "Note": 7})
@@ -436,6 +441,12 @@ def test_looking_for_errors_takes_no_time_for_a_large_body(refuse):
         started = time.process_time()
         refuse(Everything, body)
         assert time.process_time() - started < 1
+
+
+def test_a_number_without_end_is_refused(refuse):
+    assert rules(refuse(Everything, {"above": 10**400})) == [("above", "type")]
+    assert rules(refuse(Everything, {"half": 10**400})) == [("half", "type")]
+    assert rules(refuse(Everything, {"number": 10**400})) == [("number", "maximum")]
 
 
 def test_a_body_nested_too_deeply_is_refused(client):
