@@ -22,6 +22,7 @@ from myapi.team.wechat_events import on_event
 from myapi.web.access import caller, public
 from myapi.web.endpoint import endpoint
 from myapi.web.errors import ApiError, ErrorSpec
+from myapi.web.field_errors import FieldError
 from myapi.web.rate_limits import per_address, per_user
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "Command",
     "ErrorSpec",
     "Extension",
+    "FieldError",
     "Group",
     "UtcDateTime",
     "caller",

@@ -12,13 +12,14 @@ from myapi.settings import ROOT
 #: Name → how it is called, as far as that is promised. To change one breaks the code of teams: a
 #: name is deprecated for one minor version before it goes.
 PROMISED = {
-    "ApiError": "(name, detail='', *, reason='', retry_after=None)",
+    "ApiError": "(name, detail='', *, reason='', retry_after=None, fields=())",
     "AppSettings": "()",
     "Base": None,
     "Command": None,
     "ErrorSpec": "(status, code, msg, msg_zh)",
     "Extension": "(*, blueprints=(), commands=(), settings=(), errors=<factory>,"
     " exports=<factory>, erases=(), on=<factory>)",
+    "FieldError": "(field, rule='invalid', limit=None, msg='', msg_zh='', did_you_mean='')",
     "Group": None,
     "UtcDateTime": None,
     "caller": "()",

@@ -19,6 +19,7 @@ import doctor
 from deploy.lib import nginx
 from myapi import create_app
 from myapi.settings import ROOT, Settings
+from myapi.web import field_texts
 from myapi.web.errors import REGISTRY
 from myapi.web.openapi.description import describe
 from tests.certificates import Authority
@@ -277,6 +278,22 @@ def test_client_knows_every_server_error_verbatim(client):
     }
 
 
+def test_client_knows_every_rule_of_a_field_verbatim(client):
+    texts = {
+        "rules": field_texts.RULES,
+        "types": field_texts.TYPES,
+        "formats": field_texts.FORMATS,
+    }
+    known = {name: {key: text._asdict() for key, text in of.items()} for name, of in texts.items()}
+    assert client["fields"] == {
+        **known,
+        "did_you_mean": field_texts.DID_YOU_MEAN._asdict(),
+        "body": field_texts.BODY._asdict(),
+        "or": field_texts.OR._asdict(),
+        "comma": field_texts.COMMA._asdict(),
+    }
+
+
 def test_client_errors_have_unique_codes_and_both_languages(client):
     own = {name: kind for name, kind in client["errors"].items() if not kind["status"]}
     assert not own.keys() & REGISTRY.keys()
@@ -297,7 +314,9 @@ def test_every_client_call_is_in_the_openapi_description(client, api):
 
 def test_error_schema_has_the_fields_the_client_reads(api):
     error = api["components"]["schemas"]["Error"]
-    assert fields(api, error) == {"code", "error", "msg", "request_id"}
+    assert fields(api, error) == {"code", "error", "msg", "request_id", "fields"}
+    item = error["properties"]["fields"]["items"]
+    assert fields(api, item) == {"field", "rule", "limit", "did_you_mean", "msg"}
     assert api["x-myapi-errors"].keys() == REGISTRY.keys()
 
 
@@ -413,16 +432,17 @@ def test_client_uses_only_es2018_syntax():
 
 def test_client_uses_only_apis_of_the_phone():
     for file in CLIENT.glob("*.js"):
-        code = re.sub(r"/\*.*?\*/|//.*", "", file.read_text("utf-8"), flags=re.DOTALL | re.M)
-        code = re.sub(r"//.*", "", code)
+        code = re.sub(r"/\*.*?\*/", "", file.read_text("utf-8"), flags=re.DOTALL)
+        required = re.findall(r"require\('([^']*)'\)", code)
+        code = re.sub(r"'(?:\\.|[^'\\\n])*'|//.*", "", code)  # strings and comments
         assert not re.search(
             r"\b(AbortController|URL|TextDecoder|fetch|process|window|document|Buffer|globalThis"
             r"|queueMicrotask|structuredClone)\b(?!['_])",
             code,
         ), file.name
-        for required in re.findall(r"require\('([^']*)'\)", code):
-            assert re.fullmatch(r"\./\w+", required)
-            assert (CLIENT / f"{required}.js").exists()
+        for name in required:
+            assert re.fullmatch(r"\./\w+", name)
+            assert (CLIENT / f"{name}.js").exists()
 
 
 def test_client_folder_has_only_js_files():

@@ -5,7 +5,10 @@
  * doctor's; `tests/test_miniprogram.py` compares them, so that none of them can drift.
  */
 
+const { fieldsOf } = require('./fields')
+
 /** @typedef {{ en: string, zh: string }} Said */
+/** @typedef {import('./fields').FieldError} FieldError */
 /** @typedef {{ status: number, code: number, en: string, zh: string }} Kind */
 
 /** @type {{ [name: string]: Kind }} */
@@ -348,7 +351,7 @@ class ApiError extends Error {
   /**
    * @param {string} error
    * @param {{ status?: number, code?: number, errno?: number, requestId?: string, msg?: string,
-   *   retryAfter?: number, symptom?: string }} [told]
+   *   retryAfter?: number, symptom?: string, fields?: FieldError[] }} [told]
    */
   constructor(error, told = {}) {
     const kind = ERRORS[error] || ERRORS.bad_answer
@@ -367,9 +370,15 @@ class ApiError extends Error {
     this.msg = told.msg || ''
     /** Seconds to wait before trying again, where the server said so. */
     this.retryAfter = told.retryAfter || 0
+    /** Which fields of the body are wrong; empty where the error is another. */
+    this.fields = told.fields || []
     /** One of ours is told in both languages; one that an app's server added, in its own words. */
     this.en = ERRORS[error] ? kind.en : this.msg || kind.en
     this.zh = ERRORS[error] ? kind.zh : this.msg || kind.zh
+    if (this.fields.length) {
+      this.en = this.fields.map(field => field.en).join(' ')
+      this.zh = this.fields.map(field => field.zh).join('')
+    }
     /** @type {Said | null} */
     this.symptom = SYMPTOMS[told.symptom || SYMPTOM_OF_ERROR[error]] || null
   }
@@ -390,7 +399,8 @@ function ofAnswer(answer) {
     return new ApiError('bad_answer', { status, requestId, retryAfter, symptom })
   }
   const { error, code } = body
-  return new ApiError(error, { status, code, requestId, retryAfter, msg: text(body.msg) })
+  const fields = fieldsOf(body.fields)
+  return new ApiError(error, { status, code, requestId, retryAfter, msg: text(body.msg), fields })
 }
 
 /**

@@ -10,14 +10,15 @@ from myapi.auth.new_session import NewSession
 from myapi.clock import iso
 from myapi.users.schemas import UserOut
 from myapi.web.access import Caller
-from myapi.web.fields import Id, Timestamp, refuse_trailing_line_break
+from myapi.web.fields import Id, Timestamp
 
 Code = Annotated[
     str,
     Meta(
         min_length=1,
         max_length=256,
-        pattern=r"^[ -~]*[!-~][ -~]*$",
+        pattern=r"^[ -~]*[!-~][ -~]*$(?!\n)",
+        extra={"format": "login_code"},
         description="The code from wx.login: valid once, for five minutes.",
         examples=["alice"],
     ),
@@ -26,9 +27,6 @@ Code = Annotated[
 
 class LoginRequest(Struct):
     code: Code
-
-    def __post_init__(self) -> None:
-        refuse_trailing_line_break(self.code)
 
 
 class LoginOut(Struct):

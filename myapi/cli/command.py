@@ -16,7 +16,7 @@ from flask.helpers import get_debug_flag
 
 from myapi.cli import output
 from myapi.observability.logs import mask
-from myapi.web.errors import ApiError, error_spec
+from myapi.web.errors import ApiError, message
 
 SETTINGS_ERROR = "settings_error"  # key in app.extensions of an app without usable settings
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -53,7 +53,7 @@ class Command(click.Command):
         except ApiError as error:  # in here: the app knows the messages
             if get_debug_flag():
                 raise
-            raise click.ClickException(output.printable(_api_message(error))) from None
+            raise click.ClickException(output.printable(message(error, chinese=False))) from None
 
 
 class Group(click.Group):
@@ -92,11 +92,6 @@ def _failures_in_one_line() -> Iterator[None]:
 def _is_broken_pipe(error: Exception) -> bool:
     """Return whether the reader of stdout has exited, as `head` does; click then exits quietly."""
     return isinstance(error, OSError) and error.errno == errno.EPIPE
-
-
-def _api_message(error: ApiError) -> str:
-    message = error_spec(error.name).msg
-    return f"{message} ({error.detail})" if error.detail else message
 
 
 def _message(error: Exception) -> str:

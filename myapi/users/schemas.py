@@ -6,13 +6,16 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from myapi.clock import iso
 from myapi.users.accounts import Account, UserRow
-from myapi.web.fields import Id, Timestamp, refuse_trailing_line_break
+from myapi.web.errors import ApiError
+from myapi.web.field_errors import FieldError
+from myapi.web.fields import Id, Timestamp
 
 Nickname = Annotated[
     str,
     Meta(
         max_length=32,
-        pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$",
+        pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$(?!\n)",
+        extra={"format": "one_line"},
         description="One line, without control characters.",
         examples=["小明"],
     ),
@@ -22,7 +25,8 @@ AvatarUrl = Annotated[
     Meta(
         max_length=512,
         # A host and optionally a port, no user; all but printable ASCII is percent-encoded.
-        pattern=r"^https://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?#][!-~]*)?$",
+        pattern=r"^https://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?([/?#][!-~]*)?$(?!\n)",
+        extra={"format": "https_url"},
         description="An https URL.",
         examples=["https://example.com/avatar.png"],
     ),
@@ -54,10 +58,6 @@ class ProfileRequest(Struct):
     nickname: Nickname | UnsetType | None = UNSET
     avatar_url: AvatarUrl | UnsetType | None = UNSET
 
-    def __post_init__(self) -> None:
-        refuse_trailing_line_break(self.nickname)
-        refuse_trailing_line_break(self.avatar_url)
-
     def changes(self) -> dict[str, str | None]:
         given = {"nickname": self.nickname, "avatar_url": self.avatar_url}
         return {k: v for k, v in given.items() if not isinstance(v, UnsetType)}
@@ -69,7 +69,12 @@ class DecryptRequest(Struct, rename={"encrypted_data": "encryptedData", "raw_dat
     encrypted_data: Base64
     iv: Annotated[str, Meta(min_length=1, max_length=64, examples=["r7BXXKkLb8qrSNn05n0qiA=="])]
     raw_data: Annotated[str, Meta(max_length=65536)] | None = None
-    signature: Annotated[str, Meta(max_length=64, pattern=r"^[\x00-\x7f]*$")] | None = None
+    signature: (
+        Annotated[
+            str, Meta(max_length=64, pattern=r"^[\x00-\x7f]*$(?!\n)", extra={"format": "ascii"})
+        ]
+        | None
+    ) = None
 
     #: Added to the JSON Schema: a rule that the fields alone cannot express.
     extra_json_schema: ClassVar[dict[str, Any]] = {
@@ -84,7 +89,8 @@ class DecryptRequest(Struct, rename={"encrypted_data": "encryptedData", "raw_dat
 
     def __post_init__(self) -> None:
         if (self.raw_data is None) != (self.signature is None):
-            raise ValueError("send rawData and signature both, or neither")
+            missing = "rawData" if self.raw_data is None else "signature"
+            raise ApiError("invalid_request", fields=[FieldError(missing, "required")])
 
     def signed(self) -> tuple[str, str] | None:
         if self.raw_data is None or self.signature is None:

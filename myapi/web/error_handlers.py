@@ -1,6 +1,7 @@
 """Turn exceptions into JSON responses. A bug becomes a 500; only the log has its traceback."""
 
 import logging
+from typing import Any
 
 import sqlalchemy.exc
 from flask import Flask, Response, request
@@ -8,7 +9,8 @@ from werkzeug.exceptions import HTTPException
 
 from myapi.concurrency import Busy
 from myapi.db.errors import is_outage
-from myapi.web.errors import RETRY_AFTER, ApiError, ErrorSpec, error_spec
+from myapi.web.errors import RETRY_AFTER, ApiError, error_spec, message
+from myapi.web.field_errors import described
 from myapi.web.responses import json_response
 from myapi.wechat import QuotaExceeded, WeChatError
 
@@ -33,31 +35,27 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(Exception, _internal_error)
 
 
-def error_response(name: str, detail: str = "", *, retry_after: int | None = None) -> Response:
+def error_response(error: ApiError) -> Response:
     """Return the JSON response of an error."""
-    spec = error_spec(name)
+    spec = error_spec(error.name)
     environ = request.environ
-    environ["myapi.error"] = name
-    response = json_response(
-        {
-            "code": spec.code,
-            "error": name,
-            "msg": _message(spec, detail, environ.get("HTTP_ACCEPT_LANGUAGE", "")),
-            "request_id": environ["myapi.request_id"],
-        },
-        spec.status,
-    )
-    seconds = RETRY_AFTER.get(spec.status) if retry_after is None else retry_after
+    environ["myapi.error"] = error.name
+    chinese = _prefers_chinese(environ.get("HTTP_ACCEPT_LANGUAGE", ""))
+    body: dict[str, Any] = {
+        "code": spec.code,
+        "error": error.name,
+        "msg": message(error, chinese=chinese),
+        "request_id": environ["myapi.request_id"],
+    }
+    if error.fields:
+        body["fields"] = [described(each, chinese=chinese) for each in error.fields]
+    response = json_response(body, spec.status)
+    seconds = RETRY_AFTER.get(spec.status) if error.retry_after is None else error.retry_after
     if seconds is not None:
         response.headers["Retry-After"] = str(seconds)
     if spec.status == 401:
-        response.headers["WWW-Authenticate"] = _challenge(name)
+        response.headers["WWW-Authenticate"] = _challenge(error.name)
     return response
-
-
-def _message(spec: ErrorSpec, detail: str, languages: str) -> str:
-    message = spec.msg_zh if _prefers_chinese(languages) else spec.msg
-    return f"{message} ({detail})" if detail else message
 
 
 def _prefers_chinese(languages: str) -> bool:
@@ -77,11 +75,12 @@ def _challenge(name: str) -> str:
 def _api_error(error: ApiError) -> Response:
     if error.reason:
         log.info("%s: %s", error.name, error.reason, extra={"event": "refused"})
-    return error_response(error.name, error.detail, retry_after=error.retry_after)
+    return error_response(error)
 
 
 def _wechat_error(error: WeChatError) -> Response:
-    return error_response(error.name, retry_after=60 if isinstance(error, QuotaExceeded) else None)
+    retry_after = 60 if isinstance(error, QuotaExceeded) else None
+    return error_response(ApiError(error.name, retry_after=retry_after))
 
 
 def _database_error(error: sqlalchemy.exc.SQLAlchemyError) -> Response:
@@ -90,18 +89,18 @@ def _database_error(error: sqlalchemy.exc.SQLAlchemyError) -> Response:
         return _internal_error(error)
     cause = getattr(error, "orig", None) or error
     log.error("the database failed: %s", cause, extra={"event": "database_failed"})
-    return error_response("service_unavailable")
+    return error_response(ApiError("service_unavailable"))
 
 
 def _busy(_error: Busy) -> Response:
-    return error_response("service_unavailable")
+    return error_response(ApiError("service_unavailable"))
 
 
 def _http_exception(error: HTTPException) -> Response:
     status = error.code or 500
     if status >= 500:
         return _internal_error(error)
-    response = error_response(NAME_OF_STATUS.get(status, "invalid_request"))
+    response = error_response(ApiError(NAME_OF_STATUS.get(status, "invalid_request")))
     if allowed := getattr(error, "valid_methods", None):
         response.headers["Allow"] = ", ".join(sorted(allowed))
     return response
@@ -109,4 +108,4 @@ def _http_exception(error: HTTPException) -> Response:
 
 def _internal_error(error: Exception) -> Response:
     log.error("unhandled error", exc_info=error, extra={"event": "internal_error"})
-    return error_response("internal_error")
+    return error_response(ApiError("internal_error"))

@@ -3,10 +3,12 @@
 `REGISTRY` has myapi's own. An app's errors are these and those of the team's own code.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from flask import Flask, current_app
+
+from myapi.web.field_errors import FieldError, sentence
 
 
 class ErrorSpec(NamedTuple):
@@ -110,14 +112,32 @@ class ApiError(Exception):
     """An error response. `name` is one of the errors of the app.
 
     `detail` is appended to the message, so it must never repeat what the client sent. `reason` goes
-    only to the log.
+    only to the log. `fields` says which fields are wrong; their sentences become the message.
     """
 
     def __init__(
-        self, name: str, detail: str = "", *, reason: str = "", retry_after: int | None = None
+        self,
+        name: str,
+        detail: str = "",
+        *,
+        reason: str = "",
+        retry_after: int | None = None,
+        fields: Iterable[FieldError] = (),
     ) -> None:
         super().__init__(name, reason or detail)
         self.name = name
         self.detail = detail
         self.reason = reason
         self.retry_after = retry_after
+        self.fields = tuple(fields)
+
+
+def message(error: ApiError, *, chinese: bool) -> str:
+    """Return what an error says to a person."""
+    spec = error_spec(error.name)
+    if error.fields:
+        separator = "" if chinese else " "
+        text = separator.join(sentence(each, chinese=chinese) for each in error.fields)
+    else:
+        text = spec.msg_zh if chinese else spec.msg
+    return f"{text} ({error.detail})" if error.detail else text

@@ -32,7 +32,12 @@ class FaultRequest(Struct):
         Annotated[
             str,
             Meta(
-                pattern=f"^({'|'.join(FAULTS)}|-?[0-9]{{1,9}})$",
+                pattern=f"^({'|'.join(FAULTS)}|-?[0-9]{{1,9}})$(?!\\n)",
+                extra={
+                    "format": "fault",
+                    "msg": f"kind must be an errcode such as 45011, or one of {', '.join(FAULTS)}.",
+                    "msg_zh": f"kind 必须是 45011 这样的 errcode，或：{'、'.join(FAULTS)}。",
+                },
                 description="The name of a fault, or an errcode of WeChat.",
                 examples=["slow"],
             ),
@@ -61,8 +66,5 @@ def encrypt(body: EncryptRequest) -> dict[str, str]:
 @endpoint(body=FaultRequest, returns=dict[str, Any], envelope=False)
 def fault(body: FaultRequest) -> dict[str, Any]:
     """Make the next calls to WeChat fail: slow, busy, an unusable reply, or any errcode."""
-    try:
-        sandbox(settings()).set_fault(body.kind, body.times)
-    except ValueError as error:
-        raise ApiError("invalid_request", str(error)) from None
+    sandbox(settings()).set_fault(body.kind, body.times)
     return {"kind": body.kind, "times": body.times}

@@ -5,7 +5,8 @@
 const assert = require('node:assert/strict')
 const { test } = require('node:test')
 
-const { createClient } = require('../../miniprogram/myapi/index')
+const { ofAnswer } = require('../../miniprogram/myapi/errors')
+const { ApiError, ERRORS, createClient } = require('../../miniprogram/myapi/index')
 const { Phone, Server, Time, chance, failure, success } = require('./world')
 
 const BASE = 'https://api.example.com'
@@ -390,6 +391,65 @@ test('decrypt without data says that nothing was given', async () => {
 })
 
 // ---- answers ----
+
+const refused = fields => {
+  const { status, body, header } = failure(400, 40000, 'invalid_request')
+  return ofAnswer({ status, body: { ...body, fields }, header: name => header[name] || '', retryAfter: () => 0 })
+}
+
+test('a refused field is told in both languages, whatever the language of the phone', () => {
+  const items = [
+    { field: 'nickname', rule: 'max_length', limit: 32, msg: '…' },
+    { field: 'kind', rule: 'type', limit: ['string', 'integer'], msg: '…' },
+    { field: 'items[2].colour', rule: 'enum', limit: ['red', 'blue'], msg: '…' },
+    { field: 'avatarUrl', rule: 'unknown', did_you_mean: 'avatar_url', msg: '…' },
+    { field: '', rule: 'format', limit: 'json', msg: '…' },
+    { field: 'plate', rule: 'format', msg: '…' },
+  ]
+  const error = refused(items)
+  assert.deepEqual(error.fields.map(field => field.en), [
+    'nickname is too long: the maximum length is 32.',
+    'kind must be text or a whole number.',
+    'items[2].colour must be one of these: red, blue.',
+    'avatarUrl is not a known field. Did you mean avatar_url?',
+    'The body must be a JSON object in UTF-8.',
+    'plate has the wrong format.',
+  ])
+  assert.deepEqual(error.fields.map(field => field.zh), [
+    'nickname 太长，最多 32 个字符。',
+    'kind 必须是文本或整数。',
+    'items[2].colour 只能是以下之一：red、blue。',
+    '没有 avatarUrl 这个字段，你是不是想写 avatar_url？',
+    '请求体必须是 UTF-8 编码的 JSON 对象。',
+    'plate 格式不正确。',
+  ])
+  assert.equal(refused(items.slice(0, 2)).zh, 'nickname 太长，最多 32 个字符。kind 必须是文本或整数。')
+  assert.equal(refused(items.slice(0, 1)).en, 'nickname is too long: the maximum length is 32.')
+})
+
+test("a rule or format of an app's own is told in the server's words", () => {
+  for (const [rule, limit] of [['after_start'], ['format', 'plate'], ['constructor'], ['format', '__proto__'], ['max_length']]) {
+    const error = refused([{ field: 'ends_at', rule, limit, msg: '结束时间太早。' }])
+    assert.deepEqual([error.zh, error.en], ['结束时间太早。', '结束时间太早。'], rule)
+    assert.equal(refused([{ field: 'ends_at', rule, limit }]).en, 'ends_at is not valid.')
+  }
+})
+
+test('fields is always an array, and hostile ones are harmless', () => {
+  const { en, zh } = ERRORS.invalid_request
+  for (const fields of [undefined, null, 7, 'x', {}, [], [null, 7, 'x', [], {}], [{ field: 7, rule: 'type' }], [{ field: 'x'.repeat(201), rule: 'y' }]]) {
+    const error = refused(fields)
+    assert.deepEqual([error.fields, error.en, error.zh], [[], en, zh], JSON.stringify(fields))
+  }
+  const odd = [{}, [{}], [[]], NaN, Infinity, true, 'x'.repeat(201), Array(51).fill('x'), { length: 1 }]
+  for (const limit of odd) {
+    const [field] = refused([{ field: '{limit}$&', rule: 'enum', limit, did_you_mean: {}, msg: {} }]).fields
+    assert.deepEqual(field, { field: '{limit}$&', rule: 'enum', limit: null, didYouMean: '', msg: '', en: '{limit}$& is not valid.', zh: '{limit}$& 不正确。' })
+  }
+  const many = refused(Array(1000).fill({ field: 'x', rule: 'own', msg: 'y'.repeat(5000) }))
+  assert.deepEqual([many.fields.length, many.fields[0].msg.length], [10, 1000])
+  assert.deepEqual(new ApiError('network').fields, [])
+})
 
 test('every status is understood', async () => {
   for (const [result, expected] of [

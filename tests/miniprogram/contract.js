@@ -3,6 +3,7 @@
 'use strict'
 
 const calls = require('../../miniprogram/myapi/calls')
+const { DID_YOU_MEAN, FORMATS, RULES, TYPES, WORDS } = require('../../miniprogram/myapi/fields')
 const { ERRNOS, ERRORS, INSIDE, SYMPTOMS, ofFailure } = require('../../miniprogram/myapi/errors')
 
 const told = failure => {
@@ -14,6 +15,7 @@ console.log(
   JSON.stringify({
     calls,
     errors: ERRORS,
+    fields: { rules: RULES, did_you_mean: DID_YOU_MEAN, types: TYPES, formats: FORMATS, ...WORDS },
     symptoms: SYMPTOMS,
     errnos: Object.fromEntries(Object.keys(ERRNOS).map(errno => [errno, told({ errno: Number(errno) })])),
     inside: Object.fromEntries(

@@ -81,8 +81,16 @@ on('the first request logs in, and all that the client can do is done', async (a
 on('an error of the server comes with its names, its sentence and its id', async api => {
   await assert.rejects(api.put('/api/me', { nickname: 'x'.repeat(33) }), error => {
     assert.deepEqual([error.error, error.code, error.status], ['invalid_request', 40000, 400])
-    assert.match(error.msg, /请求格式不正确/)
+    assert.equal(error.msg, 'nickname 太长，最多 32 个字符。')
+    assert.deepEqual([error.zh, error.en], [error.msg, 'nickname is too long: the maximum length is 32.'])
+    const [{ field, rule, limit }] = error.fields
+    assert.deepEqual([error.fields.length, field, rule, limit], [1, 'nickname', 'max_length', 32])
     assert.match(error.requestId, /^[\w-]+$/)
+    return true
+  })
+  await assert.rejects(api.put('/api/me', { nickName: 'x' }), error => {
+    assert.equal(error.zh, '没有 nickName 这个字段，你是不是想写 nickname？')
+    assert.equal(error.fields[0].didYouMean, 'nickname')
     return true
   })
   await assert.rejects(api.get('/api/none'), { error: 'not_found', code: 40400 })

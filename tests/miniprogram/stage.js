@@ -109,8 +109,8 @@ const reply = (body, statusCode = 200) => ({ statusCode, data: body, header: {} 
 const data = body => reply({ code: 0, msg: 'ok', data: body })
 const failure = (errno, errMsg) => ({ errno, errMsg: `request:fail ${errMsg}` })
 
-function refusal(status, code, error) {
-  return reply({ code, error, msg: error, request_id: '5f0c9a7e41d2' }, status)
+function refusal(status, code, error, fields) {
+  return reply({ code, error, msg: error, request_id: '5f0c9a7e41d2', fields }, status)
 }
 
 /** The demo on one phone: its modules are loaded anew, as when WeChat starts the app. */

@@ -31,7 +31,8 @@ def test_profile_update_changes_no_other_column(sign_in, execute):
     phone, other = sign_in("alice"), sign_in("bob")
     before = execute("SELECT * FROM users ORDER BY id")
     for name in ("id", "public_id", "openid", "unionid", "appid", "created_at", "banned_at"):
-        assert phone.put("/api/me", {name: other.user["id"]}).status_code == 200
+        body = {name: other.user["id"], "nickname": None}
+        assert phone.put("/api/me", body).status_code == 200
     assert execute("SELECT * FROM users ORDER BY id") == before
 
 

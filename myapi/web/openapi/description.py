@@ -35,7 +35,8 @@ The backend of a WeChat mini program: it exchanges a wx.login code for an accoun
 
 Success is 200 with `{"code": 0, "msg": "ok", "data": …}`. A failure has its own HTTP status and \
 `{"code", "error", "msg", "request_id"}`: rely on `error` or `code`, which are stable, and show \
-`msg` to people. Every response has an `X-Request-Id`."""
+`msg` to people. If the body was refused, `fields` says which fields break which rules. Every \
+response has an `X-Request-Id`."""
 
 
 class Route(NamedTuple):
@@ -146,7 +147,7 @@ def _responses(route: Route, components: Components) -> Iterator[tuple[str, Sche
     yield "200", _success(route.declared, components)
     for status in sorted({spec.status for spec in route.errors.values()}):
         of_status = {name: spec for name, spec in route.errors.items() if spec.status == status}
-        yield str(status), _failure(status, of_status)
+        yield str(status), _failure(status, of_status, route.declared)
 
 
 def _success(declared: Endpoint | None, components: Components) -> Schema:
@@ -158,8 +159,9 @@ def _success(declared: Endpoint | None, components: Components) -> Schema:
     return {"description": "OK", "headers": _headers("X-Request-Id"), "content": content}
 
 
-def _failure(status: int, errors: Mapping[str, ErrorSpec]) -> Schema:
+def _failure(status: int, errors: Mapping[str, ErrorSpec], declared: Endpoint | None) -> Schema:
     """Describe the response of one status, with one example for each of its errors."""
+    body = declared.body if declared else None
     headers = ["X-Request-Id"]
     if status == 401:
         headers.append("WWW-Authenticate")
@@ -176,7 +178,8 @@ def _failure(status: int, errors: Mapping[str, ErrorSpec]) -> Schema:
             JSON: {
                 "schema": {"$ref": f"{COMPONENTS}Error", "properties": narrowed},
                 "examples": {
-                    name: {"value": error_example(name, spec)} for name, spec in errors.items()
+                    name: {"value": error_example(name, spec, body)}
+                    for name, spec in errors.items()
                 },
             }
         },

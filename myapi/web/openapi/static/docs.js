@@ -84,7 +84,7 @@ function resolved(schema) {
 
 function typeOf(schema) {
   const s = resolved(schema)
-  if (s.anyOf) return [...new Set(s.anyOf.map(typeOf))].join(' | ')
+  if (s.anyOf && !s.properties) return [...new Set(s.anyOf.map(typeOf))].join(' | ')
   if ('const' in s) return JSON.stringify(s.const)
   if (s.enum && !s.type) return s.enum.length > 1 ? typeof s.enum[0] : JSON.stringify(s.enum[0])
   if (s.type === 'array') return `${typeOf(s.items)}[]`
@@ -324,7 +324,7 @@ function loginBox() {
     try {
       const result = await call(method, path, body?.())
       learn(operationId, result)
-      if (result.status !== 200) problem.textContent = result.json?.error ?? result.status
+      if (result.status !== 200) problem.textContent = result.json?.msg ?? result.status
     } catch (error) { problem.textContent = error.message }
   }
   form.onsubmit = over('post', '/api/auth/login', 'auth.login', () => JSON.stringify({ code: input.value }))
