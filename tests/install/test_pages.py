@@ -132,7 +132,7 @@ def test_operations_leads_to_mysql_and_redis_with_new_keys(server, reader):
 
     reader.follow("docs/operations.md", REQUEST_ID=request_id)
 
-    assert "mysql" in server.run("myapi", "stats").stdout
+    assert "mariadb" in server.run("myapi", "stats").stdout
     assert len((server.root / "etc/myapi/secrets/secret_keys").read_text().split(",")) == 1
     assert server.run("systemctl", "is-active", "myapi.service").stdout == "active\n"
     server.log_in("alice")
