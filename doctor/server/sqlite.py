@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
+from doctor import needs
 from doctor.checks import Finding, check, ok, skip, warn
 from doctor.target import Target
 from doctor.texts import Text, untranslated
@@ -17,6 +18,8 @@ FIXED_IN_BRANCH = {(3, 44): (3, 44, 6), (3, 50): (3, 50, 7)}
 
 @check(
     "unseen",
+    fault=Text("this SQLite has a bug", "这个版本的 SQLite 有缺陷"),
+    stops="nothing",
     fix=Text(
         "back up daily (`flask backup`); update the system's SQLite when its packages offer 3.51.3"
         " or newer, or move to MySQL",
@@ -25,6 +28,8 @@ FIXED_IN_BRANCH = {(3, 44): (3, 44, 6), (3, 50): (3, 50, 7)}
 )
 def sqlite(target: Target) -> Finding:
     """Whether this SQLite has the bug of the write-ahead log."""
+    if target.this_server.uses_sqlite is None:
+        return skip(needs.FLASK_DOCTOR)
     if not target.this_server.uses_sqlite:
         return skip(Text("not in use", "没有使用"))
     version = ".".join(map(str, sqlite3.sqlite_version_info))

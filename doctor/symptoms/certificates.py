@@ -74,7 +74,8 @@ CERTIFICATES: dict[str, Symptom] = {
             " the usual cause; otherwise TLS itself is not set up.",
             "TLS 握手失败。安卓上通常是证书链不完整或证书不受信任；否则是 TLS 没有配置好。",
         ),
-        numbers(-107, -1022, -1200) + r"|hand ?shake|握手|SSL_PROTOCOL|ssl error|ssl ?错误|安全连接",
+        numbers(-107, -1022, -1200)
+        + r"|hand ?shake|握手|SSL_PROTOCOL|ssl error|ssl ?错误|安全连接",
         r"(?<![A-Za-z])(ssl|tls)(?![A-Za-z])",
         ("chain", "self_signed", "tls"),
     ),

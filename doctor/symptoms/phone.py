@@ -18,7 +18,8 @@ PHONE: dict[str, Symptom] = {
             "域名不在小程序的合法域名列表里。到小程序后台（开发管理 → 开发设置 → 服务器域名）添加"
             " https://域名，和代码里写的完全一致，再到开发者工具的 详情 → 域名信息 刷新。",
         ),
-        numbers(600002) + r"|domain ?list|合法域名|域名不合法|域名.{0,4}(列表|配置|校验)|url not in",
+        numbers(600002)
+        + r"|domain ?list|合法域名|域名不合法|域名.{0,4}(列表|配置|校验)|url not in",
         checks=("url", "icp", "redirect"),
     ),
     "bad_url": Symptom(
@@ -179,7 +180,8 @@ PHONE: dict[str, Symptom] = {
             "No answer came in time: a firewall drops the connection, or the answer is slow.",
             "没有及时得到响应：防火墙丢弃了连接，或响应太慢。",
         ),
-        numbers(-7, -118, -1001) + r"|errno\W{0,4}5(?!\d)|^\W*5\W*$|time[sd]?[ -]?out|TIMED_OUT|超时",
+        numbers(-7, -118, -1001)
+        + r"|errno\W{0,4}5(?!\d)|^\W*5\W*$|time[sd]?[ -]?out|TIMED_OUT|超时",
         checks=("port", "latency", "gateway"),
     ),
     "network": Symptom(

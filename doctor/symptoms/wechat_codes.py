@@ -113,7 +113,8 @@ WECHAT_CODES: dict[str, Symptom] = {
             "微信拒绝了服务器的 access_token。服务器会自己重新获取；如果一直出现，"
             "说明另有程序在用 force_refresh 或旧接口获取同一个 AppID 的 token。",
         ),
-        numbers(40014, 42001) + rf"|{_ERRCODE}40001(?!\d)|access_token.{{0,20}}(invalid|expired|过期)",
+        numbers(40014, 42001)
+        + rf"|{_ERRCODE}40001(?!\d)|access_token.{{0,20}}(invalid|expired|过期)",
         checks=("account", "allow_list", "wechat"),
     ),
     "not_authorised": Symptom(
