@@ -27,7 +27,8 @@ DEVELOPMENT = Text(
 
 NO_URL = Text("no URL was given", "没有给出 URL")
 FLASK_DOCTOR = Text(
-    "only `flask doctor` on the server knows the settings", "只有服务器上的 `flask doctor` 知道配置"
+    "the settings of the service are not known here (`flask doctor` reads them)",
+    "这里不知道服务的配置（`flask doctor` 会读取）",
 )
 
 

@@ -25,7 +25,7 @@ def _enable_on_windows() -> bool:
     """Let the console obey escape sequences; an old one cannot."""
     if sys.platform != "win32":
         return False
-    import ctypes  # noqa: PLC0415 (Windows alone needs it)
+    import ctypes
 
     kernel = ctypes.windll.kernel32
     handle = kernel.GetStdHandle(-11)  # STD_OUTPUT_HANDLE

@@ -19,7 +19,7 @@ ANSWERS: dict[str, Symptom] = {
             "微信拒绝了服务器的 AppID 或 AppSecret。日志里有具体的 errcode。",
         ),
         r"misconfigured|" + numbers(50001),
-        r"log ?in|登录",
+        r"log ?in(?!:)|登录",
         ("account", "wechat", "environment"),
     ),
     "login_slow": Symptom(
@@ -42,13 +42,13 @@ ANSWERS: dict[str, Symptom] = {
             "返回 decrypt_failed，或提示证书“尚未生效”",
         ),
         Text(
-            "decrypt_failed: the session_key was replaced by a newer wx.login (log in, then read the"
-            " data, then decrypt), or the server's clock is wrong. A certificate that is not yet"
-            " valid: a clock is wrong.",
+            "decrypt_failed: the session_key was replaced by a newer wx.login (log in, then read"
+            " the data, then decrypt), or the server's clock is wrong. A certificate that is not"
+            " yet valid: a clock is wrong.",
             "decrypt_failed：session_key 已被更新的 wx.login 替换（先登录，再取数据，再解密），"
             "或服务器时钟不准。证书尚未生效：时钟不准。",
         ),
-        r"decrypt|解密|not yet valid|尚未生效|" + numbers(40002),
+        r"decrypt|解密|" + numbers(40002),
         r"clock|时间|时钟",
         ("clock", "clock_synchronised", "dates"),
     ),
@@ -71,8 +71,8 @@ ANSWERS: dict[str, Symptom] = {
             "success 回调里 statusCode 为 500 或 503（service_unavailable）",
         ),
         Text(
-            "The app answers but fails: the database is away, locked, full or not migrated, or there"
-            " is a bug. The log has the request_id of the answer.",
+            "The app answers but fails: the database is away, locked, full or not migrated, or"
+            " there is a bug. The log has the request_id of the answer.",
             "应用有响应但出错了：数据库不可用、被锁、磁盘满或未迁移，或者有 bug。"
             "用响应里的 request_id 到日志里查。",
         ),
@@ -127,8 +127,8 @@ ANSWERS: dict[str, Symptom] = {
             "success 回调里是其他 statusCode",
         ),
         Text(
-            "success of wx.request is called for every HTTP status: 2xx is a success, 4xx means that"
-            " the request is refused, 5xx that the server failed. Read `error` in the body.",
+            "success of wx.request is called for every HTTP status: 2xx is a success, 4xx means"
+            " that the request is refused, 5xx that the server failed. Read `error` in the body.",
             "wx.request 对任何 HTTP 状态码都调用 success：2xx 是成功，4xx 是请求被拒绝，"
             "5xx 是服务器出错。请看响应体里的 `error`。",
         ),

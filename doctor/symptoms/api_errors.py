@@ -75,8 +75,8 @@ API_ERRORS: dict[str, Symptom] = {
         401,
         40101,
         Text(
-            "The token was not made by this server, or was cut. Log in again; if every user sees it,"
-            " MYAPI_SECRET_KEYS was changed (`flask secrets rotate` keeps the old tokens valid).",
+            "The token was not made by this server, or was cut. Log in again; if every user sees"
+            " it, MYAPI_SECRET_KEYS was changed (`flask secrets rotate` keeps old tokens valid).",
             "token 不是这个服务器签发的，或者不完整。请重新登录；如果所有用户都这样，说明"
             " MYAPI_SECRET_KEYS 被换掉了（`flask secrets rotate` 更换密钥时旧 token 仍然有效）。",
         ),
@@ -91,7 +91,8 @@ API_ERRORS: dict[str, Symptom] = {
         Text(
             "The session has ended: logged out, expired, or ended by an operator. This is normal:"
             " log in again with wx.login.",
-            "会话已结束：已退出、已过期，或被运营人员结束。这是正常情况，用 wx.login 重新登录即可。",
+            "会话已结束：已退出、已过期，或被运营人员结束。"
+            "这是正常情况，用 wx.login 重新登录即可。",
         ),
         "database",
         by_status=False,
@@ -127,8 +128,8 @@ API_ERRORS: dict[str, Symptom] = {
         40302,
         Text(
             "The server runs in development mode and answers its own machine alone. For phones set"
-            " MYAPI_ENV=production with an AppID, a secret and keys; for a phone in the same network"
-            " set MYAPI_DEV_LAN=1.",
+            " MYAPI_ENV=production with an AppID, a secret and keys; for a phone in the same"
+            " network set MYAPI_DEV_LAN=1.",
             "服务运行在开发模式，只响应本机。要让手机访问，请设置 MYAPI_ENV=production 以及 AppID、"
             "AppSecret 和密钥；只想让同一局域网的手机访问，请设置 MYAPI_DEV_LAN=1。",
         ),

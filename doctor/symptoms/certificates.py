@@ -34,7 +34,7 @@ CERTIFICATES: dict[str, Symptom] = {
             "证书已过期或尚未生效，或手机时间不准。续期证书并重新加载 Nginx。",
         ),
         numbers(-201, -1201, -1204) + r"|CERT_DATE|certificate.{0,20}expired|证书.{0,8}过期",
-        r"expired|过期|有效期|生效",
+        r"expired|not yet valid|过期|有效期|生效",
         ("dates", "certificate_served", "renewal"),
     ),
     "certificate": Symptom(

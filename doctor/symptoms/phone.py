@@ -54,7 +54,8 @@ PHONE: dict[str, Symptom] = {
         Text(
             "The request was cut off on the phone: the mini program was in the background for more"
             " than 5 s, or its code called abort(). Slow answers make it likelier.",
-            "请求在手机上被中断：小程序进入后台超过 5 秒，或代码调用了 abort()。响应越慢越容易出现。",
+            "请求在手机上被中断：小程序进入后台超过 5 秒，或代码调用了 abort()。"
+            "响应越慢越容易出现。",
         ),
         numbers(600003) + r"|interrupted|\babort\b|进入后台",
         checks=("latency",),
@@ -62,7 +63,8 @@ PHONE: dict[str, Symptom] = {
     "too_many_tasks": Symptom(
         Text("too many tasks (errno 600007)", "同时进行的请求过多（errno 600007）"),
         Text(
-            "The mini program has too many requests at once. Make fewer; slow answers pile them up.",
+            "The mini program has too many requests at once. Make fewer; slow answers pile"
+            " them up.",
             "小程序同时进行的请求太多。减少请求；响应慢也会使请求堆积。",
         ),
         numbers(600007) + r"|(too many|max) .{0,8}tasks?|并发",
@@ -147,7 +149,8 @@ PHONE: dict[str, Symptom] = {
             "连接被切断：服务器在握手时断开、网络拦截了未备案的域名，或请求体太大。",
         ),
         numbers(-100, -101, -103, -324, -1005)
-        + r"|CONNECTION_(RESET|CLOSED|ABORTED)|EMPTY_RESPONSE|ECONNRESET|connection (was )?(reset|lost)"
+        + r"|CONNECTION_(RESET|CLOSED|ABORTED)|EMPTY_RESPONSE|ECONNRESET"
+        + r"|connection (was )?(reset|lost)"
         + r"|连接(已|被)?(重置|中断|断开)|socket hang up",
         checks=("tls", "icp", "body_limit"),
     ),
@@ -196,7 +199,7 @@ PHONE: dict[str, Symptom] = {
         ),
         "",
         numbers(600000, 600001, 602001, -1, -2, -3, -4, -21, -109)
-        + r"|request:?\s?fail|net::|ERR_FAILED|网络(错误|异常)",
+        + r"|(request|login):?\s?fail|net::|ERR_FAILED|网络(错误|异常)",
         ("port", "tls", "icp"),
     ),
 }

@@ -13,10 +13,10 @@ WECHAT_CODES: dict[str, Symptom] = {
         Text("errcode 40029: invalid code", "errcode 40029：invalid code，code 无效"),
         Text(
             "WeChat does not know the login code for this AppID. Is the AppID of the project in the"
-            " developer tool (详情 → 基本信息) the server's MYAPI_WECHAT_APPID? If it is, the code was"
-            " older than 5 minutes, or a phone number's code was sent in its place.",
-            "微信不认识这个 AppID 的登录 code。开发者工具里项目的 AppID（详情 → 基本信息）和服务器的"
-            " MYAPI_WECHAT_APPID 一致吗？如果一致，就是 code 超过了 5 分钟，"
+            " developer tool (详情 → 基本信息) the server's MYAPI_WECHAT_APPID? If it is, the code"
+            " was older than 5 minutes, or a phone number's code was sent in its place.",
+            "微信不认识这个 AppID 的登录 code。开发者工具里项目的 AppID（详情 → 基本信息）和"
+            "服务器的 MYAPI_WECHAT_APPID 一致吗？如果一致，就是 code 超过了 5 分钟，"
             "或者误传了获取手机号的 code。",
         ),
         numbers(40029) + r"|invalid code\b|code ?无效",
@@ -27,8 +27,8 @@ WECHAT_CODES: dict[str, Symptom] = {
         Text(
             "The login code was used before. Use one code for one login: call wx.login again for"
             " each, send it once, and let neither the page nor a proxy send the request twice.",
-            "登录 code 已经用过。一个 code 只能登录一次：每次登录都重新调用 wx.login，code 只发送一次，"
-            "页面和代理都不要重复发送同一个请求。",
+            "登录 code 已经用过。一个 code 只能登录一次：每次登录都重新调用 wx.login，"
+            "code 只发送一次，页面和代理都不要重复发送同一个请求。",
         ),
         numbers(40163) + r"|code been used|code ?已(经)?被?(使用|用过)",
         checks=("latency", "gateway"),
@@ -50,8 +50,8 @@ WECHAT_CODES: dict[str, Symptom] = {
     "appid": Symptom(
         Text("errcode 40013: invalid appid", "errcode 40013：invalid appid，AppID 不正确"),
         Text(
-            "WeChat does not know the AppID that the server sends, or none was sent (41002). Copy it"
-            " again from the console (开发管理 → 开发设置) to MYAPI_WECHAT_APPID.",
+            "WeChat does not know the AppID that the server sends, or none was sent (41002). Copy"
+            " it again from the console (开发管理 → 开发设置) to MYAPI_WECHAT_APPID.",
             "微信不认识服务器发送的 AppID，或者没有发送（41002）。"
             "到小程序后台（开发管理 → 开发设置）重新复制到 MYAPI_WECHAT_APPID。",
         ),

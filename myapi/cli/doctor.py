@@ -64,7 +64,9 @@ def command(explain: str | None, as_json: bool, lang: str, verbose: bool, **opti
     """Find out why a mini program cannot use the API at URL, such as https://api.example.com.
 
     The first line is the verdict and what to do next. Each fault shows what the phone shows, the
-    evidence and the fix. Without a URL only the server is checked. Exit status: 0 ok, 1 warnings, 2 failures; with --explain 0 found, 1 not.
+    evidence and the fix. Without a URL only the server is checked.
+
+    Exit status: 0 ok, 1 warnings, 2 failures; with --explain 0 found, 1 not.
     """
     if explain is not None:
         explanation = doctor.explain(explain, [*doctor.OUTSIDE, *doctor.SERVER, *APP_CHECKS])
