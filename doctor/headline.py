@@ -16,10 +16,8 @@ def headline(results: Sequence[Result], verdict: str, url: Url | None = None) ->
         return _well(results, verdict, url)
     said = _fault(results, cause, url)
     fault, fix = cause.fault, cause.fix
-    english = f"{said.en}: {fault.en}. Next: {fix.en}."
     return Text(
-        english[0].upper() + english[1:] if url is None else english,
-        f"{said.zh}：{fault.zh}。下一步：{fix.zh}。",
+        f"{said.en}: {fault.en}. Next: {fix.en}.", f"{said.zh}：{fault.zh}。下一步：{fix.zh}。"
     )
 
 
@@ -34,7 +32,7 @@ def _fault(results: Sequence[Result], cause: Result, url: Url | None) -> Text:
     if cause.status == "warn":
         return _warning(results, url)
     if url is None or url.is_development:
-        return Text(f"There is a fault in {place.en}", f"{place.zh}有故障")
+        return Text(f"There is a fault at {place.en}", f"{place.zh}有故障")
     if cause.stops == "phones":
         return Text(f"Phones cannot use {place.en}", f"手机无法访问 {place.zh.strip()}")
     if cause.stops == "logins":
@@ -44,9 +42,9 @@ def _fault(results: Sequence[Result], cause: Result, url: Url | None) -> Text:
 
 def _warning(results: Sequence[Result], url: Url | None) -> Text:
     place = _place(url)
-    works = Text(f"{place.en} has no faults", f"{place.zh}没有故障")
+    works = Text(f"There is no fault at {place.en}", f"{place.zh}没有故障")
     if url and any(each.id == "route" and each.status == "ok" for each in results):
-        works = Text(f"{place.en} works", f"{place.zh}可以使用")
+        works = Text(f"The API works at {place.en}", f"{place.zh}可以使用")
     count = sum(each.status == "warn" and not each.follows for each in results)
     if count == 1:
         return Text(f"{works.en}, with a warning", f"{works.zh}，但有一个警告")
@@ -64,7 +62,7 @@ def _well(results: Sequence[Result], verdict: str, url: Url | None) -> Text:
         reason = results[0].evidence if results else Text("no check ran", "没有运行检查项")
         return Text(f"Nothing could be judged: {reason.en}.", f"什么都无法判断：{reason.zh}。")
     if url is None or "route" not in seen:
-        return Text(f"All is well: no fault in {place.en}.", f"一切正常：{place.zh}没有发现故障。")
+        return Text(f"All is well: no fault at {place.en}.", f"一切正常：{place.zh}没有发现故障。")
     if url.is_development:
         return Text(
             f"All is well: {place.en} answers. Phones need https on a filed domain.",

@@ -82,10 +82,12 @@ UNKNOWN = Text(
     "statusCode（502）、响应里的 `error` 或 `code`（rate_limited），或微信的 errcode（40029）。",
 )
 
+NO_CHECK = Text("No check of the doctor can say more.", "诊断没有更多可检查的。")
+
 
 def _numbered(causes: Sequence[Result], language: str, command: str) -> list[str]:
     if not causes:
-        return [Text("The server has no part in this.", "与服务器无关。").in_language(language)]
+        return [NO_CHECK.in_language(language)]
     ids = ",".join(each.id for each in causes)
     heading = Text("Likely causes, and what helps:", "可能的原因和处理办法：")
     run = f"{command} https://api.example.com --only {ids}"
@@ -114,10 +116,9 @@ def _folded(results: Sequence[Result]) -> Iterator[Text]:
     """Yield a line for each group of checks that has no news of its own."""
     following = [each for each in results if each.follows]
     for root, ids in _grouped((each.follows, each.id) for each in following):
-        verb = "follows" if len(ids) == 1 else "follow"
         yield Text(
-            f"{len(ids)} {verb} from {root}: {', '.join(ids)}",
-            f"{len(ids)} 项由 {root} 引起：{', '.join(ids)}",
+            f"{len(ids)} more because of {root}: {', '.join(ids)}",
+            f"另有 {len(ids)} 项由 {root} 引起：{', '.join(ids)}",
         )
     skipped = [each for each in results if each.status == "skip"]
     for reason, ids in _grouped((each.evidence, each.id) for each in skipped):

@@ -94,6 +94,7 @@ API_ERRORS: dict[str, Symptom] = {
             "会话已结束：已退出、已过期，或被运营人员结束。"
             "这是正常情况，用 wx.login 重新登录即可。",
         ),
+        "clock_synchronised",
         "database",
         by_status=False,
     ),
@@ -106,7 +107,6 @@ API_ERRORS: dict[str, Symptom] = {
             " it.",
             "运营人员封禁了这个用户。`flask users show` 查看原因，`flask users unban` 解除封禁。",
         ),
-        "database",
         by_status=False,
     ),
     "wechat_blocked_user": Symptom(
@@ -120,7 +120,6 @@ API_ERRORS: dict[str, Symptom] = {
             "微信判定这个用户为高风险用户，拦截了登录。服务器无法改变，其他用户不受影响。",
         ),
         r"wechat_blocked_user|code blocked|高风险|high.?risk|" + numbers(40301, 40226),
-        checks=("account",),
     ),
     "development_only": _error(
         "development_only",

@@ -92,7 +92,6 @@ PHONE: dict[str, Symptom] = {
             "微信拦截了手机上的 wx.login：请求没有到达服务器。",
         ),
         numbers(1402101),
-        checks=("account",),
     ),
     "privacy": Symptom(
         Text(

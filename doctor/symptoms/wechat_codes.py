@@ -125,7 +125,6 @@ WECHAT_CODES: dict[str, Symptom] = {
             "这个小程序没有该接口的权限：例如获取手机号需要已认证的企业主体。与服务器无关。",
         ),
         numbers(48001) + r"|api unauthorized",
-        checks=("account",),
     ),
     "busy": Symptom(
         Text(

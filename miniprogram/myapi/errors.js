@@ -310,7 +310,6 @@ const SYMPTOMS = {
  */
 const ERRNOS = {
   5: ['timeout', 'timeout'],
-  112: ['request_failed', 'privacy'],
   600000: ['network', 'network'],
   600001: ['network', 'network'],
   600002: ['domain_not_listed', 'domain_list'],
@@ -388,7 +387,7 @@ const WORDS = [
   [/too.many.redirects|重定向.{0,4}(过多|次数)/i, ERRNOS[600008]],
   [/interrupted|\babort\b|进入后台/i, ERRNOS[600003]],
   [/(too many|max) .{0,8}tasks?|并发/i, ERRNOS[600007]],
-  [/declared in the privacy|隐私(协议|保护指引|接口)/i, ERRNOS[112]],
+  [/declared in the privacy|隐私(协议|保护指引|接口)/i, ['request_failed', 'privacy']],
   [/NAME_NOT_RESOLVED|NAME_RESOLUTION_FAILED|unknown ?host|unable to resolve/i, INSIDE[-105]],
   [/hostname could not be found|指定主机名|域名(无法|不能)?解析|无法解析/i, INSIDE[-105]],
   [/REFUSED|could not connect to the server|failed to connect to/i, INSIDE[-102]],

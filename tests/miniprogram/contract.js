@@ -10,9 +10,14 @@ const told = failure => {
   return { error, symptom }
 }
 
+/** Errors to classify, as [errno or null, errMsg] each. */
+const wordings = JSON.parse(process.env.MYAPI_TEST_WORDINGS || '[]')
+const nameOf = symptom => Object.keys(SYMPTOMS).find(name => SYMPTOMS[name] === symptom)
+
 console.log(
   JSON.stringify({
     calls,
+    wordings: wordings.map(([errno, errMsg]) => nameOf(ofFailure({ errno, errMsg }).symptom)),
     errors: ERRORS,
     symptoms: SYMPTOMS,
     errnos: Object.fromEntries(Object.keys(ERRNOS).map(errno => [errno, told({ errno: Number(errno) })])),
