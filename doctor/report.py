@@ -51,7 +51,7 @@ def render(
     if verbose:
         lines += [_block(each, language, colour=colour) for each in results]
     else:
-        named = cause_of(results, verdict)  # its fix stands in the first line
+        named = cause_of(results)  # its fix stands in the first line
         causes = _causes(results)
         lines += [_block(each, language, colour=colour, with_fix=each != named) for each in causes]
         lines += ["", *(text.in_language(language) for text in _folded(results))][not causes :]
@@ -142,7 +142,8 @@ def _grouped(pairs: Iterable[tuple[T, str]]) -> list[tuple[T, list[str]]]:
 
 
 def _block(result: Result, language: str, *, colour: bool, with_fix: bool = True) -> str:
-    status = f"{STATUS_WORDS[result.status].in_language(language):<6}"
+    word = STATUS_WORDS[result.status].in_language(language)
+    status = word.ljust(6 if word.isascii() else 4)  # a Chinese character is two cells wide
     status = paint(status, COLOURS[result.status]) if colour else status
     texts = result.as_dict(language)
     if result.status in ("ok", "skip"):

@@ -51,7 +51,7 @@ def _offers(target: Target, probe: Probe, version: ssl.TLSVersion) -> bool | Non
         context.minimum_version = context.maximum_version = version
         target.handshake(probe.address, context)
     except (OSError, ValueError) as error:
-        closed = isinstance(error, ConnectionError) or closed_in_handshake(error)
+        closed = isinstance(error, ConnectionResetError) or closed_in_handshake(error)
         if _is_alert(error) or (closed and probe.speaks_tls):
             return False
         return None

@@ -34,6 +34,13 @@ def sqlite(target: Target) -> Finding:
         return skip(Text("not in use", "没有使用"))
     version = ".".join(map(str, sqlite3.sqlite_version_info))
     if has_wal_bug(sqlite3.sqlite_version_info):
+        if target.has_url and target.url.is_development:
+            return skip(
+                Text(
+                    f"SQLite {version} has a rare bug, which matters in production",
+                    f"SQLite {version} 有一个罕见的缺陷，在生产环境才需要关注",
+                )
+            )
         return warn(
             Text(
                 f"SQLite {version} has a bug that can, very rarely, corrupt a database in WAL mode",

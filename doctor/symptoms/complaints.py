@@ -32,8 +32,8 @@ COMPLAINTS: dict[str, Symptom] = {
     ),
     "unseen": Symptom(
         Text(
-            "nothing on the phone yet: a risk, not a failure",
-            "手机上暂时没有现象：这是风险，还不是故障",
+            "nothing yet: it is a risk, not a failure",
+            "暂时没有：这是风险，还不是故障",
         ),
         Text(
             "The doctor also looks for risks that no phone shows.",

@@ -49,5 +49,5 @@ def test_command_alone_is_ok_in_both_languages(installed, authority):
     assert done.returncode == (0 if latency == "ok" else 1)
     chinese = script(*given, "--lang", "zh")
     first, *_, last = chinese.stdout.splitlines()
-    assert first.startswith((f"一切正常：{URL} 的响应", f"{URL} 可以使用，但有一个警告"))
+    assert first.startswith((f"{URL} 一切正常：响应", f"{URL} 可以使用，但有一个警告"))
     assert last.startswith("正常 2")
