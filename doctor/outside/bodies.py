@@ -9,7 +9,7 @@ from doctor import needs
 from doctor.checks import Finding, check, fail, ok, skip, warn
 from doctor.network import describe_error
 from doctor.target import Target
-from doctor.texts import Text, printable, untranslated
+from doctor.texts import Text, join, printable, untranslated
 
 #: A little less than the API's default limit. The empty code is refused before WeChat or the
 #: database is asked.
@@ -41,7 +41,10 @@ def body_limit(target: Target) -> Finding:
     if reply.response.is_from_api and reply.response.status == 400:  # as the app refuses it
         return ok(Text("64 KB reach the app", "64 KB 的请求体能到达应用"))
     refused_before = reply.response.is_from_api and reply.response.status < 500
-    return skip(summary) if refused_before else warn(summary)
+    if refused_before:
+        unseen = Text("the response does not show whether it arrived", "响应看不出请求体是否到达")
+        return skip(join([unseen, summary]))
+    return warn(summary)
 
 
 @check(

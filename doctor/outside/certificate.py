@@ -55,9 +55,9 @@ def dates(target: Target) -> Finding:
     chain = needs.needed(needs.needed(target.tls_probe()).chain)
     now = time.time()
     for certificate in issuer_path(chain):
-        out_of_date = _out_of_date(certificate, now)
-        if out_of_date:
-            return fail(out_of_date, fault=NOT_VALID)
+        finding = _out_of_date(certificate, now)
+        if finding:
+            return finding
     leaf = chain[0]
     days = f"{(leaf.not_after - now) / DAY:.1f}"
     evidence = Text(
@@ -66,20 +66,23 @@ def dates(target: Target) -> Finding:
     return Finding(_urgency(leaf, now), evidence)
 
 
-NOT_VALID = Text("the certificate is not valid today", "证书今天无效")
-
-
-def _out_of_date(certificate: Certificate, now: float) -> Text | None:
+def _out_of_date(certificate: Certificate, now: float) -> Finding | None:
     subject, day = common_name(certificate.subject), certificate.last_day
     if now > certificate.not_after:
-        return Text(
-            f"the certificate of {subject} expired on {day}", f"{subject} 的证书已于 {day} 过期"
+        return fail(
+            Text(
+                f"the certificate of {subject} expired on {day}", f"{subject} 的证书已于 {day} 过期"
+            ),
+            fault=Text("the certificate has expired", "证书已过期"),
         )
     if now < certificate.not_before:
         first = f"{datetime.fromtimestamp(certificate.not_before, timezone.utc):%Y-%m-%d}"
-        return Text(
-            f"the certificate of {subject} is not valid before {first}",
-            f"{subject} 的证书 {first} 才生效",
+        return fail(
+            Text(
+                f"the certificate of {subject} is not valid before {first}",
+                f"{subject} 的证书 {first} 才生效",
+            ),
+            fault=Text("the certificate is not yet valid", "证书尚未生效"),
         )
     return None
 

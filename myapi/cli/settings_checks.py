@@ -58,7 +58,13 @@ def settings_(target: Target) -> Finding:
     own = [type(each) for each in settings().own]
     warnings = [*settings().warnings(), *unknown_variables(own=own)]
     if warnings:
-        return warn(untranslated(" | ".join(map(printable, warnings))))
+        return warn(
+            untranslated(" | ".join(map(printable, warnings))),
+            Text(
+                "correct them in .env or the service's environment, and restart",
+                "在 .env 或服务的环境变量中改正后重启",
+            ),
+        )
     return ok(untranslated(settings().env))
 
 
