@@ -46,7 +46,7 @@ def explain(text: str, checks: Sequence[Check]) -> Explanation:
     symptom = SYMPTOMS[name]
     known = {one.id: one for one in checks}
     causes = [known[each] for each in symptom.checks if each in known][:MOST]
-    results = [Result(one.id, "skip", one.symptom, EMPTY, one.fix) for one in causes]
+    results = [Result(one.id, "skip", one.symptom, EMPTY, one.fix, one.fault) for one in causes]
     return Explanation(name, symptom.meaning, symptom.text, results)
 
 

@@ -82,18 +82,20 @@ UNKNOWN = Text(
     "statusCode（502）、响应里的 `error` 或 `code`（rate_limited），或微信的 errcode（40029）。",
 )
 
-NO_CHECK = Text("No check of the doctor can say more.", "诊断没有更多可检查的。")
+NO_CHECK = Text("No check that is made from here can say more.", "从这里没有更多可检查的。")
 
 
 def _numbered(causes: Sequence[Result], language: str, command: str) -> list[str]:
     if not causes:
         return [NO_CHECK.in_language(language)]
     ids = ",".join(each.id for each in causes)
-    heading = Text("Likely causes, and what helps:", "可能的原因和处理办法：")
+    heading = Text("Likely causes:", "可能的原因：")
     run = f"{command} https://api.example.com --only {ids}"
     found = Text(f"To find out which: {run}", f"用这条命令确认：{run}")
     listed = [
-        f"  {n}. {each.id}: {each.fix.in_language(language)}" for n, each in enumerate(causes, 1)
+        f"  {n}. {each.id}: {each.fault.in_language(language)}\n"
+        f"     {HEADINGS['fix'].in_language(language)}: {each.fix.in_language(language)}"
+        for n, each in enumerate(causes, 1)
     ]
     return ["", heading.in_language(language), *listed, "", found.in_language(language)]
 

@@ -40,7 +40,6 @@ API_ERRORS: dict[str, Symptom] = {
         ),
         "account",
         "environment",
-        "latency",
         by_status=False,
     ),
     "invalid_request": _error(
@@ -95,7 +94,6 @@ API_ERRORS: dict[str, Symptom] = {
             "这是正常情况，用 wx.login 重新登录即可。",
         ),
         "clock_synchronised",
-        "database",
         by_status=False,
     ),
     "user_banned": _error(
@@ -134,7 +132,6 @@ API_ERRORS: dict[str, Symptom] = {
         ),
         "environment",
         "route",
-        "settings",
         by_status=False,
     ),
     "https_required": _error(
@@ -169,8 +166,6 @@ API_ERRORS: dict[str, Symptom] = {
             "The server has no session_key of this user. Log in with wx.login, then decrypt.",
             "服务器没有这个用户的 session_key。先用 wx.login 登录，再解密。",
         ),
-        "account",
-        "database",
     ),
     "unsupported_media_type": _error(
         "unsupported_media_type",
@@ -194,6 +189,5 @@ API_ERRORS: dict[str, Symptom] = {
             "说明服务器把代理的地址当成了用户的地址（MYAPI_TRUSTED_PROXIES）。",
         ),
         "settings",
-        "route",
     ),
 }

@@ -20,18 +20,20 @@ WECHAT_CODES: dict[str, Symptom] = {
             "或者误传了获取手机号的 code。",
         ),
         numbers(40029) + r"|invalid code\b|code ?无效",
-        checks=("account", "environment", "latency"),
+        checks=("account", "environment"),
     ),
     "code_used": Symptom(
         Text("errcode 40163: code been used", "errcode 40163：code been used，code 已被使用"),
         Text(
             "The login code was used before. Use one code for one login: call wx.login again for"
-            " each, send it once, and let neither the page nor a proxy send the request twice.",
+            " each, send it once, and let neither the page nor a proxy send the request twice."
+            " Slow answers make phones send it again.",
             "登录 code 已经用过。一个 code 只能登录一次：每次登录都重新调用 wx.login，"
-            "code 只发送一次，页面和代理都不要重复发送同一个请求。",
+            "code 只发送一次，页面和代理都不要重复发送同一个请求。"
+            "响应慢也会让手机重发请求。",
         ),
         numbers(40163) + r"|code been used|code ?已(经)?被?(使用|用过)",
-        checks=("latency", "gateway"),
+        checks=("latency",),
     ),
     "quota": Symptom(
         Text(
@@ -45,7 +47,7 @@ WECHAT_CODES: dict[str, Symptom] = {
             "每次启动小程序只登录一次，不要每个请求都登录。",
         ),
         numbers(45011, 45009) + r"|api (minute-quota|freq)|quota reach",
-        checks=("account", "wechat"),
+        checks=("account",),
     ),
     "appid": Symptom(
         Text("errcode 40013: invalid appid", "errcode 40013：invalid appid，AppID 不正确"),

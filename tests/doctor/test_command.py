@@ -57,7 +57,7 @@ def test_explain_gives_the_meaning_and_the_likeliest_checks(capsys):
     assert main(["--explain", "errno 600002", "--lang", "en"]) == 0
     printed = capsys.readouterr().out
     assert printed.splitlines()[:2] == [meaning, shown]
-    assert "\n  1. url: write https://NAME" in printed
+    assert "\n  1. url: WeChat does not accept this URL\n     fix: write https://NAME" in printed
     assert "https://api.example.com --only url,icp,redirect" in printed
 
 
