@@ -40,7 +40,7 @@ def name(target: Target) -> Finding:
     "certificate_date",
     "certificate",
     "ssl",
-    fault=Text("the certificate expires soon", "证书即将过期"),
+    fault=Text("the certificate has expired, or will soon", "证书已过期或即将过期"),
     needs=(needs.certificates,),
     follows=("certificate_served",),
     fix=Text(
@@ -63,7 +63,8 @@ def dates(target: Target) -> Finding:
     evidence = Text(
         f"{days} days left, until {leaf.last_day}", f"还剩 {days} 天，到 {leaf.last_day}"
     )
-    return Finding(_urgency(leaf, now), evidence)
+    soon = Text("the certificate expires soon", "证书即将过期")
+    return Finding(_urgency(leaf, now), evidence, fault=soon)
 
 
 def _out_of_date(certificate: Certificate, now: float) -> Finding | None:

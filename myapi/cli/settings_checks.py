@@ -40,7 +40,7 @@ def usable_settings(_target: Target) -> Text | None:
 @check(
     "gateway",
     "failing",
-    fault=Text("the settings give warnings", "配置有警告"),
+    fault=Text("the settings are invalid", "配置无效"),
     fix=Text(
         "correct them in .env or the service's environment, and restart: the app does not start"
         " with wrong settings (.env.example explains each)",
@@ -51,10 +51,7 @@ def settings_(target: Target) -> Finding:
     """Whether the settings can be used, and what they warn about."""
     error: SettingsError | None = current_app.extensions.get(SETTINGS_ERROR)
     if error is not None:
-        return fail(
-            untranslated(" | ".join(map(printable, error.problems))),
-            fault=Text("the settings are invalid", "配置无效"),
-        )
+        return fail(untranslated(" | ".join(map(printable, error.problems))))
     own = [type(each) for each in settings().own]
     warnings = [*settings().warnings(), *unknown_variables(own=own)]
     if warnings:
@@ -64,6 +61,7 @@ def settings_(target: Target) -> Finding:
                 "correct them in .env or the service's environment, and restart",
                 "在 .env 或服务的环境变量中改正后重启",
             ),
+            Text("the settings give warnings", "配置有警告"),
         )
     return ok(untranslated(settings().env))
 
@@ -100,7 +98,7 @@ def environment(target: Target) -> Finding:
     fix=Text(
         "`flask secrets generate` makes a key, `flask secrets rotate` puts it into"
         " use without logging anyone out; copy AppID and AppSecret from the mini program's console",
-        "`flask secrets generate` 生成密钥，`flask secrets rotate` 平滑更换而不让用户掉线；"
+        "`flask secrets generate` 生成密钥，`flask secrets rotate` 启用它，用户不必重新登录；"
         "AppID 和 AppSecret 从小程序后台复制",
     ),
 )
