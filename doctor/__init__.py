@@ -5,8 +5,9 @@
 A program of its own on Python's standard library. It imports nothing of myapi; `flask doctor`
 (`myapi/cli/doctor.py`) imports what stands here, and adds the checks that need the app.
 
-    symptoms        what a phone shows, and how people write it
+    symptoms/       what a phone shows, what it means, and how people write it
     checks          how a check is declared
+    needs           what must be there before a check can be made
     outside/        the checks that anyone can make
     server/         the checks that are made on the server
     examination     running the checks
@@ -16,6 +17,8 @@ A program of its own on Python's standard library. It imports nothing of myapi; 
     network, http1, certificates, trust
                     connections, HTTP and TLS, with a bound on every wait and every read
     report          text or JSON
+    headline        its first line: the verdict and what to do next
+    terminal        colours and encodings
     history         what changed since the last run
     command         the command line
 
@@ -37,6 +40,7 @@ from doctor.report import render, render_explanation
 from doctor.server import SERVER
 from doctor.symptoms import SYMPTOMS
 from doctor.target import Target
+from doctor.terminal import print_text, wants_colour
 from doctor.texts import Text, join, printable, system_language, untranslated
 from doctor.this_server import Server
 from doctor.trust import Trust
@@ -62,6 +66,7 @@ __all__ = [
     "network_from",
     "ok",
     "parse_url",
+    "print_text",
     "printable",
     "render",
     "render_explanation",
@@ -70,5 +75,6 @@ __all__ = [
     "system_language",
     "untranslated",
     "verdict",
+    "wants_colour",
     "warn",
 ]

@@ -1,47 +1,70 @@
-"""From what a phone shows to the checks that find the cause."""
+"""From what a phone shows to what it means, and to the checks that find the cause."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from doctor.checks import Check
 from doctor.examination import Result
 from doctor.symptoms import SYMPTOMS
-from doctor.texts import EMPTY, Text, join
+from doctor.texts import EMPTY, Text
 
 MOST = 3  # causes that are shown
 
-#: Ids of checks, the most frequent cause first; they decide between checks that explain equally
-#: much. Those of `flask doctor` are among them.
-FREQUENT = (
-    *("url", "chain", "self_signed", "dates", "name", "port", "tls", "icp", "latency", "gateway"),
-    *("route", "app", "account", "database", "settings", "dns", "tls_versions", "ipv6"),
+#: What holds numbers and words that mean nothing here: URLs, paths, host names with their port
+#: (not `res.data`, `wx.login`), file names with a line number, and the id of WeChat's answers.
+NOISE = re.compile(
+    r"""[a-z]+://[^\s"'<>(),;，。；（）\[\]{}]*
+    |(?<![\w:/.])/[\w.%~-]+(?:/[\w.%~-]*)*(?:\?[^\s"']*)?
+    |(?<![\w.-])(?!(?:wx|res|err|error|e)\.)[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)+(?::\d+)*
+    |\brid:\s*[\w-]+
+    """,
+    re.IGNORECASE | re.VERBOSE | re.ASCII,
 )
 
 
 class Explanation(NamedTuple):
-    """`meaning` is what the phone shows in WeChat's words; `causes` the likeliest checks first."""
+    """`symptom` is a name in SYMPTOMS, "" if the text is not known; `causes` the likeliest first.
 
+    `meaning` is a plain sentence, `shown` what the phone shows in its own words.
+    """
+
+    symptom: str
     meaning: Text
+    shown: Text
     causes: list[Result]
 
 
 def explain(text: str, checks: Sequence[Check]) -> Explanation:
-    """Explain what a phone shows; without causes if no check is about it."""
-    found = _symptoms_in(text)
-    causes = [one for one in checks if found & set(one.symptoms)]
-    causes.sort(key=lambda one: (-len(found & set(one.symptoms)), _rank(one)))
-    results = [Result(one.id, "skip", one.symptom, EMPTY, one.fix) for one in causes[:MOST]]
-    return Explanation(join(SYMPTOMS[name].text for name in SYMPTOMS if name in found), results)
+    """Explain what a phone shows, or what the log or WeChat says."""
+    name = find_symptom(text)
+    if name is None:
+        return Explanation("", EMPTY, EMPTY, [])
+    symptom = SYMPTOMS[name]
+    known = {one.id: one for one in checks}
+    causes = [known[each] for each in symptom.checks if each in known][:MOST]
+    results = [Result(one.id, "skip", one.symptom, EMPTY, one.fix, one.fault) for one in causes]
+    return Explanation(name, symptom.meaning, symptom.text, results)
 
 
-def _symptoms_in(text: str) -> set[str]:
-    """Every failure begins with request:fail, so that counts only if there is nothing else."""
-    found = {name for name, s in SYMPTOMS.items() if re.search(s.wordings, text, re.IGNORECASE)}
-    return found - {"network"} or found
+def find_symptom(text: str) -> str | None:
+    """Return the name of the symptom that a text is about: a specific wording beats a hint."""
+    for name, symptom in SYMPTOMS.items():
+        if text.strip() in symptom.text:
+            return name
+    cleaned = _clean(text)
+    for part in ("wordings", "hints"):
+        for name, symptom in SYMPTOMS.items():
+            pattern = getattr(symptom, part)
+            if pattern and re.search(pattern, cleaned, re.IGNORECASE):
+                return name
+    return None
 
 
-def _rank(one: Check) -> int:
-    return FREQUENT.index(one.id) if one.id in FREQUENT else len(FREQUENT)
+def _clean(text: str) -> str:
+    """Write digits, letters, colons and the minus as in ASCII, and leave out the noise."""
+    plain = unicodedata.normalize("NFKC", text).replace("\N{MINUS SIGN}", "-")
+    return " ".join(NOISE.sub(" ", plain).split())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from doctor.symptoms import SYMPTOMS
@@ -14,11 +14,12 @@ STATUSES = ("ok", "warn", "fail", "skip")
 
 
 class Finding(NamedTuple):
-    """What a check has found. Without a `fix` of its own, the fix of the check is shown."""
+    """What a check has found. `fix` and `fault` replace those of the check."""
 
     status: str
     evidence: Text
     fix: Text | None = None
+    fault: Text | None = None
 
 
 ok = functools.partial(Finding, "ok")
@@ -27,25 +28,50 @@ fail = functools.partial(Finding, "fail")
 skip = functools.partial(Finding, "skip")
 
 Run = Callable[[Target], Finding]
+Need = Callable[[Target], "Text | None"]
 
 
 class Check(NamedTuple):
-    """`symptoms` are keys of SYMPTOMS; `fix` is what usually helps."""
+    """`symptoms` are keys of SYMPTOMS; `fix` is what usually helps.
+
+    `fault` says in a few words what is wrong if it fails. `stops` is what then no longer works:
+    "phones" (every call), "logins", or "nothing". If one of the checks `follows` fails too, this
+    failure is its consequence.
+    """
 
     id: str
     run: Run
     symptoms: tuple[str, ...]
     fix: Text
+    fault: Text
+    stops: str = "phones"
+    follows: tuple[str, ...] = ()
 
     @property
     def symptom(self) -> Text:
         return join(SYMPTOMS[name].text for name in self.symptoms)
 
 
-def check(*symptoms: str, fix: Text) -> Callable[[Run], Check]:
-    """Make a check of a function. Its id is the function's name without a trailing underscore."""
+def check(
+    *symptoms: str,
+    fault: Text,
+    fix: Text,
+    stops: str = "phones",
+    needs: Sequence[Need] = (),
+    follows: Sequence[str] = (),
+) -> Callable[[Run], Check]:
+    """Make a check of a function. Its id is the function's name without a trailing underscore.
+
+    `needs` (see needs.py) say what must be there first; without it the check is skipped.
+    """
 
     def declare(run: Run) -> Check:
-        return Check(run.__name__.rstrip("_"), run, symptoms, fix)
+        @functools.wraps(run)
+        def run_if_possible(target: Target) -> Finding:
+            missing = next(filter(None, (need(target) for need in needs)), None)
+            return run(target) if missing is None else skip(missing)
+
+        name = run.__name__.rstrip("_")
+        return Check(name, run_if_possible, symptoms, fix, fault, stops, tuple(follows))
 
     return declare

@@ -12,9 +12,10 @@ from doctor.examination import Result, examine, exit_status, select, verdict
 from doctor.history import changes
 from doctor.network import network_from, parse_url
 from doctor.outside import OUTSIDE
-from doctor.report import print_text, render, render_explanation
+from doctor.report import render, render_explanation
 from doctor.server import SERVER
 from doctor.target import Target
+from doctor.terminal import print_text, wants_colour
 from doctor.texts import printable, system_language
 from doctor.this_server import Server
 from doctor.trust import Trust
@@ -30,8 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = parser.parse_args(argv)
     if given.explain is not None:
         explanation = explain(given.explain, [*OUTSIDE, *SERVER])
-        print_text(render_explanation(explanation, given.lang, as_json=given.json))
-        return 0 if explanation.causes else 1
+        text = render_explanation(explanation, given.lang, "python3 -m doctor", as_json=given.json)
+        print_text(text, as_json=given.json)
+        return 0 if explanation.symptom else 1
     if given.url is None:
         parser.error("a URL is needed, such as https://api.example.com")
     try:
@@ -41,7 +43,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(printable(str(error)))
     worst = verdict(results)
     if shown or not given.changes or given.json:
-        print_text(render(shown, worst, given.lang, as_json=given.json))
+        text = render(
+            shown,
+            worst,
+            given.lang,
+            as_json=given.json,
+            url=parse_url(given.url),
+            verbose=given.verbose or given.changes is not None,
+            colour=wants_colour(sys.stdout),
+        )
+        print_text(text, as_json=given.json)
     return exit_status(worst)
 
 
@@ -68,6 +79,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--from-outside", action="store_true", help="skip the checks of the server itself"
     )
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="show each check, also those that are ok"
+    )
     parser.add_argument("--json", action="store_true", help="print the report as JSON")
     parser.add_argument(
         "--lang", choices=("en", "zh"), default=system_language(), help="the system's by default"
@@ -79,7 +93,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--cert", type=Path, metavar="FILE", help="the certificate that should be served"
     )
-    parser.add_argument("--explain", metavar="TEXT", help="find the checks behind a symptom")
+    parser.add_argument(
+        "--explain",
+        metavar="TEXT",
+        help="say what an error means, and which checks find its cause: an errMsg, errno,"
+        " statusCode, `error` or errcode",
+    )
     parser.add_argument(
         "--changes",
         type=Path,

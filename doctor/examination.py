@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from doctor.checks import Check, Finding, skip
@@ -13,13 +13,20 @@ from doctor.texts import EMPTY, Text, printable
 
 
 class Result(NamedTuple):
-    """What a check has found, with the symptom and the fix to show."""
+    """What a check has found, with the symptom and the fix to show.
+
+    `fault` and `stops` are as in Check; `follows` is the id of the check whose failure explains
+    this one's.
+    """
 
     id: str
     status: str
     symptom: Text
     evidence: Text
     fix: Text
+    fault: Text = EMPTY
+    stops: str = "phones"
+    follows: str = ""
 
     def as_dict(self, language: str) -> dict[str, str]:
         texts = {"symptom": self.symptom, "evidence": self.evidence, "fix": self.fix}
@@ -59,20 +66,36 @@ def examine(target: Target, checks: Sequence[Check]) -> list[Result]:
     timeout = f"{target.timeout:g}"
     late = skip(Text(f"no result after {timeout} s", f"{timeout} 秒后仍无结果"))
     findings = dict(found)  # a late thread may still write to the other one
-    return [_result(one, findings.get(one.id, late), target.secrets) for one in checks]
+    results = [_result(one, findings.get(one.id, late), target.secrets) for one in checks]
+    return _with_roots(results, {one.id: one.follows for one in checks})
 
 
 def _result(one: Check, finding: Finding, secrets: Iterable[str]) -> Result:
     needs_fix = finding.status in ("warn", "fail")
     fix = (finding.fix or one.fix) if needs_fix else EMPTY
     evidence, fix = (_mask(text, secrets) for text in (finding.evidence, fix))
-    return Result(one.id, finding.status, one.symptom, evidence, fix)
+    fault = (finding.fault or one.fault) if needs_fix else EMPTY
+    return Result(one.id, finding.status, one.symptom, evidence, fix, fault, one.stops)
 
 
 def _mask(text: Text, secrets: Iterable[str]) -> Text:
     for secret in filter(None, secrets):
         text = Text(text.en.replace(secret, "***"), text.zh.replace(secret, "***"))
     return text
+
+
+def _with_roots(results: Sequence[Result], follows: Mapping[str, Sequence[str]]) -> list[Result]:
+    """Say of each failure that follows from another one from which it does."""
+    failed = {each.id for each in results if each.status == "fail"}
+
+    def root(name: str) -> str:
+        above = next((each for each in follows[name] if each in failed), "")
+        return root(above) or above if above else ""
+
+    return [
+        each._replace(follows=root(each.id)) if each.status in ("warn", "fail") else each
+        for each in results
+    ]
 
 
 def verdict(results: Iterable[Result]) -> str:

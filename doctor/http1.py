@@ -93,6 +93,8 @@ def exchange(sock: socket.socket, request: bytes, deadline: float) -> Response:
     with contextlib.suppress(ConnectionError):  # the server may refuse before it has read all
         sock.sendall(request)
     data = receive(sock, deadline)
+    if not data:
+        raise ConnectionResetError("closed without an answer")
     first_byte = time.monotonic() - started
     while b"\r\n\r\n" not in data:
         more = receive(sock, deadline) if len(data) < HEAD_LIMIT else b""

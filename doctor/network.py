@@ -31,10 +31,17 @@ class Url(NamedTuple):
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == default_port else f"{host}:{self.port}"
 
+    @property
+    def is_development(self) -> bool:
+        """Whether it is plain HTTP on this machine, as a development server is reached."""
+        return self.scheme == "http" and is_loopback(self.host)
+
 
 def parse_url(text: str) -> Url:
-    """Parse a URL; a bare host name means https. Raises ValueError."""
+    """Parse a URL; a bare host means https, or http on this machine. Raises ValueError."""
     split = urlsplit(text if "://" in text else f"https://{text}")
+    if "://" not in text and is_loopback(split.hostname or ""):
+        split = urlsplit(f"http://{text}")
     if not split.hostname or re.search(r"[\s\x00-\x1f]", text):
         raise ValueError("the URL has no host")
     scheme = split.scheme.lower()
@@ -48,6 +55,15 @@ def parse_url(text: str) -> Url:
         has_userinfo="@" in split.netloc,
         has_port=port is not None,
     )
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _ascii(host: str) -> str:
@@ -85,7 +101,8 @@ class Network:
         return [Address(ip, port) for ip in dict.fromkeys(self.lookup(host, port))]
 
     def lookup(self, host: str, port: int) -> list[str]:
-        """Ask the system's resolver."""
+        """Ask the system's resolver; not every one knows the names below localhost (RFC 6761)."""
+        host = "localhost" if host.endswith(".localhost") else host
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         return [str(target[0]) for *_, target in found]
 

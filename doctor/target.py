@@ -28,7 +28,7 @@ class Probe(NamedTuple):
     connect_error: Exception | None = None
     tls_error: Exception | None = None  # connected, but TLS failed
     chain: list[Certificate] | None = None
-    verify_error: ssl.SSLCertVerificationError | None = None
+    verify_error: Exception | None = None  # of OpenSSL, or why it could not be asked
     connect_time: float = 0.0
     tls_time: float = 0.0
 
@@ -39,6 +39,13 @@ class Probe(NamedTuple):
     @property
     def leaf(self) -> Certificate | None:
         return self.chain[0] if self.chain else None
+
+    @property
+    def verify_code(self) -> int:
+        """OpenSSL's verdict of the chain: 0 if it is trusted, -1 if that is not known."""
+        if isinstance(self.verify_error, ssl.SSLCertVerificationError):
+            return self.verify_error.verify_code
+        return 0 if self.verify_error is None else -1
 
     @property
     def error(self) -> Exception | None:
@@ -94,8 +101,9 @@ class Target:
 
     @property
     def tls_port(self) -> int:
-        """The port of HTTPS, also for a URL that says http by mistake."""
-        return 443 if self.url.scheme == "http" else self.url.port
+        """The port of HTTPS, also for a URL that says http by mistake; a development server's."""
+        by_mistake = self.url.scheme == "http" and not self.url.is_development
+        return 443 if by_mistake else self.url.port
 
     @property
     def this_server(self) -> Server:
@@ -125,10 +133,17 @@ class Target:
     def probes(self) -> list[Probe]:
         """Try every address, all at the same time."""
         found = self.addresses()
-        return [] if isinstance(found, Exception) else in_parallel(self._probe, found)
+        if isinstance(found, Exception):
+            return []
+        late = {each: Probe(each, connect_error=TimeoutError()) for each in found}
+        seen = {each.address: each for each in in_parallel(self._probe, found)}
+        return list({**late, **seen}.values())
 
     def tls_probe(self) -> Probe | None:
-        """Return the first address that speaks TLS, IPv4 before IPv6."""
+        """Return the first address that speaks TLS, IPv4 before IPv6.
+
+        Of a development server it is the first one that could be connected.
+        """
         usable = [probe for probe in self.probes() if probe.speaks_tls]
         return min(usable, key=lambda probe: probe.address.is_ipv6, default=None)
 
@@ -146,6 +161,9 @@ class Target:
         except OSError as error:
             return Probe(address, connect_error=error)
         connect_time = time.monotonic() - started
+        if self.url.is_development:
+            sock.close()
+            return Probe(address, connect_time=connect_time)
         try:
             with start_tls(sock, unverified_context(), self.url.host, deadline) as tls:
                 tls_time = time.monotonic() - started - connect_time
@@ -160,14 +178,12 @@ class Target:
             tls_time=tls_time,
         )
 
-    def _verify(self, address: Address) -> ssl.SSLCertVerificationError | None:
+    def _verify(self, address: Address) -> Exception | None:
         """Let OpenSSL verify the chain; the host name is a check of its own."""
         try:
             self.handshake(address, self.trust.chain_context())
-        except ssl.SSLCertVerificationError as error:
+        except (OSError, ValueError) as error:
             return error
-        except (OSError, ValueError):
-            return None
         return None
 
     def handshake(self, address: Address, context: ssl.SSLContext, *, sni: bool = True) -> None:
@@ -198,16 +214,21 @@ class Target:
             return Reply(error=error)
 
     def call(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Reply:
-        """Call the API over HTTPS, whatever its certificate is: no secret is sent."""
+        """Call the API over HTTPS, whatever its certificate is: no secret is sent.
+
+        A development server is called over HTTP.
+        """
         probe = self.tls_probe()
         if probe is None:
             return Reply()
         deadline = self.step_deadline()
         try:
             sock = self.network.connect(probe.address, deadline)
-            with start_tls(sock, unverified_context(), self.url.host, deadline) as tls:
+            if not self.url.is_development:
+                sock = start_tls(sock, unverified_context(), self.url.host, deadline)
+            with sock:
                 request = build_request(method, path, self.url.authority, body, **headers)
-                return Reply(exchange(tls, request, deadline))
+                return Reply(exchange(sock, request, deadline))
         except (OSError, ValueError) as error:
             return Reply(error=error)
 

@@ -37,12 +37,12 @@ class Server:
     """What the checks need to know; `flask doctor` fills it in from the settings."""
 
     bind: str = ""  # where the app listens, as in MYAPI_BIND
-    debug: bool = False
+    debug: bool | None = None  # None where it is not known
     appid: str = ""
     secret: str = field(default="", repr=False)
     wechat_url: str = "https://api.weixin.qq.com"
     uses_sandbox: bool = False  # in place of WeChat
-    uses_sqlite: bool = True
+    uses_sqlite: bool | None = None
     other_secrets: tuple[str, ...] = field(default=(), repr=False)  # never shown, as `secret`
     private_paths: tuple[Path, ...] = ()  # files and folders that no other user may read
     data_folders: tuple[Path, ...] = (Path("/"),)  # where disk space is needed

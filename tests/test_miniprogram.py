@@ -23,6 +23,7 @@ from myapi.web import field_texts
 from myapi.web.errors import REGISTRY
 from myapi.web.openapi.description import describe
 from tests.certificates import Authority
+from tests.doctor.wordings import PHONE, as_text
 from tests.requirements import need
 from tests.servers import HOST, Nginx, free_port
 from tests.service import KEY, PRODUCTION, Service
@@ -335,38 +336,32 @@ def test_client_symptoms_match_the_doctor(client):
 
 def test_client_errnos_match_the_doctor(client):
     """In both directions: the client also knows every errno that the doctor names."""
-    of_doctor = {
-        int(number): name
-        for name, symptom in doctor.SYMPTOMS.items()
-        if "net::" not in symptom.text.en
-        for number in re.findall(r"\b60\d{4}\b|(?<=errno )5\b", symptom.text.en)
+    named = {
+        number
+        for symptom in doctor.SYMPTOMS.values()
+        for number in re.findall(r"\b60\d{4}\b|(?<=errno )\d+\b", symptom.text.en)
     }
-    assert len(of_doctor) == 7
+    assert named - {"112"} == client["errnos"].keys()  # 112 is never one of wx.request
     for errno, known in client["errnos"].items():
-        name = of_doctor.pop(int(errno), None)
-        text = doctor.SYMPTOMS[name].text if name else None
-        assert known["symptom"] == (text and {"en": text.en, "zh": text.zh}), errno
-    assert not of_doctor
+        assert text_of(f"errno {errno}") == known["symptom"], errno
 
 
 def test_client_numbers_in_errno_600001_match_the_doctor(client):
-    named = {
-        number: symptom.text
-        for symptom in doctor.SYMPTOMS.values()
-        for number in re.findall(r"\((-\d{3})\)$", symptom.text.en.replace(" in errno 600001", ""))
-    }
-    assert named.keys() <= client["inside"].keys()
     for number, known in client["inside"].items():
-        symptom = known["symptom"]
-        if number in named:
-            assert symptom["en"] == named[number].en
-        assert doctor.explain(f"errno 600001 {number}", doctor.OUTSIDE).causes, number
+        assert text_of(f"errno 600001 errcode:{number}") == known["symptom"], number
 
 
-def test_doctor_explains_every_client_symptom(client):
-    for symptom in client["symptoms"].values():
-        for text in symptom.values():
-            assert doctor.explain(text, doctor.OUTSIDE + doctor.SERVER).causes, text
+def test_client_reads_what_a_phone_says_as_the_doctor_does():
+    given = json.dumps([[errno, message] for errno, message, _ in PHONE])
+    read = json.loads(node(TESTS / "contract.js", MYAPI_TEST_WORDINGS=given))["wordings"]
+    for (errno, message, symptom), name in zip(PHONE, read, strict=True):
+        assert (name, message) == (symptom, message)
+        assert doctor.explain(as_text(errno, message), []).symptom == symptom
+
+
+def text_of(wording):
+    found = doctor.SYMPTOMS[doctor.explain(wording, []).symptom]
+    return {"en": found.text.en, "zh": found.text.zh}
 
 
 def body_of(operation):

@@ -6,6 +6,7 @@ import ipaddress
 import re
 from collections.abc import Iterator
 
+from doctor import needs
 from doctor.checks import Finding, check, fail, ok, skip, warn
 from doctor.network import Url
 from doctor.target import Target
@@ -16,6 +17,7 @@ from doctor.texts import Text, join, printable, untranslated
     "domain_list",
     "tool_only",
     "bad_url",
+    fault=Text("WeChat does not accept this URL", "微信不接受这个 URL"),
     fix=Text(
         "write https://NAME and nothing else in the mini program and in its console:"
         " lower case, no port, no path",
@@ -24,6 +26,13 @@ from doctor.texts import Text, join, printable, untranslated
 )
 def url(target: Target) -> Finding:
     """Whether WeChat accepts the URL."""
+    if target.url.is_development:
+        return ok(
+            Text(
+                "a development server on this machine; phones need https on a filed domain",
+                "本机的开发服务器；手机需要已备案域名上的 https",
+            )
+        )
     wrong = list(_wrong_with(target.url))
     if wrong:
         return fail(join(wrong))
@@ -34,6 +43,7 @@ def url(target: Target) -> Finding:
                 "写了端口：后台也必须写同样的端口",
             ),
             Text("leave the port out, here and in the console", "代码和后台都不要写端口"),
+            Text("the URL has a port", "URL 带有端口"),
         )
     return ok(untranslated(f"https://{target.url.host}"))
 
@@ -76,6 +86,8 @@ def _is_ip_address(host: str) -> bool:
 @check(
     "not_resolved",
     "tool_only",
+    fault=Text("the name has no public address", "域名没有公网地址"),
+    needs=(needs.https,),
     fix=Text(
         "at the domain's DNS provider, point an A record to the server's public IPv4 address",
         "到域名的 DNS 服务商处，把 A 记录指向服务器的公网 IPv4 地址",
@@ -98,7 +110,7 @@ def dns(target: Target) -> Finding:
             Text(
                 f"{listed}: a proxy or VPN on this computer answers in place of the name server;"
                 " turn it off to judge",
-                f"{listed}：本机的代理或 VPN 代替 DNS 做了应答；关掉它才能判断",
+                f"{listed}：本机的代理或 VPN 代替 DNS 做了响应；关掉它才能判断",
             )
         )
     private = [address.ip for address in found if not ipaddress.ip_address(address.ip).is_global]

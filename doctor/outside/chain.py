@@ -4,27 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from doctor import needs
 from doctor.certificates import Certificate, common_name, issuer_path
 from doctor.checks import Finding, check, fail, ok, skip, warn
-from doctor.outside.skipped import NO_CHAIN, NOT_CONNECTED
+from doctor.network import describe_error
 from doctor.target import Probe, Target
 from doctor.texts import Text
 from doctor.trust import Trust
 
 NO_ROOTS = Text(
-    "cannot judge: no root certificates were found on this computer; name a file with --ca",
-    "无法判断：本机没有找到根证书；请用 --ca 指定文件",
+    "no root certificates were found on this computer; name a file with --ca",
+    "本机没有找到根证书；请用 --ca 指定文件",
 )
 
 # OpenSSL's verify codes
 SELF_SIGNED_LEAF, SELF_SIGNED_IN_CHAIN = 18, 19
 ISSUER_NOT_FOUND = (20, 21)
+#: Codes with which OpenSSL has found the whole chain up to a root: trusted, or wrong by date alone.
+CHAIN_FOUND = (0, 9, 10)
 
 
 @check(
     "tool_only",
     "certificate",
     "ssl",
+    fault=Text("the certificate chain is incomplete", "证书链不完整"),
+    needs=(needs.tls_connection,),
     fix=Text(
         "let ssl_certificate name the full chain (certbot: fullchain.pem; a downloaded zip: its"
         " .pem, with the intermediate below the domain's certificate), then reload Nginx",
@@ -34,11 +39,11 @@ ISSUER_NOT_FOUND = (20, 21)
 )
 def chain(target: Target) -> Finding:
     """Whether the intermediate is sent: Android does not fetch a missing one."""
-    probe = target.tls_probe()
-    if probe is None:
-        return skip(NOT_CONNECTED)
+    probe = needs.needed(target.tls_probe())
     if not probe.chain:
         return _judge_by_openssl(probe)
+    if probe.chain[0].is_self_signed:
+        return skip(Text("a self-signed certificate has no chain", "自签名证书没有证书链"))
     path = issuer_path(probe.chain)
     issuer = common_name(path[-1].issuer)
     if path[-1].is_self_signed:
@@ -58,15 +63,22 @@ def chain(target: Target) -> Finding:
                 f"没有发送 {issuer}；只是本机恰好认识它",
             )
         )
-    if trusted or probe.verify_error is None:
+    if trusted or probe.verify_code in CHAIN_FOUND:
         return judge_order(probe.chain, path, issuer)
+    if probe.verify_code == -1:
+        return skip(_not_verified(probe))
     return _issuer_missing(target.trust, path, issuer)
 
 
 def _judge_by_openssl(probe: Probe) -> Finding:
-    if probe.verify_error and probe.verify_error.verify_code in ISSUER_NOT_FOUND:
+    if probe.verify_code in ISSUER_NOT_FOUND:
         return fail(Text("an issuer is neither sent nor trusted", "签发者既没有发送，也不受信任"))
-    return skip(NO_CHAIN)
+    return skip(needs.NO_CHAIN)
+
+
+def _not_verified(probe: Probe) -> Text:
+    reason = describe_error(probe.verify_error)
+    return Text(f"the chain could not be verified: {reason.en}", f"无法验证证书链：{reason.zh}")
 
 
 def judge_order(sent: Sequence[Certificate], path: Sequence[Certificate], root: str) -> Finding:
@@ -75,7 +87,8 @@ def judge_order(sent: Sequence[Certificate], path: Sequence[Certificate], root: 
             Text(
                 "the certificates are sent in the wrong order, which old phones refuse",
                 "证书发送的顺序不对，旧手机会拒绝",
-            )
+            ),
+            fault=Text("the certificates are in the wrong order", "证书的顺序不对"),
         )
     return ok(
         Text(
@@ -96,8 +109,8 @@ def _issuer_missing(trust: Trust, path: Sequence[Certificate], issuer: str) -> F
     if trust.on_demand:
         return skip(
             Text(
-                f"cannot judge: Windows downloads roots on demand and does not have {issuer} yet",
-                f"无法判断：Windows 按需下载根证书，目前还没有 {issuer}",
+                f"Windows downloads roots on demand and does not have {issuer} yet",
+                f"Windows 按需下载根证书，目前还没有 {issuer}",
             )
         )
     return fail(
@@ -112,6 +125,8 @@ def _issuer_missing(trust: Trust, path: Sequence[Certificate], issuer: str) -> F
     "certificate",
     "ssl",
     "tool_only",
+    fault=Text("no public authority signed the certificate", "证书不是公共机构签发的"),
+    needs=(needs.tls_connection,),
     fix=Text(
         "use a certificate from a public authority (certbot, or the cloud's free one): phones"
         " trust no other, and WeChat offers no way around it",
@@ -120,15 +135,17 @@ def _issuer_missing(trust: Trust, path: Sequence[Certificate], issuer: str) -> F
 )
 def self_signed(target: Target) -> Finding:
     """Whether an authority that phones trust signed the certificate."""
-    probe = target.tls_probe()
-    if probe is None:
-        return skip(NOT_CONNECTED)
-    code = probe.verify_error.verify_code if probe.verify_error else 0
+    probe = needs.needed(target.tls_probe())
+    code = probe.verify_code
     if (probe.leaf and probe.leaf.is_self_signed) or code == SELF_SIGNED_LEAF:
         return fail(Text("the certificate is self-signed", "证书是自签名的"))
     if code == SELF_SIGNED_IN_CHAIN:
         root = common_name(issuer_path(probe.chain)[-1].subject) if probe.chain else "?"
         return fail(Text(f"its authority {root} is private", f"签发机构 {root} 是私有的"))
-    if probe.leaf is None and probe.verify_error is None:
-        return skip(NO_CHAIN)
-    return ok(Text("signed by an authority", "由证书机构签发"))
+    if code in CHAIN_FOUND and target.trust.has_roots:
+        return ok(Text("signed by a trusted authority", "由受信任的证书机构签发"))
+    if code in ISSUER_NOT_FOUND or not target.trust.has_roots:
+        return skip(
+            Text("who signed it cannot be followed up to a root", "无法沿签发者追溯到根证书")
+        )
+    return skip(_not_verified(probe))

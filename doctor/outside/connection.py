@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 
+from doctor import needs
 from doctor.checks import Finding, check, fail, ok, skip
 from doctor.network import describe_error
 from doctor.target import Probe, Target
@@ -14,6 +15,8 @@ from doctor.texts import EMPTY, Text, join
     "refused",
     "timeout",
     "network",
+    fault=Text("the port cannot be reached", "连不上端口"),
+    needs=(needs.address,),
     fix=Text(
         "start Nginx, let it listen on 443, and open 443 in two places: the server's firewall and"
         " the cloud console's (security group)",
@@ -23,8 +26,6 @@ from doctor.texts import EMPTY, Text, join
 def port(target: Target) -> Finding:
     """Whether the port of HTTPS is open at every IPv4 address."""
     probes = [each for each in target.probes() if not each.address.is_ipv6] or target.probes()
-    if not probes:
-        return skip(Text("there is no address to try", "没有可以尝试的地址"))
     closed = join(
         Text(f"{each.address}: {reason.en}", f"{each.address}：{reason.zh}")
         for each in probes
@@ -34,6 +35,8 @@ def port(target: Target) -> Finding:
     if closed == EMPTY:
         return ok(Text(f"port {number} is open", f"端口 {number} 已开放"))
     evidence = Text(f"port {number} at {closed.en}", f"端口 {number}，{closed.zh}")
+    if target.url.is_development:
+        return fail(evidence, START)
     if any(each.connect_error is None for each in probes):
         return fail(
             evidence,
@@ -45,6 +48,8 @@ def port(target: Target) -> Finding:
     return fail(evidence)
 
 
+START = Text("start the development server: `make run`", "启动开发服务器：`make run`")
+
 #: Errors that mean that this computer, not the server, has no IPv6.
 NO_ROUTE = {errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EHOSTUNREACH, errno.EAFNOSUPPORT}
 
@@ -54,6 +59,11 @@ NO_ROUTE = {errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EHOSTUNREACH, errno.EA
     "refused",
     "network",
     "tool_only",
+    fault=Text(
+        "the AAAA record leads to a dead or another server", "AAAA 记录指向不通的或另一台服务器"
+    ),
+    needs=(needs.https, needs.address),
+    follows=("port", "plain_http", "tls"),
     fix=Text(
         "delete the name's AAAA record, or let Nginx listen on that address too"
         " (listen [::]:443 ssl)",
@@ -63,6 +73,8 @@ NO_ROUTE = {errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EHOSTUNREACH, errno.EA
 def ipv6(target: Target) -> Finding:
     """Whether an AAAA record leads to the same server: many phones try IPv6 first."""
     probes = [each for each in target.probes() if each.address.is_ipv6]
+    if not probes and target.network.is_overridden(target.url.host, target.tls_port):
+        return ok(Text("no IPv6 address in --resolve", "--resolve 中没有 IPv6 地址"))
     if not probes:
         return ok(Text("no AAAA record", "没有 AAAA 记录"))
     findings = (_wrong_with_ipv6(each, target.url.host) for each in probes)
@@ -82,7 +94,9 @@ def _wrong_with_ipv6(probe: Probe, host: str) -> Finding | None:
     if probe.error:
         reason = describe_error(probe.error)
         return fail(Text(f"{address}: {reason.en}", f"{address}：{reason.zh}"))
-    if probe.leaf and not probe.leaf.is_valid_for(host):
+    if probe.leaf is None:
+        return skip(needs.NO_CHAIN)
+    if not probe.leaf.is_valid_for(host):
         names = probe.leaf.listed_names
         return fail(
             Text(

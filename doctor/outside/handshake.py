@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from doctor import needs
 from doctor.checks import Finding, check, fail, ok, skip
-from doctor.http1 import build_request, exchange
+from doctor.http1 import NotHttpError, build_request, exchange
 from doctor.network import describe_error
-from doctor.outside.skipped import NOT_CONNECTED
 from doctor.target import Target
 from doctor.texts import Text
 
@@ -13,6 +13,8 @@ from doctor.texts import Text
 @check(
     "ssl",
     "network",
+    fault=Text("the port of HTTPS speaks plain HTTP", "HTTPS 端口使用的是明文 HTTP"),
+    needs=(needs.https, needs.connection),
     fix=Text(
         "write `listen 443 ssl;` with ssl_certificate and ssl_certificate_key in Nginx's server"
         " block, test with `nginx -t`, and reload",
@@ -23,8 +25,6 @@ from doctor.texts import Text
 def plain_http(target: Target) -> Finding:
     """Whether the port of HTTPS answers plain HTTP."""
     connected = target.connected_probes()
-    if not connected:
-        return skip(NOT_CONNECTED)
     speaks_tls = ok(Text("the port speaks TLS", "该端口使用 TLS"))
     probe = next((each for each in connected if not each.speaks_tls), None)
     if probe is None:
@@ -34,14 +34,19 @@ def plain_http(target: Target) -> Finding:
         request = build_request("GET", "/", target.url.host)
         with target.network.connect(probe.address, deadline) as sock:
             response = exchange(sock, request, deadline)
-    except (OSError, ValueError):
-        return ok(Text("no plain HTTP there", "该端口没有明文 HTTP"))
+    except NotHttpError:
+        return ok(Text("the port does not speak plain HTTP", "该端口没有使用明文 HTTP"))
+    except (OSError, ValueError) as error:
+        reason = describe_error(error)
+        return skip(
+            Text(f"no answer to plain HTTP: {reason.en}", f"明文 HTTP 没有响应：{reason.zh}")
+        )
     if response.status == 400 and b"HTTPS port" in response.body:  # as Nginx answers
         return speaks_tls
     return fail(
         Text(
             f"port {target.tls_port} answers plain HTTP ({response.status})",
-            f"端口 {target.tls_port} 应答的是明文 HTTP（{response.status}）",
+            f"端口 {target.tls_port} 响应的是明文 HTTP（{response.status}）",
         )
     )
 
@@ -50,6 +55,9 @@ def plain_http(target: Target) -> Finding:
     "ssl",
     "reset",
     "network",
+    fault=Text("the TLS handshake fails", "TLS 握手失败"),
+    needs=(needs.https, needs.connection),
+    follows=("plain_http", "icp", "tls_versions"),
     fix=Text(
         "read Nginx's error log: it needs `ssl_protocols TLSv1.2 TLSv1.3;`, a certificate for this"
         " name, and the key that belongs to it",
@@ -57,11 +65,11 @@ def plain_http(target: Target) -> Finding:
     ),
 )
 def tls(target: Target) -> Finding:
-    """Whether the handshake succeeds at all."""
-    probe = target.connected_probe()
-    if probe is None:
-        return skip(NOT_CONNECTED)
-    if probe.tls_error is None:
+    """Whether the handshake succeeds at every IPv4 address."""
+    connected = target.connected_probes()
+    probes = [each for each in connected if not each.address.is_ipv6] or connected
+    failed = [each for each in probes if each.tls_error]
+    if not failed:
         return ok(Text("the handshake succeeds", "握手成功"))
-    reason = describe_error(probe.tls_error)
-    return fail(Text(f"{probe.address}: {reason.en}", f"{probe.address}：{reason.zh}"))
+    address, reason = failed[0].address, describe_error(failed[0].tls_error)
+    return fail(Text(f"{address}: {reason.en}", f"{address}：{reason.zh}"))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from doctor.checks import Finding, check, fail, ok, skip, warn
+from doctor import needs
+from doctor.checks import Finding, check, fail, ok, warn
 from doctor.http1 import Response
 from doctor.network import describe_error
-from doctor.outside.skipped import NO_RESPONSE
 from doctor.target import Target
 from doctor.texts import Text, join, printable, untranslated
 
@@ -16,6 +16,9 @@ HALF_A_YEAR = 180 * 86400  # s
 
 @check(
     "unseen",
+    fault=Text("browsers are not told to use https only", "没有要求浏览器只用 https"),
+    stops="nothing",
+    needs=(needs.https, needs.response),
     fix=Text(
         'write `add_header Strict-Transport-Security "max-age=63072000" always;` in Nginx',
         '在 Nginx 中写 `add_header Strict-Transport-Security "max-age=63072000" always;`',
@@ -23,9 +26,7 @@ HALF_A_YEAR = 180 * 86400  # s
 )
 def hsts(target: Target) -> Finding:
     """Whether browsers are told to use HTTPS only (RFC 6797)."""
-    response = target.hello().response
-    if response is None:
-        return skip(NO_RESPONSE)
+    response = needs.needed(target.hello().response)
     header = response.headers.get("strict-transport-security")
     if header is None:
         return warn(Text("no Strict-Transport-Security", "没有 Strict-Transport-Security"))
@@ -38,6 +39,10 @@ def hsts(target: Target) -> Finding:
 
 @check(
     "unseen",
+    fault=Text("port 80 does not do what it should", "80 端口的行为不对"),
+    stops="nothing",
+    needs=(needs.https, needs.address),
+    follows=("icp", "port"),
     fix=Text(
         "let Nginx on port 80 answer /api with 403 and redirect the rest to https; leave the port"
         " open, since certbot needs it to renew",
@@ -62,7 +67,7 @@ def _judge_plain(response: Response, host: str) -> Finding:
     summary = untranslated(response.summary)
     if response.status == 200 and response.is_from_api:
         plain = Text("the API answers over plain HTTP", "API 能以明文 HTTP 访问")
-        return fail(join([plain, summary]))
+        return fail(join([plain, summary]), fault=plain)
     if response.status == 403 and response.json().get("error") == "https_required":
         return ok(untranslated("403 https_required"))
     location = response.headers.get("location", "").lower()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import ssl
 
+from doctor import needs
 from doctor.checks import Finding, check, fail, ok, skip
 from doctor.http1 import Response
 from doctor.network import Address, closed_in_handshake
@@ -23,6 +24,8 @@ BLOCK_PAGE = re.compile(
     "reset",
     "network",
     "domain_list",
+    fault=Text("the network blocks the domain: no ICP filing", "域名被拦截：没有 ICP 备案"),
+    needs=(needs.https, needs.address),
     fix=Text(
         "file the domain (ICP) with the cloud that hosts the server, and again after a move to"
         " another cloud; until then no mini program can use it",
@@ -46,11 +49,11 @@ def icp(target: Target) -> Finding:
             Text(
                 f"{probe.address} resets a handshake that names {target.url.host},"
                 " and answers one without the name",
-                f"{probe.address} 遇到 {target.url.host} 这个名字就重置握手，不带名字却能应答",
+                f"{probe.address} 遇到 {target.url.host} 这个名字就重置握手，不带名字却有响应",
             )
         )
     if probe is None or not probe.speaks_tls:
-        return skip(Text("cannot judge without a connection", "没有建立连接，无法判断"))
+        return skip(needs.NO_TLS if probe else needs.NOT_CONNECTED)
     return ok(
         Text(
             "not blocked from here; the register of the MIIT (beian.miit.gov.cn) says whether the"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from doctor import needs
 from doctor.certificates import common_name, issuer_path
 from doctor.checks import Finding, check, ok, skip, warn
-from doctor.outside.skipped import NO_CHAIN, NOT_CONNECTED
 from doctor.target import Target
 from doctor.texts import Text
 
@@ -40,6 +40,8 @@ NEW_ROOTS = {
 @check(
     "tool_only",
     "certificate",
+    fault=Text("old phones do not know the certificate's root", "旧手机不认识证书的根"),
+    needs=(needs.certificates,),
     fix=Text(
         "send the long chain, up to an older root: certbot with --preferred-chain 'ISRG Root X1',"
         " other authorities with the chain that has the cross-signed intermediate",
@@ -49,12 +51,8 @@ NEW_ROOTS = {
 )
 def old_phones(target: Target) -> Finding:
     """Whether phones that get no updates know the root."""
-    probe = target.tls_probe()
-    if probe is None:
-        return skip(NOT_CONNECTED)
-    if not probe.chain:
-        return skip(NO_CHAIN)
-    root = common_name(issuer_path(probe.chain)[-1].issuer)
+    chain = needs.needed(needs.needed(target.tls_probe()).chain)
+    root = common_name(issuer_path(chain)[-1].issuer)
     if root in NEW_ROOTS:
         return warn(
             Text(f"phones a few years old do not know {root}", f"几年前的手机不认识 {root}")
@@ -65,5 +63,5 @@ def old_phones(target: Target) -> Finding:
     if root in OLD_ROOTS:
         return ok(Text(f"old phones know {root} too", f"旧手机也认识 {root}"))
     return skip(
-        Text(f"cannot judge whether old phones know {root}", f"无法判断旧手机是否认识 {root}")
+        Text(f"it is not known whether old phones know {root}", f"不清楚旧手机是否认识 {root}")
     )

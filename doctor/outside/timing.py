@@ -6,8 +6,8 @@ import email.utils
 import time
 from datetime import timezone
 
+from doctor import needs
 from doctor.checks import Finding, check, ok, skip
-from doctor.outside.skipped import NO_RESPONSE
 from doctor.target import Target
 from doctor.texts import Text, untranslated
 
@@ -15,6 +15,8 @@ from doctor.texts import Text, untranslated
 @check(
     "clock",
     "certificate_date",
+    fault=Text("the clocks of the server and of this computer differ", "服务器和本机的时钟不一致"),
+    needs=(needs.response,),
     fix=Text(
         "set the clock that is wrong from the network: `timedatectl set-ntp true`",
         "用网络时间校准不准的那个时钟：`timedatectl set-ntp true`",
@@ -22,14 +24,12 @@ from doctor.texts import Text, untranslated
 )
 def clock(target: Target) -> Finding:
     """Whether the server's clock agrees with this computer's."""
-    response = target.hello().response
-    if response is None:
-        return skip(NO_RESPONSE)
+    response = needs.needed(target.hello().response)
     try:
         date = email.utils.parsedate_to_datetime(response.headers.get("date", ""))
         ahead = date.replace(tzinfo=date.tzinfo or timezone.utc).timestamp() - time.time()
     except (ValueError, TypeError, IndexError, OverflowError):
-        return skip(Text("cannot judge: no Date in the response", "无法判断：应答中没有 Date"))
+        return skip(Text("no Date in the response", "响应中没有 Date"))
     if abs(ahead) <= 60:
         return ok(untranslated(f"{ahead:+.0f} s"))
     return Finding(
@@ -47,6 +47,9 @@ SLOW, VERY_SLOW = 1.0, 5.0  # s for connection, TLS and first byte together
 @check(
     "slow",
     "timeout",
+    fault=Text("calls are slow", "请求很慢"),
+    stops="nothing",
+    needs=(needs.api,),
     fix=Text(
         "slow to connect: the network, or a server far from its users; slow to the first byte: the"
         " app or its database (see ms in the log, and the load)",
@@ -55,14 +58,15 @@ SLOW, VERY_SLOW = 1.0, 5.0  # s for connection, TLS and first byte together
 )
 def latency(target: Target) -> Finding:
     """How long a call takes from here."""
-    probe, response = target.tls_probe(), target.hello().response
-    if probe is None or response is None:
-        return skip(NO_RESPONSE)
+    probe = needs.needed(target.tls_probe())
+    response = needs.needed(target.hello().response)
     parts = (probe.connect_time, probe.tls_time, response.first_byte)
     connect, tls, first = (f"{1000 * part:.0f} ms" for part in parts)
     evidence = Text(
         f"connect {connect}, TLS {tls}, first byte {first}",
         f"连接 {connect}，TLS {tls}，首字节 {first}",
     )
+    if target.url.is_development:
+        evidence = Text(f"first byte {first}", f"首字节 {first}")
     total = sum(parts)
     return Finding("fail" if total > VERY_SLOW else "warn" if total > SLOW else "ok", evidence)

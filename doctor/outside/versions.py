@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import ssl
 
+from doctor import needs
 from doctor.checks import Finding, check, fail, ok, skip, warn
 from doctor.deadlines import remaining
 from doctor.http1 import receive
-from doctor.network import Address
-from doctor.outside.skipped import NOT_CONNECTED
-from doctor.target import Target
+from doctor.network import Address, closed_in_handshake
+from doctor.target import Probe, Target
 from doctor.texts import Text, untranslated
 from doctor.trust import unverified_context
 
@@ -18,6 +18,9 @@ from doctor.trust import unverified_context
 @check(
     "ssl",
     "tool_only",
+    fault=Text("TLS 1.2 or 1.3 is missing", "缺少 TLS 1.2 或 1.3"),
+    needs=(needs.https, needs.connection),
+    follows=("icp",),
     fix=Text(
         "write `ssl_protocols TLSv1.2 TLSv1.3;` in Nginx, and reload",
         "在 Nginx 中写 `ssl_protocols TLSv1.2 TLSv1.3;` 并重新加载",
@@ -25,34 +28,47 @@ from doctor.trust import unverified_context
 )
 def tls_versions(target: Target) -> Finding:
     """Whether TLS 1.2, which old phones need, and TLS 1.3 are both offered."""
-    probe = target.connected_probe()
-    if probe is None or isinstance(probe.tls_error, TimeoutError):
-        return skip(NOT_CONNECTED)
-    offers_1_2 = _offers(target, probe.address, ssl.TLSVersion.TLSv1_2)
-    offers_1_3 = _offers(target, probe.address, ssl.TLSVersion.TLSv1_3)
+    probe = needs.needed(target.connected_probe())
+    if not ssl.HAS_TLSv1_3:
+        return skip(Text("this Python does not support TLS 1.3", "当前 Python 不支持 TLS 1.3"))
+    offers_1_2 = _offers(target, probe, ssl.TLSVersion.TLSv1_2)
+    offers_1_3 = _offers(target, probe, ssl.TLSVersion.TLSv1_3)
+    if None in (offers_1_2, offers_1_3):
+        return skip(needs.NO_TLS)
     if offers_1_2 and offers_1_3:
         return ok(untranslated("TLS 1.2, TLS 1.3"))
     if offers_1_3:
         return fail(Text("TLS 1.2 is not offered", "没有提供 TLS 1.2"))
     if not offers_1_2:
         return fail(Text("neither TLS 1.2 nor 1.3 is offered", "TLS 1.2 和 1.3 都没有提供"))
-    if not ssl.HAS_TLSv1_3:
-        return skip(Text("this Python does not support TLS 1.3", "当前 Python 不支持 TLS 1.3"))
     return warn(Text("TLS 1.3 is not offered", "没有提供 TLS 1.3"))
 
 
-def _offers(target: Target, address: Address, version: ssl.TLSVersion) -> bool:
+def _offers(target: Target, probe: Probe, version: ssl.TLSVersion) -> bool | None:
+    """Return None if the answer was neither TLS nor a refusal by a server that speaks TLS."""
     context = unverified_context()
     try:
         context.minimum_version = context.maximum_version = version
-        target.handshake(address, context)
-    except (OSError, ValueError):
-        return False
+        target.handshake(probe.address, context)
+    except (OSError, ValueError) as error:
+        closed = isinstance(error, ConnectionResetError) or closed_in_handshake(error)
+        if _is_alert(error) or (closed and probe.speaks_tls):
+            return False
+        return None
     return True
+
+
+def _is_alert(error: Exception) -> bool:
+    """Whether the other side refused in TLS's own words (RFC 8446, 6)."""
+    reason = (error.reason or "") if isinstance(error, ssl.SSLError) else ""
+    return "ALERT" in reason or reason == "UNSUPPORTED_PROTOCOL"
 
 
 @check(
     "unseen",
+    fault=Text("old versions of TLS are offered", "仍提供旧版本的 TLS"),
+    stops="nothing",
+    needs=(needs.https, needs.connection),
     fix=Text(
         "remove TLSv1 and TLSv1.1 from ssl_protocols: no phone that runs WeChat needs them",
         "从 ssl_protocols 中去掉 TLSv1 和 TLSv1.1：能运行微信的手机都不需要它们",
@@ -60,17 +76,22 @@ def _offers(target: Target, address: Address, version: ssl.TLSVersion) -> bool:
 )
 def tls_old(target: Target) -> Finding:
     """Whether TLS 1.0 or 1.1 is offered. Today's OpenSSL does not ask for them, so we do."""
-    probe = target.connected_probe()
-    if probe is None:
-        return skip(NOT_CONNECTED)
-    version = _old_version(_server_hello(target, probe.address))
+    probe = needs.needed(target.connected_probe())
+    hello = _server_hello(target, probe.address)
+    version = _old_version(hello or b"")
     if version:
         return warn(Text(f"TLS {version} is offered", f"仍提供 TLS {version}"))
+    refused = hello is not None and (hello[:1] == ALERT or (not hello and probe.speaks_tls))
+    if not refused:
+        return skip(needs.NO_TLS)
     return ok(Text("TLS 1.0 and 1.1 are refused", "已拒绝 TLS 1.0 和 1.1"))
 
 
-def _server_hello(target: Target, address: Address) -> bytes:
-    """Return the beginning of the answer, b"" if there is none."""
+ALERT = b"\x15"  # the type of a TLS record
+
+
+def _server_hello(target: Target, address: Address) -> bytes | None:
+    """Return the beginning of the answer, b"" if the server closed, None if nothing came."""
     deadline = target.step_deadline()
     data = b""
     try:
@@ -79,8 +100,10 @@ def _server_hello(target: Target, address: Address) -> bytes:
             sock.sendall(_client_hello(target.url.host))
             while len(data) < 11 and (more := receive(sock, deadline)):
                 data += more
+    except ConnectionResetError:
+        return data
     except OSError:
-        return b""
+        return data or None
     return data
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from doctor import needs
 from doctor.certificates import read_certificate
 from doctor.checks import Finding, check, fail, ok, skip, warn
 from doctor.network import describe_error
@@ -14,6 +15,9 @@ from doctor.this_server import Server
 
 @check(
     "certificate_date",
+    fault=Text("the certificate is not renewed automatically", "证书没有自动续期"),
+    stops="nothing",
+    needs=(needs.https,),
     fix=Text(
         "`certbot renew --dry-run` says what is wrong; `systemctl enable --now certbot.timer`"
         " makes it run automatically",
@@ -34,25 +38,37 @@ def renewal(target: Target) -> Finding:
                 "本机没有 certbot：无法得知由谁、何时续期",
             )
         )
-    if target.has_url and not any(_covers(server, each, target.url.host) for each in names):
-        listed = printable(", ".join(names))
-        return warn(
-            Text(
-                f"certbot renews {listed}, but not {target.url.host}",
-                f"certbot 续期的是 {listed}，不包括 {target.url.host}",
-            )
+    if not target.has_url:
+        return _judge_timer(server)
+    host = target.url.host
+    covered = [_covers(server, each, host) for each in names]
+    if True in covered:
+        return _judge_timer(server)
+    listed = printable(", ".join(names))
+    if None in covered:
+        timer = _judge_timer(server)
+        unread = Text(
+            f"only root can read whether certbot renews {host} with {listed}",
+            f"只有 root 能读取 {listed} 是否包括 {host}",
         )
-    return _judge_timer(server)
+        return skip(unread) if timer.status == "ok" else timer
+    return warn(
+        Text(
+            f"certbot renews {listed}, but not {host}",
+            f"certbot 续期的是 {listed}，不包括 {host}",
+        )
+    )
 
 
-def _covers(server: Server, name: str, host: str) -> bool:
+def _covers(server: Server, name: str, host: str) -> bool | None:
+    """Return None if it cannot be read."""
     if name == host:
         return True
     file = server.letsencrypt / "live" / name / "fullchain.pem"
     try:
         return read_certificate(file).is_valid_for(host)
-    except PermissionError:  # only root can read it: no reason to complain
-        return True
+    except PermissionError:
+        return None
     except (OSError, ValueError):
         return False
 
@@ -77,5 +93,5 @@ def _judge_timer(server: Server) -> Finding:
             Text(f"the last run of {unit} failed: {result}", f"{unit} 上次运行失败：{result}")
         )
     return ok(
-        Text(f"{unit}.timer is on, its last run succeeded", f"{unit}.timer 已启用，上次运行正常")
+        Text(f"{unit}.timer is on, no failed run is known", f"{unit}.timer 已启用，没有失败记录")
     )

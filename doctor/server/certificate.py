@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from doctor import needs
 from doctor.certificates import read_certificate
 from doctor.checks import Finding, check, fail, ok, skip
-from doctor.outside.skipped import NOT_CONNECTED
 from doctor.target import Target
 from doctor.texts import Text, printable
 from doctor.this_server import Server
@@ -16,6 +16,8 @@ from doctor.this_server import Server
 @check(
     "certificate_date",
     "certificate",
+    fault=Text("the served certificate is not the one on disk", "正在使用的证书不是磁盘上的那个"),
+    needs=(needs.url, needs.certificates),
     fix=Text(
         "Nginx still uses the old certificate, or another file: run `nginx -t && systemctl reload"
         " nginx`, and let certbot do so after each renewal (--deploy-hook)",
@@ -25,9 +27,7 @@ from doctor.this_server import Server
 )
 def certificate_served(target: Target) -> Finding:
     """Whether the certificate that is served is the one on disk."""
-    probe = target.tls_probe() if target.has_url else None
-    if probe is None or probe.leaf is None:
-        return skip(NOT_CONNECTED)
+    leaf = needs.needed(needs.needed(target.tls_probe()).leaf)
     try:
         file = _find_file(target.this_server, target.url.host)
         on_disk = None if file is None else read_certificate(file)
@@ -36,9 +36,9 @@ def certificate_served(target: Target) -> Finding:
         return skip(Text(f"cannot judge: {reason}", f"无法判断：{reason}"))
     if on_disk is None:
         return skip(Text("no certificate for this name on this disk", "本机磁盘上没有该域名的证书"))
-    if on_disk.fingerprint == probe.leaf.fingerprint:
+    if on_disk.fingerprint == leaf.fingerprint:
         return ok(Text(f"the same as in {file}", f"与 {file} 一致"))
-    served, stored = probe.leaf.last_day, on_disk.last_day
+    served, stored = leaf.last_day, on_disk.last_day
     return fail(
         Text(
             f"the served certificate is valid until {served};"

@@ -8,11 +8,13 @@ from pathlib import Path
 from doctor.checks import STATUSES, Finding, check, ok, skip, warn
 from doctor.network import describe_error
 from doctor.target import Target
-from doctor.texts import EMPTY, Text
+from doctor.texts import Text
 
 
 @check(
     "failing",
+    fault=Text("the disk is almost full", "磁盘快满了"),
+    stops="nothing",
     fix=Text(
         "free some space: old logs (`journalctl --vacuum-size=200M`), old backups, packages"
         " (`apt-get clean`); or enlarge the disk",
@@ -22,16 +24,19 @@ from doctor.texts import EMPTY, Text
 )
 def disk(target: Target) -> Finding:
     """Whether there is space: on a full disk no login can be stored."""
-    worst, least = ok(EMPTY), 101.0
+    worst, least = skip(Text("no folder to look at", "没有可检查的目录")), 101.0
     for folder in target.this_server.data_folders:
         try:
             finding, left = _judge_space(folder)
         except OSError as error:
             return skip(describe_error(error))
-        severity = STATUSES.index(finding.status) - STATUSES.index(worst.status)
-        if severity > 0 or (severity == 0 and left < least):
+        if worst.status == "skip" or _urgency(finding, left) > _urgency(worst, least):
             worst, least = finding, left
     return worst
+
+
+def _urgency(finding: Finding, left: float) -> tuple[int, float]:
+    return STATUSES.index(finding.status), -left
 
 
 def _judge_space(folder: Path) -> tuple[Finding, float]:
@@ -50,6 +55,8 @@ def _judge_space(folder: Path) -> tuple[Finding, float]:
 @check(
     "clock",
     "certificate_date",
+    fault=Text("this machine's clock is not synchronised", "本机时钟没有同步"),
+    stops="nothing",
     fix=Text("`timedatectl set-ntp true`", "执行 `timedatectl set-ntp true`"),
 )
 def clock_synchronised(target: Target) -> Finding:
@@ -62,4 +69,4 @@ def clock_synchronised(target: Target) -> Finding:
         return ok(Text("synchronised", "已同步"))
     if "NTPSynchronized=no" in answer:
         return warn(Text("not synchronised", "没有同步"))
-    return skip(Text("cannot judge: no timedatectl here", "无法判断：本机没有 timedatectl"))
+    return skip(Text("there is no timedatectl here", "本机没有 timedatectl"))

@@ -6,6 +6,7 @@ import os
 import stat
 from pathlib import Path
 
+from doctor import needs
 from doctor.checks import Finding, check, fail, ok, skip, warn
 from doctor.target import Target
 from doctor.texts import Text
@@ -14,22 +15,31 @@ from doctor.texts import Text
 @check(
     "failing",
     "unseen",
+    fault=Text("debug mode is on", "调试模式处于开启状态"),
+    stops="nothing",
     fix=Text(
         "remove FLASK_DEBUG from the service's environment: debug mode shows code and secrets to"
         " anyone who meets an error",
-        "从服务的环境变量中去掉 FLASK_DEBUG：它会把代码和机密展示给遇到错误的任何人",
+        "从服务的环境变量中去掉 FLASK_DEBUG：它会把代码和密钥展示给遇到错误的任何人",
     ),
 )
 def debug(target: Target) -> Finding:
     """Whether debug mode is on."""
-    if not target.this_server.debug:
+    on = target.this_server.debug
+    if on is None:
+        return skip(needs.FLASK_DOCTOR)
+    if not on:
         return ok(Text("off", "已关闭"))
+    if target.has_url and target.url.is_development:
+        return ok(Text("on, in development", "开发中，已开启"))
     status = "fail" if target.has_url else "warn"
     return Finding(status, Text("FLASK_DEBUG is on", "FLASK_DEBUG 处于开启状态"))
 
 
 @check(
     "unseen",
+    fault=Text("other users can read secrets or data", "其他用户能读取密钥或数据"),
+    stops="nothing",
     fix=Text(
         "`chmod 600` for files, `chmod 700` for folders, owned by the service's user",
         "文件用 `chmod 600`，目录用 `chmod 700`，所有者设为运行服务的用户",
@@ -38,7 +48,7 @@ def debug(target: Target) -> Finding:
 def file_modes(target: Target) -> Finding:
     """Whether other users of this machine can read the secrets or the database."""
     if os.name != "posix":
-        return skip(Text("cannot judge file modes on Windows", "Windows 上无法判断文件权限"))
+        return skip(Text("Windows has no file modes", "Windows 没有这样的文件权限"))
     paths = [path for path in target.this_server.private_paths if path.exists()]
     if not paths:
         return skip(Text("no files to check", "没有可检查的文件"))

@@ -12,6 +12,8 @@ from doctor.this_server import ask_app
 @check(
     "gateway",
     "failing",
+    fault=Text("the app is not ready", "应用没有就绪"),
+    follows=("settings", "database"),
     fix=Text(
         "start the service and read its log: `systemctl status`, `journalctl -u`; /readyz needs"
         " the database, and `flask db upgrade` to have been run",
@@ -22,6 +24,8 @@ from doctor.this_server import ask_app
 def app(target: Target) -> Finding:
     """Whether the app answers at its own socket and is ready."""
     bind = target.this_server.bind
+    if not bind and target.has_url and target.url.is_development:
+        bind = f"{target.url.host}:{target.url.port}"
     if not bind:
         return skip(Text("it is not known where the app listens", "不知道应用监听在哪里"))
     deadline = target.step_deadline()

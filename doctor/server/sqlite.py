@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
+from doctor import needs
 from doctor.checks import Finding, check, ok, skip, warn
 from doctor.target import Target
 from doctor.texts import Text, untranslated
@@ -17,6 +18,8 @@ FIXED_IN_BRANCH = {(3, 44): (3, 44, 6), (3, 50): (3, 50, 7)}
 
 @check(
     "unseen",
+    fault=Text("this SQLite has a bug", "这个版本的 SQLite 有缺陷"),
+    stops="nothing",
     fix=Text(
         "back up daily (`flask backup`); update the system's SQLite when its packages offer 3.51.3"
         " or newer, or move to MySQL",
@@ -25,10 +28,19 @@ FIXED_IN_BRANCH = {(3, 44): (3, 44, 6), (3, 50): (3, 50, 7)}
 )
 def sqlite(target: Target) -> Finding:
     """Whether this SQLite has the bug of the write-ahead log."""
+    if target.this_server.uses_sqlite is None:
+        return skip(needs.FLASK_DOCTOR)
     if not target.this_server.uses_sqlite:
         return skip(Text("not in use", "没有使用"))
     version = ".".join(map(str, sqlite3.sqlite_version_info))
     if has_wal_bug(sqlite3.sqlite_version_info):
+        if target.has_url and target.url.is_development:
+            return skip(
+                Text(
+                    f"SQLite {version} has a rare bug, which matters in production",
+                    f"SQLite {version} 有一个罕见的缺陷，在生产环境才需要关注",
+                )
+            )
         return warn(
             Text(
                 f"SQLite {version} has a bug that can, very rarely, corrupt a database in WAL mode",

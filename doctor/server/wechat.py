@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Mapping
 from typing import Any
 
+from doctor import needs
 from doctor.checks import Finding, check, fail, ok, skip, warn
 from doctor.network import describe_error
 from doctor.server.stable_token import ask_stable_token
@@ -16,9 +17,24 @@ from doctor.texts import Text, printable, untranslated
 SANDBOX = Text("no AppID is set: the sandbox is in use", "没有设置 AppID：正在使用沙箱")
 
 
+def wechat_in_use(target: Target) -> Text | None:
+    return SANDBOX if target.this_server.uses_sandbox else None
+
+
+def appid(target: Target) -> Text | None:
+    return None if target.this_server.appid else needs.FLASK_DOCTOR
+
+
+def answer(target: Target) -> Text | None:
+    return None if _answer(target) else Text("WeChat gave no answer", "微信没有响应")
+
+
 @check(
     "login_slow",
     "failing",
+    fault=Text("this server cannot reach WeChat", "本服务器连不上微信"),
+    stops="logins",
+    needs=(wechat_in_use,),
     fix=Text(
         "check the server's DNS (/etc/resolv.conf) and that it can connect to port 443 outside;"
         " `curl -v https://api.weixin.qq.com` shows at which step it fails",
@@ -28,8 +44,6 @@ SANDBOX = Text("no AppID is set: the sandbox is in use", "没有设置 AppID：�
 )
 def wechat(target: Target) -> Finding:
     """Whether this server reaches WeChat: name, TLS and an answer."""
-    if target.this_server.uses_sandbox:
-        return skip(SANDBOX)
     (response, error), host = ask_stable_token(target)
     if response is None:
         reason = _why_not(error)
@@ -37,7 +51,7 @@ def wechat(target: Target) -> Finding:
     if response.status != 200 or not response.json():
         return fail(untranslated(f"{host}: HTTP {response.status}"))
     took = f"{1000 * response.first_byte:.0f} ms"
-    return ok(Text(f"{host} answers in {took}", f"{host} 在 {took} 内应答"))
+    return ok(Text(f"{host} answers in {took}", f"{host} 在 {took} 内响应"))
 
 
 def _why_not(error: Exception | None) -> Text:
@@ -59,6 +73,9 @@ NOT_ON_ALLOW_LIST = 40164
 
 @check(
     "login",
+    fault=Text("WeChat refuses the AppID or the AppSecret", "微信不接受 AppID 或 AppSecret"),
+    stops="logins",
+    needs=(wechat_in_use, appid, answer),
     fix=Text(
         "copy both again from the console (开发管理 → 开发设置) to MYAPI_WECHAT_APPID and"
         " MYAPI_WECHAT_SECRET; a frozen secret is unfrozen or reset there",
@@ -68,19 +85,20 @@ NOT_ON_ALLOW_LIST = 40164
 )
 def account(target: Target) -> Finding:
     """Whether WeChat accepts the AppID and the AppSecret."""
-    answer = _answer(target)
-    if isinstance(answer, Finding):
-        return answer
-    code = answer.get("errcode", 0)
+    said = _answer(target)
+    code = said.get("errcode", 0)
     if isinstance(code, int) and code in ACCOUNT_PROBLEMS:
         return fail(ACCOUNT_PROBLEMS[code])
-    if isinstance(answer.get("access_token"), str) or code == NOT_ON_ALLOW_LIST:
+    if isinstance(said.get("access_token"), str) or code == NOT_ON_ALLOW_LIST:
         return ok(Text("AppID and AppSecret are valid", "AppID 和 AppSecret 有效"))
-    return skip(_errcode(answer))
+    return skip(_errcode(said))
 
 
 @check(
     "allow_list",
+    fault=Text("this server is not on WeChat's IP allow list", "本服务器不在微信的 IP 白名单里"),
+    stops="nothing",
+    needs=(wechat_in_use, appid, answer),
     fix=Text(
         "add this address to the IP allow list in the console (开发管理 → 开发设置 → IP 白名单);"
         " wx.login works without it, calls with an access_token do not",
@@ -90,28 +108,20 @@ def account(target: Target) -> Finding:
 )
 def allow_list(target: Target) -> Finding:
     """Whether this server's address is on WeChat's allow list."""
-    answer = _answer(target)
-    if isinstance(answer, Finding):
-        return answer
-    if isinstance(answer.get("access_token"), str):
+    said = _answer(target)
+    if isinstance(said.get("access_token"), str):
         return ok(Text("WeChat accepts calls from this address", "微信接受来自本机地址的调用"))
-    if answer.get("errcode") != NOT_ON_ALLOW_LIST:
-        return skip(_errcode(answer))
-    named = re.search(r"invalid ip ([0-9A-Fa-f.:]{2,45})", str(answer.get("errmsg", "")))
+    if said.get("errcode") != NOT_ON_ALLOW_LIST:
+        return skip(_errcode(said))
+    named = re.search(r"invalid ip ([0-9A-Fa-f.:]{2,45})", str(said.get("errmsg", "")))
     ip = named[1] if named else "?"
     return warn(Text(f"40164: {ip} is not on the list", f"40164：{ip} 不在白名单中"))
 
 
-def _answer(target: Target) -> dict[str, Any] | Finding:
-    """Return WeChat's JSON, or a skip if there is none."""
-    server = target.this_server
-    if server.uses_sandbox:
-        return skip(SANDBOX)
-    if not server.appid:
-        return skip(Text("the AppID is not known here", "这里不知道 AppID"))
+def _answer(target: Target) -> dict[str, Any]:
+    """Return WeChat's JSON; {} if there is none."""
     response = ask_stable_token(target).reply.response
-    found = response.json() if response else {}
-    return found or skip(Text("WeChat gave no answer", "微信没有应答"))
+    return response.json() if response else {}
 
 
 def _errcode(answer: Mapping[str, Any]) -> Text:

@@ -8,7 +8,7 @@ import sqlalchemy.exc
 from sqlalchemy import text
 
 from doctor import Check, Finding, Target, Text, check, fail, ok, printable, skip, untranslated
-from myapi.cli.settings_checks import needs_settings
+from myapi.cli.settings_checks import usable_settings
 from myapi.db import schema_version
 from myapi.db.engines import POOL
 from myapi.db.transactions import reading
@@ -16,19 +16,29 @@ from myapi.extensions import db, settings
 from myapi.observability.logs import mask
 
 
+def database_exists(_target: Target) -> Text | None:
+    """SQLite's file may be missing or empty: a starting app creates an empty one."""
+    file = next(iter(database_files()), None)
+    if file is None or (file.exists() and file.stat().st_size > 0):
+        return None
+    return Text("there is no database yet", "数据库还不存在")
+
+
 @check(
     "failing",
+    fault=Text("the database is not ready", "数据库没有就绪"),
+    needs=(usable_settings,),
     fix=Text(
         "check that the database runs and MYAPI_DATABASE_URL is right; `flask db upgrade` migrates"
         " it to the version that this code needs",
         "确认数据库在运行、MYAPI_DATABASE_URL 正确；`flask db upgrade` 把它升级到代码需要的版本",
     ),
 )
-@needs_settings
 def database(target: Target) -> Finding:
     """Whether the database answers and is migrated."""
-    if not _database_exists():
-        return fail(Text("there is no database yet", "数据库还不存在"))
+    missing = database_exists(target)
+    if missing:
+        return fail(missing)
     try:
         ready = schema_version.is_ready()
     except sqlalchemy.exc.SQLAlchemyError as error:
@@ -41,6 +51,9 @@ def database(target: Target) -> Finding:
 @check(
     "failing",
     "unseen",
+    fault=Text("the database's settings are not safe", "数据库的配置不安全"),
+    stops="nothing",
+    needs=(usable_settings, database_exists),
     fix=Text(
         "SQLite: keep the file on a local disk and start the app once, which sets WAL; MySQL:"
         " innodb_flush_log_at_trx_commit = 1 and wait_timeout above 1800",
@@ -48,11 +61,8 @@ def database(target: Target) -> Finding:
         "innodb_flush_log_at_trx_commit = 1，wait_timeout 大于 1800",
     ),
 )
-@needs_settings
 def database_settings(target: Target) -> Finding:
     """Whether commits are durable and readers and writers do not block each other."""
-    if not _database_exists():
-        return skip(Text("there is no database yet", "数据库还不存在"))
     wanted = SQLITE_SETTINGS if db.engine.name == "sqlite" else MYSQL_SETTINGS
     try:
         with reading() as connection:
@@ -83,12 +93,14 @@ MYSQL_SETTINGS: dict[str, tuple[str, Callable[[Any], bool]]] = {
 
 @check(
     "failing",
+    fault=Text("MySQL allows too few connections", "MySQL 允许的连接太少"),
+    stops="nothing",
+    needs=(usable_settings,),
     fix=Text(
         "raise max_connections in MySQL, or lower MYAPI_WORKERS; add up all app hosts",
         "调高 MySQL 的 max_connections，或调低 MYAPI_WORKERS；多台应用主机要合计",
     ),
 )
-@needs_settings
 def pool(target: Target) -> Finding:
     """Whether MySQL allows as many connections as the app may open."""
     if db.engine.name == "sqlite":
@@ -113,14 +125,6 @@ def database_files() -> list[Path]:
     if db.engine.name != "sqlite":
         return []
     return [Path(f"{db.engine.url.database}{suffix}") for suffix in ("", "-wal", "-shm")]
-
-
-def _database_exists() -> bool:
-    """Return False if SQLite's file is missing or empty: a starting app creates an empty one."""
-    if db.engine.name != "sqlite":
-        return True
-    file = database_files()[0]
-    return file.exists() and file.stat().st_size > 0
 
 
 def _driver_message(error: sqlalchemy.exc.SQLAlchemyError) -> str:

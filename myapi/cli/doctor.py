@@ -5,6 +5,7 @@ the other checks.
 """
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -16,7 +17,6 @@ from sqlalchemy.engine import make_url
 
 import doctor
 from doctor import Check, Finding, Server, Target
-from myapi.cli import output
 from myapi.cli.command import SETTINGS_ERROR, Command
 from myapi.cli.database_checks import DATABASE_CHECKS, database_files
 from myapi.cli.settings_checks import SETTINGS_CHECKS
@@ -30,6 +30,7 @@ APP_CHECKS = [*SETTINGS_CHECKS, *DATABASE_CHECKS]
 @click.command("doctor", cls=Command, needs_settings=False)
 @click.argument("url", required=False)
 @click.option("--from-outside", is_flag=True, help="Skip the checks of the server itself.")
+@click.option("-v", "--verbose", is_flag=True, help="Show each check, also those that are ok.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option(
     "--lang",
@@ -46,7 +47,12 @@ APP_CHECKS = [*SETTINGS_CHECKS, *DATABASE_CHECKS]
     type=click.Path(dir_okay=False, path_type=Path),
     help="The certificate that should be served. Default: the one that certbot or Nginx uses.",
 )
-@click.option("--explain", metavar="TEXT", help="List the checks that explain this symptom.")
+@click.option(
+    "--explain",
+    metavar="TEXT",
+    help="Say what an error means, and which checks find its cause: an errMsg, errno, statusCode,"
+    " `error` or errcode.",
+)
 @click.option(
     "--changes",
     "file",
@@ -54,16 +60,19 @@ APP_CHECKS = [*SETTINGS_CHECKS, *DATABASE_CHECKS]
     help="Print only what changed since the run saved in this file, and save this run.",
 )
 @click.option("--resolve", multiple=True, hidden=True)
-def command(explain: str | None, as_json: bool, lang: str, **options: Any) -> None:  # noqa: ANN401
+def command(explain: str | None, as_json: bool, lang: str, verbose: bool, **options: Any) -> None:  # noqa: ANN401
     """Find out why a mini program cannot use the API at URL, such as https://api.example.com.
 
-    Each check shows the symptom on the phone, the evidence and the fix. Without a URL only the
-    server is checked. Exit status: 0 ok, 1 warnings, 2 failures; with --explain 0 found, 1 not.
+    The first line is the verdict and what to do next. Each fault shows what the phone shows, the
+    evidence and the fix. Without a URL only the server is checked.
+
+    Exit status: 0 ok, 1 warnings, 2 failures; with --explain 0 found, 1 not.
     """
     if explain is not None:
         explanation = doctor.explain(explain, [*doctor.OUTSIDE, *doctor.SERVER, *APP_CHECKS])
-        output.print_line(doctor.render_explanation(explanation, lang, as_json=as_json))
-        click.get_current_context().exit(0 if explanation.causes else 1)
+        text = doctor.render_explanation(explanation, lang, "flask doctor", as_json=as_json)
+        doctor.print_text(text, as_json=as_json)
+        click.get_current_context().exit(0 if explanation.symptom else 1)
     try:
         results = _run_checks(**options)
         file = options["file"]
@@ -72,7 +81,17 @@ def command(explain: str | None, as_json: bool, lang: str, **options: Any) -> No
         raise click.UsageError(doctor.printable(str(error))) from None
     verdict = doctor.verdict(results)
     if shown or file is None or as_json:
-        output.print_line(doctor.render(shown, verdict, lang, as_json=as_json))
+        url = options["url"]
+        text = doctor.render(
+            shown,
+            verdict,
+            lang,
+            as_json=as_json,
+            url=doctor.parse_url(url) if url else None,
+            verbose=verbose or file is not None,
+            colour=doctor.wants_colour(sys.stdout),
+        )
+        doctor.print_text(text, as_json=as_json)
     click.get_current_context().exit(doctor.exit_status(verdict))
 
 

@@ -1,8 +1,7 @@
 """The doctor's checks of the settings."""
 
-import functools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from flask import current_app
 
@@ -16,7 +15,6 @@ from doctor import (
     join,
     ok,
     printable,
-    skip,
     untranslated,
     warn,
 )
@@ -34,19 +32,15 @@ PLACEHOLDER = re.compile(
 )
 
 
-def needs_settings(run: Callable[[Target], Finding]) -> Callable[[Target], Finding]:
-    """Skip a check if the settings are invalid, which the check `settings` reports."""
-
-    @functools.wraps(run)
-    def checked(target: Target) -> Finding:
-        return skip(SETTINGS_UNUSABLE) if SETTINGS_ERROR in current_app.extensions else run(target)
-
-    return checked
+def usable_settings(_target: Target) -> Text | None:
+    """What a check needs that reads a setting; the check `settings` reports the problems."""
+    return SETTINGS_UNUSABLE if SETTINGS_ERROR in current_app.extensions else None
 
 
 @check(
     "gateway",
     "failing",
+    fault=Text("the settings are invalid", "配置无效"),
     fix=Text(
         "correct them in .env or the service's environment, and restart: the app does not start"
         " with wrong settings (.env.example explains each)",
@@ -61,26 +55,36 @@ def settings_(target: Target) -> Finding:
     own = [type(each) for each in settings().own]
     warnings = [*settings().warnings(), *unknown_variables(own=own)]
     if warnings:
-        return warn(untranslated(" | ".join(map(printable, warnings))))
+        return warn(
+            untranslated(" | ".join(map(printable, warnings))),
+            Text(
+                "correct them in .env or the service's environment, and restart",
+                "在 .env 或服务的环境变量中改正后重启",
+            ),
+            Text("the settings give warnings", "配置有警告"),
+        )
     return ok(untranslated(settings().env))
 
 
 @check(
     "not_found",
     "login",
+    fault=Text(
+        "development mode or the sandbox serves a public domain", "公网域名上运行着开发模式或沙箱"
+    ),
+    needs=(usable_settings,),
     fix=Text(
         "set MYAPI_ENV=production with AppID, AppSecret and keys: development mode answers only"
         " its own machine, and the sandbox lets anyone log in as anyone",
-        "设置 MYAPI_ENV=production 以及 AppID、AppSecret 和密钥：开发模式只应答本机，"
+        "设置 MYAPI_ENV=production 以及 AppID、AppSecret 和密钥：开发模式只响应本机，"
         "沙箱则允许任何人以任何身份登录",
     ),
 )
-@needs_settings
 def environment(target: Target) -> Finding:
     """Whether development mode or the sandbox serves a public domain."""
     config = settings()
     mode = untranslated("sandbox" if config.sandbox else config.env)
-    if config.production or not target.has_url:
+    if config.production or not target.has_url or target.url.is_development:
         return ok(mode)
     return fail(join([mode, Text("on a public domain", "却用在公网域名上")]))
 
@@ -88,14 +92,16 @@ def environment(target: Target) -> Finding:
 @check(
     "unseen",
     "login",
+    fault=Text("a secret is weak or malformed", "有密钥太弱或格式不对"),
+    stops="nothing",
+    needs=(usable_settings,),
     fix=Text(
         "`flask secrets generate` makes a key, `flask secrets rotate` puts it into"
         " use without logging anyone out; copy AppID and AppSecret from the mini program's console",
-        "`flask secrets generate` 生成密钥，`flask secrets rotate` 平滑更换而不让用户掉线；"
+        "`flask secrets generate` 生成密钥，`flask secrets rotate` 启用它，用户不必重新登录；"
         "AppID 和 AppSecret 从小程序后台复制",
     ),
 )
-@needs_settings
 def secrets(target: Target) -> Finding:
     """Whether a secret is weak or copied from an example."""
     config = settings()

@@ -195,7 +195,7 @@ def test_explain_works_in_both_commands(flask):
         flask("doctor", "--explain", "502", "--lang", "zh"),
     ):
         assert result.returncode == 0
-        assert "现象: success 回调里 statusCode 为 502、503 或 504" in result.stdout
+        assert "\n手机或日志里：success 回调里 statusCode 为 502、503 或 504\n" in result.stdout
         assert "settings" in result.stdout or "gateway" in result.stdout
     asked = json.loads(script("--explain", "502", "--json").stdout)
     assert "gateway" in [each["id"] for each in asked["checks"]]

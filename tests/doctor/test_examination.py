@@ -27,7 +27,7 @@ def test_raising_check_is_skipped():
     def broken(target):
         raise RuntimeError("\x1b[2J nobody thought of this")
 
-    one = Check("broken", broken, ("unseen",), EMPTY)
+    one = Check("broken", broken, ("unseen",), EMPTY, EMPTY)
     (result,) = examine(Target(None), [one])
     assert (result.status, result.evidence.en) == (
         "skip",

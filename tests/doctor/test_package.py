@@ -49,7 +49,7 @@ def test_the_built_file_runs_anywhere_with_the_exit_status_of_the_doctor(built, 
 
     done = run("https://203.0.113.5", "--from-outside", "--only", "url", "--lang", "en")
     assert done.returncode == 2
-    assert done.stdout.startswith("FAIL  url")
+    assert done.stdout.startswith("Phones cannot use https://203.0.113.5: ")
     done = run("https://api.example.com", "--only", "url", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     assert '"id": "url"' in done.stdout

@@ -11,9 +11,14 @@ const told = failure => {
   return { error, symptom }
 }
 
+/** Errors to classify, as [errno or null, errMsg] each. */
+const wordings = JSON.parse(process.env.MYAPI_TEST_WORDINGS || '[]')
+const nameOf = symptom => Object.keys(SYMPTOMS).find(name => SYMPTOMS[name] === symptom)
+
 console.log(
   JSON.stringify({
     calls,
+    wordings: wordings.map(([errno, errMsg]) => nameOf(ofFailure({ errno, errMsg }).symptom)),
     errors: ERRORS,
     fields: { rules: RULES, did_you_mean: DID_YOU_MEAN, types: TYPES, formats: FORMATS, ...WORDS },
     symptoms: SYMPTOMS,

@@ -250,7 +250,36 @@ const SYMPTOMS = {
     en: 'net::ERR_CERT_DATE_INVALID (-201) in errno 600001',
     zh: 'errno 600001 中的 net::ERR_CERT_DATE_INVALID（-201）：证书不在有效期内',
   },
+  tls_version: {
+    en: 'net::ERR_SSL_VERSION_OR_CIPHER_MISMATCH (-113) in errno 600001',
+    zh: 'errno 600001 中的 net::ERR_SSL_VERSION_OR_CIPHER_MISMATCH（-113）：TLS 版本不符',
+  },
+  offline: {
+    en: 'net::ERR_INTERNET_DISCONNECTED (-106) in errno 600001',
+    zh: 'errno 600001 中的 net::ERR_INTERNET_DISCONNECTED（-106）：手机没有网络',
+  },
+  proxy: {
+    en: 'net::ERR_PROXY_CONNECTION_FAILED (-130) in errno 600001',
+    zh: 'errno 600001 中的 net::ERR_PROXY_CONNECTION_FAILED（-130）：连不上代理',
+  },
   redirects: { en: 'too many redirects (errno 600008)', zh: '重定向过多（errno 600008）' },
+  interrupted: {
+    en: 'request:fail interrupted (errno 600003), or request:fail abort',
+    zh: 'request:fail interrupted（errno 600003），或 request:fail abort',
+  },
+  too_many_tasks: {
+    en: 'too many tasks (errno 600007)',
+    zh: '同时进行的请求过多（errno 600007）',
+  },
+  request_failed: {
+    en: 'request:fail (errno 600004, 600005 or 600006)',
+    zh: 'request:fail（errno 600004、600005 或 600006）',
+  },
+  login_blocked: { en: 'login:fail (errno 1402101)', zh: 'login:fail（errno 1402101）' },
+  privacy: {
+    en: 'api scope is not declared in the privacy agreement (errno 112)',
+    zh: 'api scope is not declared in the privacy agreement（errno 112）：隐私协议未声明',
+  },
   not_found: {
     en: 'success with statusCode 404, or HTML in res.data',
     zh: 'success 回调里 statusCode 为 404，或 res.data 是 HTML',
@@ -279,7 +308,7 @@ const SYMPTOMS = {
 }
 
 /**
- * What the phone's errno means: the name of the error, and that of the symptom if it has one.
+ * What the phone's errno means: the names of the error and of the symptom.
  * @type {{ [errno: number]: [string, string] }}
  */
 const ERRNOS = {
@@ -287,37 +316,95 @@ const ERRNOS = {
   600000: ['network', 'network'],
   600001: ['network', 'network'],
   600002: ['domain_not_listed', 'domain_list'],
-  600003: ['interrupted', ''],
-  600004: ['request_failed', ''],
-  600005: ['request_failed', ''],
-  600006: ['request_failed', ''],
-  600007: ['too_many_tasks', ''],
+  600003: ['interrupted', 'interrupted'],
+  600004: ['request_failed', 'request_failed'],
+  600005: ['request_failed', 'request_failed'],
+  600006: ['request_failed', 'request_failed'],
+  600007: ['too_many_tasks', 'too_many_tasks'],
   600008: ['too_many_redirects', 'redirects'],
   600009: ['bad_url', 'bad_url'],
   602001: ['network', 'network'],
-  1402101: ['login_blocked', ''],
+  1402101: ['login_blocked', 'login_blocked'],
 }
 
 /**
  * What stands inside errno 600001: the number of Chromium's network stack (Android, the tool)
- * or of Apple's.
+ * or of Apple's (four digits).
  * @type {{ [number: number]: [string, string] }}
  */
 const INSIDE = {
-  '-101': ['network', 'reset'],
-  '-102': ['network', 'refused'],
-  '-1004': ['network', 'refused'],
-  '-105': ['network', 'not_resolved'],
-  '-1003': ['network', 'not_resolved'],
-  '-118': ['timeout', 'timeout'],
-  '-1001': ['timeout', 'timeout'],
-  '-107': ['tls', 'ssl'],
-  '-1200': ['tls', 'ssl'],
-  '-202': ['tls', 'certificate'],
-  '-1202': ['tls', 'certificate'],
   '-200': ['tls', 'certificate_name'],
   '-201': ['tls', 'certificate_date'],
+  '-1201': ['tls', 'certificate_date'],
+  '-1204': ['tls', 'certificate_date'],
+  '-202': ['tls', 'certificate'],
+  '-206': ['tls', 'certificate'],
+  '-207': ['tls', 'certificate'],
+  '-1202': ['tls', 'certificate'],
+  '-1203': ['tls', 'certificate'],
+  '-113': ['tls', 'tls_version'],
+  '-107': ['tls', 'ssl'],
+  '-1022': ['tls', 'ssl'],
+  '-1200': ['tls', 'ssl'],
+  '-300': ['bad_url', 'bad_url'],
+  '-1000': ['bad_url', 'bad_url'],
+  '-1002': ['bad_url', 'bad_url'],
+  '-310': ['too_many_redirects', 'redirects'],
+  '-1007': ['too_many_redirects', 'redirects'],
+  '-105': ['network', 'not_resolved'],
+  '-137': ['network', 'not_resolved'],
+  '-1003': ['network', 'not_resolved'],
+  '-1006': ['network', 'not_resolved'],
+  '-102': ['network', 'refused'],
+  '-1004': ['network', 'refused'],
+  '-100': ['network', 'reset'],
+  '-101': ['network', 'reset'],
+  '-103': ['network', 'reset'],
+  '-324': ['network', 'reset'],
+  '-1005': ['network', 'reset'],
+  '-106': ['network', 'offline'],
+  '-1009': ['network', 'offline'],
+  '-111': ['network', 'proxy'],
+  '-115': ['network', 'proxy'],
+  '-130': ['network', 'proxy'],
+  '-336': ['network', 'proxy'],
+  '-7': ['timeout', 'timeout'],
+  '-118': ['timeout', 'timeout'],
+  '-1001': ['timeout', 'timeout'],
 }
+
+/**
+ * The words of phones and tools, for an errMsg without a number: the specific before the general.
+ * @type {[RegExp, [string, string]][]}
+ */
+const WORDS = [
+  [/COMMON_NAME|证书.{0,4}域名|域名.{0,4}证书.{0,4}(不符|不匹配|不一致)/i, INSIDE[-200]],
+  [/CERT_DATE|certificate.{0,20}expired|证书.{0,8}过期/i, INSIDE[-201]],
+  [/AUTHORITY_INVALID|ERR_CERT_(INVALID|REVOKED)|trust anchor|self.?signed|自签/i, INSIDE[-202]],
+  [/verify the first certificate|certificate for this server is invalid/i, INSIDE[-202]],
+  [/证书(已|是)?(无效|不受信|不可信)|证书链/, INSIDE[-202]],
+  [/VERSION_OR_CIPHER|(tls|ssl)[ 的]{0,3}(version|版本)/i, INSIDE[-113]],
+  [/hand ?shake|握手|SSL_PROTOCOL|ssl error|ssl ?错误|安全连接/i, INSIDE[-107]],
+  [/domain ?list|合法域名|域名不合法|域名.{0,4}(列表|配置|校验)|url not in/i, ERRNOS[600002]],
+  [/(invalid|bad|unsupported) url|url.{0,4}不合法|(无效|不支持).{0,4}(url|地址)/i, ERRNOS[600009]],
+  [/too.many.redirects|重定向.{0,4}(过多|次数)/i, ERRNOS[600008]],
+  [/interrupted|\babort\b|进入后台/i, ERRNOS[600003]],
+  [/(too many|max) .{0,8}tasks?|并发/i, ERRNOS[600007]],
+  [/declared in the privacy|隐私(协议|保护指引|接口)/i, ['request_failed', 'privacy']],
+  [/NAME_NOT_RESOLVED|NAME_RESOLUTION_FAILED|unknown ?host|unable to resolve/i, INSIDE[-105]],
+  [/hostname could not be found|指定主机名|域名(无法|不能)?解析|无法解析/i, INSIDE[-105]],
+  [/REFUSED|could not connect to the server|failed to connect to/i, INSIDE[-102]],
+  [/未能连接到服务器|拒绝连接|连接被拒/, INSIDE[-102]],
+  [/CONNECTION_(RESET|CLOSED|ABORTED)|EMPTY_RESPONSE|ECONNRESET|socket hang up/i, INSIDE[-101]],
+  [/connection (was )?(reset|lost)|连接(已|被)?(重置|中断|断开)/i, INSIDE[-101]],
+  [/INTERNET_DISCONNECTED|appears to be offline|断开与互联网/i, INSIDE[-106]],
+  [/ERR_(PROXY|TUNNEL|NO_SUPPORTED_PROXIES)/i, INSIDE[-130]],
+  [/time[sd]?[ -]?out|TIMED_OUT|超时/i, ERRNOS[5]],
+  [/expired|not yet valid|过期|有效期|生效/i, INSIDE[-201]],
+  [/certificate|证书/i, INSIDE[-202]],
+  [/\b(ssl|tls)\b/i, INSIDE[-107]],
+  [/redirect|重定向|跳转/i, ERRNOS[600008]],
+]
 
 /** @type {{ [name: string]: string }} */
 const SYMPTOM_OF_ERROR = {
@@ -417,21 +504,33 @@ function ofFailure(failure) {
 }
 
 /**
+ * An errno that says why is believed; else the number inside errMsg, then its words.
  * @param {number} errno
  * @param {string} errMsg
  * @returns {[string, string]}
  */
 function cause(errno, errMsg) {
-  if (errno === 600001 || !ERRNOS[errno]) {
-    const numbers = errMsg.match(/-\d{3,4}(?!\d)/g) || []
-    const known = numbers.map(Number).filter(number => INSIDE[number])
-    if (known.length) return INSIDE[known[0]]
-  }
-  if (ERRNOS[errno]) return ERRNOS[errno]
-  if (/time ?d?-?out/i.test(errMsg)) return ERRNOS[5]
-  if (/interrupted/i.test(errMsg)) return ERRNOS[600003]
-  if (/domain list/i.test(errMsg)) return ERRNOS[600002]
-  return ERRNOS[600000]
+  const known = ERRNOS[errno] || ERRNOS[600000]
+  if (known[1] !== 'network') return known
+  const said = withoutNames(errMsg)
+  const inside = (said.match(/(^|[^\w.-])-\d{1,4}(?![\w-])/g) || [])
+    .map(number => Number(number.slice(number.indexOf('-'))))
+    .filter(number => INSIDE[number])
+  if (inside.length) return INSIDE[inside[0]]
+  const words = WORDS.find(([wording]) => wording.test(said))
+  return words ? words[1] : known
+}
+
+/**
+ * Leave out URLs, paths and host names: what stands in them (`api-200.example.com`) is no reason.
+ * @param {string} errMsg
+ * @returns {string}
+ */
+function withoutNames(errMsg) {
+  return errMsg
+    .replace(/[a-z]+:\/\/[^\s"'<>(),;，。；（）[\]{}]*/gi, ' ')
+    .replace(/(^|[^\w.-])[a-z0-9][a-z0-9-]*(\.[a-z0-9-]+)+(:\d+)*/gi, '$1 ')
+    .replace(/(^|[\s"'(（])\/[^\s"'）)]*/g, '$1 ')
 }
 
 /**

@@ -55,6 +55,7 @@ def test_right_aaaa_record_is_ok(look, pair):
 
 def test_ipv6_is_skipped_on_a_computer_without_it(monkeypatch):
     look = Probe(Address("2001:db8::1", 443), connect_error=OSError(101, "Network is unreachable"))
+    monkeypatch.setattr(Target, "addresses", lambda target: [look.address])
     monkeypatch.setattr(Target, "probes", lambda target: [look])
     found = connection.ipv6.run(Target(parse_url(URL)))
     assert (found.status, "cannot be tried" in found.evidence.en) == ("skip", True)

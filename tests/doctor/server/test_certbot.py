@@ -3,13 +3,14 @@
 import pytest
 
 from doctor import Server
+from doctor.server import certbot
 from tests.doctor.example import NAME, TIMERS, URL, here, systemctl
 
 
 @pytest.mark.parametrize(
     ("run", "status", "evidence"),
     [
-        (systemctl(TIMERS), "ok", "certbot.timer is on, its last run succeeded"),
+        (systemctl(TIMERS), "ok", "certbot.timer is on, no failed run is known"),
         (systemctl(""), "fail", "no timer runs certbot"),
         (systemctl(TIMERS, state="inactive"), "fail", "certbot.timer is off"),
         (
@@ -31,6 +32,19 @@ def test_renewal_of_another_name_warns_and_no_certbot_is_skipped(letsencrypt, tm
     (letsencrypt / "live" / NAME).rename(letsencrypt / "live" / "old")
     assert here("renewal", server, URL).status == "ok"  # old is for this name as well
     assert here("renewal", Server(letsencrypt=tmp_path / "nothing"), URL).status == "skip"
+
+
+def test_renewal_is_skipped_if_only_root_can_read_which_names_are_renewed(letsencrypt, monkeypatch):
+    def refuse(file):
+        raise PermissionError(13, "Permission denied", str(file))
+
+    monkeypatch.setattr(certbot, "read_certificate", refuse)
+    server = Server(letsencrypt=letsencrypt, run=systemctl(TIMERS))
+    found = here("renewal", server, "https://other.example.com")
+    assert (found.status, "only root can read" in found.evidence.en) == ("skip", True)
+    assert here("renewal", server, URL).status == "ok"
+    no_timer = Server(letsencrypt=letsencrypt, run=systemctl(""))
+    assert here("renewal", no_timer, "https://other.example.com").status == "fail"
 
 
 def test_renewal_is_skipped_without_systemd(letsencrypt):

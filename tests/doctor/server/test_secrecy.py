@@ -13,7 +13,12 @@ from tests.doctor.example import URL, here
 def test_debug_mode_fails_under_a_public_name():
     assert here("debug", Server(debug=True), URL).status == "fail"
     assert here("debug", Server(debug=True)).status == "warn"
-    assert here("debug", Server()).status == "ok"
+    assert here("debug", Server(debug=False)).status == "ok"
+
+
+def test_debug_mode_is_usual_in_development_and_not_known_without_the_app():
+    assert here("debug", Server(debug=True), "http://127.0.0.1:8000").status == "ok"
+    assert here("debug", Server()).status == "skip"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")

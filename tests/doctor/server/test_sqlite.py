@@ -27,6 +27,10 @@ from tests.doctor.example import here
 def test_sqlite_with_the_wal_bug_warns(monkeypatch, version, bug):
     numbers = tuple(map(int, version.split(".")))
     monkeypatch.setattr(sqlite3, "sqlite_version_info", numbers)
-    found = here("sqlite", Server())
+    found = here("sqlite", Server(uses_sqlite=True))
     assert (found.status, version in found.evidence.en) == ("warn" if bug else "ok", True)
-    assert here("sqlite", Server(uses_sqlite=False)).status == "skip"
+
+
+@pytest.mark.parametrize("uses_sqlite", [False, None])
+def test_sqlite_that_is_not_known_to_be_in_use_is_skipped(uses_sqlite):
+    assert here("sqlite", Server(uses_sqlite=uses_sqlite)).status == "skip"

@@ -1,0 +1,193 @@
+"""The API's own errors, by name, code or HTTP status.
+
+Some share a symptom: what stands behind `not_found`, `internal_error`, `wechat_misconfigured` …
+is found as for an answer that is not the API's.
+"""
+
+from __future__ import annotations
+
+from doctor.symptoms.symptom import Symptom, numbers
+from doctor.texts import Text
+
+
+def _error(
+    name: str, status: int, code: int, meaning: Text, *checks: str, by_status: bool = True
+) -> Symptom:
+    """`by_status` is for the error that a status alone usually means."""
+    return Symptom(
+        Text(
+            f"statusCode {status}, error {name} (code {code})",
+            f"statusCode {status}，error 为 {name}（code {code}）",
+        ),
+        meaning,
+        rf"(?<![A-Za-z_]){name}(?![A-Za-z_])|{numbers(code)}",
+        numbers(status) if by_status else "",
+        checks,
+    )
+
+
+API_ERRORS: dict[str, Symptom] = {
+    "login_code_invalid": _error(
+        "login_code_invalid",
+        400,
+        40001,
+        Text(
+            "WeChat refused the login code: it was used, older than 5 minutes, or made for another"
+            " AppID. Call wx.login for each login. Is the project's AppID (详情 → 基本信息) the"
+            " server's MYAPI_WECHAT_APPID?",
+            "微信拒绝了登录 code：已经用过、超过 5 分钟，或者属于另一个 AppID。每次登录都要重新调用"
+            " wx.login。项目的 AppID（详情 → 基本信息）和服务器的 MYAPI_WECHAT_APPID 一致吗？",
+        ),
+        "account",
+        "environment",
+        by_status=False,
+    ),
+    "invalid_request": _error(
+        "invalid_request",
+        400,
+        40000,
+        Text(
+            "The server understands the route, but not the body or a field. The answer names the"
+            " field; /docs of a development server shows what each route takes.",
+            "路由没错，但请求体或某个字段不符合要求。响应里写明了是哪个字段；"
+            "开发服务器的 /docs 列出每个路由的参数。",
+        ),
+        "redirect",
+        "body_limit",
+    ),
+    "token_missing": _error(
+        "token_missing",
+        401,
+        40100,
+        Text(
+            "The request carries no token. Log in first, and send Authorization: Bearer TOKEN. A"
+            " proxy must pass this header on, and a redirect loses it.",
+            "请求没有带 token。先登录，再发送 Authorization: Bearer TOKEN。"
+            "代理必须转发这个请求头，跳转会丢掉它。",
+        ),
+        "redirect",
+        "route",
+        by_status=False,
+    ),
+    "token_invalid": _error(
+        "token_invalid",
+        401,
+        40101,
+        Text(
+            "The token was not made by this server, or was cut. Log in again; if every user sees"
+            " it, MYAPI_SECRET_KEYS was changed (`flask secrets rotate` keeps old tokens valid).",
+            "token 不是这个服务器签发的，或者不完整。请重新登录；如果所有用户都这样，说明"
+            " MYAPI_SECRET_KEYS 被换掉了（`flask secrets rotate` 更换密钥时旧 token 仍然有效）。",
+        ),
+        "secrets",
+        "settings",
+        "redirect",
+    ),
+    "session_ended": _error(
+        "session_ended",
+        401,
+        40102,
+        Text(
+            "The session has ended: logged out, expired, or ended by an operator. This is normal:"
+            " log in again with wx.login.",
+            "会话已结束：已退出、已过期，或被运营人员结束。"
+            "这是正常情况，用 wx.login 重新登录即可。",
+        ),
+        "clock_synchronised",
+        by_status=False,
+    ),
+    "user_banned": _error(
+        "user_banned",
+        403,
+        40300,
+        Text(
+            "An operator banned this user. `flask users show` tells why, `flask users unban` lifts"
+            " it.",
+            "运营人员封禁了这个用户。`flask users show` 查看原因，`flask users unban` 解除封禁。",
+        ),
+        by_status=False,
+    ),
+    "wechat_blocked_user": Symptom(
+        Text(
+            "statusCode 403, error wechat_blocked_user (code 40301); errcode 40226",
+            "statusCode 403，error 为 wechat_blocked_user（code 40301）；errcode 40226",
+        ),
+        Text(
+            "WeChat rates this user as high-risk and blocks the login. The server cannot change it;"
+            " other users are not affected.",
+            "微信判定这个用户为高风险用户，拦截了登录。服务器无法改变，其他用户不受影响。",
+        ),
+        r"wechat_blocked_user|code blocked|高风险|high.?risk|" + numbers(40301, 40226),
+    ),
+    "development_only": _error(
+        "development_only",
+        403,
+        40302,
+        Text(
+            "The server runs in development mode and answers its own machine alone. For phones set"
+            " MYAPI_ENV=production with an AppID, a secret and keys; for a phone in the same"
+            " network set MYAPI_DEV_LAN=1.",
+            "服务运行在开发模式，只响应本机。要让手机访问，请设置 MYAPI_ENV=production 以及 AppID、"
+            "AppSecret 和密钥；只想让同一局域网的手机访问，请设置 MYAPI_DEV_LAN=1。",
+        ),
+        "environment",
+        "route",
+        by_status=False,
+    ),
+    "https_required": _error(
+        "https_required",
+        403,
+        40303,
+        Text(
+            "The request came over plain http. Write https:// in the mini program.",
+            "请求用的是 http。小程序里请写 https://。",
+        ),
+        "url",
+        "port_80",
+        "redirect",
+        by_status=False,
+    ),
+    "method_not_allowed": _error(
+        "method_not_allowed",
+        405,
+        40500,
+        Text(
+            "The path exists, but not with this method. A redirect turns a POST into a GET.",
+            "路径存在，但不支持这个方法。跳转会把 POST 变成 GET。",
+        ),
+        "redirect",
+        "route",
+    ),
+    "session_key_missing": _error(
+        "session_key_missing",
+        409,
+        40900,
+        Text(
+            "The server has no session_key of this user. Log in with wx.login, then decrypt.",
+            "服务器没有这个用户的 session_key。先用 wx.login 登录，再解密。",
+        ),
+    ),
+    "unsupported_media_type": _error(
+        "unsupported_media_type",
+        415,
+        41500,
+        Text(
+            "The body is not JSON. Send Content-Type: application/json, and an object as `data`.",
+            "请求体不是 JSON。请发送 Content-Type: application/json，并把对象作为 `data`。",
+        ),
+        "redirect",
+    ),
+    "rate_limited": _error(
+        "rate_limited",
+        429,
+        42900,
+        Text(
+            "Too many requests of one client. Wait as long as Retry-After says. If many users are"
+            " refused at once, the server sees the proxy's address in place of theirs"
+            " (MYAPI_TRUSTED_PROXIES).",
+            "同一客户端的请求过多。按 Retry-After 等待。如果很多用户同时被拒绝，"
+            "说明服务器把代理的地址当成了用户的地址（MYAPI_TRUSTED_PROXIES）。",
+        ),
+        "settings",
+    ),
+}

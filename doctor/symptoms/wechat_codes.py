@@ -1,0 +1,144 @@
+"""WeChat's errcodes, as they stand in the server's log and in WeChat's answers."""
+
+from __future__ import annotations
+
+from doctor.symptoms.symptom import Symptom, numbers
+from doctor.texts import Text
+
+#: Numbers that the API uses too are WeChat's only behind the word errcode.
+_ERRCODE = r"errcode\W{0,4}"
+
+WECHAT_CODES: dict[str, Symptom] = {
+    "code_wrong": Symptom(
+        Text("errcode 40029: invalid code", "errcode 40029：invalid code，code 无效"),
+        Text(
+            "WeChat does not know the login code for this AppID. Is the AppID of the project in the"
+            " developer tool (详情 → 基本信息) the server's MYAPI_WECHAT_APPID? If it is, the code"
+            " was older than 5 minutes, or a phone number's code was sent in its place.",
+            "微信不认识这个 AppID 的登录 code。开发者工具里项目的 AppID（详情 → 基本信息）和"
+            "服务器的 MYAPI_WECHAT_APPID 一致吗？如果一致，就是 code 超过了 5 分钟，"
+            "或者误传了获取手机号的 code。",
+        ),
+        numbers(40029) + r"|invalid code\b|code ?无效",
+        checks=("account", "environment"),
+    ),
+    "code_used": Symptom(
+        Text("errcode 40163: code been used", "errcode 40163：code been used，code 已被使用"),
+        Text(
+            "The login code was used before. Use one code for one login: call wx.login again for"
+            " each, send it once, and let neither the page nor a proxy send the request twice."
+            " Slow answers make phones send it again.",
+            "登录 code 已经用过。一个 code 只能登录一次：每次登录都重新调用 wx.login，"
+            "code 只发送一次，页面和代理都不要重复发送同一个请求。"
+            "响应慢也会让手机重发请求。",
+        ),
+        numbers(40163) + r"|code been used|code ?已(经)?被?(使用|用过)",
+        checks=("latency",),
+    ),
+    "quota": Symptom(
+        Text(
+            "errcode 45011 or 45009: WeChat's quota is used up",
+            "errcode 45011 或 45009：超过微信的调用频率或次数限制",
+        ),
+        Text(
+            "WeChat was asked too often: 45011 passes within a minute, 45009 lasts until midnight."
+            " Log in once per start of the mini program, not once per request.",
+            "调用微信接口过于频繁：45011 一分钟内恢复，45009 要到零点恢复。"
+            "每次启动小程序只登录一次，不要每个请求都登录。",
+        ),
+        numbers(45011, 45009) + r"|api (minute-quota|freq)|quota reach",
+        checks=("account",),
+    ),
+    "appid": Symptom(
+        Text("errcode 40013: invalid appid", "errcode 40013：invalid appid，AppID 不正确"),
+        Text(
+            "WeChat does not know the AppID that the server sends, or none was sent (41002). Copy"
+            " it again from the console (开发管理 → 开发设置) to MYAPI_WECHAT_APPID.",
+            "微信不认识服务器发送的 AppID，或者没有发送（41002）。"
+            "到小程序后台（开发管理 → 开发设置）重新复制到 MYAPI_WECHAT_APPID。",
+        ),
+        numbers(40013, 41002) + r"|invalid appid|appid missing",
+        checks=("account", "settings", "secrets"),
+    ),
+    "secret": Symptom(
+        Text("errcode 40125: invalid appsecret", "errcode 40125：invalid appsecret，密钥不正确"),
+        Text(
+            "The AppSecret does not belong to the AppID, or none was sent (41004). Reset it in the"
+            " console (开发管理 → 开发设置), and put the new one into MYAPI_WECHAT_SECRET.",
+            "AppSecret 和 AppID 不匹配，或者没有发送（41004）。"
+            "到小程序后台（开发管理 → 开发设置）重置，再写入 MYAPI_WECHAT_SECRET。",
+        ),
+        numbers(40125, 41004) + r"|invalid appsecret|appsecret missing",
+        checks=("account", "secrets", "settings"),
+    ),
+    "secret_frozen": Symptom(
+        Text("errcode 40243: AppSecret is frozen", "errcode 40243：AppSecret 已被冻结"),
+        Text(
+            "The AppSecret is frozen. Unfreeze or reset it in the console (开发管理 → 开发设置).",
+            "AppSecret 被冻结了。到小程序后台（开发管理 → 开发设置）解冻或重置。",
+        ),
+        numbers(40243) + r"|appsecret.{0,20}frozen|冻结",
+        checks=("account",),
+    ),
+    "allow_list": Symptom(
+        Text(
+            "errcode 40164: invalid ip, not in whitelist", "errcode 40164：服务器 IP 不在白名单中"
+        ),
+        Text(
+            "The server's address is not on the IP allow list in the console (开发管理 → 开发设置 →"
+            " IP 白名单). Logins still work; phone numbers, messages and content checks do not.",
+            "服务器的 IP 不在小程序后台的白名单里（开发管理 → 开发设置 → IP 白名单）。"
+            "登录不受影响，手机号、消息和内容审核会失败。",
+        ),
+        numbers(40164) + r"|white ?list|allow list|白名单",
+        checks=("allow_list",),
+    ),
+    "code_missing": Symptom(
+        Text("errcode 41008: missing code", "errcode 41008：missing code，缺少 code"),
+        Text(
+            "No login code was sent. Send the code that success of wx.login gives, as"
+            ' {"code": "…"} in JSON.',
+            '没有发送登录 code。把 wx.login 的 success 给出的 code 以 JSON 发送：{"code": "…"}。',
+        ),
+        numbers(41008) + r"|missing code|缺少 ?code",
+        checks=("body_limit", "redirect"),
+    ),
+    "access_token": Symptom(
+        Text(
+            "errcode 40001, 40014 or 42001: access_token is invalid or expired",
+            "errcode 40001、40014 或 42001：access_token 无效或已过期",
+        ),
+        Text(
+            "WeChat refuses the server's access_token. The server gets a new one by itself; if it"
+            " keeps happening, another program asks for tokens of this AppID with force_refresh or"
+            " the old interface.",
+            "微信拒绝了服务器的 access_token。服务器会自己重新获取；如果一直出现，"
+            "说明另有程序在用 force_refresh 或旧接口获取同一个 AppID 的 token。",
+        ),
+        numbers(40014, 42001)
+        + rf"|{_ERRCODE}40001(?!\d)|access_token.{{0,20}}(invalid|expired|过期)",
+        checks=("account", "allow_list", "wechat"),
+    ),
+    "not_authorised": Symptom(
+        Text("errcode 48001: api unauthorized", "errcode 48001：api unauthorized，没有接口权限"),
+        Text(
+            "This mini program may not use the interface: phone numbers, for one, need a verified"
+            " company account. The server is not at fault.",
+            "这个小程序没有该接口的权限：例如获取手机号需要已认证的企业主体。与服务器无关。",
+        ),
+        numbers(48001) + r"|api unauthorized",
+    ),
+    "busy": Symptom(
+        Text(
+            "errcode -1: WeChat's system is busy",
+            "errcode -1：微信系统繁忙",
+        ),
+        Text(
+            "From WeChat's server: its system is busy, so try again later. Inside request:fail on a"
+            " phone the same number means that the connection failed.",
+            "来自微信服务器时：系统繁忙，稍后重试。出现在手机的 request:fail 里时：连接失败。",
+        ),
+        rf"^(?!.*request:?\s?fail)(?:.*{_ERRCODE}|\W*)-1(?!\d)|system (is )?busy|系统(错误|繁忙)",
+        checks=("wechat", "port", "tls"),
+    ),
+}
