@@ -115,7 +115,7 @@ def fields_of(file):
             continue
         called = getattr(node.func, "attr", getattr(node.func, "id", ""))
         for keyword in node.keywords:
-            if keyword.arg == "extra" and isinstance(keyword.value, ast.Dict):
+            if keyword.arg == "extra" and called != "Meta" and isinstance(keyword.value, ast.Dict):
                 yield from (k.value for k in keyword.value.keys if k and k.value != "fields")
             elif called in {"record", "record_now"} and keyword.arg not in {None, "level"}:
                 yield keyword.arg
