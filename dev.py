@@ -177,28 +177,28 @@ def pip_install(files: "list[str]") -> int:
         errors="replace",
         env=dict(os.environ, PYTHONUNBUFFERED="1"),
     )
+    pinned = [line for file in files for line in Path(file).read_text("utf-8").splitlines()]
     assert process.stdout  # noqa: S101
-    show_progress(process.stdout)
+    show_progress(process.stdout, total=sum("==" in line for line in pinned))
     return process.wait()
 
 
-def show_progress(lines: "Iterable[str]") -> None:
-    """Show what pip fetches: its number, its name and its size."""
-    fetched, width = 0, shutil.get_terminal_size().columns - 1
+def show_progress(lines: "Iterable[str]", total: int) -> None:
+    """Show which package pip is at. It first names those that this system does not need."""
+    done, width = 0, shutil.get_terminal_size().columns - 1
     for line in lines:
-        found = re.match(r"\s*(Downloading|Using cached|Installing) (\S+)(?:.*(\(.*\)))?", line)
+        found = re.match(r"(Ignoring|Collecting|Installing|Requirement.*?:) ([\w.-]+)", line)
         if not found:
             continue
-        if found[1] == "Installing":
-            text = "putting them in place"
-        elif found[2].endswith(".metadata"):
+        if found[1] == "Ignoring":
+            total -= 1
             continue
-        else:
-            fetched += 1
-            text = "{} {} {}".format(fetched, found[2].rpartition("/")[2], found[3] or "")
-        print("\r" + f"  {text}"[:width].ljust(width), end="", flush=True)
-    print("\r" + " " * width, end="\r", flush=True)
-    print(f"  {fetched} packages", flush=True)
+        done += found[1] != "Installing"
+        text = "putting them in place" if found[1] == "Installing" else found[2]
+        print(
+            "\r" + f"  {done} of {total} packages: {text}"[:width].ljust(width), end="", flush=True
+        )
+    print("\r" + " " * width + f"\r  {done} packages", flush=True)
 
 
 # ---- the loop ----

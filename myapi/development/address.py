@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 WINDOWS = os.name == "nt"
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (compared, not bound)
-TRIED_PORTS = 50
 
 
 class AddressError(Exception):
@@ -57,12 +56,14 @@ def require_free(address: Address, command: str) -> None:
     error = _error_of_bind(address)
     if error is None:
         return
-    if error.errno != errno.EADDRINUSE:
-        reason = f"{address} cannot be used: {error.strerror or error}"
-    else:
+    if error.errno == errno.EADDRINUSE:
         reason = f"{address} is in use" + (" by another myapi" if _is_myapi(address) else "")
-    other = with_variable("MYAPI_BIND", str(_another(address)), command)
-    raise AddressError(f"{reason}. Another address:\n  {other}")
+        other = _another(address)
+    else:
+        reason = f"{address} cannot be used: {error.strerror or error}"
+        other = _another(address._replace(host="127.0.0.1"))
+    line = with_variable("MYAPI_BIND", str(other), command)
+    raise AddressError(f"{reason}. Another address:\n  {line}")
 
 
 def with_variable(name: str, value: str, command: str, *, windows: bool = WINDOWS) -> str:
@@ -112,8 +113,8 @@ def _another(address: Address) -> Address:
     """Return the next free address."""
     if address.path:
         return address._replace(path=f"{address.path}.2")
-    ports = range(address.port + 1, min(address.port + TRIED_PORTS, 65536))
-    others = [address._replace(port=port) for port in ports] or [address._replace(port=8000)]
+    first = address.port + 1 if 1024 <= address.port < 65535 else 8000
+    others = [address._replace(port=port) for port in range(first, min(first + 50, 65536))]
     return next((other for other in others if _error_of_bind(other) is None), others[0])
 
 
