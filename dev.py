@@ -288,7 +288,7 @@ def serve(again: bool) -> int:
         server.check(app.extensions["settings"], typed(), again=again)
         if not again and not migrate():
             return 1
-        server.serve(app, again=again)
+        server.listen(app, again=again).serve_forever()
     except AddressError as error:
         print(error, file=sys.stderr)
         return GIVE_UP

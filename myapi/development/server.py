@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy.exc
 from flask import Flask
-from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from myapi.db import schema_version
 from myapi.development import messages
@@ -38,8 +38,8 @@ def check(settings: Settings, command: str, *, again: bool) -> None:
         require_free(address, command)
 
 
-def serve(app: Flask, *, again: bool) -> None:
-    """Serve until Ctrl-C, on the address of the settings."""
+def listen(app: Flask, *, again: bool) -> BaseWSGIServer:
+    """Listen on the address of the settings, and say so. `serve_forever()` then serves."""
     settings: Settings = app.extensions["settings"]
     address = parse(settings.bind)
     server = make_server(
@@ -48,7 +48,7 @@ def serve(app: Flask, *, again: bool) -> None:
     _warn_if_behind(app)
     message = "serving again" if again else messages.at_the_start(settings)
     print(message, flush=True)  # noqa: T201
-    server.serve_forever()
+    return server
 
 
 def _warn_if_behind(app: Flask) -> None:
@@ -58,7 +58,7 @@ def _warn_if_behind(app: Flask) -> None:
             if schema_version.is_ready():
                 return
     except sqlalchemy.exc.SQLAlchemyError as error:
-        log.warning("the database does not answer: %s", getattr(error, "orig", error))
+        log.warning("the database cannot be used: %s", getattr(error, "orig", error))
         return
     log.warning("the database lacks a migration: %s", UPGRADE)
 
