@@ -86,16 +86,24 @@ def make_venv(chosen: bool = False) -> None:
         return
     require_python()
     print("making .venv with Python {}.{}".format(*sys.version_info), flush=True)
-    if VENV.is_symlink():
-        VENV.unlink()
-    elif VENV.exists():
-        shutil.rmtree(str(VENV))
+    remove_venv()
     VENV.mkdir()
     UNFINISHED.touch()
     status = subprocess.call([sys.executable, "-m", "venv", str(VENV)])
     if status:
         raise SetUpError(".venv could not be made", status)
     UNFINISHED.unlink()
+
+
+def remove_venv() -> None:
+    try:
+        if VENV.is_symlink():
+            VENV.unlink()
+        elif VENV.exists():
+            shutil.rmtree(str(VENV))
+    except OSError as error:  # Windows removes no program that runs
+        reason = f".venv cannot be removed ({error.strerror}): {error.filename}"
+        raise SetUpError(f"{reason}\nEnd what runs from it, or remove it yourself") from None
 
 
 def is_whole(chosen: bool) -> bool:
