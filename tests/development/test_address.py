@@ -58,10 +58,11 @@ def listener(stack, host, port):
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0", "::1", "::"])
 def test_taken_port_is_answered_with_the_next_free_one(host, monkeypatch):
     with ExitStack() as stack:
-        if ":" in host and not socket.has_ipv6:
-            pytest.skip("no IPv6 on this system")
         monkeypatch.setattr("myapi.development.address._is_myapi", lambda _address: False)
-        port = listener(stack, host, 0)
+        try:
+            port = listener(stack, host, 0)
+        except OSError:
+            pytest.skip(f"this system has no {host}")
         with pytest.raises(AddressError) as refused:
             require_free(Address(host, port), "make run")
     first, second = str(refused.value).splitlines()
