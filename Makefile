@@ -11,7 +11,7 @@ BIN = .venv/bin
 TSC = miniprogram/node_modules/typescript
 PIP = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 
-.PHONY: help run update doctor test test-app faults install-test lint types format coverage bench \
+.PHONY: help run dev update doctor test test-app faults install-test lint types format coverage bench \
 	bench-full lock clean pictures miniprogram-tools mysql peer express fastapi bench-tools venv \
 	runtime tools
 
@@ -20,11 +20,10 @@ help:  ## list these targets
 
 run: runtime  ## set up, migrate the database and serve on MYAPI_BIND
 	@out=$$($(BIN)/flask db upgrade 2>&1) || { printf '%s\n' "$$out" >&2; exit 1; }
-	@bind=$${MYAPI_BIND:-$$(sed -n 's/^MYAPI_BIND=//p' .env 2>/dev/null | tail -n 1)}; \
-	url=http://$${bind:-127.0.0.1:8000}; \
-	echo "myapi on $$url (Ctrl-C ends it). Without an AppID, log in with:"; \
-	echo "  curl $$url/api/auth/login -H 'Content-Type: application/json' -d '{\"code\": \"alice\"}'"
 	@exec $(BIN)/gunicorn wsgi:app
+
+dev:  ## the same for development: starts again on every change; on Windows: py dev.py
+	@$(SET_UP)
 
 # Without .venv: it installs what the release requires, after the merge.
 update:  ## merge upstream's newest release, install, migrate, test: docs/guides/updating.md
@@ -128,59 +127,22 @@ clean:  ## remove .venv, caches, reports and build/; never instance/, where the 
 	rm -rf .venv-bench benchmarks/peers/express/node_modules benchmarks/peers/fastapi/.venv
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# ---- .venv: whole, or made anew ----
-# .venv/unfinished stands while something is being made or installed; .venv/requirements*.txt
-# are copies of what has been installed to the end, with the packages of a team's own code.
+# ---- .venv: whole, or made anew, and what is installed in it: dev.py ----
 
-VERSION = import sys; print("%d.%d" % sys.version_info[:2])
-WHOLE = [ ! -e .venv/unfinished ] \
-	&& $(BIN)/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null \
-	&& head -n 2 $(BIN)/pip | grep -qF "$$(pwd -P)/.venv/bin/"
+FALLBACK = || { python=$(BIN)/python; "$$python" -c '' 2>/dev/null; }
 ifneq ($(origin PYTHON),file)  # chosen by name, so another version in .venv will not do
-WHOLE += && [ "$$('$(PYTHON)' -c '$(VERSION)' 2>/dev/null)" = "$$($(BIN)/python -c '$(VERSION)')" ]
+FALLBACK =
+CHOSEN = --with-this-python
 endif
 
-venv:
-	@if $(WHOLE); then exit 0; fi; \
-	fail() { printf '%s\n' "$$@" >&2; exit 1; }; \
-	choose='or name another: make PYTHON=/path/to/python3'; \
-	command -v '$(PYTHON)' >/dev/null || fail '$(PYTHON) not found. Install Python 3.10 or newer' \
-		'  Debian, Ubuntu: apt install python3 python3-venv' \
-		'  macOS: brew install python' "$$choose"; \
-	version=$$('$(PYTHON)' -c '$(VERSION)') || fail '$(PYTHON) does not run' "$$choose"; \
-	'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
-		|| fail "Python 3.10 or newer is needed; $(PYTHON) is $$version. Install one" \
-		'  Debian 12, Ubuntu 22.04 or newer: apt install python3 python3-venv' \
-		'  RHEL, Rocky, Alma 9: dnf install python3.12' \
-		'  macOS: brew install python' "$$choose"; \
-	'$(PYTHON)' -c 'import venv, ensurepip' 2>/dev/null \
-		|| fail "$(PYTHON) has no venv with pip in it. Install it" \
-		"  Debian, Ubuntu: apt install python$$version-venv" "$$choose"; \
-	echo "making .venv with Python $$version"; \
-	rm -rf .venv && mkdir .venv && touch .venv/unfinished \
-		&& '$(PYTHON)' -m venv .venv && rm .venv/unfinished
+SET_UP = python='$(PYTHON)'; "$$python" -c '' 2>/dev/null $(FALLBACK) || { printf '%s\n' >&2 \
+	'$(PYTHON) is not there or does not run. Install Python 3.10 or newer' \
+	'  Debian, Ubuntu: apt install python3 python3-venv' \
+	'  macOS: brew install python' 'or name another: make PYTHON=/path/to/python3'; exit 1; }; \
+	exec "$$python" dev.py $(CHOSEN)
 
-OWN_PINS = $(wildcard app/requirements.txt)
-
-# Both in one call of pip, so that it finds what does not go together.
-define install
-@[ -z '$(OWN)' ] || [ -n '$(OWN_PINS)' ] || { \
-	echo 'app/requirements.in is not pinned yet. Run: make lock' >&2; exit 1; }
-@cat $(1) $(OWN_PINS) | cmp -s - .venv/$(1) || { \
-	echo 'installing $(strip $(1) $(OWN_PINS))'; \
-	touch .venv/unfinished; \
-	if $(PIP) -r $(1) $(OWN_PINS:%=-r %); \
-	then cat $(1) $(OWN_PINS) >.venv/$(1) && rm .venv/unfinished; \
-	else status=$$?; rm .venv/unfinished; \
-		[ -z '$(OWN_PINS)' ] || echo 'Where both files conflict, run: make lock' >&2; \
-		exit $$status; fi; }
-endef
-
-runtime: venv
-	$(call install,requirements.txt)
-
-tools: venv
-	$(call install,requirements-dev.txt)
+venv runtime tools:
+	@$(SET_UP) $@
 
 BENCH_PIP = .venv-bench/bin/python -m pip install -qq --disable-pip-version-check
 

@@ -32,6 +32,7 @@ if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
 from prometheus_client import multiprocess
 
 from myapi import team
+from myapi.development import address, messages
 from myapi.observability import logs
 from myapi.settings import Settings, SettingsError
 
@@ -73,7 +74,11 @@ logconfig_dict = logs.for_gunicorn(settings)
 
 
 def on_starting(server: Any) -> None:  # noqa: ANN401
-    """Make a reload create the app again; if that fails, log the error and keep the old workers."""
+    """Check the address, and make a reload create the app again.
+
+    If that fails, log the error and keep the old workers.
+    """
+    _require_free_address()
     reload = server.reload
 
     def reload_if_possible() -> None:
@@ -94,7 +99,24 @@ def on_starting(server: Any) -> None:  # noqa: ANN401
     server.reload = reload_if_possible
 
 
+def _require_free_address() -> None:
+    """In development, say at once what to type; in production Gunicorn tries for 5 s."""
+    if settings.production or {"GUNICORN_FD", "LISTEN_FDS"} & os.environ.keys():
+        return
+    try:
+        address.require_free(address.parse(bind), "make run")
+    except address.AddressError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        sys.exit(1)
+
+
 def when_ready(server: object) -> None:
+    prepare_fork(server)
+    if not settings.production and settings.log_format == "text":  # a person reads it
+        print(messages.at_the_start(settings), flush=True)  # noqa: T201
+
+
+def prepare_fork(server: object) -> None:
     """Before the fork, wait for threads to end and freeze the garbage collector.
 
     A thread is a greenlet here and would continue in every worker. Flask-Limiter's in-memory
@@ -109,7 +131,7 @@ def when_ready(server: object) -> None:
     gc.freeze()
 
 
-on_reload = when_ready
+on_reload = prepare_fork
 
 
 def post_worker_init(worker: object) -> None:

@@ -266,9 +266,7 @@ def steps(*, windows: bool = WINDOWS) -> list[list[str]]:
     """Return the commands that follow the merge: install, migrate, test."""
     if windows:
         python = ".venv\\Scripts\\python"
-        install = [python, "-m", "pip", "install", "--quiet", "-r", "requirements-dev.txt"]
-        if Path("app/requirements.txt").exists():
-            install += ["-r", "app/requirements.txt"]
+        install = ["py", "dev.py", "tools"]
         tests = [python, "-m", "pytest", "app/tests"]
     else:
         python = ".venv/bin/python"

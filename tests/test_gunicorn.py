@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -173,6 +174,34 @@ def test_invalid_settings_are_all_listed_with_exit_code_78():
         assert f"  - MYAPI_{name}: " in printed
     assert "Traceback" not in printed
     assert "short" not in printed
+
+
+# ---- the start in development ----
+
+
+def test_start_says_where_once_if_people_read_the_log(serve):
+    service = serve(log_format="text")
+    service.reload()
+    assert service.log().count(f"myapi on {service.url} (Ctrl-C ends it)\n") == 1
+    assert f"read and try the API: {service.url}/docs\n" in service.log()
+
+
+def test_production_prints_log_lines_alone(serve):
+    service = serve(log_format="text", **PRODUCTION)
+    assert "Ctrl-C" not in service.log()
+
+
+def test_taken_port_ends_the_start_at_once(serve):
+    service = serve()
+    started = time.monotonic()
+    with pytest.raises(ServerError, match="ended with status 1;") as failure:
+        serve(port=service.port, workers=2)
+    assert time.monotonic() - started < 5
+    bind = service.settings["bind"]
+    assert f"{bind} is in use by another myapi. Another address:\n  MYAPI_BIND=" in str(
+        failure.value
+    )
+    assert "Retrying" not in str(failure.value)
 
 
 # ---- bodies that contradict their headers ----

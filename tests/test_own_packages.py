@@ -26,13 +26,14 @@ while [ $# -gt 0 ]; do
 done
 case $given in -m*) [ ! -e fail ];; esac
 """
+LOCKS = ("requirements.txt", "requirements-dev.txt")
 INSTALL = "-m pip install --quiet --quiet --disable-pip-version-check"
 
 
 @pytest.fixture
 def checkout(tmp_path):
     """A checkout with what make reads, and an environment that it takes for whole."""
-    for name in ("Makefile", "pyproject.toml", "requirements.txt", "requirements-dev.txt"):
+    for name in ("Makefile", "dev.py", "pyproject.toml", *LOCKS):
         shutil.copy(ROOT / name, tmp_path)
     for name, text in {"python": PYTHON, "pip": f"#!{tmp_path}/.venv/bin/python\n"}.items():
         write(tmp_path / ".venv/bin" / name, text).chmod(0o755)

@@ -24,13 +24,14 @@ COMMANDS = {
     "doctor": ("doctor", "command"),
     "db": ("db", "group"),  # replaces Flask-Migrate's own
     "new": ("new", "command"),
+    "dev": ("dev", "group"),
 }
 SERVER_COMMANDS = {"run"}
 #: Names that commands of a team cannot have: ours, Flask's, and those of later versions.
 RESERVED = {
     *COMMANDS,
     *("run", "shell", "routes"),
-    *("console", "dev", "events", "jobs", "messages"),
+    *("console", "events", "jobs", "messages"),
 }
 
 

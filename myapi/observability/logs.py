@@ -27,6 +27,7 @@ BEARER = re.compile(r"(bearer\s+)\S+", re.IGNORECASE)
 # It stops at the next `://`; otherwise a long text full of them would take quadratic time.
 USERINFO = re.compile(r"(://[^\s:/@]*:)(?:(?!://)[^\s@])+@")
 LINE_BREAKS = re.compile(r"\r\n?|[\n\v\f\x1c-\x1e\x85\u2028\u2029]")
+STYLE = re.compile(r"\x1b\[[0-9;]*m")
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f]")
 
 
@@ -39,9 +40,18 @@ def init_app(settings: Settings) -> None:
         root.removeHandler(old)
     root.addHandler(handler)
     logging.getLogger("myapi").setLevel(logging.INFO)
+    logging.getLogger("werkzeug").addFilter(_without_colours)
     # Do not collect what our lines do not show (logging HOWTO, "Optimization").
     logging._srcfile = None
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+
+
+def _without_colours(record: logging.LogRecord) -> bool:
+    """Remove the colours of the server of `flask run`: files and old consoles would show codes."""
+    record.msg = STYLE.sub("", str(record.msg))
+    if isinstance(record.args, tuple):
+        record.args = tuple(STYLE.sub("", a) if isinstance(a, str) else a for a in record.args)
+    return True
 
 
 def for_gunicorn(settings: Settings) -> dict[str, Any]:

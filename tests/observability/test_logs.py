@@ -112,3 +112,13 @@ def test_mask_is_fast_on_long_text(piece):
 )
 def test_mask_keeps_text_that_is_not_secret(text):
     assert mask(text) == text
+
+
+def test_colours_of_the_server_of_flask_run_are_left_out(make_app, caplog):
+    make_app()
+    make_app()  # one filter, however many apps
+    server = logging.getLogger("werkzeug")
+    server.warning('\x1b[31m\x1b[1mWARNING: %s\x1b[0m "%s" 404', "a server", "\x1b[33mGET /\x1b[0m")
+    server.warning("port %(port)s", {"port": 5000})
+    assert caplog.messages[-2:] == ['WARNING: a server "GET /" 404', "port 5000"]
+    assert len(server.filters) == 1

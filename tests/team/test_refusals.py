@@ -247,6 +247,12 @@ def test_paths_that_only_begin_alike_are_allowed(make_app):
     assert client.get("/api/menu").status_code == 401
 
 
+def test_own_page_at_the_root_wins_over_the_way_to_docs(make_app):
+    own = Blueprint("pages", __name__)
+    own.get("/")(public(lambda: "welcome"))
+    assert make_app(Extension(blueprints=[own])).test_client().get("/").text == "welcome"
+
+
 def test_export_of_a_taken_name_is_refused(make_app):
     with pytest.raises(ExtensionError) as refused:
         make_app(Extension(exports={"sessions": two_arguments, "openid": two_arguments}))

@@ -11,7 +11,12 @@ PUBLIC = {
     ("GET", "/healthz"),
     ("GET", "/readyz"),
 }
-DEVELOPMENT = {("GET", "/openapi.json"), ("GET", "/docs"), ("GET", "/docs/<name>")}
+DEVELOPMENT = {
+    ("GET", "/"),
+    ("GET", "/openapi.json"),
+    ("GET", "/docs"),
+    ("GET", "/docs/<name>"),
+}
 LOCAL_ONLY = {("GET", "/metrics"), ("POST", "/sandbox/encrypt"), ("PUT", "/sandbox/fault")}
 
 

@@ -4,7 +4,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from flask import Blueprint, Flask, Response, current_app
+from flask import Blueprint, Flask, Response, current_app, redirect, url_for
+from werkzeug.wrappers import Response as ResponseBase
 
 from myapi.web.access import public
 from myapi.web.errors import ApiError
@@ -35,6 +36,19 @@ def init_app(app: Flask) -> None:
 def register_texts(app: Flask, texts: Mapping[str, str]) -> None:
     """Add Chinese texts of the team's own code; they win over myapi's."""
     app.extensions["texts"].update(texts)
+
+
+def lead_from_root(app: Flask) -> None:
+    """Let `/` lead to the page. Called last: a team's own page at `/` wins."""
+    taken = any(r.rule == "/" and "GET" in (r.methods or ()) for r in app.url_map.iter_rules())
+    if bp.name in app.blueprints and not taken:
+        app.add_url_rule("/", f"{bp.name}.root", root)
+
+
+@public
+def root() -> ResponseBase:
+    """Lead to the page."""
+    return redirect(url_for("docs.page"))
 
 
 @bp.get("/openapi.json")

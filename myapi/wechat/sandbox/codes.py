@@ -92,6 +92,11 @@ def parse_code(code: str) -> LoginCode:
     return LoginCode(named[1] if named else DEVELOPER, single_use=True)
 
 
+def is_user_name(code: str) -> bool:
+    """Whether a code logs in the user of that name, any number of times."""
+    return bool(_REUSABLE.fullmatch(code)) and not code.startswith(tuple(_ERRCODES))
+
+
 def error_reply(errcode: int) -> dict[str, object]:
     """Build WeChat's error reply {errcode, errmsg}; like the real one it ends with a rid."""
     rid = f"{int(time.time()):08x}-{secrets.token_hex(4)}-{secrets.token_hex(4)}"

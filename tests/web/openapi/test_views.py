@@ -8,7 +8,7 @@ import pytest
 from myapi.web.openapi.description import describe
 from myapi.web.openapi.views import FILES, FOLDER, POLICY
 
-PATHS = ["/openapi.json", "/docs", *(f"/docs/{name}" for name in FILES)]
+PATHS = ["/", "/openapi.json", "/docs", *(f"/docs/{name}" for name in FILES)]
 
 
 @pytest.fixture
@@ -22,6 +22,12 @@ def test_description_is_served_as_json(client, app):
     assert response.status_code == 200
     assert response.mimetype == "application/json"
     assert response.get_json() == json.loads(json.dumps(describe(app)))
+
+
+def test_root_leads_to_the_page_and_is_not_described(client):
+    response = client.get("/")
+    assert (response.status_code, response.location) == (302, "/docs")
+    assert "/" not in client.get("/openapi.json").get_json()["paths"]
 
 
 def test_files_of_the_page_are_served(client):
