@@ -10,6 +10,7 @@ import gc
 import os
 import resource
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -135,7 +136,12 @@ on_reload = prepare_fork
 
 
 def post_worker_init(worker: object) -> None:
-    """Collect garbage rarely and skip imported modules, which are never freed."""
+    """Collect garbage rarely and skip imported modules, which are never freed.
+
+    Ctrl-C reaches each process of a terminal. A worker leaves it to Gunicorn, which tells it to
+    end; told twice, it would print a traceback.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)

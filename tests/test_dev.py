@@ -12,7 +12,6 @@ import signal
 import socket
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
 import pytest
@@ -20,30 +19,13 @@ import requests
 
 import dev
 from myapi.settings import ROOT
-from tests.checkout import Checkout
+from tests.checkout import Checkout, install
 from tests.servers import free_port
 from tests.service import wait_for
 
 EXTENSION = "from myapi.extend import Extension\nextension = Extension()\n"
 
 needs_posix = pytest.mark.skipif(sys.platform == "win32", reason="it signals and reads /bin")
-
-
-def with_packages(folder):
-    """Give a checkout a .venv that is whole, and has all that is required."""
-    subprocess.run(
-        [sys.executable, "-m", "venv", "--without-pip", folder / ".venv"], check=True, timeout=60
-    )
-    scheme = {"base": str(folder / ".venv"), "platbase": str(folder / ".venv")}
-    packages = Path(sysconfig.get_path("purelib", vars=scheme))
-    (packages / "borrowed.pth").write_text(sysconfig.get_path("purelib"))
-    for name in ("pip", "flask", "gunicorn"):
-        script = Path(sys.executable).with_name(name).read_text().partition("\n")[2]
-        file = folder / ".venv/bin" / name
-        file.write_text(f"#!{folder}/.venv/bin/python\n{script}")
-        file.chmod(0o755)
-    for name in ("requirements.txt", "requirements-dev.txt"):
-        shutil.copy(folder / name, folder / ".venv" / name)
 
 
 @pytest.fixture
@@ -54,7 +36,7 @@ def bind():
 @pytest.fixture
 def checkout(tmp_path, bind):
     checkout = Checkout.copied_to(tmp_path / "checkout", MYAPI_BIND=bind)
-    with_packages(checkout.folder)
+    install(checkout.folder)
     return checkout
 
 

@@ -59,6 +59,13 @@ def test_stop_answers_every_accepted_request(serve, wechat):
     assert set(load.answered) == {200}
 
 
+def test_ctrl_c_ends_all_processes_without_a_traceback(serve):
+    service = serve(workers=2)
+    os.killpg(os.getpgid(service.pid), signal.SIGINT)
+    service.wait()
+    assert "Traceback" not in service.log()
+
+
 def test_reload_with_invalid_settings_changes_nothing(serve, tmp_path):
     keys = tmp_path / "keys"
     keys.write_text(KEYS[0])
