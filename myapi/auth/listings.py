@@ -15,7 +15,6 @@ from myapi.extensions import db, settings
 from myapi.users.models import User
 from myapi.web.errors import ApiError
 
-
 SEARCH_TIME = 10.0  # s
 SEARCH_STEP = 20_000  # ids looked through by one statement
 MOST_CANDIDATES = 5

@@ -15,6 +15,8 @@ from flask.cli import ScriptInfo
 from flask.helpers import get_debug_flag
 
 from myapi.cli import output
+from myapi.cli.help import Context
+from myapi.language import localized
 from myapi.observability.logs import mask
 from myapi.web.errors import ApiError, error_spec
 
@@ -34,6 +36,8 @@ class Command(click.Command):
 
     If the settings are invalid it prints the problems, unless `needs_settings` is False.
     """
+
+    context_class = Context
 
     def __init__(self, *args: Any, needs_settings: bool = True, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(*args, **kwargs)
@@ -57,6 +61,7 @@ class Command(click.Command):
 
 
 class Group(click.Group):
+    context_class = Context
     command_class = Command
     group_class = type  # a group within is one of these too
 
@@ -95,7 +100,8 @@ def _is_broken_pipe(error: Exception) -> bool:
 
 
 def _api_message(error: ApiError) -> str:
-    message = error_spec(error.name).msg
+    spec = error_spec(error.name)
+    message = localized(spec.msg, spec.msg_zh)
     return f"{message} ({error.detail})" if error.detail else message
 
 
@@ -104,7 +110,11 @@ def _message(error: Exception) -> str:
         return _database_message(error)
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return f"this is a bug: {type(error).__name__}: {error} (`flask --debug …` prints a traceback)"
+    bug = f"{type(error).__name__}: {error}"
+    return localized(
+        f"this is a bug: {bug} (`flask --debug …` prints a traceback)",
+        f"这是程序缺陷：{bug}（`flask --debug …` 会打印调用栈）",
+    )
 
 
 def _database_message(error: sqlalchemy.exc.SQLAlchemyError) -> str:
@@ -112,5 +122,8 @@ def _database_message(error: sqlalchemy.exc.SQLAlchemyError) -> str:
     cause = getattr(error, "orig", None) or error
     args = cause.args or (type(cause).__name__,)
     if args[0] in NOT_MIGRATED_NUMBERS or NOT_MIGRATED.match(str(args[0])):
-        return f"the database lacks a migration, run `flask db upgrade` ({args[-1]})"
-    return f"database error: {args[-1]}"
+        return localized(
+            f"the database lacks a migration, run `flask db upgrade` ({args[-1]})",
+            f"数据库缺少迁移，请运行 `flask db upgrade`（{args[-1]}）",
+        )
+    return localized(f"database error: {args[-1]}", f"数据库错误：{args[-1]}")

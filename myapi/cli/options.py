@@ -88,7 +88,13 @@ def pagination_options(command: F) -> F:
             type=CursorParam(),
             help="Start after this row: the `next` of the previous page.",
         ),
-        click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True),
+        click.option(
+            "--limit",
+            type=click.IntRange(1, 10_000),
+            default=50,
+            show_default=True,
+            help="At most so many rows.",
+        ),
     ):
         command = option(command)
     return command

@@ -6,6 +6,7 @@ from myapi.auth import stats
 from myapi.cli import output
 from myapi.cli.command import Command
 from myapi.cli.options import json_option
+from myapi.cli.tables import print_fields
 
 
 @click.command("stats", cls=Command)
@@ -31,4 +32,4 @@ def command(as_json: bool) -> None:
         "  size": output.size(database["size_bytes"]),
         "  revision": database["revision"],
     }
-    output.print_fields({name: str(value) for name, value in lines.items()})
+    print_fields({name: str(value) for name, value in lines.items()})
