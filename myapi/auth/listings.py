@@ -4,7 +4,7 @@ import time
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, collate, exists, func, select
+from sqlalchemy import ColumnElement, Row, exists, func, select
 
 from myapi.auth.liveness import LAST_USE, is_live, limits
 from myapi.auth.models import Session
@@ -72,9 +72,10 @@ def with_nickname(nickname: str) -> Search:
     There is no index, which each login would pay for: all users are read, the newest first, in
     short statements, for SEARCH_TIME at most.
     """
-    on_mysql = db.engine.name != "sqlite"  # in its usual collations 😀 equals 😂
-    column = collate(User.nickname, "utf8mb4_bin") if on_mysql else User.nickname
-    return _search(column == nickname, enough=MOST_CANDIDATES + 1)
+    is_same: ColumnElement[bool] = User.nickname == nickname
+    if db.engine.name != "sqlite":  # in MySQL's usual collations 😀 equals 😂
+        is_same = User.nickname.collate("utf8mb4_bin") == nickname
+    return _search(is_same, enough=MOST_CANDIDATES + 1)
 
 
 def sessions(

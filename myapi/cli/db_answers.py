@@ -23,6 +23,7 @@ class State(NamedTuple):
 
     applied: str
     files: frozenset[Path]
+    steps: int  # the migrations that this process has run: another one may have been quicker
 
 
 Answer = Callable[[State, State], str]
@@ -60,11 +61,11 @@ def listed(revisions: set[str]) -> str:
 
 def _state() -> State:
     files = (file for folder in schema_version.folders() for file in folder.glob("*.py"))
-    return State(listed(applied()), frozenset(files))
+    return State(listed(applied()), frozenset(files), g.get("migration_steps", 0))
 
 
 def _upgraded(before: State, after: State) -> str:
-    if before.applied == after.applied:
+    if before.steps == after.steps:
         return localized(
             f"already up to date ({after.applied})", f"已是最新版本（{after.applied}）"
         )
@@ -73,7 +74,7 @@ def _upgraded(before: State, after: State) -> str:
 
 
 def _downgraded(before: State, after: State) -> str:
-    if before.applied == after.applied:
+    if before.steps == after.steps:
         return localized("nothing to take back", "没有可退回的迁移")
     change = f"{before.applied} → {after.applied}"
     return localized(f"downgraded {change}", f"已退回 {change}")

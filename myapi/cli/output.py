@@ -21,7 +21,7 @@ def print_line(text: str, *, err: bool = False, nl: bool = True) -> None:
 
 
 def print_json(value: object) -> None:
-    """Print JSON. What could control the terminal is escaped (`\\u202e`).
+    """Print JSON. What could control the terminal is escaped, as in any JSON.
 
     If the encoding of stdout lacks a character, all that is not ASCII is escaped.
     """

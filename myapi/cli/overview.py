@@ -31,7 +31,8 @@ FLASK = ("run", "shell", "routes")
 
 def print_and_exit(ctx: click.Context, ours: "LazyGroup") -> NoReturn:
     """Print the page, and end the process as click does after its own."""
-    asked_for = ctx.get_parameter_source("help") is ParameterSource.COMMANDLINE
+    option = ctx.command.get_help_option(ctx)
+    asked_for = option and ctx.get_parameter_source(option.name) is ParameterSource.COMMANDLINE
     chinese.choose_language()
     print_line(page(ctx, ours), err=not asked_for)
     sys.exit(0 if asked_for else NO_COMMAND)

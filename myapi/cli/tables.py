@@ -1,7 +1,7 @@
 """Print aligned columns that fit the terminal. In a pipe all columns are whole."""
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from myapi.cli.output import print_json, print_line, printable, width
@@ -98,9 +98,9 @@ def _fit(table: Sequence[_Cells], cells: int) -> Sequence[_Cells]:
     return [_cut_column(each, each.least + spare) for each in shown]
 
 
-def _sum(widths: Any) -> int:  # noqa: ANN401 (an iterable of int)
-    found = list(widths)
-    return sum(found) + GAP * (len(found) - 1)
+def _sum(widths: Iterable[int]) -> int:
+    """Return the width of columns with the gaps between them."""
+    return sum(each + GAP for each in widths) - GAP
 
 
 def _cut_column(column: _Cells, cells: int) -> _Cells:

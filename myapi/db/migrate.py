@@ -24,7 +24,12 @@ from myapi.settings import ROOT
 FOLDER = str(ROOT / "migrations")
 APP = "app"  # the label of the team's line; that of `migrations/versions` is `myapi`
 
-migrate = flask_migrate.Migrate(render_as_batch=True)
+
+def _count_step(**_: object) -> None:
+    g.migration_steps = g.get("migration_steps", 0) + 1
+
+
+migrate = flask_migrate.Migrate(render_as_batch=True, on_version_apply=_count_step)
 
 
 def init_app(app: Flask) -> None:
