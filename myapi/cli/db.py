@@ -31,6 +31,9 @@ def _wrap(command: click.Command) -> Command:
                     "数据库缺少迁移，无法与模型比较：请先运行 `flask db upgrade`",
                 )
             )
+        if command.name == "downgrade" and not applied():
+            output.print_line(localized("nothing to take back", "没有可退回的迁移"))
+            return None
         if "revision" in options:
             options["revision"] = _both_lines(str(command.name), options["revision"])
         with one_answer(str(command.name)):

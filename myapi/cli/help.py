@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 import click
 
 from myapi.cli.output import width
+from myapi.language import localized
 
 # A word with the punctuation that must not begin the next line, a Chinese character likewise.
 CLOSING = "，。、；：！？）」』”…"
@@ -21,6 +22,12 @@ TOKEN = re.compile(
 
 class Formatter(click.HelpFormatter):
     """The layout of click."""
+
+    def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
+        super().write_usage(prog, args, prefix or localized("Usage: ", "用法："))
+
+    def write_heading(self, heading: str) -> None:
+        self.write(" " * self.current_indent + heading + localized(":", "：") + "\n")
 
     def write_text(self, text: str) -> None:
         if "\b" in text:  # a mark of click: these lines stay as they are

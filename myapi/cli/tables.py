@@ -4,8 +4,9 @@ import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from myapi.cli import output
 from myapi.cli.output import print_json, print_line, printable, width
-from myapi.cli.times import for_people, to_terminal
+from myapi.cli.times import for_people
 from myapi.language import localized
 
 Item = Mapping[str, Any]
@@ -58,7 +59,7 @@ def print_page(
         print_line(none, err=True)
         return
     table = [_Cells(each, [each.heading, *_texts(each, items, utc=utc)]) for each in columns]
-    shown = _fit(table, shutil.get_terminal_size().columns) if to_terminal() else table
+    shown = _fit(table, shutil.get_terminal_size().columns) if output.to_terminal() else table
     for line in _align([list(row) for row in zip(*(each.cells for each in shown), strict=True)]):
         print_line(line)
     if missing := ", ".join(c.heading for c in columns if c not in [each.column for each in shown]):

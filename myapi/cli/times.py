@@ -1,8 +1,8 @@
 """Times for people: "3 min ago" on a terminal, UTC in a pipe and with `--utc`."""
 
-import sys
 from datetime import datetime, timezone
 
+from myapi.cli import output
 from myapi.clock import now
 from myapi.language import localized
 
@@ -12,7 +12,7 @@ RELATIVE_FOR = 60 * DAY  # an older time is shown as its date
 
 def for_people(iso: str | None, *, utc: bool) -> str | None:
     """Format a time (ISO, as in JSON). A script that reads a pipe gets it as it is."""
-    return iso if iso is None or utc or not to_terminal() else relative(iso)
+    return iso if iso is None or utc or not output.to_terminal() else relative(iso)
 
 
 def relative(iso: str) -> str:
@@ -28,8 +28,3 @@ def relative(iso: str) -> str:
     if age < DAY:
         return localized(f"{age // HOUR:.0f} h ago", f"{age // HOUR:.0f} 小时前")
     return localized(f"{age // DAY:.0f} d ago", f"{age // DAY:.0f} 天前")
-
-
-def to_terminal() -> bool:
-    """Return whether stdout is a terminal. It is None if Python has no console on Windows."""
-    return sys.stdout is not None and sys.stdout.isatty()

@@ -21,7 +21,7 @@ from myapi.cli.options import (
 from myapi.cli.output import shorten_openid
 from myapi.cli.people import described, get_user, get_user_to_change
 from myapi.cli.tables import Column, Item, print_fields, print_page
-from myapi.cli.times import relative, to_terminal
+from myapi.cli.times import relative
 from myapi.clock import iso
 from myapi.language import localized
 from myapi.users import accounts, erasure
@@ -93,7 +93,7 @@ def show(user: str, as_json: bool, utc: bool) -> None:
         output.print_json(item)
         return
     fields = {**item, **{name: shorten_openid(item[name]) for name in ("openid", "unionid")}}
-    if to_terminal() and not utc:
+    if output.to_terminal() and not utc:
         times = {name: text for name, text in item.items() if name.endswith("_at") and text}
         fields |= {name: f"{text} ({relative(text)})" for name, text in times.items()}
     print_fields(fields)
