@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import click
-from flask import current_app
+from flask.cli import ScriptInfo
 
 from myapi.cli.help import Context
 from myapi.language import language
@@ -83,5 +83,6 @@ def _texts() -> Mapping[str, str]:
 
 def _own_texts() -> Mapping[str, str]:
     """Return the texts of the team's own code."""
-    found: Mapping[str, str] = current_app.extensions.get("own_texts", {}) if current_app else {}
-    return found
+    context = click.get_current_context(silent=True)
+    script = context.find_object(ScriptInfo) if context else None
+    return script.load_app().extensions.get("own_texts", {}) if script else {}
