@@ -10,6 +10,7 @@ from flask.cli import AppGroup, FlaskGroup
 
 from myapi.cli.command import SETTINGS_ERROR
 from myapi.db.engines import COMMAND, WEB, Timeouts
+from myapi.observability import logs
 from myapi.settings import INSTANCE
 
 #: Command → its module in this package, and its name in that module.
@@ -112,5 +113,7 @@ def _quiet_logs() -> None:
     from myapi.cli import output
 
     logging.getLogger("myapi").setLevel(logging.WARNING)
-    level = logging.ERROR if output.at_terminal() else logging.NOTSET
-    logging.getLogger("myapi.audit").setLevel(level)
+    at_terminal = output.at_terminal()
+    logging.getLogger("myapi.audit").setLevel(logging.ERROR if at_terminal else logging.NOTSET)
+    if at_terminal:
+        logs.use_lines_for_people()

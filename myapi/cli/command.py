@@ -23,6 +23,7 @@ from myapi.web.errors import ApiError, error_spec
 SETTINGS_ERROR = "settings_error"  # key in app.extensions of an app without usable settings
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 MAX_PAUSE = 0.2  # s
+LONGEST_SENTENCE = 200  # characters of the help of a command in a list
 
 T = TypeVar("T")
 
@@ -64,6 +65,18 @@ class Group(click.Group):
     context_class = Context
     command_class = Command
     group_class = type  # a group within is one of these too
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands, each with its first sentence; click cuts them off at one line."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [
+            (name, command.get_short_help_str(LONGEST_SENTENCE))
+            for name, command in commands
+            if command is not None and not command.hidden
+        ]
+        if rows:
+            with formatter.section(localized("Commands", "命令")):
+                formatter.write_dl(rows)
 
 
 def with_pauses(batches: Iterable[T]) -> Iterator[T]:

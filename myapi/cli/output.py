@@ -4,6 +4,7 @@ Commands print what users wrote about themselves, so nothing printed may control
 """
 
 import json
+import shutil
 import sys
 import unicodedata
 from typing import Any
@@ -37,7 +38,9 @@ def print_json(value: object) -> None:
 def progress(text: str) -> None:
     """Show progress on one line that overwrites itself, on a terminal only; "" clears it."""
     if at_terminal():
-        padded = text + " " * (MAX_PROGRESS - width(text))
+        cells = min(MAX_PROGRESS, shutil.get_terminal_size().columns - 1)
+        text = cut(text, cells)
+        padded = text + " " * (cells - width(text))
         print_line(f"\r{padded}" if text else f"\r{padded}\r", err=True, nl=False)
 
 
@@ -88,6 +91,13 @@ def printable(text: str) -> str:
 def width(text: str) -> int:
     """Return the number of terminal cells that a text takes; a Chinese character takes two."""
     return sum(_cells(character) for character in text)
+
+
+def cut(text: str, cells: int) -> str:
+    """Cut a text to a width in cells, with … at its end."""
+    while width(text) > cells:
+        text = text[:-2].rstrip("…") + "…"
+    return text
 
 
 def _printable(character: str) -> str:

@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from myapi.cli import COMMANDS, chinese
+from myapi.cli.command import LONGEST_SENTENCE
 from myapi.cli.help import Formatter
 from myapi.cli.output import print_line
 from myapi.language import localized
@@ -49,7 +50,10 @@ def page(ctx: click.Context, ours: "LazyGroup") -> str:
             )
         )
     for heading, commands in _sections(ctx, ours):
-        rows = [(f"{name:<8}", each.get_short_help_str(200)) for name, each in commands.items()]
+        rows = [
+            (f"{name:<8}", each.get_short_help_str(LONGEST_SENTENCE))
+            for name, each in commands.items()
+        ]
         with formatter.section(heading):
             formatter.write_dl(rows)
     with formatter.section(localized("Options", "选项")):

@@ -33,11 +33,12 @@ def get_user(reference: str) -> UserRow:
     return user
 
 
-def get_user_to_change(reference: str, *, yes: bool = False) -> UserRow:
+def get_user_to_change(reference: str, *, yes: bool = False, ask: bool = True) -> UserRow:
     """Return the user that a command changes, or end the command with an error.
 
     Users choose their nicknames and may change them at any time. So a user found by nickname is
-    named and confirmed first. `yes` does not answer that: a script cannot see who is meant.
+    named and confirmed first, unless the command itself asks. `yes` does not answer that: a script
+    cannot see who is meant.
     """
     user = _by_identifier(reference)
     if user is not None:
@@ -46,8 +47,8 @@ def get_user_to_change(reference: str, *, yes: bool = False) -> UserRow:
     if yes:
         refusal = localized("--yes takes no nickname, give the id: ", "--yes 不接受昵称，请用 ID：")
         raise click.ClickException(refusal + described(user))
-    question = localized("Do you mean {}?", "是指 {} 吗？")
-    confirm(question.format(described(user)), yes=False)
+    who = described(user)
+    confirm(localized(f"Do you mean {who}?", f"是指 {who} 吗？"), yes=not ask)
     return user
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from myapi.cli import output
-from myapi.cli.output import print_json, print_line, printable, width
+from myapi.cli.output import cut, print_json, print_line, printable, width
 from myapi.cli.times import for_people
 from myapi.language import localized
 
@@ -75,19 +75,12 @@ def print_fields(fields: Mapping[str, str | None]) -> None:
         print_line(line)
 
 
-def cut(text: str, cells: int = MAX_TEXT) -> str:
-    """Cut a text to a width in cells, with … at its end."""
-    while width(text) > cells:
-        text = text[:-2].rstrip("…") + "…"
-    return text
-
-
 def _texts(column: Column, items: Sequence[Item], *, utc: bool) -> list[str]:
     values = [column.value(item) for item in items]
     if column.is_time:
         values = [for_people(value, utc=utc) for value in values]
     texts = [printable(value or "") or "-" for value in values]
-    return [cut(text) or "-" for text in texts] if column.is_text else texts
+    return [cut(text, MAX_TEXT) or "-" for text in texts] if column.is_text else texts
 
 
 def _fit(table: Sequence[_Cells], cells: int) -> Sequence[_Cells]:

@@ -15,6 +15,12 @@ def for_people(iso: str | None, *, utc: bool) -> str | None:
     return iso if iso is None or utc or not output.to_terminal() else relative(iso)
 
 
+def with_age(iso: str) -> str:
+    """Return a time and, unless that is its date, how long ago it is."""
+    age = relative(iso)
+    return iso if iso.startswith(age) else f"{iso} ({age})"
+
+
 def relative(iso: str) -> str:
     """Return how long ago a time is, or its date if it is long ago or in the future."""
     moment = datetime.strptime(iso, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc)

@@ -21,7 +21,7 @@ from myapi.cli.options import (
 from myapi.cli.output import shorten_openid
 from myapi.cli.people import described, get_user, get_user_to_change
 from myapi.cli.tables import Column, Item, print_fields, print_page
-from myapi.cli.times import relative
+from myapi.cli.times import with_age
 from myapi.clock import iso
 from myapi.language import localized
 from myapi.users import accounts, erasure
@@ -95,7 +95,7 @@ def show(user: str, as_json: bool, utc: bool) -> None:
     fields = {**item, **{name: shorten_openid(item[name]) for name in ("openid", "unionid")}}
     if output.to_terminal() and not utc:
         times = {name: text for name, text in item.items() if name.endswith("_at") and text}
-        fields |= {name: f"{text} ({relative(text)})" for name, text in times.items()}
+        fields |= {name: with_age(text) for name, text in times.items()}
     print_fields(fields)
 
 
@@ -148,7 +148,7 @@ def erase(user: str, forget_ban: bool, yes: bool) -> None:
     If the user is banned, a keyed digest of the openid stays: it keeps the person banned and
     cannot be turned back into the openid.
     """
-    found = get_user_to_change(user, yes=yes)
+    found = get_user_to_change(user, yes=yes, ask=False)
     who = described(found)
     confirm(localized(f"Permanently erase {who}?", f"永久删除 {who}？"), yes=yes)
     (bans.erase_with_ban if forget_ban else erasure.erase)(found.id)

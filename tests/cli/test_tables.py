@@ -84,7 +84,7 @@ def test_a_terminal_gets_utc_on_demand(printed):
     ],
 )
 def test_free_text_is_cut_by_cells(text, shown):
-    assert tables.cut(text) == shown
+    assert output.cut(text, tables.MAX_TEXT) == shown
 
 
 def test_cells_cannot_control_the_terminal(capsys):
