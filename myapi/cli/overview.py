@@ -79,7 +79,8 @@ def _options(ctx: click.Context) -> Iterable[tuple[str, str]]:
     for option in chinese.in_language(ctx.command).get_params(ctx):
         record = option.get_help_record(ctx)
         if record is not None:
-            yield record[0], re.split(r"(?<=\.)\s|(?<=。)", record[1], maxsplit=1)[0]
+            text = localized(record[1], chinese.translated(record[1]))
+            yield record[0], re.split(r"(?<=\.)\s|(?<=。)", text, maxsplit=1)[0]
 
 
 def _shown(commands: Mapping[str, click.Command | None]) -> Mapping[str, click.Command]:

@@ -21,15 +21,16 @@ from myapi.users.accounts import UserRow
 IDENTIFIER = re.compile(r"[\w-]{24,}", re.ASCII)
 
 
-def get_user(reference: str) -> UserRow:
+def get_user(reference: str, *, say: bool = True) -> UserRow:
     """Return the user that a command shows, or end the command with an error.
 
-    A nickname counts if exactly one user has it; the user found is named on stderr.
+    A nickname counts if exactly one user has it; the user found is named on stderr if `say`.
     """
     user = _by_identifier(reference)
     if user is None:
         user = _by_nickname(reference)
-        print_line(localized("found ", "找到 ") + described(user), err=True)
+        if say:
+            print_line(localized("found ", "找到 ") + described(user), err=True)
     return user
 
 
@@ -48,7 +49,7 @@ def get_user_to_change(reference: str, *, yes: bool = False, ask: bool = True) -
         refusal = localized("--yes takes no nickname, give the id: ", "--yes 不接受昵称，请用 ID：")
         raise click.ClickException(refusal + described(user))
     who = described(user)
-    confirm(localized(f"Do you mean {who}?", f"是指 {who} 吗？"), yes=not ask)
+    confirm(localized(f"Do you mean {who}?", f"是指 {who}？"), yes=not ask)
     return user
 
 
@@ -56,7 +57,9 @@ def described(user: UserRow | Row[Any]) -> str:
     """Return what tells a user from others: the id, the nickname and the time of the sign-up."""
     nickname = f" {printable(user.nickname)}" if user.nickname else ""
     created = for_people(iso(user.created_at), utc=False)
-    return f"{user.public_id}{nickname}" + localized(f" (created {created})", f"（{created}注册）")
+    return f"{user.public_id}{nickname}" + localized(
+        f" (created {created})", f"（注册：{created}）"
+    )
 
 
 def _by_identifier(reference: str) -> UserRow | None:

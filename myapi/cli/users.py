@@ -88,7 +88,7 @@ def list_users(
 @json_option()
 def show(user: str, as_json: bool, utc: bool) -> None:
     """Show one user."""
-    item = _item(listings.user(get_user(user).id))
+    item = _item(listings.user(get_user(user, say=False).id))
     if as_json:
         output.print_json(item)
         return

@@ -40,7 +40,8 @@ def test_unionid_finds_the_user(run, alice):
 
 
 def test_nickname_of_one_user_finds_them_and_says_who_it_is(run, alice):
-    result = run("users", "show", "小明", "--json")
+    assert run("users", "show", "小明").stderr == ""  # its answer is who it is
+    result = run("users", "export", "小明")
     assert json.loads(result.stdout)["id"] == alice
     assert result.stderr.startswith(f"found {alice} 小明 (created ")
     assert run("sessions", "list", "--user", "小明", "--json").stdout.count(alice) == 1
