@@ -15,7 +15,7 @@ from myapi.extensions import db, settings
 from myapi.users.models import User
 from myapi.web.errors import ApiError
 
-SEARCH_TIME = 10.0  # s
+SEARCH_TIME = 30.0  # s; ten million users take 4 s on SQLite and about 12 s on MariaDB
 SEARCH_STEP = 20_000  # ids looked through by one statement
 MOST_CANDIDATES = 5
 

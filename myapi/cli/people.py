@@ -1,6 +1,7 @@
 """The argument USER of commands: a public id, an openid, a unionid or a nickname."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -9,7 +10,7 @@ from sqlalchemy import Row
 from myapi.auth import listings
 from myapi.auth.listings import MOST_CANDIDATES, SEARCH_TIME, Search
 from myapi.cli.options import confirm
-from myapi.cli.output import print_line, printable
+from myapi.cli.output import print_line, printable, progress
 from myapi.cli.times import for_people
 from myapi.clock import iso
 from myapi.language import localized
@@ -57,21 +58,27 @@ def described(user: UserRow | Row[Any]) -> str:
     """Return what tells a user from others: the id, the nickname and the time of the sign-up."""
     nickname = f" {printable(user.nickname)}" if user.nickname else ""
     created = for_people(iso(user.created_at), utc=False)
-    return f"{user.public_id}{nickname}" + localized(
-        f" (created {created})", f"（注册：{created}）"
-    )
+    when = localized(f" (created {created})", f"（注册：{created}）")
+    return f"{user.public_id}{nickname}{when}"
 
 
 def _by_identifier(reference: str) -> UserRow | None:
     """Find a user by id, openid or unionid; return None if it can only be a nickname."""
     user = accounts.find(reference)
     if user is None and IDENTIFIER.fullmatch(reference):
-        return _only(listings.with_unionid(reference))
+        return _only(_searched(listings.with_unionid, reference))
     return user
 
 
 def _by_nickname(nickname: str) -> UserRow:
-    return _only(listings.with_nickname(nickname))
+    return _only(_searched(listings.with_nickname, nickname))
+
+
+def _searched(search: Callable[[str], Search], name: str) -> Search:
+    progress(localized("reading all users", "正在查找所有用户"))
+    found = search(name)
+    progress("")
+    return found
 
 
 def _only(search: Search) -> UserRow:
