@@ -63,8 +63,7 @@ def print_page(
     for line in _align([list(row) for row in zip(*(each.cells for each in shown), strict=True)]):
         print_line(line)
     if missing := ", ".join(c.heading for c in columns if c not in [each.column for each in shown]):
-        hint = localized("a wider terminal, or --json, shows", "加宽终端或用 --json 可显示")
-        print_line(f"{hint} {missing}", err=True)
+        print_line(localized(f"not shown: {missing}", f"未显示：{missing}"), err=True)
     if cursor is not None:
         print_line(localized(f"more: --after {cursor}", f"下一页：--after {cursor}"), err=True)
 

@@ -54,7 +54,7 @@ def test_columns_are_dropped_in_the_declared_order_and_named(printed):
         ["ID", "SEEN"],
         ["ID"],
     ]
-    assert printed(36).err == "a wider terminal, or --json, shows STATE, NAME\n"
+    assert printed(36).err == "not shown: STATE, NAME\n"
     assert printed(200).err == ""
 
 

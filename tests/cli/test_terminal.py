@@ -38,7 +38,7 @@ def at_terminal(database_url):
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
-        ) as process:
+        ):
             os.close(theirs)
             shown = b"".join(iter(lambda: _read(ours), b""))
         os.close(ours)
