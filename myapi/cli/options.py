@@ -108,8 +108,11 @@ utc_option = click.option("--utc", is_flag=True, help="Print times in full, in U
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask for confirmation.")
 
 
-def confirm(question: str, *, yes: bool) -> None:
-    """Ask, and end the command unless the answer is yes; no answer (cron, a timer) means no."""
+def confirm(question: str, *, yes: bool, way_out: str = "") -> None:
+    """Ask, and end the command unless the answer is yes; no answer (cron, a timer) means no.
+
+    `way_out` says how a script does without the question; by default with --yes.
+    """
     if yes:
         return
     try:
@@ -118,11 +121,8 @@ def confirm(question: str, *, yes: bool) -> None:
         if isinstance(abort.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None
         click.echo(err=True)
-        raise click.ClickException(
-            localized(
-                "there is no answer on stdin; --yes skips the question",
-                "stdin 没有回答；--yes 可跳过提问",
-            )
-        ) from None
+        unanswered = localized("there is no answer on stdin; ", "stdin 没有回答；")
+        way_out = way_out or localized("--yes skips the question", "--yes 可跳过提问")
+        raise click.ClickException(unanswered + way_out) from None
     if not confirmed:
         raise click.ClickException(localized("cancelled, nothing was changed", "已取消，未作改动"))

@@ -50,7 +50,9 @@ def get_user_to_change(reference: str, *, yes: bool = False, ask: bool = True) -
         refusal = localized("--yes takes no nickname, give the id: ", "--yes 不接受昵称，请用 ID：")
         raise click.ClickException(refusal + described(user))
     who = described(user)
-    confirm(localized(f"Do you mean {who}?", f"是指 {who}？"), yes=not ask)
+    if ask:
+        question = localized(f"Do you mean {who}?", f"是指 {who}？")
+        confirm(question, yes=False, way_out=localized("give the id", "请用 ID"))
     return user
 
 
