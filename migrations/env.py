@@ -4,7 +4,6 @@ A caller can have them run on another database: it puts its engine into the attr
 configuration (`flask db copy`).
 """
 
-import logging
 from contextlib import contextmanager
 
 from alembic import context
@@ -18,9 +17,6 @@ from myapi.db.cut_short import explained
 from myapi.db.exclusive import exclusive
 from myapi.db.types import UtcDateTime
 from myapi.extensions import Base, db
-
-log = logging.getLogger("alembic.runtime.migration")
-log.setLevel(logging.INFO)
 
 
 def run() -> None:
@@ -95,7 +91,6 @@ def _finish_script(_context, _revision, directives):
     """Complete a new migration before it is written; `flask db migrate` writes no empty one."""
     compared = getattr(context.config.cmd_opts, "autogenerate", False)
     if compared and directives[0].upgrade_ops.is_empty():
-        log.info("no changes: the database has the tables as the models declare them")
         directives.clear()
     for script in directives:
         migrate.put_into_own_line(script, context.script)

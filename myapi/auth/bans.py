@@ -27,11 +27,12 @@ SELECT_KEYS = select(DataKey.sealed).order_by(DataKey.created_at, DataKey.name)
 
 
 @transaction
-def ban(tx: Transaction, user_id: int) -> int:
-    """Ban a user and end all sessions; return how many were ended."""
+def ban(tx: Transaction, user_id: int) -> int | None:
+    """Ban a user and end all sessions; return how many were ended, None if already banned."""
     user = accounts.get_or_404(tx, user_id)
-    if user.banned_at is None:
-        tx.execute(update(User).where(User.id == user_id).values(banned_at=now()))
+    if user.banned_at is not None:
+        return None
+    tx.execute(update(User).where(User.id == user_id).values(banned_at=now()))
     ended = sessions.end_all(tx, user_id)
     audit.record(tx, "ban", level=logging.WARNING, user=user.public_id)
     user_events.announce(tx, "ban", user_id)
@@ -39,12 +40,15 @@ def ban(tx: Transaction, user_id: int) -> int:
 
 
 @transaction
-def unban(tx: Transaction, user_id: int) -> None:
-    """Lift a ban. The sessions that it ended stay ended."""
+def unban(tx: Transaction, user_id: int) -> bool:
+    """Lift a ban; False if there is none. The sessions that it ended stay ended."""
     user = accounts.get_or_404(tx, user_id)
+    if user.banned_at is None:
+        return False
     _clear(tx, user_id)
     audit.record(tx, "unban", level=logging.WARNING, user=user.public_id)
     user_events.announce(tx, "unban", user_id)
+    return True
 
 
 @transaction

@@ -74,13 +74,17 @@ def end_others(tx: Transaction, user_id: int, keep: int) -> int:
 
 
 @transaction
-def revoke(tx: Transaction, public_id: str) -> bool:
-    """End a session of our AppID by its id alone, for an operator; False if there is none."""
+def revoke(tx: Transaction, public_id: str) -> bool | None:
+    """End a session of our AppID by its id alone, for an operator.
+
+    Return False if it had ended already, None if there is none.
+    """
     session = Session.public_id == public_id
     ours = exists().where(session, User.id == Session.user_id, User.appid == settings().appid)
     if not (PUBLIC_ID.fullmatch(public_id) and tx.scalar(select(ours))):
+        return None
+    if not _end(tx, session):
         return False
-    _end(tx, session)
     audit.record(tx, "revoke", ended=public_id)
     return True
 

@@ -10,6 +10,7 @@ from flask.cli import AppGroup, FlaskGroup
 
 from myapi.cli.command import SETTINGS_ERROR
 from myapi.db.engines import COMMAND, WEB, Timeouts
+from myapi.observability import logs
 from myapi.settings import INSTANCE
 
 #: Command → its module in this package, and its name in that module.
@@ -39,13 +40,38 @@ class LazyGroup(AppGroup):
     """Our commands and those of extensions. Ours are not imported in a process that serves."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*super().list_commands(ctx), *COMMANDS})
+        """List the names; where `flask --help` asks for them, print our own page instead.
+
+        The flask command has a page of its own, which only a second program could replace. It asks
+        the app for its commands to print them, and to complete a word (`resilient_parsing`).
+        """
+        if isinstance(ctx.command, FlaskGroup) and not ctx.resilient_parsing:
+            from myapi.cli import overview
+
+            overview.print_and_exit(ctx, self)
+        return self.names()
+
+    def names(self) -> list[str]:
+        return sorted({*self.commands, *COMMANDS})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return super().get_command(ctx, cmd_name)
-        module, name = COMMANDS[cmd_name]
-        command: click.Command = getattr(importlib.import_module(f"myapi.cli.{module}"), name)
+        """Return a command in the user's language; of a name that is none, say what is near."""
+        from myapi.cli import chinese
+
+        chinese.choose_language()
+        command = self.find(cmd_name)
+        if command is not None:
+            return chinese.in_language(command)
+        if ctx.resilient_parsing:
+            return None
+        names = {*self.names(), *getattr(ctx.command, "commands", ())}
+        raise click.NoSuchCommand(cmd_name, possibilities=names, ctx=ctx)
+
+    def find(self, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return self.commands.get(name)
+        module, attribute = COMMANDS[name]
+        command: click.Command = getattr(importlib.import_module(f"myapi.cli.{module}"), attribute)
         return command
 
 
@@ -88,5 +114,7 @@ def _quiet_logs() -> None:
     from myapi.cli import output
 
     logging.getLogger("myapi").setLevel(logging.WARNING)
-    level = logging.ERROR if output.at_terminal() else logging.NOTSET
-    logging.getLogger("myapi.audit").setLevel(level)
+    at_terminal = output.at_terminal()
+    logging.getLogger("myapi.audit").setLevel(logging.ERROR if at_terminal else logging.NOTSET)
+    if at_terminal:
+        logs.use_lines_for_people()

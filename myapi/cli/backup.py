@@ -13,6 +13,7 @@ from myapi.cli.command import Command
 from myapi.cli.options import confirm, yes_option
 from myapi.db import backup
 from myapi.db.backup import BackupError
+from myapi.language import localized
 
 
 @click.command("backup", cls=Command)
@@ -25,7 +26,7 @@ def command(path: Path) -> None:
     the secret keys elsewhere.
     """
     with files.atomic_create(path) as temporary, _failures_as_click_errors():
-        output.progress(f"copying to {path}")
+        output.progress(localized(f"copying to {path}", f"正在复制到 {path}"))
         backup.write(path, temporary)
     output.progress("")
     output.print_line(f"{path}: {output.size(path.stat().st_size)}")
@@ -50,14 +51,21 @@ def restore(path: Path, check: bool, yes: bool) -> None:
     with _failures_as_click_errors():
         contents = backup.check(path)
         if check:
-            output.print_line(f"{path} is complete and can be restored")
+            output.print_line(
+                localized(f"{path} is complete and can be restored", f"{path} 完整，可以恢复")
+            )
             return
-        confirm("Replace the database with it?", yes=yes)
-        output.progress(f"restoring {path}")
+        confirm(localized("Replace the database with it?", "用它替换现有数据库？"), yes=yes)
+        output.progress(localized(f"restoring {path}", f"正在恢复 {path}"))
         ended = backup.restore(path, contents, sessions.end_restored)
     audit.record_now("restore", ended=ended)
     output.progress("")
-    output.print_line(f"{path} is restored; {output.count(ended, 'session')} ended")
+    output.print_line(
+        localized(
+            f"{path} is restored; {output.count(ended, 'session')} ended",
+            f"已恢复 {path}，结束了 {ended} 个会话",
+        )
+    )
 
 
 @contextmanager

@@ -15,12 +15,15 @@ from flask.cli import ScriptInfo
 from flask.helpers import get_debug_flag
 
 from myapi.cli import output
+from myapi.cli.help import Context
+from myapi.language import language, localized
 from myapi.observability.logs import mask
 from myapi.web.errors import ApiError, message
 
 SETTINGS_ERROR = "settings_error"  # key in app.extensions of an app without usable settings
 EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 MAX_PAUSE = 0.2  # s
+LONGEST_SENTENCE = 200  # characters of the help of a command in a list
 
 T = TypeVar("T")
 
@@ -34,6 +37,8 @@ class Command(click.Command):
 
     If the settings are invalid it prints the problems, unless `needs_settings` is False.
     """
+
+    context_class = Context
 
     def __init__(self, *args: Any, needs_settings: bool = True, **kwargs: Any) -> None:  # noqa: ANN401
         super().__init__(*args, **kwargs)
@@ -53,12 +58,27 @@ class Command(click.Command):
         except ApiError as error:  # in here: the app knows the messages
             if get_debug_flag():
                 raise
-            raise click.ClickException(output.printable(message(error, chinese=False))) from None
+            raise click.ClickException(
+                output.printable(message(error, chinese=language() == "zh"))
+            ) from None
 
 
 class Group(click.Group):
+    context_class = Context
     command_class = Command
     group_class = type  # a group within is one of these too
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands, each with its first sentence; click cuts them off at one line."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [
+            (name, command.get_short_help_str(LONGEST_SENTENCE))
+            for name, command in commands
+            if command is not None and not command.hidden
+        ]
+        if rows:
+            with formatter.section(localized("Commands", "命令")):
+                formatter.write_dl(rows)
 
 
 def with_pauses(batches: Iterable[T]) -> Iterator[T]:
@@ -99,7 +119,11 @@ def _message(error: Exception) -> str:
         return _database_message(error)
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return f"this is a bug: {type(error).__name__}: {error} (`flask --debug …` prints a traceback)"
+    bug = f"{type(error).__name__}: {error}"
+    return localized(
+        f"this is a bug: {bug} (`flask --debug …` prints a traceback)",
+        f"这是程序缺陷：{bug}（`flask --debug …` 会打印调用栈）",
+    )
 
 
 def _database_message(error: sqlalchemy.exc.SQLAlchemyError) -> str:
@@ -107,5 +131,8 @@ def _database_message(error: sqlalchemy.exc.SQLAlchemyError) -> str:
     cause = getattr(error, "orig", None) or error
     args = cause.args or (type(cause).__name__,)
     if args[0] in NOT_MIGRATED_NUMBERS or NOT_MIGRATED.match(str(args[0])):
-        return f"the database lacks a migration, run `flask db upgrade` ({args[-1]})"
-    return f"database error: {args[-1]}"
+        return localized(
+            f"the database lacks a migration, run `flask db upgrade` ({args[-1]})",
+            f"数据库缺少迁移，请运行 `flask db upgrade`（{args[-1]}）",
+        )
+    return localized(f"database error: {args[-1]}", f"数据库错误：{args[-1]}")

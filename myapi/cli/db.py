@@ -5,17 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import click
-import sqlalchemy.exc
 from flask import current_app
 from flask_migrate.cli import db as flask_migrate_group
-from sqlalchemy import inspect
 
 from myapi.cli import output
 from myapi.cli.command import Command, Group
+from myapi.cli.db_answers import applied, one_answer
 from myapi.db import migrate, schema_version
 from myapi.db.copy import CopyError, RefusedError, copy_database
-from myapi.db.transactions import reading
 from myapi.extensions import settings
+from myapi.language import localized
 from myapi.settings import parsers
 
 
@@ -24,14 +23,21 @@ def _wrap(command: click.Command) -> Command:
 
     def run(**options: Any) -> Any:  # noqa: ANN401
         migrate.init_app(current_app._get_current_object())  # type: ignore[attr-defined]
-        if command.name == "migrate" and schema_version.state_of(_applied()) == "behind":
+        if command.name == "migrate" and schema_version.state_of(applied()) == "behind":
             raise click.ClickException(
-                "the database lacks a migration, with which the models are compared:"
-                " run `flask db upgrade` first"
+                localized(
+                    "the database lacks a migration, with which the models are compared:"
+                    " run `flask db upgrade` first",
+                    "数据库缺少迁移，无法与模型比较：请先运行 `flask db upgrade`",
+                )
             )
+        if command.name == "downgrade" and not applied():
+            output.print_line(localized("nothing to take back", "没有可退回的迁移"))
+            return None
         if "revision" in options:
             options["revision"] = _both_lines(str(command.name), options["revision"])
-        return command.callback and command.callback(**options)
+        with one_answer(str(command.name)):
+            return command.callback and command.callback(**options)
 
     return Command(command.name, callback=run, params=command.params, help=command.help)
 
@@ -49,29 +55,21 @@ def _both_lines(command: str, revision: str) -> str:
         return f"{migrate.APP}@{revision}"
     if not revision.startswith(f"{migrate.APP}@"):
         output.print_line(
-            "note: migrations of app/ that depend on what is taken back are taken back first,"
-            " with their tables",
+            localized(
+                "note: migrations of app/ that depend on what is taken back are taken back first,"
+                " with their tables",
+                "注意：app/ 中依赖于所退回内容的迁移会先退回，连同它们的表",
+            ),
             err=True,
         )
     return revision
-
-
-def _applied() -> set[str]:
-    """Return the revisions in the database; none if it is empty."""
-    try:
-        with reading() as connection:
-            return schema_version.applied(connection)
-    except sqlalchemy.exc.DatabaseError:
-        with reading() as connection:  # raises what is wrong, unless the table is only missing
-            inspect(connection).get_table_names()
-        return set()
 
 
 group = Group(
     "db",
     callback=flask_migrate_group.callback,
     params=flask_migrate_group.params,
-    help=flask_migrate_group.help,
+    help="Migrate and copy the database.",
     commands=[_wrap(command) for command in flask_migrate_group.commands.values()],
 )
 
@@ -79,8 +77,8 @@ group = Group(
 @group.command()
 def state() -> None:
     """Say behind, current or newer: the database compared with the migrations of this code."""
-    applied = _applied()
-    output.print_line(f"{schema_version.state_of(applied)}: {', '.join(sorted(applied)) or 'none'}")
+    found = applied()
+    output.print_line(f"{schema_version.state_of(found)}: {', '.join(sorted(found)) or 'none'}")
 
 
 @group.command()
@@ -102,12 +100,14 @@ def copy(url: str | None, file: Path | None) -> None:
     The stored secrets stay encrypted: the target needs the same MYAPI_SECRET_KEYS.
     """
     if (url is None) == (file is None):
-        raise click.UsageError("give either --to URL or --to-file FILE")
+        raise click.UsageError(
+            localized("give either --to URL or --to-file FILE", "请给出 --to URL 或 --to-file FILE")
+        )
     given = url if file is None else file.read_text(encoding="utf-8", errors="replace")
     try:
         target = parsers.database_url(str(given).strip())
     except ValueError as error:
-        raise click.UsageError(f"the target {error}") from None
+        raise click.UsageError(localized(f"the target {error}", f"目标 {error}")) from None
     try:
         checksums = copy_database(settings().database_url, target, output.progress)
     except (CopyError, RefusedError) as error:
@@ -115,5 +115,6 @@ def copy(url: str | None, file: Path | None) -> None:
         raise click.ClickException(output.printable(str(error))) from None
     output.progress("")
     for name, table in checksums.items():
-        output.print_line(f"{name}: {output.count(table.rows, 'row')}, SHA-256 {table.digest[:16]}")
-    output.print_line("both databases hold the same rows")
+        rows = localized(output.count(table.rows, "row"), f"{table.rows} 行")
+        output.print_line(f"{name}: {rows}, SHA-256 {table.digest[:16]}")
+    output.print_line(localized("both databases hold the same rows", "两个数据库的内容一致"))

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from myapi.language import localized
+
 OWNER_AND_GROUP = 0o660  # the mode bits that a replaced file may keep
 
 
@@ -54,7 +56,9 @@ def _temporary_file(path: Path) -> Iterator[Path]:
 
 def _refuse_existing(path: Path) -> None:
     if os.path.lexists(path):
-        raise FileExistsError(errno.EEXIST, "the file already exists", str(path))
+        raise FileExistsError(
+            errno.EEXIST, localized("the file already exists", "文件已存在"), str(path)
+        )
 
 
 def _copy_owner_and_mode(former: os.stat_result, temporary: Path) -> None:

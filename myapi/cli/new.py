@@ -15,6 +15,7 @@ from sqlalchemy.dialects import mysql, sqlite
 from myapi.cli import RESERVED, output
 from myapi.cli.command import Command
 from myapi.extensions import Base
+from myapi.language import localized
 from myapi.settings import ROOT
 from myapi.users import export
 from myapi.web.errors import errors_of
@@ -42,7 +43,9 @@ def command(feature: str, chinese: str | None) -> None:
     """
     folder: Path = current_app.extensions["app_folder"] or ROOT / "app"
     if chinese and not CHINESE_NAME.fullmatch(chinese):
-        raise click.UsageError("--zh takes one word, such as 笔记")
+        raise click.UsageError(
+            localized("--zh takes one word, such as 笔记", "--zh 应为一个词，例如 笔记")
+        )
     words = _words(feature, chinese or feature)
     if problem := next(_problems(feature, words, folder), None):
         raise click.UsageError(problem)
@@ -54,9 +57,12 @@ def command(feature: str, chinese: str | None) -> None:
         _print_what_to_add(folder / "__init__.py", extension)
     else:
         _write(folder / "__init__.py", extension)
+    done = localized(
+        "It works as it is. Change it into what you need, then:",
+        "它现在就能运行。改成你需要的样子，然后：",
+    )
     output.print_line(
-        "\nIt works as it is. Change it into what you need, then:\n\n"
-        f"  flask db migrate -m {feature}\n  flask db upgrade\n  make test-app"
+        f"\n{done}\n\n  flask db migrate -m {feature}\n  flask db upgrade\n  make test-app"
     )
 
 
@@ -90,16 +96,31 @@ def _free_code() -> int:
 def _problems(feature: str, words: Mapping[str, str], folder: Path) -> Iterator[str]:
     """Yield why a feature cannot have this name."""
     if not NAME.fullmatch(feature):
-        yield f"`{feature}`: choose one word of 2 to 20 small letters, such as notes"
+        yield localized(
+            f"`{feature}`: choose one word of 2 to 20 small letters, such as notes",
+            f"`{feature}`：请用一个 2 至 20 个小写字母的词，例如 notes",
+        )
     if feature in RESERVED or feature in current_app.cli.commands:
-        yield f"there is a command `flask {feature}`, choose another name"
+        yield localized(
+            f"there is a command `flask {feature}`, choose another name",
+            f"已有命令 `flask {feature}`，请换一个名字",
+        )
     if feature in Base.metadata.tables:
-        yield f"there is a table `{feature}`, choose another name"
+        yield localized(
+            f"there is a table `{feature}`, choose another name",
+            f"已有数据表 `{feature}`，请换一个名字",
+        )
     if feature in TAKEN_NAMES | current_app.blueprints.keys() | export.fields_of(current_app):
-        yield f"`{feature}` is a name of myapi, choose another one"
+        yield localized(
+            f"`{feature}` is a name of myapi, choose another one",
+            f"`{feature}` 是 myapi 的名字，请换一个",
+        )
     for file in (folder / feature, folder / f"{feature}.py", folder / f"tests/test_{feature}.py"):
         if file.exists():
-            yield f"{_shown(file)} exists, choose another name"
+            yield localized(
+                f"{_shown(file)} exists, choose another name",
+                f"{_shown(file)} 已存在，请换一个名字",
+            )
     yield from _clashes(feature, words)
 
 
@@ -107,10 +128,16 @@ def _clashes(feature: str, words: Mapping[str, str]) -> Iterator[str]:
     """Yield the names that would have two meanings in the code, or in SQL."""
     for name in (words["notes"], words["note"], words["Note"]):
         if keyword.iskeyword(name) or name in _identifiers():
-            yield f"`{name}` is a name in the code that is written, choose another one"
+            yield localized(
+                f"`{name}` is a name in the code that is written, choose another one",
+                f"`{name}` 是所生成代码中的名字，请换一个",
+            )
     for dialect in (mysql.dialect(), sqlite.dialect()):
         if dialect.identifier_preparer.quote(feature) != feature:
-            yield f"`{feature}` is a word of SQL, choose another name"
+            yield localized(
+                f"`{feature}` is a word of SQL, choose another name",
+                f"`{feature}` 是 SQL 关键字，请换一个名字",
+            )
 
 
 def _identifiers() -> set[str]:
@@ -136,7 +163,7 @@ def _write(file: Path, text: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("x", encoding="utf-8") as new:
         new.write(text)
-    output.print_line(f"wrote {_shown(file)}")
+    output.print_line(localized(f"wrote {_shown(file)}", f"已写入 {_shown(file)}"))
 
 
 def _merge_texts(file: Path, texts: Mapping[str, str]) -> None:
@@ -146,7 +173,9 @@ def _merge_texts(file: Path, texts: Mapping[str, str]) -> None:
         return
     found: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
     file.write_text(_json({**found, **texts, **found}), encoding="utf-8")
-    output.print_line(f"added the Chinese texts to {_shown(file)}")
+    output.print_line(
+        localized(f"added the Chinese texts to {_shown(file)}", f"已把中文文本加入 {_shown(file)}")
+    )
 
 
 def _json(texts: Mapping[str, str]) -> str:
@@ -157,9 +186,19 @@ def _print_what_to_add(file: Path, extension: str) -> None:
     """Print the lines for an `Extension` that stands already: where they go is the team's."""
     above, _, inside = extension.partition("extension = Extension(\n")
     imports = [line for line in above.splitlines() if line.startswith("from ")]
-    output.print_line(f"\n{_shown(file)} is yours, so add this to it yourself. At the top:\n")
+    output.print_line(
+        localized(
+            f"\n{_shown(file)} is yours, so add this to it yourself. At the top:\n",
+            f"\n{_shown(file)} 归你所有，请自行加入以下内容。文件开头：\n",
+        )
+    )
     output.print_line("\n".join(imports))
-    output.print_line("\nIn Extension(…); where such a line is there, put what is new into it:\n")
+    output.print_line(
+        localized(
+            "\nIn Extension(…); where such a line is there, put what is new into it:\n",
+            "\n在 Extension(…) 中；若已有同样的一行，把新内容并入：\n",
+        )
+    )
     output.print_line(inside.removesuffix(")\n").rstrip("\n"))
 
 

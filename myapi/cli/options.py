@@ -9,8 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from myapi.clock import now
-from myapi.users import accounts
-from myapi.users.accounts import UserRow
+from myapi.language import localized
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -37,7 +36,10 @@ class TimeParam(click.ParamType[datetime]):
             return time.replace(tzinfo=time.tzinfo or timezone.utc).astimezone(timezone.utc)
         except (ValueError, OverflowError):
             self.fail(
-                "must be a time such as 2026-11-01, 2026-11-01T08:00:00Z, 12h, 30d or 4w",
+                localized(
+                    "must be a time such as 2026-11-01, 2026-11-01T08:00:00Z, 12h, 30d or 4w",
+                    "应为时间，例如 2026-11-01、2026-11-01T08:00:00Z、12h、30d 或 4w",
+                ),
                 param,
                 ctx,
             )
@@ -57,7 +59,7 @@ class AddressParam(click.ParamType[str]):
         try:
             return str(ipaddress.ip_address(value))
         except ValueError:
-            self.fail("must be an IP address", param, ctx)
+            self.fail(localized("must be an IP address", "应为 IP 地址"), param, ctx)
 
 
 class CursorParam(click.ParamType[int]):
@@ -72,20 +74,27 @@ class CursorParam(click.ParamType[int]):
         ctx: click.Context | None,
     ) -> int:
         if not re.fullmatch(r"[0-9]{1,18}", value):
-            self.fail("must be the `next` of a page", param, ctx)
+            self.fail(localized("must be the `next` of a page", "应为某一页的 `next`"), param, ctx)
         return int(value)
 
 
 def pagination_options(command: F) -> F:
-    """Add `--limit`, `--after` and `--json` to a command that lists."""
+    """Add `--limit`, `--after`, `--utc` and `--json` to a command that lists."""
     for option in (
         json_option("Print {items, next} as JSON."),
+        utc_option,
         click.option(
             "--after",
             type=CursorParam(),
             help="Start after this row: the `next` of the previous page.",
         ),
-        click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True),
+        click.option(
+            "--limit",
+            type=click.IntRange(1, 10_000),
+            default=50,
+            show_default=True,
+            help="At most so many rows.",
+        ),
     ):
         command = option(command)
     return command
@@ -95,19 +104,15 @@ def json_option(text: str = "Print JSON.") -> Callable[[F], F]:
     return click.option("--json", "as_json", is_flag=True, help=text)
 
 
+utc_option = click.option("--utc", is_flag=True, help="Print times in full, in UTC.")
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask for confirmation.")
 
 
-def get_user(reference: str) -> UserRow:
-    """Return the user with this public id or openid, or end the command with an error."""
-    user = accounts.find(reference)
-    if user is None:
-        raise click.ClickException("there is no such user")
-    return user
+def confirm(question: str, *, yes: bool, way_out: str = "") -> None:
+    """Ask, and end the command unless the answer is yes; no answer (cron, a timer) means no.
 
-
-def confirm(question: str, *, yes: bool) -> None:
-    """Ask, and end the command unless the answer is yes; no answer (cron, a timer) means no."""
+    `way_out` says how a script does without the question; by default with --yes.
+    """
     if yes:
         return
     try:
@@ -116,8 +121,8 @@ def confirm(question: str, *, yes: bool) -> None:
         if isinstance(abort.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None
         click.echo(err=True)
-        raise click.ClickException(
-            "there is no answer on stdin; --yes skips the question"
-        ) from None
+        unanswered = localized("there is no answer on stdin; ", "stdin 没有回答；")
+        way_out = way_out or localized("--yes skips the question", "--yes 可跳过提问")
+        raise click.ClickException(unanswered + way_out) from None
     if not confirmed:
-        raise click.ClickException("cancelled, nothing was changed")
+        raise click.ClickException(localized("cancelled, nothing was changed", "已取消，未作改动"))

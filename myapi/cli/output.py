@@ -1,61 +1,46 @@
-"""Print aligned columns for people and JSON for programs.
+"""Print lines and JSON.
 
 Commands print what users wrote about themselves, so nothing printed may control the terminal.
 """
 
 import json
+import shutil
 import sys
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
 
-Item = Mapping[str, Any]
-Columns = Mapping[str, Callable[[Item], str | None]]
-
-MAX_COLUMN_WIDTH = 60  # terminal cells
+MAX_PROGRESS = 60  # terminal cells
 
 
 def print_line(text: str, *, err: bool = False, nl: bool = True) -> None:
     """Print, with `?` for characters that the encoding of the terminal or pipe lacks."""
     stream = sys.stderr if err else sys.stdout
-    encoding = stream.encoding or "utf-8"
+    encoding = _encoding(stream)
     click.echo(text.encode(encoding, "replace").decode(encoding), err=err, nl=nl)
 
 
 def print_json(value: object) -> None:
-    """Print JSON in ASCII: it fits every encoding and holds no control characters."""
-    click.echo(json.dumps(value, indent=2))
+    """Print JSON. What could control the terminal is escaped, as in any JSON.
 
-
-def print_page(
-    items: Sequence[Item], cursor: str | None, columns: Columns, what: str, *, as_json: bool
-) -> None:
-    """Print one page of a list: rows to stdout, remarks (no rows, more pages) to stderr."""
-    if as_json:
-        print_json({"items": items, "next": cursor})
-        return
-    if not items:
-        print_line(f"no {what}", err=True)
-        return
-    rows = [[fit_column(column(item)) for column in columns.values()] for item in items]
-    for line in _align([list(columns), *rows]):
-        print_line(line)
-    if cursor is not None:
-        print_line(f"more: --after {cursor}", err=True)
-
-
-def print_fields(fields: Mapping[str, str | None]) -> None:
-    """Print one item, a line for each of its fields."""
-    for line in _align([[name, printable(value or "") or "-"] for name, value in fields.items()]):
-        print_line(line)
+    If the encoding of stdout lacks a character, all that is not ASCII is escaped.
+    """
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    text = "".join(map(_escaped, text))
+    try:
+        text.encode(_encoding(sys.stdout))
+    except UnicodeEncodeError:
+        text = json.dumps(value, indent=2)
+    click.echo(text)
 
 
 def progress(text: str) -> None:
     """Show progress on one line that overwrites itself, on a terminal only; "" clears it."""
     if at_terminal():
-        padded = f"{text:<{MAX_COLUMN_WIDTH}}"
+        cells = min(MAX_PROGRESS, shutil.get_terminal_size().columns - 1)
+        text = cut(text, cells)
+        padded = text + " " * (cells - width(text))
         print_line(f"\r{padded}" if text else f"\r{padded}\r", err=True, nl=False)
 
 
@@ -68,6 +53,11 @@ def end_line() -> None:
 def at_terminal() -> bool:
     """Return whether stderr is a terminal. On Windows it is None if Python has no console."""
     return sys.stderr is not None and sys.stderr.isatty()
+
+
+def to_terminal() -> bool:
+    """Return whether stdout is a terminal."""
+    return sys.stdout is not None and sys.stdout.isatty()
 
 
 def count(number: int, thing: str) -> str:
@@ -90,14 +80,6 @@ def shorten_openid(openid: str | None) -> str | None:
     return f"{openid[:4]}…{openid[-4:]}" if len(openid) > 12 else f"{openid[:2]}…"
 
 
-def fit_column(value: str | None) -> str:
-    """Make a text printable and cut it to the width of a column."""
-    text = printable(value or "")
-    while width(text) > MAX_COLUMN_WIDTH:
-        text = text[:-2].rstrip("…") + "…"
-    return text or "-"
-
-
 def printable(text: str) -> str:
     """Replace control characters and line ends with `?`; remove invisible format characters.
 
@@ -111,11 +93,24 @@ def width(text: str) -> int:
     return sum(_cells(character) for character in text)
 
 
+def cut(text: str, cells: int) -> str:
+    """Cut a text to a width in cells, with … at its end."""
+    while width(text) > cells:
+        text = text[:-2].rstrip("…") + "…"
+    return text
+
+
 def _printable(character: str) -> str:
     category = unicodedata.category(character)
     if category == "Cf":
         return ""
     return "?" if category in {"Cc", "Cs", "Zl", "Zp"} else character
+
+
+def _escaped(character: str) -> str:
+    """Return a character of JSON, escaped if it is invisible. A line end is one of the layout."""
+    invisible = unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    return json.dumps(character)[1:-1] if invisible and character != "\n" else character
 
 
 def _cells(character: str) -> int:
@@ -124,11 +119,5 @@ def _cells(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1
 
 
-def _align(rows: Sequence[Sequence[str]]) -> list[str]:
-    widths = [max(map(width, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            text + " " * (cells - width(text)) for text, cells in zip(row, widths, strict=True)
-        ).rstrip()
-        for row in rows
-    ]
+def _encoding(stream: Any) -> str:  # noqa: ANN401 (a text stream, or None without a console)
+    return getattr(stream, "encoding", None) or "utf-8"

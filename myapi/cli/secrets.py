@@ -13,6 +13,7 @@ from myapi.cli.options import confirm, yes_option
 from myapi.db import resealing
 from myapi.db.resealing import Progress
 from myapi.extensions import settings
+from myapi.language import localized
 from myapi.security import key_rotation
 from myapi.security.key_rotation import StepError
 from myapi.settings import parsers
@@ -32,6 +33,20 @@ After {days} days no token of the old key is left: run `flask secrets rotate` fo
 Step 3 of 3, retire: only the last key is left. A token of an older key is refused, and its phone
 logs in again. {days} days (MYAPI_SESSION_MAX_DAYS) after step 2 no such token is left.
 Next: {apply}, and restart every process on every host.""",
+}
+NEXT_IN_CHINESE = {
+    "add": """\
+第 1 步（共 3 步），add：新密钥排在最前，可验证 token；旧密钥仍用于签名。
+接下来：{apply}，重启每台主机上的所有进程，然后再次运行 `flask secrets rotate` 进行第 2 步。""",
+    "sign": """\
+第 2 步（共 3 步），sign：新密钥排在最后，开始用于签名。
+务必在第 1 步之后重启过所有进程再做这一步：没有重启的进程会拒绝新 token。
+接下来：{apply}，重启每台主机上的所有进程，然后运行 `flask secrets rotate --reencrypt`。
+{days} 天后不再有旧密钥签发的 token：届时运行 `flask secrets rotate` 进行第 3 步。""",
+    "retire": """\
+第 3 步（共 3 步），retire：只留下最后一个密钥。旧密钥签发的 token 会被拒绝，手机会重新登录。
+第 2 步之后 {days} 天（MYAPI_SESSION_MAX_DAYS），不再有这样的 token。
+接下来：{apply}，并重启每台主机上的所有进程。""",
 }
 
 
@@ -71,7 +86,12 @@ def rotate(
     """
     if reencrypt:
         if step or file:
-            raise click.UsageError("--reencrypt cannot be combined with --step or --write")
+            raise click.UsageError(
+                localized(
+                    "--reencrypt cannot be combined with --step or --write",
+                    "--reencrypt 不能与 --step 或 --write 一起使用",
+                )
+            )
         _reencrypt()
         return
     current = settings().secret_keys
@@ -86,22 +106,39 @@ def rotate(
         click.echo(",".join(keys))
     else:
         if step_taken == "sign" and step is None:
-            confirm("Has every process been restarted since the new key was added?", yes=yes)
+            confirm(
+                localized(
+                    "Has every process been restarted since the new key was added?",
+                    "加入新密钥之后，所有进程都已重启过吗？",
+                ),
+                yes=yes,
+            )
         _write(file, keys, yes=yes)
     audit.record_now("key_rotation", step=step_taken)
     days = settings().session_max_days
-    output.print_line(NEXT[step_taken].format(apply=_how_to_apply(file), days=days), err=True)
+    text = localized(NEXT[step_taken], NEXT_IN_CHINESE[step_taken])
+    output.print_line(text.format(apply=_how_to_apply(file), days=days), err=True)
 
 
 def _reencrypt() -> None:
     total = _sum(with_pauses(resealing.reseal()), "read")
     audit.record_now("reencrypt", moved=total.resealed, unreadable=total.unreadable)
     secrets = output.count(total.seen, "stored secret")
-    output.print_line(f"{total.resealed} of {secrets} re-encrypted with the last key")
+    output.print_line(
+        localized(
+            f"{total.resealed} of {secrets} re-encrypted with the last key",
+            f"{total.seen} 个已存密文中，有 {total.resealed} 个改用最后一个密钥重新加密",
+        )
+    )
     if total.unreadable:
         output.print_line(
-            f"{total.unreadable} cannot be decrypted with any key: is one missing from {VARIABLE}?"
-            " If not, there is nothing to do: the next login stores a new session_key",
+            localized(
+                f"{total.unreadable} cannot be decrypted with any key: is one missing from"
+                f" {VARIABLE}? If not, there is nothing to do: the next login stores a new"
+                " session_key",
+                f"有 {total.unreadable} 个用任何密钥都无法解密：{VARIABLE} 是否缺了密钥？"
+                "若没有缺，则无需处理：用户下次登录会存入新的 session_key",
+            ),
             err=True,
         )
 
@@ -110,9 +147,14 @@ def _refuse_to_lose_secrets(keys: Sequence[str]) -> None:
     lost = _sum(resealing.survey(keys), "checked").unreadable
     if lost:
         raise click.ClickException(
-            f"the last key alone cannot decrypt {output.count(lost, 'stored secret')}:"
-            " run `flask secrets rotate --reencrypt` first. Secrets that it cannot decrypt either"
-            " are already lost; --lose-secrets retires the keys anyway"
+            localized(
+                f"the last key alone cannot decrypt {output.count(lost, 'stored secret')}:"
+                " run `flask secrets rotate --reencrypt` first. Secrets that it cannot decrypt"
+                " either are already lost; --lose-secrets retires the keys anyway",
+                f"仅凭最后一个密钥无法解密 {lost} 个已存密文：请先运行"
+                " `flask secrets rotate --reencrypt`。它也无法解密的密文已经丢失；"
+                "加 --lose-secrets 可照样停用旧密钥",
+            )
         )
 
 
@@ -120,7 +162,8 @@ def _sum(batches: Iterable[Progress], done: str) -> Progress:
     total = Progress(0, 0, 0)
     for batch in batches:
         total = Progress(*map(sum, zip(total, batch, strict=True)))
-        output.progress(f"{output.count(total.seen, 'stored secret')} {done}")
+        progress = f"{output.count(total.seen, 'stored secret')} {done}"
+        output.progress(localized(progress, f"已处理 {total.seen} 个密文"))
     output.progress("")
     return total
 
@@ -128,7 +171,8 @@ def _sum(batches: Iterable[Progress], done: str) -> Progress:
 def _write(file: Path, keys: Sequence[str], *, yes: bool) -> None:
     lost = len(set(_keys_in(file)) - set(keys))
     if lost:
-        confirm(f"Permanently remove {output.count(lost, 'key')} from {file}?", yes=yes)
+        question = f"Permanently remove {output.count(lost, 'key')} from {file}?"
+        confirm(localized(question, f"从 {file} 中永久删除 {lost} 个密钥？"), yes=yes)
     with files.atomic_replace(file) as temporary:
         temporary.write_text(",".join(keys) + "\n", encoding="utf-8")
 
@@ -141,14 +185,18 @@ def _keys_in(file: Path) -> tuple[str, ...]:
         return parsers.secret_keys(file.read_text(encoding="utf-8").strip())
     except ValueError:
         raise click.ClickException(
-            f"{file} does not hold secret keys: give the file of {VARIABLE}_FILE"
+            localized(
+                f"{file} does not hold secret keys: give the file of {VARIABLE}_FILE",
+                f"{file} 中不是密钥：请给出 {VARIABLE}_FILE 的文件",
+            )
         ) from None
 
 
 def _how_to_apply(file: Path | None) -> str:
     if file is None:
-        return f"set {VARIABLE} to the printed keys"
+        return localized(f"set {VARIABLE} to the printed keys", f"把 {VARIABLE} 设为上面打印的密钥")
     in_use = os.environ.get(f"{VARIABLE}_FILE")
     if in_use and Path(in_use).resolve() == file.resolve():
-        return "copy the file to every other host"
-    return f"set {VARIABLE}_FILE={file.resolve()} instead of {VARIABLE}"
+        return localized("copy the file to every other host", "把该文件复制到其他每台主机")
+    variable = f"{VARIABLE}_FILE={file.resolve()}"
+    return localized(f"set {variable} instead of {VARIABLE}", f"设置 {variable}，取代 {VARIABLE}")

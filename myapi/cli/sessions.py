@@ -12,23 +12,25 @@ from myapi.cli.command import Group, with_pauses
 from myapi.cli.options import (
     AddressParam,
     confirm,
-    get_user,
     json_option,
     pagination_options,
     yes_option,
 )
-from myapi.cli.output import Item
+from myapi.cli.people import get_user, get_user_to_change
+from myapi.cli.tables import Column, Item, print_page
 from myapi.clock import iso
+from myapi.language import localized
 
-COLUMNS: output.Columns = {
-    "ID": lambda session: session["id"],
-    "USER": lambda session: session["user"],
-    "STATE": lambda session: session["state"],
-    "CREATED": lambda session: session["created_at"],
-    "LAST SEEN": lambda session: session["last_seen_at"],
-    "IP": lambda session: session["ip"],
-    "USER AGENT": lambda session: session["user_agent"],
-}
+COLUMNS = [
+    Column("ID", lambda session: session["id"]),
+    Column("USER", lambda session: session["user"], drop=2),
+    Column("STATE", lambda session: session["state"], drop=1),
+    Column("CREATED", lambda session: session["created_at"], drop=5, is_time=True),
+    Column("LAST SEEN", lambda session: session["last_seen_at"], drop=3, is_time=True),
+    Column("IP", lambda session: session["ip"], drop=4),
+    Column("USER AGENT", lambda session: session["user_agent"], drop=6, is_text=True),
+]
+OF_USER = "Sessions of this user: an id, a full openid or unionid, or a nickname."
 
 
 @click.group("sessions", cls=Group)
@@ -37,7 +39,7 @@ def group() -> None:
 
 
 @group.command("list")
-@click.option("--user", metavar="USER", help="Sessions of this user: a public id or a full openid.")
+@click.option("--user", metavar="USER", help=OF_USER)
 @click.option("--live/--ended", default=None, help="Live sessions, or ended and expired ones.")
 @click.option("--ip", type=AddressParam(), help="Sessions opened from this IP address.")
 @pagination_options
@@ -45,6 +47,7 @@ def list_sessions(
     limit: int,
     after: int | None,
     as_json: bool,
+    utc: bool,
     user: str | None,
     live: bool | None,
     ip: str | None,
@@ -57,12 +60,13 @@ def list_sessions(
     owner = None if user is None else get_user(user).id
     page = listings.sessions(limit, after, user_id=owner, live=live, ip=ip)
     items = [_item(row) for row in page.rows]
-    output.print_page(items, page.next, COLUMNS, "sessions", as_json=as_json)
+    none = localized("no sessions", "没有会话")
+    print_page(items, page.next, COLUMNS, none, as_json=as_json, utc=utc)
 
 
 @group.command()
 @click.argument("session", metavar="[ID]", required=False)
-@click.option("--user", metavar="USER", help="Sessions of this user: a public id or a full openid.")
+@click.option("--user", metavar="USER", help=OF_USER)
 @click.option(
     "--all", "all_users", is_flag=True, help="All in the database, of other mini programs too."
 )
@@ -70,18 +74,37 @@ def list_sessions(
 def revoke(session: str | None, user: str | None, all_users: bool, yes: bool) -> None:
     """End the session ID, all sessions of a user, or all: their tokens are refused at once."""
     if (session is not None) + (user is not None) + all_users != 1:
-        raise click.UsageError("give exactly one of ID, --user USER and --all")
+        raise click.UsageError(
+            localized(
+                "give exactly one of ID, --user USER and --all",
+                "请在 ID、--user USER 和 --all 中只给一个",
+            )
+        )
     if session is not None:
-        if not sessions.revoke(session):
-            raise click.ClickException("there is no such session")
-        output.print_line(f"ended {session}")
+        _revoke_one(session)
         return
     if user is not None:
-        ended = sessions.revoke_of_user(get_user(user).id)
+        ended = sessions.revoke_of_user(get_user_to_change(user, yes=yes).id)
     else:
-        confirm("End every session of every user in the database?", yes=yes)
+        question = localized(
+            "End every session of every user in the database?", "结束数据库中所有用户的所有会话？"
+        )
+        confirm(question, yes=yes)
         ended = sessions.revoke_all()
-    output.print_line(f"{output.count(ended, 'session')} ended")
+    output.print_line(
+        localized(f"{output.count(ended, 'session')} ended", f"已结束 {ended} 个会话")
+    )
+
+
+def _revoke_one(session: str) -> None:
+    ended_now = sessions.revoke(session)
+    if ended_now is None:
+        raise click.ClickException(localized("there is no such session", "没有这个会话"))
+    output.print_line(
+        localized(f"ended {session}", f"已结束 {session}")
+        if ended_now
+        else localized(f"{session} has already ended", f"{session} 早已结束")
+    )
 
 
 @group.command()
@@ -95,12 +118,16 @@ def purge(as_json: bool) -> None:
     purged = 0
     for batch in with_pauses(_purge()):
         purged += batch
-        output.progress(f"{output.count(purged, 'session')} purged")
+        output.progress(_purged(purged))
     output.progress("")
     if as_json:
         output.print_json({"purged": purged})
     else:
-        output.print_line(f"{output.count(purged, 'session')} purged")
+        output.print_line(_purged(purged))
+
+
+def _purged(number: int) -> str:
+    return localized(f"{output.count(number, 'session')} purged", f"已清理 {number} 个会话")
 
 
 def _purge() -> Iterator[int]:

@@ -6,6 +6,8 @@ from myapi.auth import stats
 from myapi.cli import output
 from myapi.cli.command import Command
 from myapi.cli.options import json_option
+from myapi.cli.tables import print_fields
+from myapi.language import localized
 
 
 @click.command("stats", cls=Command)
@@ -18,17 +20,17 @@ def command(as_json: bool) -> None:
         return
     users, sessions, database = (figures[name] for name in ("users", "sessions", "database"))
     lines = {
-        "users": users["total"],
-        "  new in 24 hours": users["new_24h"],
-        "  new in 7 days": users["new_7d"],
-        "  banned": users["banned"],
-        "  banned and erased": users["banned_and_erased"],
-        "live sessions": sessions["live"],
-        "  seen in 24 hours": sessions["seen_24h"],
-        "  seen in 7 days": sessions["seen_7d"],
-        "sessions to purge": sessions["ended"],
-        "database": f"{database['kind']} {database['version']}",
-        "  size": output.size(database["size_bytes"]),
-        "  revision": database["revision"],
+        localized("users", "用户"): users["total"],
+        localized("  new in 24 hours", "  24 小时内新增"): users["new_24h"],
+        localized("  new in 7 days", "  7 天内新增"): users["new_7d"],
+        localized("  banned", "  已封禁"): users["banned"],
+        localized("  banned and erased", "  已封禁且已删除"): users["banned_and_erased"],
+        localized("live sessions", "有效会话"): sessions["live"],
+        localized("  seen in 24 hours", "  24 小时内活跃"): sessions["seen_24h"],
+        localized("  seen in 7 days", "  7 天内活跃"): sessions["seen_7d"],
+        localized("sessions to purge", "待清理的会话"): sessions["ended"],
+        localized("database", "数据库"): f"{database['kind']} {database['version']}",
+        localized("  size", "  大小"): output.size(database["size_bytes"]),
+        localized("  revision", "  版本"): database["revision"],
     }
-    output.print_fields({name: str(value) for name, value in lines.items()})
+    print_fields({name: str(value) for name, value in lines.items()})

@@ -13,31 +13,36 @@ from myapi.cli.command import Group
 from myapi.cli.options import (
     TimeParam,
     confirm,
-    get_user,
     json_option,
     pagination_options,
+    utc_option,
     yes_option,
 )
-from myapi.cli.output import Item, shorten_openid
+from myapi.cli.output import shorten_openid
+from myapi.cli.people import described, get_user, get_user_to_change
+from myapi.cli.tables import Column, Item, print_fields, print_page
+from myapi.cli.times import with_age
 from myapi.clock import iso
+from myapi.language import localized
 from myapi.users import accounts, erasure
 from myapi.users.export import export as export_user
 
-COLUMNS: output.Columns = {
-    "ID": lambda user: user["id"],
-    "OPENID": lambda user: shorten_openid(user["openid"]),
-    "CREATED": lambda user: user["created_at"],
-    "LAST SEEN": lambda user: user["last_seen_at"],
-    "BANNED": lambda user: user["banned_at"],
-    "NICKNAME": lambda user: user["nickname"],
-}
+COLUMNS = [
+    Column("ID", lambda user: user["id"]),
+    Column("OPENID", lambda user: shorten_openid(user["openid"]), drop=5),
+    Column("CREATED", lambda user: user["created_at"], drop=4, is_time=True),
+    Column("LAST SEEN", lambda user: user["last_seen_at"], drop=2, is_time=True),
+    Column("BANNED", lambda user: user["banned_at"], drop=1, is_time=True),
+    Column("NICKNAME", lambda user: user["nickname"], drop=3, is_text=True),
+]
 
 
 @click.group("users", cls=Group)
 def group() -> None:
     """List, show, ban, unban, erase and export users.
 
-    USER is a public id, as the API returns it, or a full openid.
+    USER is an id as the API returns it, a full openid, a full unionid, or a nickname that only one
+    user has. A user that is found by nickname is changed only after a question.
     """
 
 
@@ -52,6 +57,7 @@ def list_users(
     limit: int,
     after: int | None,
     as_json: bool,
+    utc: bool,
     banned: bool | None,
     nickname: str | None,
     since: datetime | None,
@@ -71,45 +77,65 @@ def list_users(
         until=until,
         inactive_since=inactive_since,
     )
-    output.print_page(
-        [_item(row) for row in page.rows], page.next, COLUMNS, "users", as_json=as_json
-    )
+    items = [_item(row) for row in page.rows]
+    none = localized("no users", "没有用户")
+    print_page(items, page.next, COLUMNS, none, as_json=as_json, utc=utc)
 
 
 @group.command()
 @click.argument("user")
+@utc_option
 @json_option()
-def show(user: str, as_json: bool) -> None:
+def show(user: str, as_json: bool, utc: bool) -> None:
     """Show one user."""
-    item = _item(listings.user(get_user(user).id))
+    item = _item(listings.user(get_user(user, say=False).id))
     if as_json:
         output.print_json(item)
-    else:
-        shortened = {name: shorten_openid(item[name]) for name in ("openid", "unionid")}
-        output.print_fields({**item, **shortened})
+        return
+    fields = {**item, **{name: shorten_openid(item[name]) for name in ("openid", "unionid")}}
+    if output.to_terminal() and not utc:
+        times = {name: text for name, text in item.items() if name.endswith("_at") and text}
+        fields |= {name: with_age(text) for name, text in times.items()}
+    print_fields(fields)
 
 
 @group.command()
 @click.argument("user")
 def ban(user: str) -> None:
     """Ban a user: end all their sessions and refuse their logins."""
-    found = get_user(user)
+    found = get_user_to_change(user)
     ended = bans.ban(found.id)
-    output.print_line(f"banned {found.public_id}: {output.count(ended, 'session')} ended")
+    if ended is None:
+        output.print_line(
+            localized(f"{found.public_id} is already banned", f"{found.public_id} 已处于封禁状态")
+        )
+        return
+    output.print_line(
+        localized(
+            f"banned {found.public_id}: {output.count(ended, 'session')} ended",
+            f"已封禁 {found.public_id}，结束了 {ended} 个会话",
+        )
+    )
 
 
 @group.command()
 @click.argument("user")
 def unban(user: str) -> None:
     """Lift the ban of a user, or of an erased account by its full openid."""
-    found = accounts.find(user)
-    if found is not None:
-        bans.unban(found.id)
-        output.print_line(f"unbanned {found.public_id}")
-    elif bans.unban_erased(user):
-        output.print_line("unbanned the erased account of this openid")
-    else:
-        raise click.ClickException("there is no such user, and no banned erased account")
+    if accounts.find(user) is None and bans.unban_erased(user):
+        output.print_line(
+            localized(
+                "unbanned the erased account of this openid", "已解封此 openid 对应的已删除账号"
+            )
+        )
+        return
+    found = get_user_to_change(user)
+    was_banned = bans.unban(found.id)
+    output.print_line(
+        localized(f"unbanned {found.public_id}", f"已解封 {found.public_id}")
+        if was_banned
+        else localized(f"{found.public_id} is not banned", f"{found.public_id} 未被封禁")
+    )
 
 
 @group.command()
@@ -122,13 +148,13 @@ def erase(user: str, forget_ban: bool, yes: bool) -> None:
     If the user is banned, a keyed digest of the openid stays: it keeps the person banned and
     cannot be turned back into the openid.
     """
-    found = get_user(user)
-    confirm(f"Permanently erase user {found.public_id}?", yes=yes)
+    found = get_user_to_change(user, yes=yes, ask=False)
+    who = described(found)
+    confirm(localized(f"Permanently erase {who}?", f"永久删除 {who}？"), yes=yes)
     (bans.erase_with_ban if forget_ban else erasure.erase)(found.id)
     stays_banned = found.banned_at is not None and not forget_ban
-    output.print_line(
-        f"erased {found.public_id}" + ("; the person stays banned" if stays_banned else "")
-    )
+    rest = localized("; the person stays banned", "；此人仍被封禁") if stays_banned else ""
+    output.print_line(localized("erased ", "已删除 ") + found.public_id + rest)
 
 
 @group.command()
@@ -148,7 +174,7 @@ def export(user: str, path: Path | None) -> None:
     with files.atomic_create(path) as temporary:
         text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
         temporary.write_text(text, encoding="utf-8")
-    output.print_line(f"written to {path}", err=True)
+    output.print_line(localized(f"written to {path}", f"已写入 {path}"), err=True)
 
 
 def _item(row: Any) -> Item:  # noqa: ANN401 (a row of the list)

@@ -8,6 +8,7 @@ from flask import current_app
 
 from myapi.cli import output
 from myapi.cli.command import Group
+from myapi.language import localized
 from myapi.wechat.sandbox import Sandbox, SandboxServer
 
 
@@ -17,8 +18,14 @@ def group() -> None:
 
 
 @group.command(needs_settings=False)
-@click.option("--port", type=click.IntRange(0, 65535), default=8001, show_default=True)
-@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8001,
+    show_default=True,
+    help="The port to listen on.",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option(
     "--latency",
     type=click.FloatRange(0, 60_000),
@@ -37,7 +44,12 @@ def sandbox(port: int, host: str, latency: float) -> None:
         server = SandboxServer(state, host, port, latency=latency / 1000)
     except OSError as error:
         raise click.ClickException(f"{host}, port {port}: {_reason(error)}") from None
-    output.print_line(f"WeChat sandbox on {server.url} (Ctrl-C stops it)")
+    output.print_line(
+        localized(
+            f"WeChat sandbox on {server.url} (Ctrl-C stops it)",
+            f"微信沙箱运行在 {server.url}（按 Ctrl-C 停止）",
+        )
+    )
     try:
         server.serve_forever()
     except KeyboardInterrupt:
@@ -49,5 +61,7 @@ def sandbox(port: int, host: str, latency: float) -> None:
 
 def _reason(error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return "the port is in use, choose another --port"
+        return localized(
+            "the port is in use, choose another --port", "端口已被占用，请用 --port 换一个"
+        )
     return error.strerror or str(error)

@@ -13,32 +13,41 @@ from sqlalchemy import Connection, func, select, table
 from sqlalchemy.exc import DBAPIError
 
 from myapi.db.mysql_names import quoted
+from myapi.language import localized
 
 
 class Step(NamedTuple):
     """A step that an earlier run has done: how to say so, and the SQL that undoes it."""
 
     done: str
+    in_chinese: str
     undo: str = ""
 
 
 FOREIGN_KEY = Step(
-    "foreign key {0} of {1} is there already", "ALTER TABLE {1} DROP FOREIGN KEY {0}"
+    "foreign key {0} of {1} is there already",
+    "{1} 的外键 {0} 已存在",
+    "ALTER TABLE {1} DROP FOREIGN KEY {0}",
 )
 # By MySQL's error number. {0} is what the server names, {1} the table of the statement.
 STEPS = {
-    1050: Step("table {0} is there already", "DROP TABLE {0}"),
-    1060: Step("column {0} of {1} is there already", "ALTER TABLE {1} DROP COLUMN {0}"),
-    1061: Step("index {0} of {1} is there already", "DROP INDEX {0} ON {1}"),
+    1050: Step("table {0} is there already", "表 {0} 已存在", "DROP TABLE {0}"),
+    1060: Step(
+        "column {0} of {1} is there already",
+        "{1} 的列 {0} 已存在",
+        "ALTER TABLE {1} DROP COLUMN {0}",
+    ),
+    1061: Step(
+        "index {0} of {1} is there already", "{1} 的索引 {0} 已存在", "DROP INDEX {0} ON {1}"
+    ),
     1826: FOREIGN_KEY,
-    1051: Step("table {0} is gone already"),
-    1091: Step("{0} of {1} is gone already"),
+    1051: Step("table {0} is gone already", "表 {0} 已不存在"),
+    1091: Step("{0} of {1} is gone already", "{1} 的 {0} 已不存在"),
 }
 MARIADB_SAME_FOREIGN_KEY = "errno: 121"  # in a 1005, which means other things too
 NAMED = re.compile(r"(?<!\w)['`](?:[^'`.]+\.)?([^'`]+)['`]")
 CONSTRAINT = re.compile(r"\bCONSTRAINT\s+`?(\w+)`?")
 TABLE = re.compile(r"\b(?:TABLE|ON)\s+`?(\w+)`?")
-AGAIN = "run `flask db upgrade` again"
 
 
 def explained(error: DBAPIError, connection: Connection) -> Exception:
@@ -51,19 +60,37 @@ def explained(error: DBAPIError, connection: Connection) -> Exception:
         return error
     named = CONSTRAINT.search(statement) if step is FOREIGN_KEY else NAMED.search(str(message))
     names = [quoted(found[1]) if found else "?" for found in (named, TABLE.search(statement))]
-    done = step.done.format(*names).replace("`", "")
+    done = localized(step.done, step.in_chinese).format(*names).replace("`", "")
     if number == 1050 and named:
-        done += (
-            f", with {connection.scalar(select(func.count()).select_from(table(named[1])))} rows"
-        )
+        rows = connection.scalar(select(func.count()).select_from(table(named[1])))
+        done += localized(f", with {rows} rows", f"，有 {rows} 行")
+    undo = step.undo.format(*names)
+    return CommandError(localized(_in_english(place, done, undo), _in_chinese(place, done, undo)))
+
+
+def _in_english(place: str, done: str, undo: str) -> str:
+    again = "run `flask db upgrade` again"
     go_on = (
-        f"undo what is there (`{step.undo.format(*names)}` in the database) and {AGAIN}"
-        if step.undo
-        else f"put a # before that line, {AGAIN}, and remove the #"
+        f"undo what is there (`{undo}` in the database) and {again}"
+        if undo
+        else f"put a # before that line, {again}, and remove the #"
     )
-    return CommandError(
+    return (
         f"{place}: {done}. The migration was probably cut short: MySQL keeps each step of it."
         f" Look what else of it is there; {go_on}"
+    )
+
+
+def _in_chinese(place: str, done: str, undo: str) -> str:
+    again = "再次运行 `flask db upgrade`"
+    go_on = (
+        f"撤销已有的部分（在数据库中执行 `{undo}`），然后{again}"
+        if undo
+        else f"在那一行前加 #，{again}，再去掉 #"
+    )
+    return (
+        f"{place}：{done}。这个迁移很可能中途中断过：MySQL 会保留已完成的每一步。"
+        f"看看还留下了什么；{go_on}"
     )
 
 

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 import sqlalchemy.exc
 from sqlalchemy import Connection, text
 
+from myapi.language import localized
+
 WAIT = 900  # s
 
 
@@ -27,7 +29,10 @@ def exclusive(connection: Connection, wait: int = WAIT) -> Iterator[None]:
     name = {"name": f"myapi {hashlib.sha256(str(database).encode()).hexdigest()[:32]}"}
     if connection.scalar(text("SELECT GET_LOCK(:name, :wait)"), name | {"wait": wait}) != 1:
         raise sqlalchemy.exc.TimeoutError(
-            "another migration or restore of this database has not ended"
+            localized(
+                "another migration or restore of this database has not ended",
+                "此数据库的另一次迁移或恢复尚未结束",
+            )
         )
     try:
         yield

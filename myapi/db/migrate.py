@@ -13,17 +13,23 @@ from alembic.config import Config
 from alembic.operations.ops import MigrationScript
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from flask import Flask, current_app
+from flask import Flask, current_app, g
 from sqlalchemy import Engine
 
 from myapi.db import schema_version
 from myapi.extensions import db
+from myapi.language import localized
 from myapi.settings import ROOT
 
 FOLDER = str(ROOT / "migrations")
 APP = "app"  # the label of the team's line; that of `migrations/versions` is `myapi`
 
-migrate = flask_migrate.Migrate(render_as_batch=True)
+
+def _count_step(**_: object) -> None:
+    g.migration_steps = g.get("migration_steps", 0) + 1
+
+
+migrate = flask_migrate.Migrate(render_as_batch=True, on_version_apply=_count_step)
 
 
 def init_app(app: Flask) -> None:
@@ -38,7 +44,15 @@ def _find_both_lines(config: Config) -> Config:
     return config
 
 
+def _be_quiet(config: Config) -> Config:
+    """Keep Alembic from printing, as its own option --quiet does, if the command asks for it."""
+    if g.get("quiet_alembic", False) and config.cmd_opts is not None:
+        config.cmd_opts.quiet = True
+    return config
+
+
 migrate.configure(_find_both_lines)
+migrate.configure(_be_quiet)
 
 
 def upgrade(engine: Engine | None = None) -> None:
@@ -71,8 +85,12 @@ def put_into_own_line(script: MigrationScript, directory: ScriptDirectory) -> No
     own = ends[True]
     if len(own) > 1:
         raise CommandError(
-            "app/migrations has two ends: two developers have each added a migration. Join them"
-            f" first: flask db merge -m merge {' '.join(sorted(own))}"
+            localized(
+                "app/migrations has two ends: two developers have each added a migration. Join them"
+                " first: ",
+                "app/migrations 有两个末端：两位开发者各加了一个迁移。请先合并：",
+            )
+            + f"flask db merge -m merge {' '.join(sorted(own))}"
         )
     script.version_path = str(folder)
     script.depends_on = ends[False]

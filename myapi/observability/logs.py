@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from flask import has_request_context, request
 
+from myapi.language import localized
 from myapi.settings import Settings
 
 STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -28,6 +29,7 @@ BEARER = re.compile(r"(bearer\s+)\S+", re.IGNORECASE)
 USERINFO = re.compile(r"(://[^\s:/@]*:)(?:(?!://)[^\s@])+@")
 LINE_BREAKS = re.compile(r"\r\n?|[\n\v\f\x1c-\x1e\x85\u2028\u2029]")
 STYLE = re.compile(r"\x1b\[[0-9;]*m")
+LEVELS = {"WARNING": "警告", "ERROR": "错误"}
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f]")
 
 
@@ -52,6 +54,13 @@ def _without_colours(record: logging.LogRecord) -> bool:
     if isinstance(record.args, tuple):
         record.args = tuple(STYLE.sub("", a) if isinstance(a, str) else a for a in record.args)
     return True
+
+
+def use_lines_for_people() -> None:
+    """Give the handler of this process the format for a person who runs a command."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler.formatter, JsonFormatter | TextFormatter):
+            handler.setFormatter(LinesForPeople())
 
 
 def for_gunicorn(settings: Settings) -> dict[str, Any]:
@@ -100,6 +109,15 @@ class TextFormatter(logging.Formatter):
         if record.exc_info:
             text += "\n" + mask(self.formatException(record.exc_info))
         text = LINE_BREAKS.sub("\n    ", text)
+        return CONTROL_CHARACTERS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+class LinesForPeople(TextFormatter):
+    """What a command has to say beside its answer: `warning: MYAPI_FOO is not a setting`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        level = localized(record.levelname.lower(), LEVELS.get(record.levelname, record.levelname))
+        text = LINE_BREAKS.sub("\n    ", f"{level}{localized(': ', '：')}{_message(record)}")
         return CONTROL_CHARACTERS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 

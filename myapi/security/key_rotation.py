@@ -15,6 +15,8 @@ import re
 import secrets
 from collections.abc import Sequence
 
+from myapi.language import localized
+
 # The steps allowed when a step is next: another key may be added before an old one is retired.
 ALLOWED = {"add": {"add"}, "sign": {"sign"}, "retire": {"retire", "add"}}
 STEPS = tuple(ALLOWED)
@@ -36,7 +38,10 @@ def next_step(keys: Sequence[str]) -> str:
         if numbers[-1] == max(numbers):
             return "retire"
     raise StepError(
-        "the keys do not show which of them is the newest: give --step add, sign or retire"
+        localized(
+            "the keys do not show which of them is the newest: give --step add, sign or retire",
+            "从密钥看不出哪个最新：请给出 --step add、sign 或 retire",
+        )
     )
 
 
@@ -47,7 +52,12 @@ def keys_after(keys: Sequence[str], step: str) -> tuple[str, ...]:
     except StepError:
         expected = step  # the caller has chosen
     if step not in ALLOWED[expected]:
-        raise StepError(f"with these keys the next step is {expected}, not {step}")
+        raise StepError(
+            localized(
+                f"with these keys the next step is {expected}, not {step}",
+                f"按现有密钥，下一步应为 {expected}，而不是 {step}",
+            )
+        )
     if step == "add":
         return (_new_key(keys), *keys)
     return (*keys[1:], keys[0]) if step == "sign" else (keys[-1],)

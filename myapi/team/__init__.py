@@ -21,6 +21,7 @@ def init_app(app: Flask, extension: Extension) -> None:
     """Add all that an extension has, after all of myapi's. Raises `ExtensionError`."""
     app.extensions["app_folder"] = extension.folder
     app.extensions["app_tables"] = extension.tables
+    app.extensions["own_texts"] = extension.texts
     errors.register(app, extension.errors)
     problems = list(routes.register(app, extension.blueprints))
     for command in extension.commands:

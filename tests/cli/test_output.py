@@ -1,4 +1,8 @@
-"""Output: aligned columns, and nothing that controls the terminal."""
+"""Output: nothing that controls the terminal, and JSON that people can read."""
+
+import io
+import json
+import sys
 
 import pytest
 
@@ -11,24 +15,6 @@ from myapi.cli import output
 )
 def test_width_counts_terminal_cells(text, cells):
     assert output.width(text) == cells
-
-
-@pytest.mark.parametrize(
-    ("text", "fitted"),
-    [
-        (None, "-"),
-        ("", "-"),
-        ("\u202e\u200b", "-"),
-        ("a\tb\nc\x00d\x7fe\x85f", "a?b?c?d?e?f"),
-        ("\ud800", "?"),
-        ("x" * 60, "x" * 60),
-        ("x" * 61, "x" * 59 + "…"),
-        ("小" * 30, "小" * 30),
-        ("小" * 31, "小" * 29 + "…"),
-    ],
-)
-def test_fit_column_makes_text_printable_and_cuts_it(text, fitted):
-    assert output.fit_column(text) == fitted
 
 
 @pytest.mark.parametrize(
@@ -47,6 +33,24 @@ def test_size_has_a_readable_unit(size, text):
     assert output.size(size) == text
 
 
-def test_fields_are_not_cut(capsys):
-    output.print_fields({"url": "https://a.example/" + "x" * 500, "none": None})
-    assert capsys.readouterr().out == f"url   https://a.example/{'x' * 500}\nnone  -\n"
+EVIL = "小明 \x1b[2J \x9b \u202e \u2028 \u200b 👩\u200d🔬 \U000e0041 \n \ud800"
+
+
+def test_json_is_utf_8_and_escapes_what_could_control_the_terminal(capsys):
+    output.print_json({"name": EVIL})
+    printed = capsys.readouterr().out
+    assert "小明" in printed
+    assert "👩" in printed
+    assert not set(printed) & set("\x1b\x9b\u202e\u2028\u200b\u200d\U000e0041\ud800")
+    assert json.loads(printed) == {"name": EVIL}
+
+
+@pytest.mark.parametrize(("encoding", "readable"), [("gbk", True), ("cp1252", False)])
+def test_json_is_ascii_where_the_encoding_lacks_a_character(monkeypatch, encoding, readable):
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    monkeypatch.setattr(sys, "stdout", stdout)
+    output.print_json({"name": "小明"})
+    stdout.flush()
+    printed = stdout.buffer.getvalue().decode(encoding)
+    assert ("小明" in printed) is readable
+    assert json.loads(printed) == {"name": "小明"}

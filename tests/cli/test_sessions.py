@@ -108,6 +108,7 @@ def test_revoke_ends_one_session(run, sign_in):
     phones = [sign_in("alice"), sign_in("alice")]
     second, _first = ids(run)
     assert run("sessions", "revoke", second).stdout == f"ended {second}\n"
+    assert run("sessions", "revoke", second).stdout == f"{second} has already ended\n"
     assert [phone.get("/api/me").status_code for phone in phones] == [200, 401]
     run("sessions", "revoke", second)  # a second time succeeds too
 

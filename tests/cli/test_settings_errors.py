@@ -42,7 +42,7 @@ def test_help_needs_neither_settings_nor_a_database(flask, args, settings):
 
 
 def test_help_lists_every_command_even_with_invalid_settings(flask):
-    listed = flask("--help", **INVALID).stdout.partition("Commands:")[2]
+    listed = flask("--help", **INVALID).stdout
     assert all(f"\n  {name} " in listed for name in COMMANDS)
 
 

@@ -244,13 +244,14 @@ def test_ban_ends_and_counts_the_sessions(run, sign_in, client):
     assert run("users", "ban", user).stdout == f"banned {user}: 2 sessions ended\n"
     assert [phone.get("/api/me").status_code for phone in phones] == [403, 403]
     assert client.post("/api/auth/login", json={"code": "alice"}).status_code == 403
-    assert run("users", "ban", user).stdout == f"banned {user}: 0 sessions ended\n"
+    assert run("users", "ban", user).stdout == f"{user} is already banned\n"
 
 
 def test_unban_allows_login_and_revives_no_session(run, sign_in):
     phone = sign_in("alice")
     run("users", "ban", phone.user["id"])
     assert run("users", "unban", phone.user["id"]).stdout == f"unbanned {phone.user['id']}\n"
+    assert run("users", "unban", phone.user["id"]).stdout == f"{phone.user['id']} is not banned\n"
     assert phone.get("/api/me").status_code == 401
     assert sign_in("alice").get("/api/me").status_code == 200
 

@@ -41,7 +41,8 @@ def test_four_upgrades_at_once_all_end_well(database_url):
     for thread in threads:
         thread.join()
     assert [result.returncode for result in results] == [0] * 4, [r.stderr for r in results]
-    assert sum("Running upgrade" in result.stderr for result in results) == 1
+    assert sum("upgraded none" in result.stdout for result in results) == 1
+    assert sum("already up to date" in result.stdout for result in results) == 3
 
 
 OF_A_TEAM = """

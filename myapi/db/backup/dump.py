@@ -18,9 +18,9 @@ from typing import IO, Any
 from sqlalchemy.engine import URL
 
 from myapi.db.backup.errors import BackupError
+from myapi.language import localized
 
 TOOLS = ("mariadb-dump", "mysqldump")
-NOT_FOUND = "{} not found: apt install mariadb-client (or mysql-client)"
 OPTIONS = (
     *("--single-transaction", "--quick", "--hex-blob", "--no-tablespaces"),
     *("--skip-lock-tables", "--skip-add-locks", "--skip-triggers"),
@@ -46,14 +46,19 @@ def write(url: URL, path: Path, file: Path, ignore: Iterable[str] = ()) -> None:
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr) as process:  # noqa: S603
             end = _copy(_pipe(process.stdout), target)
         if process.returncode or LAST_LINE not in end:
-            raise BackupError(f"the dump failed: {_last_line(stderr)}")
+            raise BackupError(localized("the dump failed: ", "导出失败：") + _last_line(stderr))
 
 
 def _find() -> str:
     for name in TOOLS:
         if path := shutil.which(name):
             return path
-    raise BackupError(NOT_FOUND.format(TOOLS[-1]))
+    raise BackupError(
+        localized(
+            f"{TOOLS[-1]} not found: apt install mariadb-client (or mysql-client)",
+            f"找不到 {TOOLS[-1]}：apt install mariadb-client（或 mysql-client）",
+        )
+    )
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from myapi.db.backup.contents import Contents
 from myapi.db.backup.errors import BackupError
 from myapi.db.mysql_names import NAME, plain
 from myapi.db.schema_version import VERSION_TABLE
+from myapi.language import localized
 
 CREATE = re.compile(f"CREATE TABLE (?:IF NOT EXISTS )?{NAME} ")
 INSERT = re.compile(rf"INSERT INTO {NAME} (?:\([^)]*\) )?VALUES")
@@ -58,7 +59,9 @@ def read(path: Path) -> Contents:
         if statement.table == VERSION_TABLE and statement.rows:
             revisions.update(REVISION.findall(statement.sql))
     if VERSION_TABLE not in references:
-        raise BackupError(f"{path} is not a backup of myapi")
+        raise BackupError(
+            localized(f"{path} is not a backup of myapi", f"{path} 不是 myapi 的备份")
+        )
     return Contents(frozenset(revisions), dict(rows), size, references)
 
 
@@ -76,9 +79,13 @@ def statements(path: Path) -> Iterator[Statement]:
                 if found := _statement(line, lines, path):
                     yield found
     except (OSError, EOFError, ValueError) as error:
-        raise BackupError(f"{path} cannot be read: {error}") from None
+        raise BackupError(
+            localized(f"{path} cannot be read: {error}", f"无法读取 {path}：{error}")
+        ) from None
     if not complete:
-        raise BackupError(f"{path} is incomplete: its end is missing")
+        raise BackupError(
+            localized(f"{path} is incomplete: its end is missing", f"{path} 不完整：缺少结尾")
+        )
 
 
 def _statement(line: str, lines: Iterator[str], path: Path) -> Statement | None:
@@ -93,7 +100,9 @@ def _statement(line: str, lines: Iterator[str], path: Path) -> Statement | None:
         if not line.startswith("--"):
             _to_the_end(line, lines)
     elif line.strip():
-        raise BackupError(f"{path} is not a backup of myapi")
+        raise BackupError(
+            localized(f"{path} is not a backup of myapi", f"{path} 不是 myapi 的备份")
+        )
     return None
 
 

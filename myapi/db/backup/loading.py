@@ -13,6 +13,7 @@ from myapi.db.backup.errors import BackupError
 from myapi.db.backup.leftovers import NEW
 from myapi.db.errors import refusal
 from myapi.db.mysql_names import NAME, plain, quoted
+from myapi.language import localized
 
 # Times in UTC, an id of 0 stays 0, and a value that does not fit is refused; a tool dumps a table
 # before the tables that it refers to.
@@ -39,7 +40,12 @@ def load(connection: Connection, path: Path, temporary: Mapping[str, str]) -> No
         try:
             connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
         except sqlalchemy.exc.DBAPIError as error:
-            raise BackupError(f"the database refuses {statement.table}: {refusal(error)}") from None
+            raise BackupError(
+                localized(
+                    f"the database refuses {statement.table}: {refusal(error)}",
+                    f"数据库拒绝了 {statement.table}：{refusal(error)}",
+                )
+            ) from None
 
 
 def compare(connection: Connection, contents: Contents, temporary: Mapping[str, str]) -> None:
@@ -48,7 +54,12 @@ def compare(connection: Connection, contents: Contents, temporary: Mapping[str, 
         count = select(func.count()).select_from(table(temporary_name))
         loaded, expected = connection.scalar(count), contents.rows[name]
         if loaded != expected:
-            raise BackupError(f"{name}: {loaded} of {expected} rows were loaded")
+            raise BackupError(
+                localized(
+                    f"{name}: {loaded} of {expected} rows were loaded",
+                    f"{name}：共 {expected} 行，只载入了 {loaded} 行",
+                )
+            )
 
 
 def _rename_constraints(

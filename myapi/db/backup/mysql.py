@@ -26,6 +26,7 @@ from myapi.db.engines import THIS_MACHINE, separate_engine
 from myapi.db.exclusive import exclusive
 from myapi.db.transactions import reading
 from myapi.extensions import Base, settings
+from myapi.language import localized
 
 MARGIN = 1.5  # tables take more room than their rows in a dump
 
@@ -94,8 +95,13 @@ def _check_space(connection: Connection, contents: Contents) -> None:
         free = shutil.disk_usage(connection.scalar(text("SELECT @@datadir"))).free
         if free < contents.size * MARGIN:
             raise BackupError(
-                f"too little room for the restored tables beside those in use:"
-                f" {contents.size * MARGIN / 1e6:.0f} MB are needed, {free / 1e6:.0f} MB are free"
+                localized(
+                    "too little room for the restored tables beside those in use:"
+                    f" {contents.size * MARGIN / 1e6:.0f} MB are needed,"
+                    f" {free / 1e6:.0f} MB are free",
+                    "空间不足，恢复的表需要与使用中的表并存："
+                    f"需要 {contents.size * MARGIN / 1e6:.0f} MB，剩余 {free / 1e6:.0f} MB",
+                )
             )
 
 

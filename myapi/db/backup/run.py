@@ -15,6 +15,7 @@ from myapi.db.backup.errors import BackupError
 from myapi.db.schema_version import VERSION_TABLE
 from myapi.db.transactions import reading
 from myapi.extensions import Base, settings
+from myapi.language import localized
 
 
 def write(path: Path, draft: Path) -> None:
@@ -32,7 +33,9 @@ def check(path: Path) -> Contents:
     """Return what the backup at `path` holds; raise BackupError if it cannot be restored."""
     contents: Contents = _kind().read(path)
     if not Base.metadata.tables.keys() & contents.rows.keys():
-        raise BackupError(f"{path} is not a backup of myapi")
+        raise BackupError(
+            localized(f"{path} is not a backup of myapi", f"{path} 不是 myapi 的备份")
+        )
     _check_revisions(contents.revisions, path)
     return contents
 
@@ -65,8 +68,11 @@ def _check_revisions(revisions: frozenset[str], path: Path) -> None:
         unknown = sorted(revisions - schema_version.migrations().keys())
         shown = ", ".join(re.sub(r"\W", "?", revision)[:32] for revision in unknown)
         raise BackupError(
-            f"{path} is at revision {shown}, which this code does not know: run the release that"
-            " made it"
+            localized(
+                f"{path} is at revision {shown}, which this code does not know: run the release"
+                " that made it",
+                f"{path} 的版本是 {shown}，当前代码不认识：请用生成它的那个版本来恢复",
+            )
         )
 
 

@@ -22,6 +22,7 @@ from myapi.db.engines import separate_engine
 from myapi.db.schema_version import VERSION_TABLE
 from myapi.db.transactions import reading
 from myapi.extensions import Base, db
+from myapi.language import localized
 
 DRAFT = ".restore-"  # prefix of a folder beside the database
 LOCK_WAIT = 60  # s for other writers
@@ -41,14 +42,16 @@ def read(path: Path) -> Contents:
         with closing(_open(path)) as connection:
             revisions = connection.execute(f"SELECT version_num FROM {VERSION_TABLE}").fetchall()  # noqa: S608
             if connection.execute("PRAGMA integrity_check").fetchone() != ("ok",):
-                raise BackupError(f"{path} is damaged")
+                raise BackupError(localized(f"{path} is damaged", f"{path} 已损坏"))
             return Contents(
                 frozenset(str(revision) for (revision,) in revisions),
                 _count_rows(connection),
                 path.stat().st_size,
             )
     except sqlite3.Error:
-        raise BackupError(f"{path} is not a backup of myapi") from None
+        raise BackupError(
+            localized(f"{path} is not a backup of myapi", f"{path} 不是 myapi 的备份")
+        ) from None
 
 
 def replace(path: Path, contents: Contents, prepare: Prepare) -> int:
@@ -62,11 +65,18 @@ def replace(path: Path, contents: Contents, prepare: Prepare) -> int:
         try:
             result = _finish_copy(path, contents, draft, prepare)
         except sqlite3.Error as error:
-            raise BackupError(f"the copy of the backup cannot be written: {error}") from None
+            raise BackupError(
+                localized(
+                    f"the copy of the backup cannot be written: {error}",
+                    f"无法写入备份的副本：{error}",
+                )
+            ) from None
         try:
             _overwrite(database, draft)
         except sqlite3.OperationalError as error:
-            raise BackupError(f"the database cannot be written: {error}") from None
+            raise BackupError(
+                localized(f"the database cannot be written: {error}", f"无法写入数据库：{error}")
+            ) from None
         except sqlite3.DatabaseError:
             _set_aside(database)
             draft.replace(database)
@@ -109,7 +119,12 @@ def _finish_copy(path: Path, contents: Contents, draft: Path, prepare: Prepare) 
 def _check_pages(draft: Path) -> None:
     with closing(sqlite3.connect(draft)) as copy:
         if copy.execute("PRAGMA quick_check").fetchone() != ("ok",):
-            raise BackupError("the copy of the backup is damaged: check the disk")
+            raise BackupError(
+                localized(
+                    "the copy of the backup is damaged: check the disk",
+                    "备份的副本已损坏：请检查磁盘",
+                )
+            )
 
 
 def _overwrite(database: Path, draft: Path) -> None:
@@ -139,8 +154,11 @@ def _check_space(path: Path, database: Path) -> None:
     needed, free = path.stat().st_size * ROOM, shutil.disk_usage(database.parent).free
     if free < needed:
         raise BackupError(
-            f"too little room beside the database: {needed / 1e6:.0f} MB are needed,"
-            f" {free / 1e6:.0f} MB are free"
+            localized(
+                f"too little room beside the database: {needed / 1e6:.0f} MB are needed,"
+                f" {free / 1e6:.0f} MB are free",
+                f"数据库旁空间不足：需要 {needed / 1e6:.0f} MB，剩余 {free / 1e6:.0f} MB",
+            )
         )
 
 

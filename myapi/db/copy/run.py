@@ -21,6 +21,7 @@ from myapi.db.copy.database import Checksum, ReflectedDatabase, TableSchema
 from myapi.db.copy.errors import CopyError, RefusedError
 from myapi.db.copy.sync import Report
 from myapi.db.copy.target import listed
+from myapi.language import localized
 
 # Times in UTC; an id of 0 stays 0; a value that does not fit is refused and not truncated.
 MYSQL_SESSION = (
@@ -37,7 +38,9 @@ def copy_database(source_url: str, target_url: str, report: Report) -> dict[str,
     """
     with _open(source_url, "database") as source, _open(target_url, "target") as to:
         if _identity(source) == _identity(to):
-            raise RefusedError("the target is the database itself")
+            raise RefusedError(
+                localized("the target is the database itself", "目标就是当前数据库本身")
+            )
         schemas = _schemas(source)
         may_write = target.prepare(to, _name(source.engine.url), schemas)
         _check_columns(schemas, to.reflect())
@@ -57,7 +60,11 @@ def _open(url: str, what: str) -> Iterator[ReflectedDatabase]:
             database.execute(MYSQL_SESSION)
     except (sqlalchemy.exc.SQLAlchemyError, OSError, TypeError, ValueError) as error:
         cause = getattr(error, "orig", None) or error
-        raise CopyError(f"the {what} cannot be opened: {(cause.args or ('',))[-1]}") from None
+        reason = (cause.args or ("",))[-1]
+        chinese = {"database": "数据库", "target": "目标数据库"}[what]
+        raise CopyError(
+            localized(f"the {what} cannot be opened: {reason}", f"无法打开{chinese}：{reason}")
+        ) from None
     with closing(database):
         yield database
 
@@ -90,14 +97,23 @@ def _schemas(source: ReflectedDatabase) -> list[TableSchema]:
     found = source.revisions()
     if schema_version.state_of(found) != "current":
         raise RefusedError(
-            f"the database is at revision {listed(found)}, and this code at"
-            f" {listed(schema_version.heads())}:"
-            " run `flask db upgrade`, or use the release that the database belongs to"
+            localized(
+                f"the database is at revision {listed(found)}, and this code at"
+                f" {listed(schema_version.heads())}:"
+                " run `flask db upgrade`, or use the release that the database belongs to",
+                f"数据库的版本是 {listed(found)}，当前代码是 {listed(schema_version.heads())}："
+                "请运行 `flask db upgrade`，或使用与数据库对应的版本",
+            )
         )
     schemas = source.reflect()
     without_key = [schema.name for schema in schemas if not schema.key]
     if without_key:
-        raise RefusedError(f"cannot copy a table without a primary key: {', '.join(without_key)}")
+        raise RefusedError(
+            localized(
+                f"cannot copy a table without a primary key: {', '.join(without_key)}",
+                f"无法复制没有主键的表：{', '.join(without_key)}",
+            )
+        )
     return schemas
 
 
@@ -105,7 +121,12 @@ def _check_columns(expected: list[TableSchema], found: list[TableSchema]) -> Non
     columns = {schema.name: set(schema.columns) for schema in found}
     for schema in expected:
         if columns.get(schema.name) != set(schema.columns):
-            raise RefusedError(f"{schema.name}: the target lacks the table, or has other columns")
+            raise RefusedError(
+                localized(
+                    f"{schema.name}: the target lacks the table, or has other columns",
+                    f"{schema.name}：目标数据库缺少此表，或列不同",
+                )
+            )
 
 
 def _verify_only(
@@ -116,8 +137,11 @@ def _verify_only(
         return verification.verify(source, to, schemas, report)
     except CopyError as difference:
         raise RefusedError(
-            "the target holds rows that are not from an unfinished copy of this database;"
-            f" nothing was changed ({difference})"
+            localized(
+                "the target holds rows that are not from an unfinished copy of this database;"
+                f" nothing was changed ({difference})",
+                f"目标数据库中有并非来自本数据库未完成复制的行；未作改动（{difference}）",
+            )
         ) from None
 
 
@@ -128,6 +152,9 @@ def _verify(
         return verification.verify(source, to, schemas, report)
     except CopyError as difference:
         raise CopyError(
-            f"{difference}. If anything writes to either database, stop it;"
-            " then run this command again"
+            localized(
+                f"{difference}. If anything writes to either database, stop it;"
+                " then run this command again",
+                f"{difference}。如果有程序在写其中任一数据库，请先停掉它，再运行一次本命令",
+            )
         ) from None

@@ -11,6 +11,7 @@ from myapi.db.copy.database import Key, ReflectedDatabase, Rows, TableSchema
 from myapi.db.copy.errors import CopyError
 from myapi.db.copy.values import differing_columns
 from myapi.db.errors import refusal
+from myapi.language import localized
 
 Report = Callable[[str], None]  # takes a line of progress
 
@@ -65,7 +66,12 @@ def _delete_wrong_rows(
             table = target.tables[schema.name]
             target.connection.execute(delete(table).where(target.has_key(schema, wrong)))
         checked += len(batch)
-        report(f"{schema.name}: {checked} rows of the target checked")
+        report(
+            localized(
+                f"{schema.name}: {checked} rows of the target checked",
+                f"{schema.name}：已检查目标数据库 {checked} 行",
+            )
+        )
 
 
 def _insert_missing_rows(
@@ -77,7 +83,12 @@ def _insert_missing_rows(
         present: Rows = {} if target_was_empty else target.rows_with(schema, batch.keys())
         _insert(target, schema, {key: row for key, row in batch.items() if key not in present})
         done += len(batch)
-        report(f"{schema.name}: {done} of {total} rows copied")
+        report(
+            localized(
+                f"{schema.name}: {done} of {total} rows copied",
+                f"{schema.name}：已复制 {done} / {total} 行",
+            )
+        )
 
 
 def _insert(target: ReflectedDatabase, schema: TableSchema, rows: Rows) -> None:
@@ -90,8 +101,12 @@ def _insert(target: ReflectedDatabase, schema: TableSchema, rows: Rows) -> None:
         if len(rows) == 1:
             (key,) = rows
             raise CopyError(
-                f"{schema.name}: the target refuses the row {describe_row(schema, key)}:"
-                f" {refusal(error)}"
+                localized(
+                    f"{schema.name}: the target refuses the row {describe_row(schema, key)}:"
+                    f" {refusal(error)}",
+                    f"{schema.name}：目标数据库拒绝了行 {describe_row(schema, key)}："
+                    f"{refusal(error)}",
+                )
             ) from None
         for key, row in rows.items():
             _insert(target, schema, {key: row})

@@ -11,6 +11,7 @@ from myapi.db import migrate, schema_version
 from myapi.db.copy.database import ReflectedDatabase, TableSchema
 from myapi.db.copy.errors import RefusedError
 from myapi.db.schema_version import VERSION_TABLE
+from myapi.language import localized
 
 MARKER = Table(
     "myapi_copy_unfinished",
@@ -56,7 +57,12 @@ def _resume(target: ReflectedDatabase, source: str) -> None:
     if marked is None:  # interrupted between creating the table and inserting its row
         target.connection.execute(insert(MARKER).values(source=source))
     elif marked != source:
-        raise RefusedError(f"the target holds the unfinished copy of another database, {marked}")
+        raise RefusedError(
+            localized(
+                f"the target holds the unfinished copy of another database, {marked}",
+                f"目标数据库中有另一个数据库未完成的复制：{marked}",
+            )
+        )
     if schema_version.state_of(target.revisions()) != "current":
         _migrate_again(target)
 
@@ -75,14 +81,21 @@ def _check_is_migrated(
     foreign = sorted(existing - {schema.name for schema in schemas} - {VERSION_TABLE})
     if foreign:
         raise RefusedError(
-            f"the target has tables that are not of this database: {', '.join(foreign)}"
+            localized(
+                f"the target has tables that are not of this database: {', '.join(foreign)}",
+                f"目标数据库中有不属于本数据库的表：{', '.join(foreign)}",
+            )
         )
     found = target.revisions()
     if schema_version.state_of(found) != "current":
         raise RefusedError(
-            f"the target is at revision {listed(found)}, and this code at"
-            f" {listed(schema_version.heads())}:"
-            " use an empty database, which the copy migrates"
+            localized(
+                f"the target is at revision {listed(found)}, and this code at"
+                f" {listed(schema_version.heads())}:"
+                " use an empty database, which the copy migrates",
+                f"目标数据库的版本是 {listed(found)}，当前代码是"
+                f" {listed(schema_version.heads())}：请用空数据库，复制时会自动迁移",
+            )
         )
 
 
