@@ -144,7 +144,7 @@ def _parse_resolve(text: str) -> tuple[tuple[str, int], Address]:
 def describe_error(error: BaseException | None) -> Text:
     """Describe why a connection failed."""
     if isinstance(error, TimeoutError):
-        return Text("no answer in time", "超时无应答")
+        return Text("no answer in time", "超时无响应")
     if isinstance(error, ConnectionRefusedError):
         return Text("connection refused", "连接被拒绝")
     if isinstance(error, ConnectionError) or closed_in_handshake(error):

@@ -82,7 +82,7 @@ def status(_machine: Machine, _options: Namespace) -> int:
     live = releases.current()
     healthy = releases.healthy(paths.SOCKET)
     name = live.name if live else "none"
-    show(f"release   {name}{'' if healthy else '  DOES NOT ANSWER · 没有应答'}")
+    show(f"release   {name}{'' if healthy else '  DOES NOT ANSWER · 没有响应'}")
     for unit in ("myapi.socket", "myapi.service", "nginx.service", *units.TIMERS):
         show(f"{capture('systemctl', 'is-active', unit).stdout.strip():9} {unit}")
     existing = backups.existing()
@@ -114,7 +114,7 @@ def restore(machine: Machine, options: Namespace) -> None:
             f"{error}\nthe service runs, on the database as it was · 服务正常，数据库未被改动"
         ) from None
     if not machine.dry_run and not releases.healthy(paths.SOCKET, timeout=30):
-        raise DeployError("the service does not answer: journalctl -u myapi · 服务没有应答")
+        raise DeployError("the service does not answer: journalctl -u myapi · 服务没有响应")
     show(
         f"{options.file} is restored; phones log in again by themselves"
         " · 已恢复，手机端会自动重新登录"

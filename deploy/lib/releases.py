@@ -122,7 +122,7 @@ def go_live(machine: Machine, release: Path) -> None:
         return
     log = capture("journalctl", "-u", "myapi.service", "-n", "20", "-o", "cat", "--no-pager").stdout
     if fallback is None or fallback == release or not fallback.exists():
-        raise DeployError(f"the release does not answer · 新版本没有应答:\n{log}")
+        raise DeployError(f"the release does not answer · 新版本没有响应:\n{log}")
     machine.link(paths.CURRENT, fallback)
     if previous and previous != fallback:
         machine.link(paths.PREVIOUS, previous)
@@ -160,7 +160,7 @@ def run_canary(machine: Machine, release: Path) -> None:
     capture("systemctl", "reset-failed", unit)
     if not answers:
         raise DeployError(
-            f"{release.name} does not answer and did not go live · 新版本没有应答，未上线\n{log}"
+            f"{release.name} does not answer and did not go live · 新版本没有响应，未上线\n{log}"
         )
 
 

@@ -11,6 +11,7 @@ from myapi.cli.dev_users import USERS, SeedUser
 from myapi.development import messages
 from myapi.development.address import AddressError, parse
 from myapi.extensions import sandbox, settings
+from myapi.language import localized
 from myapi.users import accounts, profile
 from myapi.wechat import WeChatError
 from myapi.wechat.sandbox.codes import is_user_name
@@ -33,8 +34,12 @@ def token(name: str) -> None:
     _require_sandbox()
     if not is_user_name(name):
         raise click.UsageError(
-            "NAME must be up to 32 of a-z, 0-9, _ and -, with a letter first; not used…, bad… or"
-            " blocked…, which are codes that fail"
+            localized(
+                "NAME must be up to 32 of a-z, 0-9, _ and -, with a letter first; not used…, bad…"
+                " or blocked…, which are codes that fail",
+                "NAME 最多 32 个字符，只含 a-z、0-9、_ 和 -，以字母开头；不能以 used、bad、blocked"
+                " 开头，它们是会失败的 code",
+            )
         )
     session = _log_in(name, HERE)
     click.echo(session.token)
@@ -57,9 +62,18 @@ def seed() -> None:
         _create(user)
         output.progress(f"{user.name}")
     output.progress("")
-    there = output.count(len(USERS) - len(created), "user")
-    output.print_line(f"{output.count(len(created), 'user')} created, {there} there already")
-    output.print_line("log in as one of them: flask dev token " + USERS[0].name, err=True)
+    there = len(USERS) - len(created)
+    output.print_line(
+        localized(
+            f"{output.count(len(created), 'user')} created, {there} there already",
+            f"创建了 {len(created)} 个用户，{there} 个已存在",
+        )
+    )
+    token_line = f"flask dev token {USERS[0].name}"
+    output.print_line(
+        localized(f"log in as one of them: {token_line}", f"以其中一个用户登录：{token_line}"),
+        err=True,
+    )
 
 
 def _create(user: SeedUser) -> None:
@@ -77,7 +91,9 @@ def _log_in(name: str, device: Device) -> NewSession:
     try:
         return log_in(name, device)
     except WeChatError as error:
-        raise click.ClickException(f"the sandbox has refused the login: {error}") from None
+        raise click.ClickException(
+            localized(f"the sandbox has refused the login: {error}", f"沙箱拒绝了登录：{error}")
+        ) from None
 
 
 def _exists(name: str) -> bool:
@@ -87,8 +103,16 @@ def _exists(name: str) -> bool:
 
 def _require_sandbox() -> None:
     if settings().production:
-        raise click.ClickException("flask dev is for development, and MYAPI_ENV is production")
+        raise click.ClickException(
+            localized(
+                "flask dev is for development, and MYAPI_ENV is production",
+                "flask dev 只能在开发模式使用，而 MYAPI_ENV 是 production",
+            )
+        )
     if not settings().sandbox:
         raise click.ClickException(
-            "flask dev needs the sandbox, which is off because MYAPI_WECHAT_APPID is set"
+            localized(
+                "flask dev needs the sandbox, which is off because MYAPI_WECHAT_APPID is set",
+                "flask dev 需要沙箱；配置了 MYAPI_WECHAT_APPID，所以沙箱是关闭的",
+            )
         )

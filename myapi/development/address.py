@@ -9,6 +9,8 @@ import re
 import socket
 from typing import NamedTuple
 
+from myapi.language import localized
+
 WINDOWS = os.name == "nt"
 WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 (compared, not bound)
 
@@ -47,7 +49,12 @@ def parse(bind: str) -> Address:
     found = re.fullmatch(r"(?:tcp://)?(?:\[([^\]]+)\]|([^:\[\]]*))(?::([0-9]{1,5}))?", bind)
     port = int(found[3] or 8000) if found else 0
     if not found or not 0 < port < 65536:
-        raise AddressError("MYAPI_BIND must be host:port, such as 127.0.0.1:8000, or unix:/path")
+        raise AddressError(
+            localized(
+                "MYAPI_BIND must be host:port, such as 127.0.0.1:8000, or unix:/path",
+                "MYAPI_BIND 的写法是 host:port（例如 127.0.0.1:8000）或 unix:/path",
+            )
+        )
     return Address(found[1] or found[2] or "0.0.0.0", port)  # noqa: S104
 
 
@@ -57,13 +64,22 @@ def require_free(address: Address, command: str) -> None:
     if error is None:
         return
     if error.errno == errno.EADDRINUSE:
-        reason = f"{address} is in use" + (" by another myapi" if _is_myapi(address) else "")
+        reason = _in_use(address)
         other = _another(address)
     else:
-        reason = f"{address} cannot be used: {error.strerror or error}"
+        cause = error.strerror or error
+        reason = localized(f"{address} cannot be used: {cause}", f"{address} 无法使用：{cause}")
         other = _another(address._replace(host="127.0.0.1"))
     line = with_variable("MYAPI_BIND", str(other), command)
-    raise AddressError(f"{reason}. Another address:\n  {line}")
+    raise AddressError(reason + localized(". Another address:", "。换一个地址：") + f"\n  {line}")
+
+
+def _in_use(address: Address) -> str:
+    if _is_myapi(address):
+        return localized(
+            f"{address} is in use by another myapi", f"{address} 已被另一个 myapi 占用"
+        )
+    return localized(f"{address} is in use", f"{address} 已被占用")
 
 
 def with_variable(name: str, value: str, command: str, *, windows: bool = WINDOWS) -> str:

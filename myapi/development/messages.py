@@ -3,17 +3,22 @@
 import shlex
 
 from myapi.development.address import WINDOWS, Address, parse
+from myapi.language import localized
 from myapi.settings import Settings
 
 
 def at_the_start(settings: Settings, *, windows: bool = WINDOWS) -> str:
     """Say where the service answers, where /docs is, and how to log in if the sandbox is on."""
     address = parse(settings.bind)
-    lines = [f"myapi on {address if address.path else address.url} (Ctrl-C ends it)"]
+    where = address if address.path else address.url
+    lines = [localized(f"myapi on {where} (Ctrl-C ends it)", f"myapi：{where}（按 Ctrl-C 结束）")]
     if not address.path:  # which no browser opens
-        lines.append(f"  read and try the API: {address.url}/docs")
+        lines.append(
+            localized("  read and try the API:", "  阅读和试用 API：") + f" {address.url}/docs"
+        )
     if settings.sandbox:
-        lines.append(f"  log in as alice: {log_in(address, windows=windows)}")
+        line = log_in(address, windows=windows)
+        lines.append(localized("  log in as alice:", "  以 alice 的身份登录：") + f" {line}")
     return "\n".join(lines)
 
 

@@ -32,7 +32,7 @@ REGISTRY = {
     ),
     "decrypt_failed": ErrorSpec(400, 40002, "The data cannot be decrypted.", "数据解密失败。"),
     "token_missing": ErrorSpec(401, 40100, "Log in first: there is no bearer token.", "请先登录。"),
-    "token_invalid": ErrorSpec(401, 40101, "The token is not valid.", "登录令牌无效，请重新登录。"),
+    "token_invalid": ErrorSpec(401, 40101, "The token is not valid.", "登录状态无效，请重新登录。"),
     "session_ended": ErrorSpec(
         401, 40102, "The session has ended: log in again.", "登录已失效，请重新登录。"
     ),

@@ -42,7 +42,7 @@ const ERRORS = {
     status: 401,
     code: 40101,
     en: 'The token is not valid.',
-    zh: '登录令牌无效，请重新登录。',
+    zh: '登录状态无效，请重新登录。',
   },
   session_ended: {
     status: 401,
@@ -128,7 +128,7 @@ const ERRORS = {
   },
 
   // ---- what the phone or this client says; no answer came, so the status is 0 ----
-  signed_out: { status: 0, code: 1, en: 'You have signed out.', zh: '您已退出登录。' },
+  signed_out: { status: 0, code: 1, en: 'You have signed out.', zh: '你已退出登录。' },
   network: {
     status: 0,
     code: 2,
