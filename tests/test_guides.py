@@ -22,10 +22,10 @@ from tests.reader import ADDRESS, Reader
 from tests.requirements import Program, need
 from tests.servers import Nginx
 
-GIT = {
-    **{name: value for name, value in os.environ.items() if not name.startswith("GIT_")},
-    **{f"GIT_{who}_NAME": "somebody" for who in ("AUTHOR", "COMMITTER")},
-    **{f"GIT_{who}_EMAIL": "somebody@example.com" for who in ("AUTHOR", "COMMITTER")},
+AUTHOR = {
+    f"GIT_{who}_{what}": value
+    for who in ("AUTHOR", "COMMITTER")
+    for what, value in (("NAME", "somebody"), ("EMAIL", "somebody@example.com"))
 }
 RECIPE_OF_0_1 = ROOT / "tests" / "recipe_of_0_1"
 #: Opens a page of a mini program on a phone, and prints what it shows.
@@ -59,13 +59,18 @@ def repository(tmp_path):
     )
     shutil.copytree(ROOT, tmp_path / "repository", ignore=files)
     for command in ("init --quiet", "add --all", "commit --quiet --message all"):
-        subprocess.run(["git", *command.split()], cwd=tmp_path / "repository", check=True, env=GIT)
+        subprocess.run(
+            ["git", *command.split()],
+            cwd=tmp_path / "repository",
+            check=True,
+            env={**os.environ, **AUTHOR},
+        )
     hook = tmp_path / "template/hooks/post-checkout"
     hook.parent.mkdir(parents=True)
     hook.write_text(f'#!/bin/sh\nPYTHONPATH="$PWD" exec "{sys.executable}" -m tests.checkout\n')
     hook.chmod(0o755)
     return {
-        **GIT,
+        **AUTHOR,
         "GIT_TEMPLATE_DIR": str(tmp_path / "template"),
         "GIT_CONFIG_COUNT": "1",
         "GIT_CONFIG_KEY_0": f"url.{tmp_path}/repository.insteadOf",

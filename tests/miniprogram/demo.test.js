@@ -577,7 +577,7 @@ test('trouble: nothing has gone wrong yet', async () => {
 const PROVOKED = {
   path: ['not_found', 'HTTP 404', 'code 40400', '资源不存在', '5f0c9a7e41d2'],
   body: ['invalid_request', 'HTTP 400', 'code 40000', '缺少 code。', 'code is required.'],
-  token: ['token_invalid', 'HTTP 401', 'code 40101', '登录令牌无效'],
+  token: ['token_invalid', 'HTTP 401', 'code 40101', '登录状态无效'],
   domain: ['domain_not_listed', 'errno 600002', '合法域名列表'],
   timeout: ['timeout', 'errno 5', '请求超时'],
   refused: ['network', 'errno 600001', 'ERR_CONNECTION_REFUSED'],
