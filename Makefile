@@ -54,8 +54,9 @@ install-test: tools  ## install on Debian and Ubuntu in containers (root; minute
 mysql: tools  ## fetch MySQL 8.0 for the tests on it (root; Ubuntu's packages, nothing is installed)
 	@$(BIN)/python -m tests.mysql
 
-pictures: miniprogram-tools  ## draw the demo's pages anew (needs chromium, pngquant, a Chinese font)
+pictures: miniprogram-tools tools  ## draw the pictures of the demo and of /docs (needs chromium, pngquant, a Chinese font)
 	cd miniprogram && npm run pictures
+	$(BIN)/python -m tests.pictures
 
 lint: tools types  ## check style, types and import contracts
 	$(BIN)/ruff check .
