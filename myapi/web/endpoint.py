@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from flask import Response
 from msgspec import Struct
 
-from myapi.web.request_body import parse_body
+from myapi.web.body import parse_body
 from myapi.web.responses import json_response, ok
 
 

@@ -53,7 +53,7 @@ def test_error_response_has_four_fields_and_the_request_id_of_the_header(client)
     ("method", "path", "status", "error"),
     [
         ("GET", "/api/nothing", 404, "not_found"),
-        ("GET", "/", 404, "not_found"),
+        ("GET", "/nothing", 404, "not_found"),
         ("GET", "//api/hello", 404, "not_found"),
         ("GET", "/api/hello/", 404, "not_found"),
         ("GET", "/api/%00", 404, "not_found"),

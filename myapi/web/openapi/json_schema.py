@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from myapi.web.body_errors import errors_in
+from myapi.web.body import errors_in
 from myapi.web.errors import ErrorSpec
 from myapi.web.field_errors import described
 from myapi.web.field_texts import RULES

@@ -5,10 +5,10 @@ import pytest
 
 from myapi.auth.schemas import LoginRequest
 from myapi.users.schemas import DecryptRequest, ProfileRequest
+from myapi.web.body import convert
 from myapi.web.errors import ApiError
 from myapi.web.field_texts import RULES
 from myapi.web.openapi.json_schema import incoming
-from myapi.web.request_body import convert
 from myapi.web.sandbox import EncryptRequest, FaultRequest
 
 pytest.importorskip("schemathesis", reason="schemathesis needs Python 3.11")

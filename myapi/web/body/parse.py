@@ -8,7 +8,7 @@ from flask import request
 from msgspec import Struct
 from werkzeug.exceptions import ClientDisconnected, HTTPException
 
-from myapi.web.body_errors import errors_in, known_fields
+from myapi.web.body.find_errors import errors_in, known_fields
 from myapi.web.errors import ApiError
 from myapi.web.field_errors import FieldError
 

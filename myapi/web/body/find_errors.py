@@ -12,10 +12,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct, inspect
 
+from myapi.web.body.similar_names import similar
+from myapi.web.body.value_rules import RULES, Errors, Place, json_type, size, type_names, types_of
 from myapi.web.errors import ApiError
 from myapi.web.field_errors import FieldError
-from myapi.web.similar_names import similar
-from myapi.web.value_rules import RULES, Errors, Place, json_type, size, type_names, types_of
 
 #: An answer names so many; one more in a list of a thousand helps nobody.
 MAX_ERRORS = 10

@@ -7,7 +7,7 @@ import pytest
 
 from myapi.extend import Extension
 from myapi.web.openapi.description import routes
-from tests.web.shapes import SHAPES, bp
+from tests.web.body.shapes import SHAPES, bp
 
 UNLIMITED = "1000000/minute"
 

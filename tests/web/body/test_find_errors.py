@@ -9,7 +9,7 @@ from flask import Blueprint
 
 from myapi.extend import ApiError, Extension, FieldError, endpoint, public
 from myapi.web.openapi.description import describe
-from tests.web.shapes import Card, Everything, Many, Nothing, Renamed, Strict, bp
+from tests.web.body.shapes import Card, Everything, Many, Nothing, Renamed, Strict, bp
 
 CHINESE = {"Accept-Language": "zh-CN"}
 
