@@ -40,6 +40,8 @@ DATABASES = ["sqlite", "mariadb", "mysql"]
 
 # The tests start hundreds of processes, and each would compile all modules.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+for _name in ("MAKELEVEL", "MAKEFLAGS", "MFLAGS"):  # of the make that runs the tests
+    os.environ.pop(_name, None)
 # Commands speak the language of the locale; the tests expect English.
 os.environ["LC_ALL"] = "C.UTF-8"
 # A shell makes background processes ignore Ctrl-C, and all child processes would inherit that.

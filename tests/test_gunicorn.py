@@ -62,7 +62,7 @@ def test_stop_answers_every_accepted_request(serve, wechat):
 def test_ctrl_c_ends_all_processes_without_a_traceback(serve):
     service = serve(workers=2)
     os.killpg(os.getpgid(service.pid), signal.SIGINT)
-    service.wait()
+    wait_for(lambda: "Shutting down: Master" in service.log())
     assert "Traceback" not in service.log()
 
 
