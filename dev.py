@@ -66,6 +66,24 @@ def main() -> int:
         return 130
 
 
+def localized(english: str, chinese: str) -> str:
+    """Return the text in the user's language, as myapi.language does; that needs the packages."""
+    names = (os.environ.get(name) for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    chosen = next(filter(None, names), "")
+    if not chosen and sys.platform == "win32":
+        import ctypes
+
+        primary_language = ctypes.windll.kernel32.GetUserDefaultUILanguage() & 0x3FF
+        chosen = "zh" if primary_language == 0x04 else ""  # LANG_CHINESE
+    if not re.match("zh|chinese", chosen, re.IGNORECASE):
+        return english
+    try:
+        chinese.encode(sys.stdout.encoding or "utf-8")
+    except (UnicodeEncodeError, LookupError):
+        return english
+    return chinese
+
+
 # ---- .venv: whole, or made anew ----
 # .venv/unfinished stands while something is being made or installed; .venv/requirements*.txt are
 # copies of what has been installed to the end, with the packages of a team's own code.
@@ -85,13 +103,17 @@ def make_venv(chosen: bool = False) -> None:
     if is_whole(chosen):
         return
     require_python()
-    print("making .venv with Python {}.{}".format(*sys.version_info), flush=True)
+    version = "{}.{}".format(*sys.version_info)
+    print(
+        localized(f"making .venv with Python {version}", f"用 Python {version} 创建 .venv"),
+        flush=True,
+    )
     remove_venv()
     VENV.mkdir()
     UNFINISHED.touch()
     status = subprocess.call([sys.executable, "-m", "venv", str(VENV)])
     if status:
-        raise SetUpError(".venv could not be made", status)
+        raise SetUpError(localized(".venv could not be made", "无法创建 .venv"), status)
     UNFINISHED.unlink()
 
 
@@ -102,8 +124,14 @@ def remove_venv() -> None:
         elif VENV.exists():
             shutil.rmtree(str(VENV))
     except OSError as error:  # Windows removes no program that runs
-        reason = f".venv cannot be removed ({error.strerror}): {error.filename}"
-        raise SetUpError(f"{reason}\nEnd what runs from it, or remove it yourself") from None
+        raise SetUpError(
+            localized(
+                f".venv cannot be removed ({error.strerror}): {error.filename}\n"
+                "End what runs from it, or remove it yourself",
+                f"无法删除 .venv（{error.strerror}）：{error.filename}\n"
+                "请结束正在使用它的程序，或自行删除",
+            )
+        ) from None
 
 
 def is_whole(chosen: bool) -> bool:
@@ -129,44 +157,66 @@ def require_python() -> None:
     version = "{}.{}".format(*sys.version_info)
     if sys.version_info < OLDEST:
         raise SetUpError(
-            f"Python 3.10 or newer is needed; {sys.executable} is {version}. Install one\n"
-            "  Debian 12, Ubuntu 22.04 or newer: apt install python3 python3-venv\n"
+            localized(
+                f"Python 3.10 or newer is needed; {sys.executable} is {version}. Install one\n",
+                f"需要 Python 3.10 或更新版本；{sys.executable} 是 {version}。请安装：\n",
+            )
+            + "  Debian 12, Ubuntu 22.04 or newer: apt install python3 python3-venv\n"
             "  RHEL, Rocky, Alma 9: dnf install python3.12\n"
             f"  macOS: brew install python\n{another_python()}"
         )
     if Path(sys.prefix).resolve() == VENV.resolve():
-        raise SetUpError(".venv is broken and cannot replace itself: deactivate it and try again")
+        raise SetUpError(
+            localized(
+                ".venv is broken and cannot replace itself: deactivate it and try again",
+                ".venv 已损坏，而它正处于激活状态：请执行 deactivate 后重试",
+            )
+        )
     code = "import venv, ensurepip"
     if subprocess.call([sys.executable, "-c", code], stderr=subprocess.DEVNULL):
         raise SetUpError(
-            f"{sys.executable} has no venv with pip in it. Install it\n"
-            f"  Debian, Ubuntu: apt install python{version}-venv\n{another_python()}"
+            localized(
+                f"{sys.executable} has no venv with pip in it. Install it\n",
+                f"{sys.executable} 缺少 venv 或 pip。请安装：\n",
+            )
+            + f"  Debian, Ubuntu: apt install python{version}-venv\n{another_python()}"
         )
 
 
 def another_python() -> str:
     if "MAKELEVEL" in os.environ:
-        return "or name another: make PYTHON=/path/to/python3"
-    return "or use another: " + ("py -3.12 dev.py" if WINDOWS else "/path/to/python3 dev.py")
+        return localized("or name another:", "或者指定另一个：") + " make PYTHON=/path/to/python3"
+    return localized("or use another: ", "或者用另一个：") + (
+        "py -3.12 dev.py" if WINDOWS else "/path/to/python3 dev.py"
+    )
 
 
 def install(name: str) -> None:
     """Install a file of requirements and a team's own in one call, so that pip finds conflicts."""
     own = Path("app/requirements.txt")
     if Path("app/requirements.in").exists() and not own.exists():
-        raise SetUpError("app/requirements.in is not pinned yet. Run: make lock")
+        raise SetUpError(
+            localized(
+                "app/requirements.in is not pinned yet. Run: make lock",
+                "app/requirements.in 的版本还没有锁定。请运行：make lock",
+            )
+        )
     files = [Path(name), *([own] if own.exists() else [])]
     wanted = b"".join(file.read_bytes() for file in files)
     installed = VENV / name
     if installed.exists() and installed.read_bytes() == wanted:
         return
     names = [file.as_posix() for file in files]
-    print("installing " + " ".join(names), flush=True)
+    print(localized("installing ", "安装 ") + " ".join(names), flush=True)
     UNFINISHED.touch()
     status = pip_install(names)
     UNFINISHED.unlink()
     if status:
-        hint = "Where both files conflict, run: make lock" if own.exists() else "pip has failed"
+        hint = localized("pip has failed", "pip 安装失败")
+        if own.exists():
+            hint = localized(
+                "Where both files conflict, run: make lock", "如果两个文件冲突，请运行：make lock"
+            )
         raise SetUpError(hint, status)
     installed.write_bytes(wanted)
 
@@ -202,11 +252,13 @@ def show_progress(lines: "Iterable[str]", total: int) -> None:
             total -= 1
             continue
         done += found[1] != "Installing"
-        text = "putting them in place" if found[1] == "Installing" else found[2]
-        print(
-            "\r" + f"  {done} of {total} packages: {text}"[:width].ljust(width), end="", flush=True
-        )
-    print("\r" + " " * width + f"\r  {done} packages", flush=True)
+        text = found[2]
+        if found[1] == "Installing":
+            text = localized("putting them in place", ".venv")
+        line = localized(f"{done} of {total} packages: {text}", f"{done}/{total} {text}")
+        print("\r" + f"  {line}"[:width].ljust(width), end="", flush=True)
+    last = localized(f"{done} packages", f"{done} 个包")
+    print("\r" + " " * width + f"\r  {last}", flush=True)
 
 
 # ---- the loop ----
@@ -226,7 +278,8 @@ def loop() -> int:
                 return 1 if status else 0
             again = again or status is None
             if status is not None:
-                print("waiting for a change of the code or of .env", flush=True)
+                waiting = "waiting for a change of the code or of .env"
+                print(localized(waiting, "等待代码或 .env 改动"), flush=True)
             wait_for_change(seen)
     except KeyboardInterrupt:
         return 0
@@ -260,7 +313,8 @@ def wait_for_change(seen: "dict[str, tuple[int, int]]") -> None:
         time.sleep(INTERVAL)
         now = snapshot()
     changed = sorted(name for name in {*now, *seen} if now.get(name) != seen.get(name))
-    print(f"{Path(changed[0]).as_posix()} has changed", flush=True)
+    name = Path(changed[0]).as_posix()
+    print(localized(f"{name} has changed", f"{name} 有改动"), flush=True)
     time.sleep(0.2)  # an editor that saves several files
 
 
@@ -301,7 +355,8 @@ def serve(again: bool) -> int:
         print(error, file=sys.stderr)
         return GIVE_UP
     except click.ClickException as error:  # of the settings or of the team's own code
-        print(f"myapi does not start: {error.format_message()}", file=sys.stderr)
+        heading = localized("myapi does not start: ", "myapi 无法启动：")
+        print(heading + error.format_message(), file=sys.stderr)
         return 1
     return 0
 

@@ -34,13 +34,15 @@ from prometheus_client import multiprocess
 
 from myapi import team
 from myapi.development import address, messages
+from myapi.language import localized
 from myapi.observability import logs
 from myapi.settings import Settings, SettingsError
 
 try:
     settings = Settings.from_env(own=team.load().own_settings)
 except (SettingsError, team.ExtensionError) as error:
-    print(f"myapi does not start: {error}", file=sys.stderr)  # noqa: T201
+    heading = localized("myapi does not start:", "myapi 无法启动：")
+    print(f"{heading} {error}", file=sys.stderr)  # noqa: T201
     sys.exit(error.exit_code)
 
 bind = settings.bind

@@ -19,6 +19,7 @@ from doctor.texts import Text
 
 T = TypeVar("T")
 
+COLON = Text(": ", "：")
 HEADINGS = {
     "symptom": Text("phone", "现象"),
     "evidence": Text("seen", "证据"),
@@ -92,9 +93,10 @@ def _numbered(causes: Sequence[Result], language: str, command: str) -> list[str
     heading = Text("Likely causes:", "可能的原因：")
     run = f"{command} https://api.example.com --only {ids}"
     found = Text(f"To find out which: {run}", f"用这条命令确认：{run}")
+    colon = COLON.in_language(language)
     listed = [
-        f"  {n}. {each.id}: {each.fault.in_language(language)}\n"
-        f"     {HEADINGS['fix'].in_language(language)}: {each.fix.in_language(language)}"
+        f"  {n}. {each.id}{colon}{each.fault.in_language(language)}\n"
+        f"     {HEADINGS['fix'].in_language(language)}{colon}{each.fix.in_language(language)}"
         for n, each in enumerate(causes, 1)
     ]
     return ["", heading.in_language(language), *listed, "", found.in_language(language)]
@@ -147,13 +149,13 @@ def _block(result: Result, language: str, *, colour: bool, with_fix: bool = True
     word = STATUS_WORDS[result.status].in_language(language)
     status = word.ljust(6 if word.isascii() else 4)  # a Chinese character is two cells wide
     status = paint(status, COLOURS[result.status]) if colour else status
-    texts = result.as_dict(language)
+    texts, colon = result.as_dict(language), COLON.in_language(language)
     if result.status in ("ok", "skip"):
-        return f"{status}{result.id}: {texts['evidence']}"
+        return f"{status}{result.id}{colon}{texts['evidence']}"
     fault = result.fault.in_language(language)
     details = [
-        f"      {heading.in_language(language)}: {texts[part]}"
+        f"      {heading.in_language(language)}{colon}{texts[part]}"
         for part, heading in HEADINGS.items()
         if texts[part] and (with_fix or part != "fix")
     ]
-    return "\n".join([f"{status}{result.id}: {fault}", *details])
+    return "\n".join([f"{status}{result.id}{colon}{fault}", *details])

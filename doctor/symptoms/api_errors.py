@@ -49,8 +49,8 @@ API_ERRORS: dict[str, Symptom] = {
         Text(
             "The server understands the route, but not the body or a field. The answer names the"
             " field; /docs of a development server shows what each route takes.",
-            "路由没错，但请求体或某个字段不符合要求。响应里写明了是哪个字段；"
-            "开发服务器的 /docs 列出每个路由的参数。",
+            "接口没错，但请求体或某个字段不符合要求。响应里写明了是哪个字段；"
+            "开发服务器的 /docs 列出每个接口的参数。",
         ),
         "redirect",
         "body_limit",
@@ -90,7 +90,7 @@ API_ERRORS: dict[str, Symptom] = {
         Text(
             "The session has ended: logged out, expired, or ended by an operator. This is normal:"
             " log in again with wx.login.",
-            "会话已结束：已退出、已过期，或被运营人员结束。"
+            "会话已结束：已退出、已过期，或被运维人员结束。"
             "这是正常情况，用 wx.login 重新登录即可。",
         ),
         "clock_synchronised",
@@ -101,9 +101,9 @@ API_ERRORS: dict[str, Symptom] = {
         403,
         40300,
         Text(
-            "An operator banned this user. `flask users show` tells why, `flask users unban` lifts"
-            " it.",
-            "运营人员封禁了这个用户。`flask users show` 查看原因，`flask users unban` 解除封禁。",
+            "An operator banned this user. `flask users show` tells since when, `flask users"
+            " unban` lifts it.",
+            "运维人员封禁了这个用户。`flask users show` 查看封禁时间，`flask users unban` 解封。",
         ),
         by_status=False,
     ),
@@ -126,9 +126,9 @@ API_ERRORS: dict[str, Symptom] = {
         Text(
             "The server runs in development mode and answers its own machine alone. For phones set"
             " MYAPI_ENV=production with an AppID, a secret and keys; for a phone in the same"
-            " network set MYAPI_DEV_LAN=1.",
+            " network set MYAPI_DEV_LAN=on.",
             "服务运行在开发模式，只响应本机。要让手机访问，请设置 MYAPI_ENV=production 以及 AppID、"
-            "AppSecret 和密钥；只想让同一局域网的手机访问，请设置 MYAPI_DEV_LAN=1。",
+            "AppSecret 和密钥；只想让同一局域网的手机访问，请设置 MYAPI_DEV_LAN=on。",
         ),
         "environment",
         "route",

@@ -57,6 +57,7 @@ class LazyGroup(AppGroup):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command in the user's language; of a name that is none, say what is near."""
         from myapi.cli import chinese
+        from myapi.cli.help import Formatter
 
         chinese.choose_language()
         command = self.find(cmd_name)
@@ -65,6 +66,7 @@ class LazyGroup(AppGroup):
         if ctx.resilient_parsing:
             return None
         names = {*self.names(), *getattr(ctx.command, "commands", ())}
+        ctx.formatter_class = Formatter  # for the usage above the error
         raise click.NoSuchCommand(cmd_name, possibilities=names, ctx=ctx)
 
     def find(self, name: str) -> click.Command | None:

@@ -118,7 +118,11 @@ def _message(error: Exception) -> str:
     if isinstance(error, sqlalchemy.exc.SQLAlchemyError):
         return _database_message(error)
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+        if not error.filename:
+            return error.strerror
+        return localized(
+            f"{error.filename}: {error.strerror}", f"{error.filename}：{error.strerror}"
+        )
     bug = f"{type(error).__name__}: {error}"
     return localized(
         f"this is a bug: {bug} (`flask --debug …` prints a traceback)",

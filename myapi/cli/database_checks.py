@@ -98,7 +98,7 @@ MYSQL_SETTINGS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     needs=(usable_settings,),
     fix=Text(
         "raise max_connections in MySQL, or lower MYAPI_WORKERS; add up all app hosts",
-        "调高 MySQL 的 max_connections，或调低 MYAPI_WORKERS；多台应用主机要合计",
+        "调高 MySQL 的 max_connections，或调低 MYAPI_WORKERS；多台应用服务器要合计",
     ),
 )
 def pool(target: Target) -> Finding:

@@ -86,6 +86,7 @@ def state() -> None:
 @click.option(
     "--to-file",
     "file",
+    metavar="FILE",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A file with the URL. With --to the password is visible in the process list.",
 )
@@ -107,7 +108,7 @@ def copy(url: str | None, file: Path | None) -> None:
     try:
         target = parsers.database_url(str(given).strip())
     except ValueError as error:
-        raise click.UsageError(localized(f"the target {error}", f"目标 {error}")) from None
+        raise click.UsageError(localized(f"the target {error}", f"目标数据库：{error}")) from None
     try:
         checksums = copy_database(settings().database_url, target, output.progress)
     except (CopyError, RefusedError) as error:

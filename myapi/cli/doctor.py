@@ -40,10 +40,14 @@ APP_CHECKS = [*SETTINGS_CHECKS, *DATABASE_CHECKS]
 )
 @click.option("--only", multiple=True, metavar="ID", help="Run only these checks (a,b).")
 @click.option(
-    "--ca", type=click.Path(dir_okay=False), help="Trust the root certificates in this file."
+    "--ca",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Trust the root certificates in this file.",
 )
 @click.option(
     "--cert",
+    metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
     help="The certificate that should be served. Default: the one that certbot or Nginx uses.",
 )
@@ -56,6 +60,7 @@ APP_CHECKS = [*SETTINGS_CHECKS, *DATABASE_CHECKS]
 @click.option(
     "--changes",
     "file",
+    metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Print only what changed since the run saved in this file, and save this run.",
 )

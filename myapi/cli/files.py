@@ -46,6 +46,9 @@ def atomic_replace(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def _temporary_file(path: Path) -> Iterator[Path]:
+    if not path.parent.is_dir():
+        missing = localized("there is no such folder", "没有这个目录")
+        raise FileNotFoundError(errno.ENOENT, missing, str(path.parent))
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     os.close(handle)  # its mode is 0600
     try:

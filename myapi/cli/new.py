@@ -59,7 +59,7 @@ def command(feature: str, chinese: str | None) -> None:
         _write(folder / "__init__.py", extension)
     done = localized(
         "It works as it is. Change it into what you need, then:",
-        "它现在就能运行。改成你需要的样子，然后：",
+        "马上就能用，可以随意修改。接下来：",
     )
     output.print_line(
         f"\n{done}\n\n  flask db migrate -m {feature}\n  flask db upgrade\n  make test-app"
@@ -98,7 +98,7 @@ def _problems(feature: str, words: Mapping[str, str], folder: Path) -> Iterator[
     if not NAME.fullmatch(feature):
         yield localized(
             f"`{feature}`: choose one word of 2 to 20 small letters, such as notes",
-            f"`{feature}`：请用一个 2 至 20 个小写字母的词，例如 notes",
+            f"`{feature}`：请用一个英文单词，2 到 20 个小写字母，例如 notes",
         )
     if feature in RESERVED or feature in current_app.cli.commands:
         yield localized(
@@ -174,7 +174,7 @@ def _merge_texts(file: Path, texts: Mapping[str, str]) -> None:
     found: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
     file.write_text(_json({**found, **texts, **found}), encoding="utf-8")
     output.print_line(
-        localized(f"added the Chinese texts to {_shown(file)}", f"已把中文文本加入 {_shown(file)}")
+        localized(f"added the Chinese texts to {_shown(file)}", f"已把中文说明写入 {_shown(file)}")
     )
 
 
@@ -189,7 +189,7 @@ def _print_what_to_add(file: Path, extension: str) -> None:
     output.print_line(
         localized(
             f"\n{_shown(file)} is yours, so add this to it yourself. At the top:\n",
-            f"\n{_shown(file)} 归你所有，请自行加入以下内容。文件开头：\n",
+            f"\n{_shown(file)} 是你的文件，请自己加入以下内容。文件开头：\n",
         )
     )
     output.print_line("\n".join(imports))

@@ -95,7 +95,7 @@ def _only(search: Search) -> UserRow:
 
 def _candidates(search: Search) -> str:
     head = localized(
-        "several users may be meant, give the id of one:", "可能是以下用户，请给出其中一个的 ID："
+        "several users may be meant, give the id of one:", "有多个用户符合，请给出其中一个的 ID："
     )
     lines = [f"  {described(row)}" for row in search.users[:MOST_CANDIDATES]]
     if len(search.users) > MOST_CANDIDATES:

@@ -37,16 +37,16 @@ Next: {apply}, and restart every process on every host.""",
 NEXT_IN_CHINESE = {
     "add": """\
 第 1 步（共 3 步），add：新密钥排在最前，可验证 token；旧密钥仍用于签名。
-接下来：{apply}，重启每台主机上的所有进程，然后再次运行 `flask secrets rotate` 进行第 2 步。""",
+接下来：{apply}，重启每台服务器上的服务，然后再次运行 `flask secrets rotate` 进行第 2 步。""",
     "sign": """\
 第 2 步（共 3 步），sign：新密钥排在最后，开始用于签名。
-务必在第 1 步之后重启过所有进程再做这一步：没有重启的进程会拒绝新 token。
-接下来：{apply}，重启每台主机上的所有进程，然后运行 `flask secrets rotate --reencrypt`。
+这一步要在所有服务都重启之后做：没有重启的服务会拒绝新 token。
+接下来：{apply}，重启每台服务器上的服务，然后运行 `flask secrets rotate --reencrypt`。
 {days} 天后不再有旧密钥签发的 token：届时运行 `flask secrets rotate` 进行第 3 步。""",
     "retire": """\
 第 3 步（共 3 步），retire：只留下最后一个密钥。旧密钥签发的 token 会被拒绝，手机会重新登录。
 第 2 步之后 {days} 天（MYAPI_SESSION_MAX_DAYS），不再有这样的 token。
-接下来：{apply}，并重启每台主机上的所有进程。""",
+接下来：{apply}，并重启每台服务器上的服务。""",
 }
 
 
@@ -109,7 +109,7 @@ def rotate(
             confirm(
                 localized(
                     "Has every process been restarted since the new key was added?",
-                    "加入新密钥之后，所有进程都已重启过吗？",
+                    "加入新密钥之后，每台服务器上的服务都重启了吗？",
                 ),
                 yes=yes,
             )
@@ -127,7 +127,7 @@ def _reencrypt() -> None:
     output.print_line(
         localized(
             f"{total.resealed} of {secrets} re-encrypted with the last key",
-            f"{total.seen} 个已存密文中，有 {total.resealed} 个改用最后一个密钥重新加密",
+            f"已存储的 {total.seen} 项加密内容中，有 {total.resealed} 项改用最后一个密钥重新加密",
         )
     )
     if total.unreadable:
@@ -136,7 +136,7 @@ def _reencrypt() -> None:
                 f"{total.unreadable} cannot be decrypted with any key: is one missing from"
                 f" {VARIABLE}? If not, there is nothing to do: the next login stores a new"
                 " session_key",
-                f"有 {total.unreadable} 个用任何密钥都无法解密：{VARIABLE} 是否缺了密钥？"
+                f"有 {total.unreadable} 项用任何密钥都无法解密：{VARIABLE} 是否缺了密钥？"
                 "若没有缺，则无需处理：用户下次登录会存入新的 session_key",
             ),
             err=True,
@@ -151,9 +151,9 @@ def _refuse_to_lose_secrets(keys: Sequence[str]) -> None:
                 f"the last key alone cannot decrypt {output.count(lost, 'stored secret')}:"
                 " run `flask secrets rotate --reencrypt` first. Secrets that it cannot decrypt"
                 " either are already lost; --lose-secrets retires the keys anyway",
-                f"仅凭最后一个密钥无法解密 {lost} 个已存密文：请先运行"
-                " `flask secrets rotate --reencrypt`。它也无法解密的密文已经丢失；"
-                "加 --lose-secrets 可照样停用旧密钥",
+                f"只用最后一个密钥，有 {lost} 项已存储的内容无法解密：请先运行"
+                " `flask secrets rotate --reencrypt`。它也无法解密的内容已经丢失；"
+                "加 --lose-secrets 可照样移除旧密钥",
             )
         )
 
@@ -163,7 +163,7 @@ def _sum(batches: Iterable[Progress], done: str) -> Progress:
     for batch in batches:
         total = Progress(*map(sum, zip(total, batch, strict=True)))
         progress = f"{output.count(total.seen, 'stored secret')} {done}"
-        output.progress(localized(progress, f"已处理 {total.seen} 个密文"))
+        output.progress(localized(progress, f"已处理 {total.seen} 项"))
     output.progress("")
     return total
 
@@ -194,9 +194,9 @@ def _keys_in(file: Path) -> tuple[str, ...]:
 
 def _how_to_apply(file: Path | None) -> str:
     if file is None:
-        return localized(f"set {VARIABLE} to the printed keys", f"把 {VARIABLE} 设为上面打印的密钥")
+        return localized(f"set {VARIABLE} to the printed keys", f"把 {VARIABLE} 设为上面输出的密钥")
     in_use = os.environ.get(f"{VARIABLE}_FILE")
     if in_use and Path(in_use).resolve() == file.resolve():
-        return localized("copy the file to every other host", "把该文件复制到其他每台主机")
+        return localized("copy the file to every other host", "把该文件复制到其他每台服务器")
     variable = f"{VARIABLE}_FILE={file.resolve()}"
-    return localized(f"set {variable} instead of {VARIABLE}", f"设置 {variable}，取代 {VARIABLE}")
+    return localized(f"set {variable} instead of {VARIABLE}", f"设置 {variable}，代替 {VARIABLE}")

@@ -83,10 +83,10 @@ def settings_(target: Target) -> Finding:
 def environment(target: Target) -> Finding:
     """Whether development mode or the sandbox serves a public domain."""
     config = settings()
-    mode = untranslated("sandbox" if config.sandbox else config.env)
+    mode = Text("sandbox", "沙箱") if config.sandbox else untranslated(config.env)
     if config.production or not target.has_url or target.url.is_development:
         return ok(mode)
-    return fail(join([mode, Text("on a public domain", "却用在公网域名上")]))
+    return fail(join([mode, Text("on a public domain", "用在公网域名上")]))
 
 
 @check(
@@ -98,7 +98,7 @@ def environment(target: Target) -> Finding:
     fix=Text(
         "`flask secrets generate` makes a key, `flask secrets rotate` puts it into"
         " use without logging anyone out; copy AppID and AppSecret from the mini program's console",
-        "`flask secrets generate` 生成密钥，`flask secrets rotate` 启用它，用户不必重新登录；"
+        "`flask secrets generate` 生成密钥，`flask secrets rotate` 换上它，用户不必重新登录；"
         "AppID 和 AppSecret 从小程序后台复制",
     ),
 )

@@ -24,7 +24,7 @@ def command(as_json: bool) -> None:
         localized("  new in 24 hours", "  24 小时内新增"): users["new_24h"],
         localized("  new in 7 days", "  7 天内新增"): users["new_7d"],
         localized("  banned", "  已封禁"): users["banned"],
-        localized("  banned and erased", "  已封禁且已删除"): users["banned_and_erased"],
+        localized("  banned and erased", "  已封禁且已注销"): users["banned_and_erased"],
         localized("live sessions", "有效会话"): sessions["live"],
         localized("  seen in 24 hours", "  24 小时内活跃"): sessions["seen_24h"],
         localized("  seen in 7 days", "  7 天内活跃"): sessions["seen_7d"],

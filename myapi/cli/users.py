@@ -125,7 +125,7 @@ def unban(user: str) -> None:
     if accounts.find(user) is None and bans.unban_erased(user):
         output.print_line(
             localized(
-                "unbanned the erased account of this openid", "已解封此 openid 对应的已删除账号"
+                "unbanned the erased account of this openid", "已解封此 openid 对应的已注销账号"
             )
         )
         return
@@ -150,11 +150,11 @@ def erase(user: str, forget_ban: bool, yes: bool) -> None:
     """
     found = get_user_to_change(user, yes=yes, ask=False)
     who = described(found)
-    confirm(localized(f"Permanently erase {who}?", f"永久删除 {who}？"), yes=yes)
+    confirm(localized(f"Permanently erase {who}?", f"永久注销 {who}？"), yes=yes)
     (bans.erase_with_ban if forget_ban else erasure.erase)(found.id)
     stays_banned = found.banned_at is not None and not forget_ban
-    rest = localized("; the person stays banned", "；此人仍被封禁") if stays_banned else ""
-    output.print_line(localized("erased ", "已删除 ") + found.public_id + rest)
+    rest = localized("; the person stays banned", "；封禁仍然有效") if stays_banned else ""
+    output.print_line(localized("erased ", "已注销 ") + found.public_id + rest)
 
 
 @group.command()

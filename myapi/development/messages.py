@@ -14,11 +14,11 @@ def at_the_start(settings: Settings, *, windows: bool = WINDOWS) -> str:
     lines = [localized(f"myapi on {where} (Ctrl-C ends it)", f"myapi：{where}（按 Ctrl-C 结束）")]
     if not address.path:  # which no browser opens
         lines.append(
-            localized("  read and try the API:", "  阅读和试用 API：") + f" {address.url}/docs"
+            localized("  read and try the API: ", "  阅读和试用 API：") + f"{address.url}/docs"
         )
     if settings.sandbox:
         line = log_in(address, windows=windows)
-        lines.append(localized("  log in as alice:", "  以 alice 的身份登录：") + f" {line}")
+        lines.append(localized("  log in as alice: ", "  以 alice 的身份登录：") + line)
     return "\n".join(lines)
 
 

@@ -14,6 +14,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from myapi.db import schema_version
 from myapi.development import messages
 from myapi.development.address import WINDOWS, AddressError, parse, require_free
+from myapi.language import localized
 from myapi.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -30,10 +31,20 @@ def check(settings: Settings, command: str, *, again: bool) -> None:
     After a restart the port is not tried: it was ours a moment ago.
     """
     if settings.production:
-        raise AddressError(f"{command} is for development, and MYAPI_ENV is production")
+        raise AddressError(
+            localized(
+                f"{command} is for development, and MYAPI_ENV is production",
+                f"{command} 只用于开发模式，而 MYAPI_ENV 是 production",
+            )
+        )
     address = parse(settings.bind)
     if address.path:
-        raise AddressError(f"{command} serves on a port, and MYAPI_BIND is a Unix socket: make run")
+        raise AddressError(
+            localized(
+                f"{command} serves on a port, and MYAPI_BIND is a Unix socket: make run",
+                f"{command} 只能用端口，而 MYAPI_BIND 是 Unix 套接字：请用 make run",
+            )
+        )
     if not again:
         require_free(address, command)
 
@@ -46,7 +57,7 @@ def listen(app: Flask, *, again: bool) -> BaseWSGIServer:
         address.host, address.port, app, threaded=True, request_handler=RequestHandler
     )
     _warn_if_behind(app)
-    message = "serving again" if again else messages.at_the_start(settings)
+    message = localized("serving again", "已重新启动") if again else messages.at_the_start(settings)
     print(message, flush=True)  # noqa: T201
     return server
 

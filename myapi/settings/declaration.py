@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from myapi.language import localized
 from myapi.settings import environment, parsers
 from myapi.settings.app_settings import AppSettings, own_variables, read_own
 from myapi.settings.development_key import development_key
@@ -158,17 +159,29 @@ def _conflicts(settings: Settings, given: Mapping[str, Any]) -> Iterator[str]:
     if settings.production:
         for name in ("secret_keys", "wechat_appid", "wechat_secret"):
             if not getattr(settings, name):
-                yield f"{variable(name)}: production needs it" + _hint(name)
+                yield (
+                    f"{variable(name)}: "
+                    + localized("production needs it", "生产环境必填")
+                    + _hint(name)
+                )
         if settings.dev_lan:
-            yield "MYAPI_DEV_LAN: for development only"
+            yield "MYAPI_DEV_LAN: " + localized("for development only", "只用于开发模式")
     elif bool(settings.wechat_appid) != bool(settings.wechat_secret):
-        yield "MYAPI_WECHAT_APPID, MYAPI_WECHAT_SECRET: set both, or neither to use the sandbox"
+        yield "MYAPI_WECHAT_APPID, MYAPI_WECHAT_SECRET: " + localized(
+            "set both, or neither to use the sandbox", "要么都写，要么都不写（用沙箱）"
+        )
     if settings.session_idle_days > settings.session_max_days and "session_idle_days" in given:
-        yield "MYAPI_SESSION_IDLE_DAYS: must not be more than MYAPI_SESSION_MAX_DAYS"
+        yield "MYAPI_SESSION_IDLE_DAYS: " + localized(
+            "must not be more than MYAPI_SESSION_MAX_DAYS", "不能大于 MYAPI_SESSION_MAX_DAYS"
+        )
 
 
 def _hint(name: str) -> str:
-    return " (make one with `flask secrets generate`)" if name == "secret_keys" else ""
+    if name != "secret_keys":
+        return ""
+    return localized(
+        " (make one with `flask secrets generate`)", "（用 `flask secrets generate` 生成）"
+    )
 
 
 def _cores() -> int:

@@ -6,6 +6,7 @@ import secrets
 import tempfile
 from pathlib import Path
 
+from myapi.language import localized
 from myapi.settings.environment import SettingsError
 
 
@@ -17,7 +18,11 @@ def development_key(instance: Path) -> str:
             _create(path)
         return path.read_text(encoding="ascii").strip()
     except OSError as error:
-        raise SettingsError([f"{path} cannot be created or read: {error.strerror}"]) from None
+        problem = localized(
+            f"{path} cannot be created or read: {error.strerror}",
+            f"无法创建或读取 {path}：{error.strerror}",
+        )
+        raise SettingsError([problem]) from None
 
 
 def _create(path: Path) -> None:

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 import click
 from dotenv import dotenv_values
 
+from myapi.language import localized
+
 PREFIX = "MYAPI_"
 APP_PREFIX = "APP_"  # of a team's own settings
 
@@ -29,7 +31,9 @@ class SettingsError(click.ClickException):
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
-        super().__init__("the settings cannot be used:\n" + "\n".join(f"  - {p}" for p in problems))
+        listed = "\n".join(f"  - {problem}" for problem in problems)
+        heading = localized("the settings cannot be used:", "配置有误：")
+        super().__init__(f"{heading}\n{listed}")
 
 
 def setting(default: T, parse: Callable[[str], T], *, secret: bool = False) -> T:
@@ -57,7 +61,8 @@ def read(environ: Mapping[str, str], root: Path) -> dict[str, str]:
     try:
         in_file = dotenv_values(root / ".env")
     except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError([f"{root / '.env'} cannot be read: {type(error).__name__}"]) from None
+        problem = cannot_be_read(root / ".env", error)
+        raise SettingsError([problem]) from None
     merged = {**in_file, **environ}
     ours = (PREFIX, APP_PREFIX)
     return {name: text for name, text in merged.items() if name.startswith(ours) and text}
@@ -85,11 +90,21 @@ def _text(found: Mapping[str, str], name: str, *, secret: bool) -> str | None:
     if path is None:
         return found.get(name)
     if name in found:
-        raise ValueError(f"set twice, here and as {name}_FILE: remove one")
+        raise ValueError(
+            localized(
+                f"set twice, here and as {name}_FILE: remove one",
+                f"与 {name}_FILE 重复：只留一个",
+            )
+        )
     try:
         text = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{name}_FILE cannot be read: {type(error).__name__}") from None
+        raise ValueError(cannot_be_read(f"{name}_FILE", error)) from None
     if not text:
-        raise ValueError(f"{name}_FILE is empty")
+        raise ValueError(localized(f"{name}_FILE is empty", f"{name}_FILE 是空的"))
     return text
+
+
+def cannot_be_read(file: str | Path, error: Exception) -> str:
+    reason = type(error).__name__
+    return localized(f"{file} cannot be read: {reason}", f"无法读取 {file}：{reason}")

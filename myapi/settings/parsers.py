@@ -12,6 +12,8 @@ import limits
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from myapi.language import localized
+
 SECRET_KEY_LENGTH = 32
 
 # A user name or password without a character at which some parser of URLs would end it.
@@ -22,7 +24,9 @@ _LOGIN = re.compile(rf"[^/]*://{_ENCODED}(?::{_ENCODED})?@[^@]*")
 def one_of(*choices: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in choices:
-            raise ValueError(f"must be one of {', '.join(choices)}")
+            raise ValueError(
+                localized(f"must be one of {', '.join(choices)}", f"应为 {'、'.join(choices)} 之一")
+            )
         return text
 
     return parse
@@ -30,14 +34,18 @@ def one_of(*choices: str) -> Callable[[str], str]:
 
 def switch(text: str) -> bool:
     if text.lower() not in {"1", "true", "on", "yes", "0", "false", "off", "no"}:
-        raise ValueError("must be on or off")
+        raise ValueError(localized("must be on or off", "应为 on 或 off"))
     return text.lower() in {"1", "true", "on", "yes"}
 
 
 def integer(low: int, high: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
         if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
-            raise ValueError(f"must be a whole number from {low} to {high}")
+            raise ValueError(
+                localized(
+                    f"must be a whole number from {low} to {high}", f"应为 {low} 到 {high} 的整数"
+                )
+            )
         return int(text)
 
     return parse
@@ -46,7 +54,11 @@ def integer(low: int, high: int) -> Callable[[str], int]:
 def number(low: float, high: float) -> Callable[[str], float]:
     def parse(text: str) -> float:
         if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", text) or not low <= float(text) <= high:
-            raise ValueError(f"must be a number from {low:g} to {high:g}")
+            raise ValueError(
+                localized(
+                    f"must be a number from {low:g} to {high:g}", f"应为 {low:g} 到 {high:g} 的数字"
+                )
+            )
         return float(text)
 
     return parse
@@ -55,19 +67,26 @@ def number(low: float, high: float) -> Callable[[str], float]:
 def text(value: str) -> str:
     """Accept any line of text, Chinese too."""
     if not value.isprintable():
-        raise ValueError("must be one line of text")
+        raise ValueError(localized("must be one line of text", "应为一行文字"))
     return value
 
 
 def printable(text: str) -> str:
     if not re.fullmatch(r"[!-~]{1,512}", text):
-        raise ValueError("must be printable ASCII without spaces")
+        raise ValueError(
+            localized("must be printable ASCII without spaces", "应为可打印的 ASCII 字符，不含空格")
+        )
     return text
 
 
 def appid(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", text):
-        raise ValueError("must be an AppID such as wx0123456789abcdef")
+        raise ValueError(
+            localized(
+                "must be an AppID such as wx0123456789abcdef",
+                "应为 AppID，例如 wx0123456789abcdef",
+            )
+        )
     return text
 
 
@@ -77,11 +96,15 @@ def secret_keys(text: str) -> tuple[str, ...]:
     for number, key in enumerate(keys, 1):
         if len(key) < SECRET_KEY_LENGTH:
             raise ValueError(
-                f"key {number} needs at least {SECRET_KEY_LENGTH} random characters"
-                " (make one with `flask secrets generate`)"
+                localized(
+                    f"key {number} needs at least {SECRET_KEY_LENGTH} random characters"
+                    " (make one with `flask secrets generate`)",
+                    f"第 {number} 个密钥至少要有 {SECRET_KEY_LENGTH} 个随机字符"
+                    "（用 `flask secrets generate` 生成）",
+                )
             )
     if len(set(keys)) != len(keys):
-        raise ValueError("contains the same key twice")
+        raise ValueError(localized("contains the same key twice", "同一个密钥出现了两次"))
     return keys
 
 
@@ -92,31 +115,55 @@ def database_url(text: str) -> str:
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
-        raise ValueError("is not a database URL") from None
+        raise ValueError(localized("is not a database URL", "不是数据库 URL")) from None
     if url.drivername in {"sqlite", "sqlite+pysqlite"}:
         if url.database in {None, "", ":memory:"}:
-            raise ValueError("SQLite needs a file: sqlite:///myapi.db")
+            raise ValueError(
+                localized(
+                    "SQLite needs a file: sqlite:///myapi.db",
+                    "SQLite 要写明文件：sqlite:///myapi.db",
+                )
+            )
         return text
     if url.drivername == "mysql+pymysql":
         return _mysql(url)
-    raise ValueError("must begin with sqlite:/// or mysql+pymysql://")
+    raise ValueError(
+        localized(
+            "must begin with sqlite:/// or mysql+pymysql://",
+            "应以 sqlite:/// 或 mysql+pymysql:// 开头",
+        )
+    )
 
 
 def _mysql(url: URL) -> str:
     if not url.host or not url.database:
-        raise ValueError("must be like mysql+pymysql://user:password@host/name?charset=utf8mb4")
+        raise ValueError(
+            localized(
+                "must be like mysql+pymysql://user:password@host/name?charset=utf8mb4",
+                "应形如 mysql+pymysql://user:password@host/name?charset=utf8mb4",
+            )
+        )
     if not str(url.password or "").isascii():
         # PyMySQL encodes it in Latin-1 and the server in UTF-8, or it fails and names a letter.
-        raise ValueError("must have a password of ASCII characters alone")
+        raise ValueError(
+            localized("must have a password of ASCII characters alone", "密码只能用 ASCII 字符")
+        )
     if url.query.get("charset", "utf8mb4") != "utf8mb4":
-        raise ValueError("must have charset=utf8mb4, or emoji in nicknames are lost")
+        raise ValueError(
+            localized(
+                "must have charset=utf8mb4, or emoji in nicknames are lost",
+                "必须带 charset=utf8mb4，否则昵称里的表情会丢失",
+            )
+        )
     return url.update_query_dict({"charset": "utf8mb4"}).render_as_string(hide_password=False)
 
 
 def rate_limit_storage_url(text: str) -> str:
     if text == "memory://":
         return text
-    wanted = "must be memory:// or redis://host:port/0"
+    wanted = localized(
+        "must be memory:// or redis://host:port/0", "应为 memory:// 或 redis://host:port/0"
+    )
     if not re.match(r"rediss?://[^/]", text):
         raise ValueError(wanted)
     _check_login(text)
@@ -135,8 +182,12 @@ def _check_login(text: str) -> None:
     """
     if "@" in text and not _LOGIN.fullmatch(text):
         raise ValueError(
-            "must have its user name and password percent-encoded: %40 for @, %25 for %, %3A for :,"
-            " %2F for /, %3F for ?, %23 for #, %20 for a space"
+            localized(
+                "must have its user name and password percent-encoded: %40 for @, %25 for %,"
+                " %3A for :, %2F for /, %3F for ?, %23 for #, %20 for a space",
+                "用户名和密码中的特殊字符要转义：@ 写作 %40，% 写作 %25，: 写作 %3A，/ 写作 %2F，"
+                "? 写作 %3F，# 写作 %23，空格写作 %20",
+            )
         )
 
 
@@ -145,7 +196,12 @@ def rate_limit(text: str) -> str:
     try:
         limits.parse(f"{text}/minute" if text.isascii() and text.isdigit() else text)
     except ValueError:
-        raise ValueError("must be a number per minute, or a limit such as 10/second") from None
+        raise ValueError(
+            localized(
+                "must be a number per minute, or a limit such as 10/second",
+                "应为每分钟的次数，或 10/second 这样的限额",
+            )
+        ) from None
     return f"{text}/minute" if text.isdigit() else text
 
 
@@ -155,11 +211,20 @@ def wechat_base_url(text: str) -> str:
         url = urlsplit(text)
         _ = url.port
     except ValueError:
-        raise ValueError("is not a URL") from None
+        raise ValueError(localized("is not a URL", "不是 URL")) from None
     if not url.hostname or url.query or url.fragment or url.username or url.path.strip("/"):
-        raise ValueError("must be https://host without path or query")
+        raise ValueError(
+            localized(
+                "must be https://host without path or query", "应为 https://host，不带路径和查询串"
+            )
+        )
     if url.scheme != "https" and not (url.scheme == "http" and is_loopback(url.hostname)):
-        raise ValueError("must be https (http is allowed to loopback only)")
+        raise ValueError(
+            localized(
+                "must be https (http is allowed to loopback only)",
+                "应为 https（只有本机回环地址可以用 http）",
+            )
+        )
     return text.rstrip("/")
 
 
@@ -168,7 +233,12 @@ def origins(text: str) -> tuple[str, ...]:
     found = tuple(origin.strip() for origin in text.split(","))
     for origin in found:
         if not re.fullmatch(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?", origin):
-            raise ValueError("must be comma-separated origins such as https://h5.example.com")
+            raise ValueError(
+                localized(
+                    "must be comma-separated origins such as https://h5.example.com",
+                    "应为以逗号分隔的来源，例如 https://h5.example.com",
+                )
+            )
     return found
 
 

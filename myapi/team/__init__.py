@@ -6,6 +6,7 @@ What it may import is in `myapi.extend`.
 from flask import Flask
 
 from myapi import user_events
+from myapi.language import localized
 from myapi.team import routes, wechat_events
 from myapi.team.errors import ExtensionError
 from myapi.team.extension import Extension
@@ -27,7 +28,13 @@ def init_app(app: Flask, extension: Extension) -> None:
     for command in extension.commands:
         app.cli.add_command(command)
     taken = sorted(extension.exports.keys() & export.fields_of(app))
-    problems += [f"exports: `{name}` is a field of myapi, choose another name" for name in taken]
+    problems += [
+        localized(
+            f"exports: `{name}` is a field of myapi, choose another name",
+            f"exports：`{name}` 是 myapi 的字段，请换一个名字",
+        )
+        for name in taken
+    ]
     if problems:
         raise ExtensionError(problems)
     for name, exporter in extension.exports.items():

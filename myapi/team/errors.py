@@ -2,6 +2,8 @@
 
 import click
 
+from myapi.language import localized
+
 
 class ExtensionError(click.ClickException, RuntimeError):
     """Something in `app/` is wrong; the message has every problem, one sentence each.
@@ -11,8 +13,9 @@ class ExtensionError(click.ClickException, RuntimeError):
 
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
+        heading = localized("the code in app/ cannot be used:", "app/ 里的代码有误：")
         if len(problems) == 1:
-            super().__init__(f"the code in app/ cannot be used: {problems[0]}")
+            super().__init__(localized(f"{heading} {problems[0]}", f"{heading}{problems[0]}"))
         else:
             listed = "\n".join(f"  - {problem}" for problem in problems)
-            super().__init__(f"the code in app/ cannot be used:\n{listed}")
+            super().__init__(f"{heading}\n{listed}")

@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Mapping
 from pathlib import Path
 
+from myapi.language import localized
 from myapi.settings import APP_FOLDER, ROOT
 from myapi.team import tables
 from myapi.team.errors import ExtensionError
@@ -45,7 +46,8 @@ def _folder() -> Path | None:
     if (folder / "__init__.py").exists():
         return folder
     if given != PACKAGE or any(folder.glob("*.py")):  # without any, Git has left the folder behind
-        raise ExtensionError([f"{_shown(folder / '__init__.py')} does not exist"])
+        missing = _shown(folder / "__init__.py")
+        raise ExtensionError([localized(f"{missing} does not exist", f"{missing} 不存在")])
     return None
 
 
@@ -71,7 +73,10 @@ def _import(folder: Path) -> Extension:
             raise ExtensionError([_where(error, folder)]) from error
     extension = getattr(module, "extension", None)
     if not isinstance(extension, Extension):
-        raise ExtensionError([f"{_shown(file)} has no `extension = Extension(…)`"])
+        lacks = "`extension = Extension(…)`"
+        raise ExtensionError(
+            [localized(f"{_shown(file)} has no {lacks}", f"{_shown(file)} 缺少 {lacks}")]
+        )
     return extension
 
 
@@ -90,7 +95,11 @@ def _where(error: Exception, folder: Path) -> str:
     text = str(error)
     if isinstance(error, SyntaxError) and error.filename:
         file, line, text = Path(error.filename), error.lineno or 1, error.msg
-    return f"{_shown(file)}, line {line}: {type(error).__name__}: {' '.join(text.split())}"
+    return f"{_at(file, line)}{type(error).__name__}: {' '.join(text.split())}"
+
+
+def _at(file: Path, line: int) -> str:
+    return localized(f"{_shown(file)}, line {line}: ", f"{_shown(file)} 第 {line} 行：")
 
 
 def _texts(file: Path, problems: list[str]) -> Mapping[str, str]:
@@ -100,13 +109,25 @@ def _texts(file: Path, problems: list[str]) -> Mapping[str, str]:
     try:
         texts = json.loads(file.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
-        problems.append(f"{_shown(file)}, line {error.lineno}: not JSON: {error.msg}")
+        problems.append(
+            _at(file, error.lineno) + localized("not JSON: ", "不是 JSON：") + error.msg
+        )
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        problems.append(f"{_shown(file)} cannot be read: {type(error).__name__}")
+        reason = type(error).__name__
+        problems.append(
+            localized(
+                f"{_shown(file)} cannot be read: {reason}", f"无法读取 {_shown(file)}：{reason}"
+            )
+        )
         return {}
     if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
-        problems.append(f'{_shown(file)} is not an object of texts such as {{"English": "中文"}}')
+        problems.append(
+            localized(
+                f'{_shown(file)} is not an object of texts such as {{"English": "中文"}}',
+                f'{_shown(file)} 应是 {{"English": "中文"}} 这样的文字对象',
+            )
+        )
         return {}
     return texts
 

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Blueprint, Flask
 from werkzeug.routing import Rule
 
+from myapi.language import localized
 from myapi.web.access import refusals
 from myapi.web.endpoint import Endpoint
 from myapi.web.errors import errors_of
@@ -32,18 +33,24 @@ def register(app: Flask, blueprints: Sequence[Blueprint]) -> Iterator[str]:
     before = set(app.view_functions)
     for blueprint in blueprints:
         if blueprint.name in app.blueprints:
-            yield f"blueprints: there is one called `{blueprint.name}` already, choose another name"
+            yield localized(
+                f"blueprints: there is one called `{blueprint.name}` already, choose another name",
+                f"blueprints：已有一个叫 `{blueprint.name}`，请换一个名字",
+            )
             continue
         try:
             app.register_blueprint(blueprint)
         except AssertionError:
-            yield f"blueprints: two views of `{blueprint.name}` have one name"
+            yield localized(
+                f"blueprints: two views of `{blueprint.name}` have one name",
+                f"blueprints：`{blueprint.name}` 有两个视图函数同名",
+            )
     yield from _served_twice(app, before)
     for rule in app.url_map.iter_rules():
         if rule.endpoint in before:
             continue
         for problem in (*_in_reserved_place(rule), *_in_view(app, rule)):
-            yield f"{rule.endpoint}: {problem}"
+            yield localized(f"{rule.endpoint}: ", f"{rule.endpoint}：") + problem
 
 
 def _served_twice(app: Flask, before: set[str]) -> Iterator[str]:
@@ -53,7 +60,10 @@ def _served_twice(app: Flask, before: set[str]) -> Iterator[str]:
         for method, path in _keys(rule):
             first = served.setdefault((method, path), rule.endpoint)
             if first != rule.endpoint:
-                yield f"{rule.endpoint}: {method} {rule.rule} is served by {first} already"
+                yield localized(
+                    f"{rule.endpoint}: {method} {rule.rule} is served by {first} already",
+                    f"{rule.endpoint}：{method} {rule.rule} 已由 {first} 处理",
+                )
 
 
 def _keys(rule: Rule) -> Iterator[tuple[str, str]]:
@@ -66,17 +76,26 @@ def _keys(rule: Rule) -> Iterator[tuple[str, str]]:
 def _in_reserved_place(rule: Rule) -> Iterator[str]:
     for prefix in RESERVED:
         if f"{rule.rule}/".startswith(f"{prefix}/"):
-            yield f"{rule.rule}: what is below {prefix} is myapi's, choose another path"
+            yield localized(
+                f"{rule.rule}: what is below {prefix} is myapi's, choose another path",
+                f"{rule.rule}：{prefix} 之下的路径保留给 myapi，请换一个",
+            )
 
 
 def _in_view(app: Flask, rule: Rule) -> Iterator[str]:
     view: Callable[..., Any] = app.view_functions[rule.endpoint]
     if "user" in limited_per(view) and "token_missing" not in refusals(view):
-        yield "@per_user needs to know the user, and @public knows none; use @per_address"
+        yield localized(
+            "@per_user needs to know the user, and @public knows none; use @per_address",
+            "@public 的接口不知道用户是谁，不能用 @per_user；请用 @per_address",
+        )
     declared: Endpoint | None = getattr(view, "endpoint", None)
     known = errors_of(app)
     for name in declared.errors if declared else ():
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            yield f"errors= names `{name}`, which is no error{hint}"
+            hint = localized("; did you mean {}?", "；是否想写 {}？").format(*near) if near else ""
+            yield localized(
+                f"errors= names `{name}`, which is no error{hint}",
+                f"errors= 中没有 `{name}` 这个错误{hint}",
+            )

@@ -5,6 +5,7 @@ from typing import Any
 
 from myapi import extensions
 from myapi.db.types import ON_MYSQL
+from myapi.language import localized
 
 RESERVED = "myapi_"  # how the names of myapi's own later tables begin
 
@@ -22,7 +23,12 @@ class Base(extensions.Base):
         """
         name = vars(cls).get("__tablename__")
         if name in tables_of_myapi():
-            raise ValueError(f"`{name}` is a table of myapi, choose another name")
+            raise ValueError(
+                localized(
+                    f"`{name}` is a table of myapi, choose another name",
+                    f"`{name}` 是 myapi 的表，请换一个名字",
+                )
+            )
         given = vars(cls).get("__table_args__", ())
         *constraints, last = (given,) if isinstance(given, dict) else (*given, {})
         if constraints and isinstance(constraints[-1], dict):
@@ -45,4 +51,7 @@ def check(names: Iterable[str]) -> Iterator[str]:
     """Yield a sentence for each table whose name is myapi's."""
     for name in sorted(names):
         if name.startswith(RESERVED):
-            yield f"the table `{name}`: names that begin with {RESERVED} are myapi's"
+            yield localized(
+                f"the table `{name}`: names that begin with {RESERVED} are myapi's",
+                f"表 `{name}`：以 {RESERVED} 开头的名字保留给 myapi",
+            )

@@ -22,5 +22,5 @@ def find_user(reference: str) -> FoundUser:
     """
     found = accounts.find(reference)
     if found is None:
-        raise ApiError("not_found", "there is no such user")
+        raise ApiError("not_found", "there is no such user", detail_zh="没有这个用户")
     return FoundUser(found.id, found.public_id, found.openid, found.nickname)

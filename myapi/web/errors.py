@@ -111,7 +111,8 @@ def error_spec(name: str) -> ErrorSpec:
 class ApiError(Exception):
     """An error response. `name` is one of the errors of the app.
 
-    `detail` is appended to the message, so it must never repeat what the client sent. `reason` goes
+    `detail` is appended to the message, and `detail_zh` to the Chinese one, so neither may repeat
+    what the client sent. `reason` goes
     only to the log. `fields` says which fields are wrong; their sentences become the message.
     """
 
@@ -120,6 +121,7 @@ class ApiError(Exception):
         name: str,
         detail: str = "",
         *,
+        detail_zh: str = "",
         reason: str = "",
         retry_after: int | None = None,
         fields: Iterable[FieldError] = (),
@@ -127,6 +129,7 @@ class ApiError(Exception):
         super().__init__(name, reason or detail)
         self.name = name
         self.detail = detail
+        self.detail_zh = detail_zh or detail
         self.reason = reason
         self.retry_after = retry_after
         self.fields = tuple(fields)
@@ -140,4 +143,6 @@ def message(error: ApiError, *, chinese: bool) -> str:
         text = separator.join(sentence(each, chinese=chinese) for each in error.fields)
     else:
         text = spec.msg_zh if chinese else spec.msg
-    return f"{text} ({error.detail})" if error.detail else text
+    if not error.detail:
+        return text
+    return f"{text}（{error.detail_zh}）" if chinese else f"{text} ({error.detail})"

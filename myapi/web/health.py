@@ -25,7 +25,11 @@ def healthz() -> None:
 def readyz() -> None:
     """Readiness: the database answers and has all migrations of this code."""
     if not schema_version.is_ready():
-        raise ApiError("service_unavailable", "the database needs `flask db upgrade`")
+        raise ApiError(
+            "service_unavailable",
+            "the database needs `flask db upgrade`",
+            detail_zh="数据库要先执行 `flask db upgrade`",
+        )
 
 
 @bp.get("/metrics")

@@ -58,7 +58,9 @@ def encrypt(body: EncryptRequest) -> dict[str, str]:
     try:
         return sandbox(settings()).encrypt(body.openid, body.data, settings().appid)
     except UnknownUserError:
-        raise ApiError("not_found", "this user has not logged in yet") from None
+        raise ApiError(
+            "not_found", "this user has not logged in yet", detail_zh="这个用户还没有登录过"
+        ) from None
 
 
 @bp.put("/fault")
