@@ -16,9 +16,13 @@ from doctor.report import render, render_explanation
 from doctor.server import SERVER
 from doctor.target import Target
 from doctor.terminal import print_text, wants_colour
-from doctor.texts import printable, system_language
+from doctor.texts import Text, printable, system_language
 from doctor.this_server import Server
 from doctor.trust import Trust
+
+NO_URL = Text(
+    "a URL is needed, such as https://api.example.com", "需要 URL，例如 https://api.example.com"
+)
 
 
 def run() -> None:
@@ -35,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print_text(text, as_json=given.json)
         return 0 if explanation.symptom else 1
     if given.url is None:
-        parser.error("a URL is needed, such as https://api.example.com")
+        parser.error(NO_URL.in_language(given.lang))
     try:
         results = _examine(given)
         shown = changes(results, given.changes) if given.changes else results
@@ -73,7 +77,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="doctor",
         description="Find out why a mini program cannot use this API."
         " 找出小程序访问不了本 API 的原因。",
-        epilog="Exit status: 0 ok, 1 warnings, 2 failures; with --explain 0 found, 1 not found.",
+        epilog="Exit status: 0 ok, 1 warnings, 2 failures; with --explain 0 found, 1 not found."
+        " 退出码：0 正常，1 有警告，2 有失败；用 --explain 时 0 为找到，1 为未找到。",
     )
     parser.add_argument("url", nargs="?", metavar="URL", help="such as https://api.example.com")
     parser.add_argument(

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from doctor.checks import Check, Finding, skip
 from doctor.target import Target
-from doctor.texts import EMPTY, Text, printable
+from doctor.texts import EMPTY, Text, printable, system_language
 
 
 class Result(NamedTuple):
@@ -39,7 +39,9 @@ def select(checks: Sequence[Check], only: Iterable[str]) -> list[Check]:
     ids = {part.strip() for text in only for part in text.split(",") if part.strip()}
     unknown = ids - {one.id for one in checks}
     if unknown:
-        raise ValueError(f"no such check: {', '.join(sorted(unknown))}")
+        names = ", ".join(sorted(unknown))
+        message = Text(f"no such check: {names}", f"没有这个检查项：{names}")
+        raise ValueError(message.in_language(system_language()))
     return [one for one in checks if not ids or one.id in ids]
 
 

@@ -60,13 +60,13 @@ def _well(results: Sequence[Result], verdict: str, url: Url | None) -> Text:
         return Text("Better than before; other faults remain.", "比上次好；其他故障还在。")
     if not seen:
         reason = results[0].evidence if results else Text("no check ran", "没有运行检查项")
-        return Text(f"Nothing could be judged: {reason.en}.", f"什么都无法判断：{reason.zh}。")
+        return Text(f"Nothing could be judged: {reason.en}.", f"无法判断：{reason.zh}。")
     if url is None or "route" not in seen:
         return Text(f"All is well: no fault {place.en}.", f"一切正常：{place.zh}没有发现故障。")
     if url.is_development:
         return Text(
             f"All is well {place.en}. Phones need https on a filed domain.",
-            f"{place.zh}一切正常。手机需要已备案域名上的 https。",
+            f"{place.zh}一切正常。手机访问需要 https 和已备案的域名。",
         )
     return Text(
         f"All is well {place.en}: it answers as phones need it.",

@@ -26,9 +26,9 @@ from deploy.lib.state import read_state, record
 
 DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]+")
 DOCTOR_VERDICTS = (
-    "The doctor found no problems. · 体检通过。",
-    "The doctor found warnings, see above. · 体检有警告，见上。",
-    "THE DOCTOR FOUND PROBLEMS THAT BREAK PHONES, see above. · 体检发现问题，手机端会失败，见上。",
+    "The doctor found no problems. · 诊断通过。",
+    "The doctor found warnings, see above. · 诊断有警告，见上。",
+    "THE DOCTOR FOUND PROBLEMS THAT BREAK PHONES, see above. · 诊断发现问题，手机会失败，见上。",
 )
 
 

@@ -85,7 +85,7 @@ def write_once(
         return
     lines = [
         "# Settings of myapi, explained in .env.example. After a change: systemctl restart myapi",
-        "# myapi 的设置（说明见 .env.example）。修改后执行 systemctl restart myapi。",
+        "# myapi 的配置（说明见 .env.example）。修改后执行 systemctl restart myapi。",
         "MYAPI_ENV=production",
         f"MYAPI_WECHAT_APPID={account.appid}",
         f"MYAPI_BIND=unix:{paths.SOCKET}",
@@ -104,7 +104,7 @@ def ignored_options(options: Namespace) -> Iterator[str]:
         if value and read_secret(name) not in {"", value}:
             yield (
                 f"{option} has no effect: {paths.SECRETS / name} already holds another value and is"
-                " never overwritten · 已有设置不会被覆盖，该选项不生效"
+                " never overwritten · 已有配置不会被覆盖，该选项不生效"
             )
 
 

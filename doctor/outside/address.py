@@ -30,7 +30,7 @@ def url(target: Target) -> Finding:
         return ok(
             Text(
                 "a development server on this machine; phones need https on a filed domain",
-                "本机的开发服务器；手机需要已备案域名上的 https",
+                "本机的开发服务器；手机访问需要 https 和已备案的域名",
             )
         )
     wrong = list(_wrong_with(target.url))

@@ -106,7 +106,7 @@ const ERRORS = {
     status: 500,
     code: 50001,
     en: "The server's WeChat settings are wrong: contact its operator.",
-    zh: '服务器的微信配置有误，请联系管理员。',
+    zh: '服务器的微信配置有误，请联系开发者。',
   },
   wechat_unavailable: {
     status: 502,
@@ -163,13 +163,13 @@ const ERRORS = {
     status: 0,
     code: 7,
     en: 'There is no safe connection to the server: try another network, or tell its operator.',
-    zh: '无法与服务器建立安全连接，请更换网络或联系管理员。',
+    zh: '无法与服务器建立安全连接，请更换网络或联系开发者。',
   },
   too_many_redirects: {
     status: 0,
     code: 8,
     en: 'The server sends the request in circles: tell its operator.',
-    zh: '服务器重定向过多，请联系管理员。',
+    zh: '服务器重定向过多，请联系开发者。',
   },
   too_many_tasks: {
     status: 0,
@@ -187,7 +187,7 @@ const ERRORS = {
     status: 0,
     code: 11,
     en: 'WeChat blocked the login on this phone.',
-    zh: '微信拦截了本机的登录。',
+    zh: '微信拦截了这部手机的登录。',
   },
   bad_answer: {
     status: 0,

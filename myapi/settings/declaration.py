@@ -165,14 +165,14 @@ def _conflicts(settings: Settings, given: Mapping[str, Any]) -> Iterator[str]:
                     + _hint(name)
                 )
         if settings.dev_lan:
-            yield "MYAPI_DEV_LAN: " + localized("for development only", "只用于开发模式")
+            yield "MYAPI_DEV_LAN" + localized(": for development only", "：只用于开发模式")
     elif bool(settings.wechat_appid) != bool(settings.wechat_secret):
-        yield "MYAPI_WECHAT_APPID, MYAPI_WECHAT_SECRET: " + localized(
-            "set both, or neither to use the sandbox", "要么都写，要么都不写（用沙箱）"
+        yield "MYAPI_WECHAT_APPID, MYAPI_WECHAT_SECRET" + localized(
+            ": set both, or neither to use the sandbox", "：要么都写，要么都不写（用沙箱）"
         )
     if settings.session_idle_days > settings.session_max_days and "session_idle_days" in given:
-        yield "MYAPI_SESSION_IDLE_DAYS: " + localized(
-            "must not be more than MYAPI_SESSION_MAX_DAYS", "不能大于 MYAPI_SESSION_MAX_DAYS"
+        yield "MYAPI_SESSION_IDLE_DAYS" + localized(
+            ": must not be more than MYAPI_SESSION_MAX_DAYS", "：不能大于 MYAPI_SESSION_MAX_DAYS"
         )
 
 

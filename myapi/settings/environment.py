@@ -82,7 +82,7 @@ def parse(
             if text is not None:
                 yield field.name, field.metadata["parse"](text.strip())
         except ValueError as error:
-            problems.append(f"{name}: {error}")
+            problems.append(localized(f"{name}: {error}", f"{name}：{error}"))
 
 
 def _text(found: Mapping[str, str], name: str, *, secret: bool) -> str | None:

@@ -71,7 +71,7 @@ REGISTRY = {
         500,
         50001,
         "The server's WeChat settings are wrong: contact its operator.",
-        "服务器的微信配置有误，请联系管理员。",
+        "服务器的微信配置有误，请联系开发者。",
     ),
     "wechat_unavailable": ErrorSpec(
         502, 50200, "WeChat gave no usable answer: try again.", "微信服务暂不可用，请稍后再试。"
@@ -112,8 +112,8 @@ class ApiError(Exception):
     """An error response. `name` is one of the errors of the app.
 
     `detail` is appended to the message, and `detail_zh` to the Chinese one, so neither may repeat
-    what the client sent. `reason` goes
-    only to the log. `fields` says which fields are wrong; their sentences become the message.
+    what the client sent. `reason` goes only to the log. `fields` says which fields are wrong; their
+    sentences become the message.
     """
 
     def __init__(

@@ -84,7 +84,7 @@ def lines(results, verdict="ok", language="en", url=URL, **more):
             [result("chain", "skip")],
             "ok",
             "Nothing could be judged: a crack.",
-            "什么都无法判断：有裂缝。",
+            "无法判断：有裂缝。",
         ),
     ],
     ids=["phones", "logins", "risk", "warning", "warnings", "well", "no answer seen", "nothing"],
