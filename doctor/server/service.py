@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from doctor.checks import Finding, check, fail, ok, skip
 from doctor.network import describe_error
+from doctor.outside.connection import START
 from doctor.target import Target
-from doctor.texts import Text, untranslated
+from doctor.texts import EMPTY, Text, untranslated
 from doctor.this_server import ask_app
 
 
@@ -33,7 +34,13 @@ def app(target: Target) -> Finding:
     for path, reply in replies.items():
         if reply.response is None:
             reason = describe_error(reply.error)
-            return fail(Text(f"{bind}: {reason.en}", f"{bind}：{reason.zh}"))
+            evidence = Text(f"{bind}: {reason.en}", f"{bind}：{reason.zh}")
+            return fail(evidence, START if _in_development(target) else EMPTY)
         if reply.response.status != 200:
             return fail(untranslated(f"{bind}{path}: {reply.response.summary}"))
     return ok(Text(f"{bind} is alive and ready", f"{bind} 存活并就绪"))
+
+
+def _in_development(target: Target) -> bool:
+    """Whether `make run` starts the service: production uses no sandbox."""
+    return target.this_server.uses_sandbox or (target.has_url and target.url.is_development)

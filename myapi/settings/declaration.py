@@ -159,11 +159,8 @@ def _conflicts(settings: Settings, given: Mapping[str, Any]) -> Iterator[str]:
     if settings.production:
         for name in ("secret_keys", "wechat_appid", "wechat_secret"):
             if not getattr(settings, name):
-                yield (
-                    f"{variable(name)}: "
-                    + localized("production needs it", "生产环境必填")
-                    + _hint(name)
-                )
+                needed = localized(": production needs it", "：生产环境必填")
+                yield variable(name) + needed + _hint(name)
         if settings.dev_lan:
             yield "MYAPI_DEV_LAN" + localized(": for development only", "：只用于开发模式")
     elif bool(settings.wechat_appid) != bool(settings.wechat_secret):

@@ -11,11 +11,13 @@ import click
 import flask.cli
 import pytest
 
+import dev
 import doctor
 from myapi.cli import COMMANDS, chinese
 from myapi.cli.command import Group
 from myapi.language import language
-from myapi.team import Extension
+from myapi.settings import Settings, SettingsError
+from myapi.team import Extension, ExtensionError
 
 LOCALES = chinese.LOCALES / "zh" / "LC_MESSAGES"
 HAN = re.compile("[\u4e00-\u9fff]")
@@ -147,7 +149,7 @@ class TestMessages:
     def test_questions(self, run, sign_in):
         user = sign_in("alice").user["id"]
         asked = run("users", "erase", user, code=1, input="n\n")
-        assert asked.stderr.startswith(f"永久删除 {user}")
+        assert asked.stderr.startswith(f"永久注销 {user}")
         assert asked.stderr.endswith("错误：已取消，未作改动\n")
 
     def test_words_of_click(self, run):
@@ -156,6 +158,23 @@ class TestMessages:
         assert "错误：'--limit' 的值无效：" in said
         mistyped = run("users", "list", "--limt", code=2).stderr
         assert "没有选项 '--limt'。 是否想输入：'--limit'？" in mistyped
+
+    def test_settings_and_files(self, run, tmp_path):
+        said = run("db", "copy", "--to", "x", code=2).stderr
+        assert said.endswith("错误：目标数据库：不是数据库 URL\n")
+        said = run("backup", str(tmp_path / "none" / "x"), code=1).stderr
+        assert said == f"错误：{tmp_path / 'none'}：没有这个目录\n"
+        with pytest.raises(SettingsError) as wrong:
+            Settings.from_env({"MYAPI_WORKERS": "x", "MYAPI_ENV": "production"}, root=tmp_path)
+        assert wrong.value.format_message().splitlines() == [
+            "配置有误：",
+            "  - MYAPI_WORKERS：应为 1 到 64 的整数",
+            "  - MYAPI_SECRET_KEYS：生产环境必填（用 `flask secrets generate` 生成）",
+            "  - MYAPI_WECHAT_APPID：生产环境必填",
+            "  - MYAPI_WECHAT_SECRET：生产环境必填",
+        ]
+        with pytest.raises(ExtensionError, match="commands：'x' 要用 cls=Group"):
+            Extension(commands=["x"])
 
     def test_json_and_field_names_stay_english(self, run, sign_in):
         user = sign_in("alice").user["id"]
@@ -168,9 +187,20 @@ class TestMessages:
 def test_a_process_with_a_chinese_locale_is_chinese_from_its_first_line(flask):
     shown = flask("--help", environ={"LC_ALL": "zh_CN.UTF-8", "COLUMNS": "60"})
     assert shown.stdout.startswith("用法：")
-    assert "列出、查看、封禁、解封、删除和导出用户。" in shown.stdout
+    assert "列出、查看、封禁、解封、注销和导出用户。" in shown.stdout
     refused = flask("user", "list", environ={"LC_ALL": "zh_CN.UTF-8"})
     assert "错误：没有命令 'user'。 是否想输入：'users'？" in refused.stderr
+
+
+def test_usage_above_a_mistyped_command_is_chinese(flask):
+    refused = flask("usres", environ={"LC_ALL": "zh_CN.UTF-8"})
+    assert refused.stderr.startswith("用法：python -m flask [OPTIONS]")
+
+
+def test_set_up_has_the_same_language(zh, monkeypatch):
+    assert dev.localized("English", "中文") == "中文"
+    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
+    assert dev.localized("English", "中文") == "English"
 
 
 def test_an_encoding_without_chinese_gets_english(flask):
