@@ -89,9 +89,16 @@ def make_venv(chosen: bool = False) -> None:
     remove_venv()
     VENV.mkdir()
     UNFINISHED.touch()
-    status = subprocess.call([sys.executable, "-m", "venv", str(VENV)])
-    if status:
-        raise SetUpError(".venv could not be made", status)
+    # What it prints is shown if it fails, but not the traceback of a Ctrl-C.
+    done = subprocess.run(
+        [sys.executable, "-m", "venv", str(VENV)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+    )
+    if done.returncode:
+        raise SetUpError(f"{done.stdout}.venv could not be made", done.returncode)
     UNFINISHED.unlink()
 
 
@@ -166,9 +173,17 @@ def install(name: str) -> None:
     status = pip_install(names)
     UNFINISHED.unlink()
     if status:
-        hint = "Where both files conflict, run: make lock" if own.exists() else "pip has failed"
-        raise SetUpError(hint, status)
+        raise SetUpError(why_pip_failed(own.exists()), status)
     installed.write_bytes(wanted)
+
+
+def why_pip_failed(own: bool) -> str:
+    lines = ["pip has failed; its messages are above."]
+    if own:
+        lines.append("  If both files of requirements conflict, run: make lock")
+    lines.append("  If it could not connect, check the network and run this command again;")
+    lines.append("  the variable PIP_INDEX_URL names a nearer mirror.")
+    return "\n".join(lines)
 
 
 def pip_install(files: "list[str]") -> int:
@@ -206,7 +221,9 @@ def show_progress(lines: "Iterable[str]", total: int) -> None:
         print(
             "\r" + f"  {done} of {total} packages: {text}"[:width].ljust(width), end="", flush=True
         )
-    print("\r" + " " * width + f"\r  {done} packages", flush=True)
+    print("\r" + " " * width + "\r", end="", flush=True)
+    if done >= total:  # else pip has failed
+        print(f"  {done} packages", flush=True)
 
 
 # ---- the loop ----

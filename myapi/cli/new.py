@@ -4,6 +4,8 @@ import io
 import json
 import keyword
 import re
+import shutil
+import sys
 import tokenize
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -61,9 +63,18 @@ def command(feature: str, chinese: str | None) -> None:
         "It works as it is. Change it into what you need, then:",
         "它现在就能运行。改成你需要的样子，然后：",
     )
+    flask = typed()
     output.print_line(
-        f"\n{done}\n\n  flask db migrate -m {feature}\n  flask db upgrade\n  make test-app"
+        f"\n{done}\n\n  {flask} db migrate -m {feature}\n  {flask} db upgrade\n  make test-app"
     )
+
+
+def typed() -> str:
+    """Return how to type `flask` at the top of the checkout, also if .venv is not activated."""
+    folder, found = Path(sys.executable).parent, shutil.which("flask")
+    if (found and Path(found).parent == folder) or not folder.is_relative_to(ROOT):
+        return "flask"
+    return str(folder.relative_to(ROOT) / "flask")
 
 
 def _words(feature: str, chinese: str) -> Mapping[str, str]:

@@ -5,12 +5,14 @@ whose path is in `MYAPI_…_FILE`. A team's own settings are the same with `APP_
 """
 
 import dataclasses
+import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 
 PREFIX = "MYAPI_"
 APP_PREFIX = "APP_"  # of a team's own settings
@@ -54,13 +56,23 @@ def read(environ: Mapping[str, str], root: Path) -> dict[str, str]:
 
     The environment wins over `.env`.
     """
-    try:
-        in_file = dotenv_values(root / ".env")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError([f"{root / '.env'} cannot be read: {type(error).__name__}"]) from None
-    merged = {**in_file, **environ}
+    merged = {**_in_file(root / ".env"), **environ}
     ours = (PREFIX, APP_PREFIX)
     return {name: text for name, text in merged.items() if name.startswith(ours) and text}
+
+
+def _in_file(file: Path) -> dict[str, str | None]:
+    """Return the variables of `.env`. A line that is none stops the start: it may be a setting."""
+    try:
+        text = file.read_text(encoding="utf-8-sig")  # Windows' editors may put a mark first
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError([f"{file} cannot be read: {type(error).__name__}"]) from None
+    wrong = [each.original.line for each in parse_stream(io.StringIO(text)) if each.error]
+    if wrong:
+        raise SettingsError([f"{file}, line {line}: must be NAME=value" for line in wrong])
+    return dotenv_values(stream=io.StringIO(text))
 
 
 def parse(

@@ -16,6 +16,9 @@ SECRET_KEY_LENGTH = 32
 
 # A user name or password without a character at which some parser of URLs would end it.
 _ENCODED = r"(?:(?![@%:/?#\[\]])[!-~]|%[0-9A-Fa-f]{2})*"
+_ADDRESS = re.compile(
+    r"unix:[!-~]+|fd://[0-9]+|(?:tcp://)?(?:\[[!-~]+\]|(?![0-9]+(?:,|$))[^\s:\[\]]*)(?::[0-9]{1,5})?"
+)
 _LOGIN = re.compile(rf"[^/]*://{_ENCODED}(?::{_ENCODED})?@[^@]*")
 
 
@@ -65,6 +68,13 @@ def printable(text: str) -> str:
     return text
 
 
+def bind(text: str) -> str:
+    """Accept what Gunicorn does, but no lone number: it would be taken as a host."""
+    if not all(map(_ADDRESS.fullmatch, text.split(","))):
+        raise ValueError("must be host:port, such as 127.0.0.1:8000, or unix:/path")
+    return text
+
+
 def appid(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", text):
         raise ValueError("must be an AppID such as wx0123456789abcdef")
@@ -92,7 +102,10 @@ def database_url(text: str) -> str:
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
-        raise ValueError("is not a database URL") from None
+        raise ValueError(
+            "must be a database URL such as sqlite:///myapi.db "
+            "or mysql+pymysql://user:password@host/name?charset=utf8mb4"
+        ) from None
     if url.drivername in {"sqlite", "sqlite+pysqlite"}:
         if url.database in {None, "", ":memory:"}:
             raise ValueError("SQLite needs a file: sqlite:///myapi.db")

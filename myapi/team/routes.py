@@ -3,9 +3,10 @@
 import difflib
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, get_type_hints
 
 from flask import Blueprint, Flask
+from msgspec import Struct
 from werkzeug.routing import Rule
 
 from myapi.web.access import refusals
@@ -74,9 +75,20 @@ def _in_view(app: Flask, rule: Rule) -> Iterator[str]:
     if "user" in limited_per(view) and "token_missing" not in refusals(view):
         yield "@per_user needs to know the user, and @public knows none; use @per_address"
     declared: Endpoint | None = getattr(view, "endpoint", None)
+    if declared is None and _needs_endpoint(view):
+        yield "Flask cannot send what it returns: put @endpoint(…) between @bp.… and def"
     known = errors_of(app)
     for name in declared.errors if declared else ():
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {near[0]}?" if near else ""
             yield f"errors= names `{name}`, which is no error{hint}"
+
+
+def _needs_endpoint(view: Callable[..., Any]) -> bool:
+    """Whether a view returns None or a struct. It may have @endpoint, in the wrong place."""
+    try:
+        returns = get_type_hints(view).get("return", Any)
+    except (NameError, TypeError):  # names that are imported for type checkers alone
+        return False
+    return returns is type(None) or (isinstance(returns, type) and issubclass(returns, Struct))
