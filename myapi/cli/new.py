@@ -4,8 +4,6 @@ import io
 import json
 import keyword
 import re
-import shutil
-import sys
 import tokenize
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -63,18 +61,10 @@ def command(feature: str, chinese: str | None) -> None:
         "It works as it is. Change it into what you need, then:",
         "它现在就能运行。改成你需要的样子，然后：",
     )
-    flask = typed()
+    flask = output.flask_as_typed()
     output.print_line(
         f"\n{done}\n\n  {flask} db migrate -m {feature}\n  {flask} db upgrade\n  make test-app"
     )
-
-
-def typed() -> str:
-    """Return how to type `flask` at the top of the checkout, also if .venv is not activated."""
-    folder, found = Path(sys.executable).parent, shutil.which("flask")
-    if (found and Path(found).parent == folder) or not folder.is_relative_to(ROOT):
-        return "flask"
-    return str(folder.relative_to(ROOT) / "flask")
 
 
 def _words(feature: str, chinese: str) -> Mapping[str, str]:
@@ -108,7 +98,7 @@ def _problems(feature: str, words: Mapping[str, str], folder: Path) -> Iterator[
     """Yield why a feature cannot have this name."""
     if not NAME.fullmatch(feature):
         yield localized(
-            f"`{feature}`: choose one word of 2 to 20 small letters, such as notes",
+            f"`{feature}`: choose one word of 2 to 20 lower-case letters, such as notes",
             f"`{feature}`：请用一个 2 至 20 个小写字母的词，例如 notes",
         )
     if feature in RESERVED or feature in current_app.cli.commands:
