@@ -111,9 +111,17 @@ def make_venv(chosen: bool = False) -> None:
     remove_venv()
     VENV.mkdir()
     UNFINISHED.touch()
-    status = subprocess.call([sys.executable, "-m", "venv", str(VENV)])
-    if status:
-        raise SetUpError(localized(".venv could not be made", "无法创建 .venv"), status)
+    # What it prints is shown if it fails, but not the traceback of a Ctrl-C.
+    done = subprocess.run(
+        [sys.executable, "-m", "venv", str(VENV)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+    )
+    if done.returncode:
+        reason = localized(".venv could not be made", "无法创建 .venv")
+        raise SetUpError(f"{done.stdout}{reason}", done.returncode)
     UNFINISHED.unlink()
 
 
@@ -212,13 +220,29 @@ def install(name: str) -> None:
     status = pip_install(names)
     UNFINISHED.unlink()
     if status:
-        hint = localized("pip has failed", "pip 安装失败")
-        if own.exists():
-            hint = localized(
-                "Where both files conflict, run: make lock", "如果两个文件冲突，请运行：make lock"
-            )
-        raise SetUpError(hint, status)
+        raise SetUpError(why_pip_failed(own.exists()), status)
     installed.write_bytes(wanted)
+
+
+def why_pip_failed(own: bool) -> str:
+    lines = [
+        localized("pip has failed; its messages are above.", "pip 安装失败，原因见上面的输出。")
+    ]
+    if own:
+        lines.append(
+            localized(
+                "  If both files of requirements conflict, run: make lock",
+                "  如果两个依赖文件冲突，请运行：make lock",
+            )
+        )
+    lines.append(
+        localized(
+            "  If it could not connect, check the network and run this command again;\n"
+            "  the variable PIP_INDEX_URL names a nearer mirror.",
+            "  如果连不上，请检查网络后重新运行；\n  环境变量 PIP_INDEX_URL 可以换成更近的镜像。",
+        )
+    )
+    return "\n".join(lines)
 
 
 def pip_install(files: "list[str]") -> int:
@@ -257,8 +281,9 @@ def show_progress(lines: "Iterable[str]", total: int) -> None:
             text = localized("putting them in place", ".venv")
         line = localized(f"{done} of {total} packages: {text}", f"{done}/{total} {text}")
         print("\r" + f"  {line}"[:width].ljust(width), end="", flush=True)
-    last = localized(f"{done} packages", f"{done} 个包")
-    print("\r" + " " * width + f"\r  {last}", flush=True)
+    print("\r" + " " * width + "\r", end="", flush=True)
+    if done >= total:  # else pip has failed
+        print("  " + localized(f"{done} packages", f"{done} 个包"), flush=True)
 
 
 # ---- the loop ----

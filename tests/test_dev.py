@@ -321,6 +321,13 @@ def test_progress_shows_which_package_pip_is_at(capsys):
     ]
 
 
+def test_failed_pip_shows_no_number_of_packages_and_what_to_do(capsys):
+    dev.show_progress(["Collecting flask==3.1.2", "ERROR: no matching distribution"], total=3)
+    assert "3 packages: flask" in capsys.readouterr().out.rstrip().splitlines()[-1]
+    assert "run: make lock" in dev.why_pip_failed(own=True)
+    assert "check the network" in dev.why_pip_failed(own=False)
+
+
 @needs_posix
 def test_make_uses_the_python_that_is_there(checkout):
     told = checkout.command("make", "venv", "PYTHON=no-such-python", code=2).stderr

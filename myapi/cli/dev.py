@@ -69,7 +69,7 @@ def seed() -> None:
             f"创建了 {len(created)} 个用户，{there} 个已存在",
         )
     )
-    token_line = f"flask dev token {USERS[0].name}"
+    token_line = f"{output.flask_as_typed()} dev token {USERS[0].name}"
     output.print_line(
         localized(f"log in as one of them: {token_line}", f"以其中一个用户登录：{token_line}"),
         err=True,

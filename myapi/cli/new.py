@@ -61,8 +61,9 @@ def command(feature: str, chinese: str | None) -> None:
         "It works as it is. Change it into what you need, then:",
         "马上就能用，可以随意修改。接下来：",
     )
+    flask = output.flask_as_typed()
     output.print_line(
-        f"\n{done}\n\n  flask db migrate -m {feature}\n  flask db upgrade\n  make test-app"
+        f"\n{done}\n\n  {flask} db migrate -m {feature}\n  {flask} db upgrade\n  make test-app"
     )
 
 
@@ -97,7 +98,7 @@ def _problems(feature: str, words: Mapping[str, str], folder: Path) -> Iterator[
     """Yield why a feature cannot have this name."""
     if not NAME.fullmatch(feature):
         yield localized(
-            f"`{feature}`: choose one word of 2 to 20 small letters, such as notes",
+            f"`{feature}`: choose one word of 2 to 20 lower-case letters, such as notes",
             f"`{feature}`：请用一个英文单词，2 到 20 个小写字母，例如 notes",
         )
     if feature in RESERVED or feature in current_app.cli.commands:

@@ -7,9 +7,12 @@ import json
 import shutil
 import sys
 import unicodedata
+from pathlib import Path
 from typing import Any
 
 import click
+
+from myapi.settings import ROOT
 
 MAX_PROGRESS = 60  # terminal cells
 
@@ -62,6 +65,14 @@ def to_terminal() -> bool:
 
 def count(number: int, thing: str) -> str:
     return f"{number} {thing}" + ("" if number == 1 else "s")
+
+
+def flask_as_typed() -> str:
+    """Return how to type `flask` at the top of the checkout, also if .venv is not activated."""
+    folder, found = Path(sys.executable).parent, shutil.which("flask")
+    if (found and Path(found).parent == folder) or not folder.is_relative_to(ROOT):
+        return "flask"
+    return str(folder.relative_to(ROOT) / "flask")
 
 
 def size(number: float) -> str:

@@ -29,6 +29,7 @@ BEARER = re.compile(r"(bearer\s+)\S+", re.IGNORECASE)
 USERINFO = re.compile(r"(://[^\s:/@]*:)(?:(?!://)[^\s@])+@")
 LINE_BREAKS = re.compile(r"\r\n?|[\n\v\f\x1c-\x1e\x85\u2028\u2029]")
 STYLE = re.compile(r"\x1b\[[0-9;]*m")
+IN_MESSAGE = {"event", "method", "route", "status"}  # fields that a request's message has already
 LEVELS = {"WARNING": "警告", "ERROR": "错误"}
 CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f]")
 
@@ -104,8 +105,11 @@ class TextFormatter(logging.Formatter):
     """A short line for people. Text after a line break is indented, so it cannot forge a line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        fields = " ".join(f"{k}={v}" for k, v in _fields(record).items() if v not in {None, ""})
-        text = f"{_time(record)[11:23]} {record.levelname:<7} {_message(record)}  {fields}"
+        told = IN_MESSAGE if hasattr(record, "fields") else ()
+        fields = " ".join(
+            f"{k}={v}" for k, v in _fields(record).items() if k not in told and v not in {None, ""}
+        )
+        text = f"{_time(record)[11:23]} {record.levelname:<7} {_message(record)}  {fields}".rstrip()
         if record.exc_info:
             text += "\n" + mask(self.formatException(record.exc_info))
         text = LINE_BREAKS.sub("\n    ", text)

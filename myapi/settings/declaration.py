@@ -55,7 +55,7 @@ class Settings:
     max_body_bytes: int = setting(65536, parsers.integer(1024, 2**24))
     log_format: str = setting("", parsers.one_of("json", "text"))
 
-    bind: str = setting("127.0.0.1:8000", parsers.printable)
+    bind: str = setting("127.0.0.1:8000", parsers.bind)
     workers: int = setting(0, parsers.integer(1, 64))
 
     # The folder of the development database, key and sandbox state; not an environment variable.

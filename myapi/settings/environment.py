@@ -5,6 +5,8 @@ whose path is in `MYAPI_…_FILE`. A team's own settings are the same with `APP_
 """
 
 import dataclasses
+import io
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +18,7 @@ from myapi.language import localized
 
 PREFIX = "MYAPI_"
 APP_PREFIX = "APP_"  # of a team's own settings
+QUOTED = re.compile(r"""(?<==)\s*(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')""", re.DOTALL)
 
 T = TypeVar("T")
 
@@ -58,14 +61,37 @@ def read(environ: Mapping[str, str], root: Path) -> dict[str, str]:
 
     The environment wins over `.env`.
     """
-    try:
-        in_file = dotenv_values(root / ".env")
-    except (OSError, UnicodeDecodeError) as error:
-        problem = cannot_be_read(root / ".env", error)
-        raise SettingsError([problem]) from None
-    merged = {**in_file, **environ}
+    merged = {**_in_file(root / ".env"), **environ}
     ours = (PREFIX, APP_PREFIX)
     return {name: text for name, text in merged.items() if name.startswith(ours) and text}
+
+
+def _in_file(file: Path) -> dict[str, str | None]:
+    """Return the variables of `.env`. A line that is none stops the start: it may be a setting."""
+    try:
+        text = file.read_text(encoding="utf-8-sig")  # Windows' editors may put a mark first
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError([cannot_be_read(file, error)]) from None
+    wrong = [
+        localized(
+            f"{file}, line {line}: must be NAME=value", f"{file} 第 {line} 行：应为 NAME=value"
+        )
+        for line in _lines_without_a_name(text)
+    ]
+    if wrong:
+        raise SettingsError(wrong)
+    return dotenv_values(stream=io.StringIO(text))
+
+
+def _lines_without_a_name(text: str) -> Iterator[int]:
+    """Yield the numbers of lines that set nothing; python-dotenv leaves them out."""
+    code = re.sub(r"^\s*#.*$", "", text, flags=re.MULTILINE)
+    code = QUOTED.sub(lambda quoted: "\n" * quoted[0].count("\n"), code)
+    for number, line in enumerate(code.splitlines(), start=1):
+        if line.strip() and not re.match(r"\s*(?:export\s+)?[^=\s]+\s*=", line):
+            yield number
 
 
 def parse(

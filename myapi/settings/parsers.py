@@ -18,6 +18,9 @@ SECRET_KEY_LENGTH = 32
 
 # A user name or password without a character at which some parser of URLs would end it.
 _ENCODED = r"(?:(?![@%:/?#\[\]])[!-~]|%[0-9A-Fa-f]{2})*"
+_ADDRESS = re.compile(
+    r"unix:[!-~]+|fd://[0-9]+|(?:tcp://)?(?:\[[!-~]+\]|(?![0-9]+(?:,|$))[^\s:\[\]]*)(?::[0-9]{1,5})?"
+)
 _LOGIN = re.compile(rf"[^/]*://{_ENCODED}(?::{_ENCODED})?@[^@]*")
 
 
@@ -79,6 +82,18 @@ def printable(text: str) -> str:
     return text
 
 
+def bind(text: str) -> str:
+    """Accept what Gunicorn does, but no lone number: it would be taken as a host."""
+    if not all(map(_ADDRESS.fullmatch, text.split(","))):
+        raise ValueError(
+            localized(
+                "must be host:port, such as 127.0.0.1:8000, or unix:/path",
+                "应为 host:port（例如 127.0.0.1:8000）或 unix:/path",
+            )
+        )
+    return text
+
+
 def appid(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", text):
         raise ValueError(
@@ -115,7 +130,14 @@ def database_url(text: str) -> str:
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
-        raise ValueError(localized("is not a database URL", "不是数据库 URL")) from None
+        raise ValueError(
+            localized(
+                "must be a database URL such as sqlite:///myapi.db "
+                "or mysql+pymysql://user:password@host/name?charset=utf8mb4",
+                "应为数据库 URL，例如 sqlite:///myapi.db "
+                "或 mysql+pymysql://user:password@host/name?charset=utf8mb4",
+            )
+        ) from None
     if url.drivername in {"sqlite", "sqlite+pysqlite"}:
         if url.database in {None, "", ":memory:"}:
             raise ValueError(

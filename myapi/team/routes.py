@@ -3,9 +3,10 @@
 import difflib
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, get_type_hints
 
 from flask import Blueprint, Flask
+from msgspec import Struct
 from werkzeug.routing import Rule
 
 from myapi.language import localized
@@ -90,6 +91,11 @@ def _in_view(app: Flask, rule: Rule) -> Iterator[str]:
             "@public 的接口不知道用户是谁，不能用 @per_user；请用 @per_address",
         )
     declared: Endpoint | None = getattr(view, "endpoint", None)
+    if declared is None and _needs_endpoint(view):
+        yield localized(
+            "Flask cannot send what it returns: put @endpoint(…) between @bp.… and def",
+            "Flask 无法发送它的返回值：请把 @endpoint(…) 放在 @bp.… 和 def 之间",
+        )
     known = errors_of(app)
     for name in declared.errors if declared else ():
         if name not in known:
@@ -99,3 +105,12 @@ def _in_view(app: Flask, rule: Rule) -> Iterator[str]:
                 f"errors= names `{name}`, which is no error{hint}",
                 f"errors= 中没有 `{name}` 这个错误{hint}",
             )
+
+
+def _needs_endpoint(view: Callable[..., Any]) -> bool:
+    """Whether a view returns None or a struct. It may have @endpoint, in the wrong place."""
+    try:
+        returns = get_type_hints(view).get("return", Any)
+    except (NameError, TypeError):  # names that are imported for type checkers alone
+        return False
+    return returns is type(None) or (isinstance(returns, type) and issubclass(returns, Struct))

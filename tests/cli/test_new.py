@@ -95,7 +95,7 @@ in_this_process = pytest.mark.parametrize("database_url", ["sqlite"], indirect=T
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        ("Notes", "choose one word of 2 to 20 small letters, such as notes"),
+        ("Notes", "choose one word of 2 to 20 lower-case letters, such as notes"),
         ("my-notes", "choose one word"),
         ("../notes", "choose one word"),
         ("users", "there is a command `flask users`"),

@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -54,3 +55,15 @@ def test_json_is_ascii_where_the_encoding_lacks_a_character(monkeypatch, encodin
     printed = stdout.buffer.getvalue().decode(encoding)
     assert ("小明" in printed) is readable
     assert json.loads(printed) == {"name": "小明"}
+
+
+@pytest.mark.parametrize(("path", "typed"), [("", ".venv/bin/flask"), (".venv/bin", "flask")])
+def test_next_commands_are_as_they_can_be_typed(tmp_path, monkeypatch, path, typed):
+    programs = tmp_path / ".venv" / "bin"
+    programs.mkdir(parents=True)
+    for name in ("flask", "flask.exe"):
+        (programs / name).touch(0o755)
+    monkeypatch.setattr(output, "ROOT", tmp_path)
+    monkeypatch.setattr(output.sys, "executable", str(programs / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path / path))
+    assert Path(output.flask_as_typed()) == Path(typed)

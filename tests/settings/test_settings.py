@@ -205,6 +205,41 @@ def test_env_file_in_another_encoding_is_a_settings_error(tmp_path):
     assert ".env cannot be read" in problems(tmp_path, {})[0]
 
 
+def test_lines_of_the_env_file_that_are_no_variables_are_all_told(tmp_path):
+    (tmp_path / ".env").write_text(
+        "MYAPI_ENV production\n# a comment\nexport MYAPI_WORKERS=3\n= 4\n"
+    )
+    assert problems(tmp_path, {}) == [
+        f"{tmp_path / '.env'}, line 1: must be NAME=value",
+        f"{tmp_path / '.env'}, line 4: must be NAME=value",
+    ]
+
+
+def test_value_in_quotes_may_have_several_lines(tmp_path):
+    keys = "a key of the first line, 0123456789,\na key of the second line 0123456789"
+    (tmp_path / ".env").write_text(f'# it\'s one\nMYAPI_SECRET_KEYS="{keys}"\nMYAPI_WORKERS=3\n')
+    assert read(tmp_path).workers == 3
+
+
+def test_env_file_of_a_windows_editor_begins_with_a_mark(tmp_path):
+    (tmp_path / ".env").write_text("MYAPI_WORKERS=3\n", encoding="utf-8-sig")
+    assert read(tmp_path).workers == 3
+
+
+@pytest.mark.parametrize("bind", ["8000", "localhost:http", "::1", "127.0.0.1:8000,8001", "a b"])
+def test_bind_that_is_no_address_is_refused(tmp_path, bind):
+    told = "MYAPI_BIND: must be host:port, such as 127.0.0.1:8000, or unix:/path"
+    assert problems(tmp_path, {"MYAPI_BIND": bind}) == [told]
+
+
+@pytest.mark.parametrize(
+    "bind",
+    [":8000", "localhost", "[::]:80", "unix:/run/a.sock", "fd://3", "10.0.0.1:80,127.0.0.1:81"],
+)
+def test_bind_is_any_address_of_gunicorn(tmp_path, bind):
+    assert read(tmp_path, MYAPI_BIND=bind).bind == bind
+
+
 @pytest.mark.parametrize("name", sorted(name for name, secret in variables().items() if secret))
 def test_secret_is_read_from_its_file(tmp_path, name):
     values = {

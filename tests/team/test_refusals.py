@@ -185,6 +185,10 @@ def public_view():
     return ""
 
 
+def without_endpoint() -> Nothing:
+    return Nothing()
+
+
 def two_views_of_one_name():
     bp = Blueprint("notes", __name__)
     for path in ("/api/a", "/api/b"):
@@ -218,6 +222,10 @@ REFUSED_ROUTES = [
     (
         [blueprint(errors=("rate_limit",))],
         "notes.show: errors= names `rate_limit`, which is no error; did you mean rate_limited?",
+    ),
+    (
+        [blueprint(view=without_endpoint)],
+        "notes.show: Flask cannot send what it returns: put @endpoint(…) between @bp.… and def",
     ),
     (
         [blueprint(view=public_view)],
