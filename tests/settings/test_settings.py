@@ -216,7 +216,7 @@ def test_lines_of_the_env_file_that_are_no_variables_are_all_told(tmp_path):
 
 
 def test_value_in_quotes_may_have_several_lines(tmp_path):
-    keys = "a key of the first line, 0123456789,\na key of the second line 0123456789"
+    keys = "q8Zk1nV5rT3xW7yB0cD2fG4hJ6lM9pS1,\nU8Zk1nV5rT3xW7yB0cD2fG4hJ6lM9pS2"
     (tmp_path / ".env").write_text(f'# it\'s one\nMYAPI_SECRET_KEYS="{keys}"\nMYAPI_WORKERS=3\n')
     assert read(tmp_path).workers == 3
 
