@@ -28,6 +28,7 @@ OLDEST = (3, 10)
 FILES = (".env", "wsgi.py", "requirements.txt", "app/requirements.txt")
 FOLDERS = ("app", "myapi", "migrations")
 SUFFIXES = (".py", ".json", ".html")
+LEFT_OUT = (".", "__pycache__", "node_modules")  # folders that are large, and no code of ours
 INTERVAL = 0.5  # s between two looks at them
 GIVE_UP = 3  # the status of a server that no change of a file would help
 
@@ -305,7 +306,9 @@ def loop() -> int:
             if status is not None:
                 waiting = "waiting for a change of the code or of .env"
                 print(localized(waiting, "等待代码或 .env 改动"), flush=True)
-            wait_for_change(seen)
+                while not has_changed(seen):
+                    time.sleep(INTERVAL)
+            time.sleep(0.2)  # an editor that saves several files
     except KeyboardInterrupt:
         return 0
 
@@ -316,7 +319,7 @@ def run(command: "list[str]", seen: "dict[str, tuple[int, int]]") -> "int | None
     try:
         while process.poll() is None:
             time.sleep(INTERVAL)
-            if snapshot() != seen:
+            if has_changed(seen):
                 return None
         return process.returncode
     finally:
@@ -332,22 +335,22 @@ def stop(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
-def wait_for_change(seen: "dict[str, tuple[int, int]]") -> None:
+def has_changed(seen: "dict[str, tuple[int, int]]") -> bool:
+    """Whether a file has changed since; if so, print which."""
     now = snapshot()
-    while now == seen:
-        time.sleep(INTERVAL)
-        now = snapshot()
     changed = sorted(name for name in {*now, *seen} if now.get(name) != seen.get(name))
-    name = Path(changed[0]).as_posix()
-    print(localized(f"{name} has changed", f"{name} 有改动"), flush=True)
-    time.sleep(0.2)  # an editor that saves several files
+    if changed:
+        name = Path(changed[0]).as_posix()
+        print(localized(f"{name} has changed", f"{name} 有改动"), flush=True)
+    return bool(changed)
 
 
 def snapshot() -> "dict[str, tuple[int, int]]":
     """Return time and size of each file whose change is answered with a restart."""
     names = list(FILES)
     for folder in FOLDERS:
-        for parent, _, files in os.walk(folder):
+        for parent, folders, files in os.walk(folder):
+            folders[:] = [each for each in folders if not each.startswith(LEFT_OUT)]
             names += [os.path.join(parent, file) for file in files if file.endswith(SUFFIXES)]
     found = {}
     for name in names:

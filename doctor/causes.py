@@ -17,7 +17,7 @@ MOST = 3  # causes that are shown
 #: What holds numbers and words that mean nothing here: URLs, paths, host names with their port
 #: (not `res.data`, `wx.login`), file names with a line number, and the id of WeChat's answers.
 NOISE = re.compile(
-    r"""[a-z]+://[^\s"'<>(),;，。；（）\[\]{}]*
+    r"""[a-z]{1,20}://[^\s"'<>(),;，。；（）\[\]{}]*
     |(?<![\w:/.])/[\w.%~-]+(?:/[\w.%~-]*)*(?:\?[^\s"']*)?
     |(?<![\w.-])(?!(?:wx|res|err|error|e)\.)[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)+(?::\d+)*
     |\brid:\s*[\w-]+

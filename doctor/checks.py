@@ -14,12 +14,16 @@ STATUSES = ("ok", "warn", "fail", "skip")
 
 
 class Finding(NamedTuple):
-    """What a check has found. `fix` and `fault` replace those of the check."""
+    """What a check has found. `fix` and `fault` replace those of the check.
+
+    `independent`: the failure has a cause of its own, whatever else fails.
+    """
 
     status: str
     evidence: Text
     fix: Text | None = None
     fault: Text | None = None
+    independent: bool = False
 
 
 ok = functools.partial(Finding, "ok")

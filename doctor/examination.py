@@ -67,9 +67,10 @@ def examine(target: Target, checks: Sequence[Check]) -> list[Result]:
         thread.join(max(0.0, target.deadline - time.monotonic()))
     timeout = f"{target.timeout:g}"
     late = skip(Text(f"no result after {timeout} s", f"{timeout} 秒后仍无结果"))
-    findings = dict(found)  # a late thread may still write to the other one
-    results = [_result(one, findings.get(one.id, late), target.secrets) for one in checks]
-    return _with_roots(results, {one.id: one.follows for one in checks})
+    findings = {one.id: found.get(one.id, late) for one in checks}
+    results = [_result(one, findings[one.id], target.secrets) for one in checks]
+    follows = {one.id: () if findings[one.id].independent else one.follows for one in checks}
+    return _with_roots(results, follows)
 
 
 def _result(one: Check, finding: Finding, secrets: Iterable[str]) -> Result:

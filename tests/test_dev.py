@@ -166,6 +166,26 @@ def test_change_of_dotenv_is_read(checkout):
         loop.wait_until_printed("serving again", times=2)
 
 
+def test_change_that_is_undone_at_once_starts_again(monkeypatch):
+    """As with a file that a tool makes and removes while the server is being stopped."""
+    statuses = iter([None, 0])
+    monkeypatch.setattr(dev.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(dev, "install", lambda _: None)
+    monkeypatch.setattr(dev, "snapshot", dict)
+    monkeypatch.setattr(dev, "run", lambda *_: next(statuses))
+    assert dev.loop() == 0
+
+
+def test_change_of_code_is_seen_and_folders_of_tools_are_not_read(here, capsys):
+    (here / "app/node_modules/large").mkdir(parents=True)
+    seen = dev.snapshot()
+    (here / "app/node_modules/large/package.json").write_text("{}")
+    assert not dev.has_changed(seen)
+    (here / "app/views.py").write_text("")
+    assert dev.has_changed(seen)
+    assert capsys.readouterr().out == "app/views.py has changed\n"
+
+
 @needs_posix
 def test_new_migration_is_told_and_applied_by_hand_or_at_the_next_start(checkout):
     with Loop(checkout) as loop:

@@ -67,6 +67,7 @@ def gateway(target: Target) -> Finding:
             " MYAPI_BIND, and check the socket's file mode",
             "Nginx 访问的地址不对，或没有权限：核对 proxy_pass 与 MYAPI_BIND，并检查套接字的权限",
         ),
+        independent=True,
     )
 
 

@@ -5,7 +5,7 @@
  * doctor's; `tests/test_miniprogram.py` compares them, so that none of them can drift.
  */
 
-const { fieldsOf } = require('./fields')
+const { fieldsOf, own } = require('./fields')
 
 /** @typedef {{ en: string, zh: string }} Said */
 /** @typedef {import('./fields').FieldError} FieldError */
@@ -441,7 +441,8 @@ class ApiError extends Error {
    *   retryAfter?: number, symptom?: string, fields?: FieldError[] }} [told]
    */
   constructor(error, told = {}) {
-    const kind = ERRORS[error] || ERRORS.bad_answer
+    const known = own(ERRORS, error)
+    const kind = known || ERRORS.bad_answer
     super(`${error}: ${told.msg || kind.en}`)
     Object.setPrototypeOf(this, ApiError.prototype) // lost where a class is made ES5 by TypeScript
     this.name = 'ApiError'
@@ -460,8 +461,8 @@ class ApiError extends Error {
     /** Which fields of the body are wrong; empty where the error is another. */
     this.fields = told.fields || []
     /** One of ours is told in both languages; one that an app's server added, in its own words. */
-    this.en = ERRORS[error] ? kind.en : this.msg || kind.en
-    this.zh = ERRORS[error] ? kind.zh : this.msg || kind.zh
+    this.en = known ? kind.en : this.msg || kind.en
+    this.zh = known ? kind.zh : this.msg || kind.zh
     if (this.fields.length) {
       this.en = this.fields.map(field => field.en).join(' ')
       this.zh = this.fields.map(field => field.zh).join('')
@@ -528,7 +529,7 @@ function cause(errno, errMsg) {
  */
 function withoutNames(errMsg) {
   return errMsg
-    .replace(/[a-z]+:\/\/[^\s"'<>(),;，。；（）[\]{}]*/gi, ' ')
+    .replace(/[a-z]{1,20}:\/\/[^\s"'<>(),;，。；（）[\]{}]*/gi, ' ')
     .replace(/(^|[^\w.-])[a-z0-9][a-z0-9-]*(\.[a-z0-9-]+)+(:\d+)*/gi, '$1 ')
     .replace(/(^|[\s"'(（])\/[^\s"'）)]*/g, '$1 ')
 }

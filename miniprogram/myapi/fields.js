@@ -197,11 +197,12 @@ const isChoice = value => Number.isFinite(value) || isText(value)
 const isText = value => typeof value === 'string' && value.length <= MOST.name
 
 /**
- * @param {{ [name: string]: Said }} texts
+ * @template T
+ * @param {{ [name: string]: T }} table
  * @param {any} name may be `constructor`
- * @returns {Said | undefined}
+ * @returns {T | undefined}
  */
-const own = (texts, name) =>
-  Object.prototype.hasOwnProperty.call(texts, name) ? texts[name] : undefined
+const own = (table, name) =>
+  Object.prototype.hasOwnProperty.call(table, name) ? table[name] : undefined
 
-module.exports = { DID_YOU_MEAN, FORMATS, RULES, TYPES, WORDS, fieldsOf }
+module.exports = { DID_YOU_MEAN, FORMATS, RULES, TYPES, WORDS, fieldsOf, own }

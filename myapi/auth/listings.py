@@ -73,8 +73,9 @@ def with_nickname(nickname: str) -> Search:
     short statements, for SEARCH_TIME at most.
     """
     is_same: ColumnElement[bool] = User.nickname == nickname
-    if db.engine.name != "sqlite":  # in MySQL's usual collations 😀 equals 😂
+    if db.engine.name != "sqlite":  # in MySQL's usual collations 😀 equals 😂, in most "a" is "a "
         is_same = User.nickname.collate("utf8mb4_bin") == nickname
+        is_same &= func.char_length(func.coalesce(User.nickname, "")) == len(nickname)
     return _search(is_same, enough=MOST_CANDIDATES + 1)
 
 

@@ -2,6 +2,7 @@
 
 import importlib
 import logging
+import os
 from collections.abc import Sequence
 
 import click
@@ -28,6 +29,8 @@ COMMANDS = {
     "dev": ("dev", "group"),
 }
 SERVER_COMMANDS = {"run"}
+#: The variable by which a shell asks the flask command, as click names it, to complete a word.
+COMPLETION = "_FLASK_COMPLETE"
 #: Names that commands of a team cannot have: ours, Flask's, and those of later versions.
 RESERVED = {
     *COMMANDS,
@@ -92,10 +95,12 @@ def app_without_settings(
     of that code.
 
     The flask command looks up commands in the context of its own group. `flask run`, `flask shell`
-    and the like load the app in contexts of their own: they need one that works.
+    and the like load the app in contexts of their own: they need one that works. To complete a
+    word in a shell, it looks them up without a context.
     """
     context = click.get_current_context(silent=True)
-    if context is None or not isinstance(context.command, FlaskGroup):
+    completes = context is None and COMPLETION in os.environ
+    if not completes and (context is None or not isinstance(context.command, FlaskGroup)):
         raise error
     app = Flask("myapi", static_folder=None, instance_path=str(INSTANCE))
     app.extensions[SETTINGS_ERROR] = error

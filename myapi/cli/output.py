@@ -106,9 +106,15 @@ def width(text: str) -> int:
 
 def cut(text: str, cells: int) -> str:
     """Cut a text to a width in cells, with … at its end."""
-    while width(text) > cells:
-        text = text[:-2].rstrip("…") + "…"
-    return text
+    if width(text) <= cells:
+        return text
+    kept, room = "", cells - width("…")
+    for character in text:
+        room -= _cells(character)
+        if room < 0:
+            break
+        kept += character
+    return kept + "…" if cells > 0 else ""
 
 
 def _printable(character: str) -> str:

@@ -46,6 +46,20 @@ def test_help_lists_every_command_even_with_invalid_settings(flask):
     assert all(f"\n  {name} " in listed for name in COMMANDS)
 
 
+def test_words_are_completed_even_with_invalid_settings():
+    asked = {"_FLASK_COMPLETE": "bash_complete", "COMP_WORDS": "flask us", "COMP_CWORD": "1"}
+    code = "import sys, flask.cli; sys.argv = ['flask']; flask.cli.main()"
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env={**environment(**INVALID), **asked},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.stdout, result.stderr) == ("plain,users\n", "")
+
+
 def test_flask_without_arguments_prints_help_even_with_invalid_settings(flask):
     result = flask(**INVALID)
     assert result.returncode == 2

@@ -94,6 +94,11 @@ def test_cells_cannot_control_the_terminal(capsys):
     assert capsys.readouterr().out == "NAME\na?b?c?d?e?f\n-\n?\n"
 
 
+@pytest.mark.parametrize("cells", range(-1, 8))
+def test_a_cut_text_is_never_too_wide(cells):
+    assert output.width(output.cut("中文abc", cells)) <= max(cells, 0)
+
+
 def test_fields_are_not_cut(capsys):
     tables.print_fields({"url": "https://a.example/" + "x" * 500, "none": None})
     assert capsys.readouterr().out == f"url   https://a.example/{'x' * 500}\nnone  -\n"

@@ -322,7 +322,7 @@ def test_export_file_is_readable_only_by_its_owner_and_never_overwrites(run, sig
     assert again.stderr == f"Error: {path}: the file already exists\n"
     missing_folder = tmp_path / "none" / "alice.json"
     assert (
-        "No such file"
+        "no such folder"
         in run("users", "export", phone.user["id"], "--output", str(missing_folder), code=1).stderr
     )
     assert [file.name for file in tmp_path.iterdir() if "part" in file.name] == []

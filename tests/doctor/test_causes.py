@@ -1,6 +1,7 @@
 """From a symptom to what it means, and to the checks."""
 
 import re
+import time
 
 import pytest
 
@@ -107,3 +108,10 @@ def test_every_symptom_has_at_most_three_checks_that_exist():
         assert set(symptom.checks) <= ids, name
         assert len(symptom.meaning.en) > 10
         assert re.search(r"[\u4e00-\u9fff]", symptom.meaning.zh)
+
+
+@pytest.mark.parametrize("part", ["a", "-1 ", "request:fail ", "a.b/c ", "/a", "连接"])
+def test_a_long_text_is_read_in_no_time(part):
+    started = time.process_time()
+    explain(part * (50_000 // len(part)), [*OUTSIDE, *SERVER])
+    assert time.process_time() - started < 3

@@ -3,6 +3,7 @@
 import time
 
 from doctor import OUTSIDE, Check, Target, examine, parse_url
+from doctor.checks import fail
 from doctor.network import Network
 from doctor.texts import EMPTY
 from tests.doctor.example import URL
@@ -33,3 +34,13 @@ def test_raising_check_is_skipped():
         "skip",
         "cannot judge: RuntimeError: [2J nobody thought of this",
     )
+
+
+def test_independent_failure_follows_no_other():
+    def made(name, finding):
+        return Check(name, lambda _: finding, ("unseen",), EMPTY, EMPTY, follows=("database",))
+
+    checks = [made("database", fail(EMPTY))._replace(follows=()), made("app", fail(EMPTY))]
+    checks.append(made("gateway", fail(EMPTY, independent=True)))
+    results = {each.id: each.follows for each in examine(Target(None), checks)}
+    assert results == {"database": "", "app": "database", "gateway": ""}

@@ -435,6 +435,14 @@ test("a rule or format of an app's own is told in the server's words", () => {
   }
 })
 
+test('an error with the name of a property of every object is told as one that is not known', () => {
+  for (const error of ['constructor', '__proto__', 'toString']) {
+    const told = body => ofAnswer({ status: 400, body: { error, code: 40099, ...body }, header: () => '', retryAfter: () => 0 })
+    assert.deepEqual([told({ msg: '已售罄。' }).zh, told({ msg: '已售罄。' }).en], ['已售罄。', '已售罄。'])
+    assert.equal(told({}).en, ERRORS.bad_answer.en)
+  }
+})
+
 test('fields is always an array, and hostile ones are harmless', () => {
   const { en, zh } = ERRORS.invalid_request
   for (const fields of [undefined, null, 7, 'x', {}, [], [null, 7, 'x', [], {}], [{ field: 7, rule: 'type' }], [{ field: 'x'.repeat(201), rule: 'y' }]]) {

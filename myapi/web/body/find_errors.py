@@ -5,8 +5,9 @@ refused body is looked through here, by what `msgspec.inspect` says of its struc
 """
 
 import functools
+import re
 from collections.abc import Callable, Iterator, Sequence
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -23,8 +24,13 @@ MAX_ERRORS = 10
 
 def errors_in(body: object, shape: type[Struct]) -> tuple[FieldError, ...]:
     """Return what is wrong with a refused body."""
-    found = tuple(islice(_value(body, _kind(shape), Place("", {})), MAX_ERRORS))
-    return found or tuple(_refused_fields(body, shape)) or (FieldError(""),)
+    found: list[FieldError] = []
+    for error in chain(_value(body, _kind(shape), Place("", {})), _refused(body, shape, found)):
+        if error not in found:  # the values of a dict share one name
+            found.append(error)
+        if len(found) == MAX_ERRORS:
+            break
+    return tuple(found) or (FieldError(""),)
 
 
 @functools.cache
@@ -44,14 +50,16 @@ def _kind(shape: type[Struct]) -> inspect.StructType:
     return kind
 
 
-def _refused_fields(body: object, shape: type[Struct]) -> Errors:
-    """Find fields of types that are not looked into below, by asking msgspec for each."""
+def _refused(body: object, shape: type[Struct], found: Sequence[FieldError]) -> Errors:
+    """Ask msgspec for each field that is not in `found`: some types are not looked into below."""
+    named = {re.split(r"[.\[]", error.field)[0] for error in found}
     for field in msgspec.structs.fields(shape):
-        if isinstance(body, dict) and field.encode_name in body:
+        name = field.encode_name
+        if isinstance(body, dict) and name in body and name not in named:
             try:
-                msgspec.convert(body[field.encode_name], field.type)
-            except msgspec.ValidationError:
-                yield FieldError(field.encode_name, "format")
+                msgspec.convert(body[name], field.type)
+            except (msgspec.ValidationError, ApiError):
+                yield FieldError(name, "format")
 
 
 def _value(value: object, kind: inspect.Type, place: Place) -> Errors:

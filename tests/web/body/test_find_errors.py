@@ -310,6 +310,16 @@ def test_all_wrong_fields_are_told_together(refuse):
     assert answer["msg"] == "缺少 firstName。缺少 lastName。"
 
 
+def test_a_field_of_a_type_that_is_not_looked_into_is_told_beside_others(refuse):
+    answer = refuse(Everything, {"number": 0, "zoned": "2026-01-31T08:30:00", "text": "abc"})
+    assert rules(answer) == [("number", "minimum"), ("zoned", "format")]
+
+
+def test_values_of_a_dict_that_break_one_rule_are_told_once(refuse):
+    answer = refuse(Everything, {"labels": {"a": "x", "b": None, "c": 1.5}, "number": 0})
+    assert rules(answer) == [("number", "minimum"), ("labels.*", "type")]
+
+
 def test_at_most_ten_errors_are_told(refuse):
     assert len(refuse(Many, {})["fields"]) == 10
     assert len(refuse(Everything, {"stays": [7] * 1000})["fields"]) == 10
@@ -435,6 +445,7 @@ def test_looking_for_errors_takes_no_time_for_a_large_body(refuse):
         {f"texty{n}": 1 for n in range(4000)},
         {"stays": [{"starts": 1, "ends": 2}] * 1500 + [7]},
         {"items": [{}] * 15000},
+        {"labels": {f"{n}": "x" for n in range(5000)}},
         {"code": "a" * 60000},
     ]
     for body in bodies:
