@@ -23,10 +23,10 @@ class BoundedSocket(socket):  # type: ignore[misc]  # gevent has no types
         self._seconds = seconds
         self._end = time.monotonic() + seconds
 
-    def recv(self, *args: Any) -> bytes:  # noqa: ANN401
+    def recv(self, *args: Any) -> Any:  # noqa: ANN401
         return _within(self._end - time.monotonic(), super().recv, *args)
 
-    def sendall(self, *args: Any) -> None:  # noqa: ANN401
+    def sendall(self, *args: Any) -> Any:  # noqa: ANN401
         return _within(self._seconds, super().sendall, *args)
 
 

@@ -1,5 +1,8 @@
 """How long a view may take: MYAPI_REQUEST_TIMEOUT, in a worker. Nginx waits a little longer."""
 
+from collections.abc import Callable
+from typing import Any
+
 from flask import Flask
 
 from myapi.concurrency import time_limited
@@ -13,4 +16,7 @@ def init_app(app: Flask) -> None:
     request as any other.
     """
     for name, view in app.view_functions.items():
-        app.view_functions[name] = time_limited(view, settings().request_timeout)
+        limited: Callable[..., Any] = time_limited(
+            app.ensure_sync(view), settings().request_timeout
+        )
+        app.view_functions[name] = limited
