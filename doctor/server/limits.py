@@ -47,7 +47,7 @@ def limits(target: Target) -> Finding:
     sizes = list(_values(block, "client_max_body_size", SIZES, DEFAULT_BODY))
     times = list(_values(block, "proxy_read_timeout", TIMES, DEFAULT_TIME))
     smallest = min(size or float("inf") for size in sizes)  # 0: any size
-    shown = f"{min(sizes):.0f}"
+    shown = "0" if smallest == float("inf") else f"{smallest:.0f}"
     body = Text(
         f"client_max_body_size {shown}, MYAPI_MAX_BODY_BYTES {server.max_body_bytes}",
         f"client_max_body_size 为 {shown}，MYAPI_MAX_BODY_BYTES 为 {server.max_body_bytes}",

@@ -22,6 +22,7 @@ from tests.front import DOMAIN, Front, UnixSocketService
 from tests.requirements import need
 from tests.servers import HOST, Nginx
 from tests.service import PRODUCTION, wait_for
+from tests.wire import http2
 
 ID = re.compile("[0-9a-f]{32}")
 VERSIONS = {"1.18.0": "20.04", "1.22.1": "12", "1.24.0": "24.04", "1.26.3": "13"}
@@ -249,6 +250,18 @@ def test_body_over_the_limit_is_413(front):
     answer = front.call("POST", "/api/auth/login", b"x" * (64 * 1024 + 1))
     assert is_error(answer, 413, "payload_too_large", 41300)
     assert front.call("POST", "/api/auth/login", b"x" * 64 * 1024).status != 413
+
+
+def test_body_over_the_limit_is_413_in_json_over_http2_too(front):
+    context = ssl.create_default_context(cafile=str(front.authority))
+    length = (b"content-length", b"65537")
+    request = http2.frame(http2.HEADERS, http2.END_HEADERS, http2.block([*http2.POST, length]))
+    with front.connect(context=context, protocols=["h2"]) as connection:
+        connection.sendall(http2.PREFACE + http2.frame(http2.SETTINGS, 0, b"", 0) + request)
+        received = b""
+        while b"request_id" not in received and b"</html>" not in received:
+            received += connection.recv(65536)
+    assert b'{"code":41300,"error":"payload_too_large",' in received
 
 
 @pytest.fixture(scope="module")
