@@ -59,7 +59,7 @@ def parse(text: str) -> dict[str, str]:
 
 
 def _variables() -> dict[str, str]:
-    return parse(paths.ENV.read_text("utf-8")) if paths.ENV.exists() else {}
+    return parse(paths.ENV.read_text("utf-8", "replace")) if paths.ENV.exists() else {}
 
 
 def _problems(variables: Mapping[str, str]) -> Iterator[str]:

@@ -46,6 +46,11 @@ def test_file_is_read_as_systemd_reads_it(env):
     assert limits.read() == (1048576, 50)
 
 
+def test_file_in_another_encoding_is_read_as_far_as_it_matters(env):
+    env.write_bytes("# 设置\nMYAPI_REQUEST_TIMEOUT=5\n".encode("gbk"))
+    assert limits.read().request_timeout == 5
+
+
 @pytest.mark.parametrize("value", ["many", "64k", "20.5", "-1", "0", "99999999999", "'"])
 @pytest.mark.parametrize("name", limits.SETTINGS)
 def test_value_that_is_no_number_in_range_is_named_with_the_range(env, name, value):
