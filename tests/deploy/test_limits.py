@@ -1,12 +1,14 @@
 """The limits in /etc/myapi/env: those of the service, and what `deploy/myapi` makes of them."""
 
 import subprocess
+from pathlib import Path
 
 import pytest
 
 from deploy.lib import cli, commands, limits, preflight, releases, site
 from deploy.lib.machine import DeployError, Machine
 from myapi.settings import Settings, SettingsError
+from tests.service import wait_for
 
 DEFAULTS = limits.Limits(65536, 20)
 
@@ -92,8 +94,10 @@ def service(monkeypatch):
     started = []
 
     def start(*lines):
-        process = subprocess.Popen(["sleep", "60"], env=dict(line.split("=") for line in lines))
+        given = dict(line.split("=") for line in ("PATH=/usr/bin:/bin", *lines))
+        process = subprocess.Popen(["sleep", "60"], env=given)
         started.append(process)
+        wait_for(lambda: b"PATH=" in Path(f"/proc/{process.pid}/environ").read_bytes())
         shown = subprocess.CompletedProcess((), 0, f"{process.pid}\n", "")
         monkeypatch.setattr(limits, "capture", lambda *_: shown)
 
