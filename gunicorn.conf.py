@@ -61,8 +61,9 @@ if _soft != resource.RLIM_INFINITY and _soft < _wanted:
     ):  # keep the lower limit if raising it is not allowed
         resource.setrlimit(resource.RLIMIT_NOFILE, (_wanted, _hard))
 
-timeout = 30  # s without a heartbeat until a worker is killed
-graceful_timeout = 30  # s for open requests at a stop or a reload
+timeout = 30  # s without a heartbeat until a worker is killed; a view that waits does not stop it
+# s for open requests at a stop or a reload; systemd's TimeoutStopSec is longer
+graceful_timeout = max(30, settings.request_timeout + 5)
 keepalive = 75  # s; longer than Nginx's, so that Nginx is the one that closes idle connections
 
 http_parser = "python"
@@ -72,6 +73,7 @@ forwarder_headers = ""  # or clients could set SCRIPT_NAME and PATH_INFO, or cau
 control_socket_disable = True  # it would create a socket in the home folder
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
 
+sendfile = False  # it would go past the bound of BoundedSocket
 accesslog = None  # the app logs each request itself
 logconfig_dict = logs.for_gunicorn(settings)
 

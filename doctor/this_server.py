@@ -37,6 +37,8 @@ class Server:
     """What the checks need to know; `flask doctor` fills it in from the settings."""
 
     bind: str = ""  # where the app listens, as in MYAPI_BIND
+    max_body_bytes: int = 0  # MYAPI_MAX_BODY_BYTES; 0 where it is not known
+    request_timeout: int = 0  # MYAPI_REQUEST_TIMEOUT, seconds
     debug: bool | None = None  # None where it is not known
     appid: str = ""
     secret: str = field(default="", repr=False)

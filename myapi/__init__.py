@@ -11,6 +11,7 @@ from myapi.db import engines
 from myapi.observability import logs
 from myapi.settings import Settings, SettingsError, unknown_variables
 from myapi.team import Extension, ExtensionError
+from myapi.web import time_limit
 from myapi.web.openapi import views as openapi
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ def _make(settings: Settings, extension: Extension) -> Flask:
         cli.init_app(app)
         team.init_app(app, extension)
         openapi.lead_from_root(app)
+        time_limit.init_app(app)  # last, when all views are there
     for warning in (*settings.warnings(), *unknown_variables(own=extension.own_settings)):
         log.warning(warning)
     return app

@@ -7,6 +7,7 @@ lock or a sleep. Commands, `flask run` and tests run the same code in plain thre
 import functools
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, ParamSpec, TypeVar
@@ -24,6 +25,10 @@ _gate = threading.Lock()
 
 class Busy(Exception):  # noqa: N818
     """All threads of `off_loop` are taken, and so are the places in their queue."""
+
+
+class OutOfTime(Exception):  # noqa: N818
+    """The call took longer than its limit."""
 
 
 def off_loop(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -54,6 +59,27 @@ def bounded(seconds: float) -> AbstractContextManager[None]:
     nothing can be broken off, and this does nothing.
     """
     return _bounded_by_gevent(seconds) if _in_gevent() else nullcontext()
+
+
+def time_limited(function: Callable[P, T], seconds: float) -> Callable[P, T]:
+    """Return `function` with a limit: in a gevent worker it then raises `OutOfTime`.
+
+    Whatever waits is broken off, as by `bounded`. What computes cannot be, and raises at its end.
+    """
+    if not _in_gevent():
+        return function
+    import gevent
+
+    @functools.wraps(function)
+    def limited(*args: P.args, **kwargs: P.kwargs) -> T:
+        end = time.monotonic() + seconds
+        with gevent.Timeout(seconds, False):
+            result = function(*args, **kwargs)
+            if time.monotonic() < end:
+                return result
+        raise OutOfTime
+
+    return limited
 
 
 def let_reads_first() -> None:

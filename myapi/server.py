@@ -4,7 +4,6 @@ Nginx sends nearly all requests in one form. One regular expression reads these,
 them. All others are left to Gunicorn, untouched, and their connection is closed after the answer.
 """
 
-import errno
 import functools
 import io
 import logging
@@ -25,6 +24,7 @@ from gunicorn.http.wsgi import base_environ
 from gunicorn.workers.ggevent import GeventWorker
 
 from myapi import watchdog
+from myapi.bounded_socket import BoundedSocket
 from myapi.concurrency import let_reads_first
 
 log = logging.getLogger("gunicorn.error")
@@ -94,8 +94,7 @@ class Worker(GeventWorker):  # type: ignore[misc]  # Gunicorn has no types
                     gevent.sleep(0.005)
                     environ, size = reader.read(client.recv(PLAIN, socket.MSG_PEEK))
                 if not environ:  # Gunicorn closes its socket, so it gets a copy
-                    with gevent.Timeout(TIMEOUT, ConnectionResetError(errno.ECONNRESET, "slow")):
-                        super().handle(listener, client.dup(), addr)
+                    super().handle(listener, BoundedSocket(client, TIMEOUT), addr)
                     return
                 client.recv(size)
                 if not self._answer(client, environ):

@@ -12,6 +12,7 @@ from deploy.lib import (
     certificate,
     doctor,
     firewall,
+    limits,
     local_servers,
     packages,
     paths,
@@ -169,6 +170,7 @@ def _preflight(domain: str, options: Namespace) -> None:
         *local_servers.problems(options.database_url, options.redis_url),
         *firewall.problems(options.ssh_from),
         *preflight.check_networks(options.behind),
+        *limits.problems(),
         *(certificate.problems(domain, options.cert, options.key) if options.cert else ()),
     ]
     reached_directly = not (options.behind or options.cert)
@@ -179,9 +181,11 @@ def _preflight(domain: str, options: Namespace) -> None:
 
 
 def _deploy_checkout(machine: Machine, options: Namespace) -> None:
+    limits.read()  # a wrong one is refused before anything is built
     built = releases.build(machine, _pip_options(machine, options))
     if releases.current() == built and releases.is_serving(built):
         show(f"{built.name} is live already")
+        limits.apply(machine)
         return
     if releases.current() is None:
         units.enable(machine, "myapi.socket")

@@ -39,6 +39,10 @@ MESSAGES = {
     503: ("The service is unavailable: try again.", "服务暂不可用，请稍后再试。"),
 }
 
+MIN_BUFFER, MAX_BUFFER = 16 * 2**10, 2**20  # bytes
+QUEUE = 20  # s; during a restart, requests wait in the socket's queue
+ROLLED_BACK = 5  # s for the service to end a view that has taken too long, and to say so
+
 Values = Mapping[str, tuple[str, ...]]
 
 
@@ -64,10 +68,22 @@ class Site:
     # Before 1.25.1, HTTP/2 is a setting of the port: False if another site there does without it.
     http2: bool = True
     trusted_proxies: tuple[str, ...] = ()  # load balancers whose X-Forwarded-For is trusted
+    max_body_bytes: int = 65536  # MYAPI_MAX_BODY_BYTES
+    request_timeout: int = 20  # s; MYAPI_REQUEST_TIMEOUT
     rate: int = 100  # requests per second per client address
     burst: int = 400  # requests above the rate that are let through at once
     login_rate: int = 20
     login_burst: int = 100
+
+    @property
+    def body_buffer(self) -> int:
+        """Bytes of a body that are held in memory; only a larger one is written to disk."""
+        return max(MIN_BUFFER, min(self.max_body_bytes, MAX_BUFFER))
+
+    @property
+    def read_timeout(self) -> int:
+        """Seconds to wait for the service. Its own error comes first, and a release has time."""
+        return max(self.request_timeout, QUEUE) + ROLLED_BACK
 
 
 def render(site: Site) -> str:
@@ -124,6 +140,7 @@ def _template_values(site: Site) -> Values:
         for name, value in vars(site).items()
         if name != "version"
     }
+    fields |= {"BODY_BUFFER": (str(site.body_buffer),), "READ_TIMEOUT": (str(site.read_timeout),)}
     english = {f"MSG_{status}": (msg,) for status, (msg, _) in MESSAGES.items()}
     chinese = {f"ZH_{status}": (msg,) for status, (_, msg) in MESSAGES.items()}
     return {**fields, **english, **chinese}

@@ -85,7 +85,9 @@ def write_once(
         return
     lines = [
         "# Settings of myapi, explained in .env.example. After a change: systemctl restart myapi",
-        "# myapi 的配置（说明见 .env.example）。修改后执行 systemctl restart myapi。",
+        "# (MYAPI_MAX_BODY_BYTES, MYAPI_REQUEST_TIMEOUT: run deploy/myapi up, for Nginx as well)",
+        "# myapi 的配置（说明见 .env.example）。修改后执行 systemctl restart myapi",
+        "#（MYAPI_MAX_BODY_BYTES、MYAPI_REQUEST_TIMEOUT：请运行 deploy/myapi up，Nginx 也要改）。",
         "MYAPI_ENV=production",
         f"MYAPI_WECHAT_APPID={account.appid}",
         f"MYAPI_BIND=unix:{paths.SOCKET}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from deploy.lib import nginx, paths
+from deploy.lib import limits, nginx, paths
 from deploy.lib.machine import DeployError, Machine, capture
 from deploy.lib.state import read_state, record
 
@@ -40,6 +40,7 @@ def config_text(domain: str, certificate: Path | None, trusted_proxies: list[str
             default_https=443 not in taken_ports,
             http2=443 not in taken_ports or nginx.others_use_http2(dump, str(config_file())),
             trusted_proxies=tuple(trusted_proxies),
+            **limits.read()._asdict(),
         )
     )
 

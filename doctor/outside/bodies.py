@@ -11,9 +11,8 @@ from doctor.network import describe_error
 from doctor.target import Target
 from doctor.texts import Text, join, printable, untranslated
 
-#: A little less than the API's default limit. The empty code is refused before WeChat or the
-#: database is asked.
-LARGE_BODY = json.dumps({"code": "", "padding": "x" * 65000}).encode("ascii")
+LARGE = 65024  # bytes; a little less than the API's default limit
+MOST = 2**20  # bytes that are sent, however much the API takes
 
 
 @check(
@@ -23,28 +22,39 @@ LARGE_BODY = json.dumps({"code": "", "padding": "x" * 65000}).encode("ascii")
     stops="nothing",
     needs=(needs.api,),
     fix=Text(
-        "write `client_max_body_size 1m;` in Nginx's server block; the app has its own limit"
+        "run `sudo deploy/myapi up` again with its options; in an Nginx of your own write"
+        " `client_max_body_size 1m;` in the server block; the app has its own limit"
         " (MYAPI_MAX_BODY_BYTES)",
-        "在 Nginx 的 server 块中写 `client_max_body_size 1m;`；"
-        "应用自己有上限（MYAPI_MAX_BODY_BYTES）",
+        "用原来的选项再次运行 `sudo deploy/myapi up`；自己配置的 Nginx 则在 server 块中写"
+        " `client_max_body_size 1m;`；应用自己有上限（MYAPI_MAX_BODY_BYTES）",
     ),
 )
 def body_limit(target: Target) -> Finding:
-    """Whether a body of 64 KB reaches the app."""
-    reply = target.call("POST", "/api/auth/login", LARGE_BODY)
+    """Whether the largest body that the app takes reaches it; 64 KB where that is not known."""
+    size = min(target.this_server.max_body_bytes or LARGE, MOST)
+    reply = target.call("POST", "/api/auth/login", _body(size))
+    kilobytes = f"{-(-size // 1024)} KB"
     if reply.response is None:
         reason = describe_error(reply.error)
-        return fail(Text(f"a body of 64 KB: {reason.en}", f"64 KB 的请求体：{reason.zh}"))
+        return fail(
+            Text(f"a body of {kilobytes}: {reason.en}", f"{kilobytes} 的请求体：{reason.zh}")
+        )
     summary = untranslated(reply.response.summary)
     if reply.response.status == 413:
         return fail(summary)
     if reply.response.is_from_api and reply.response.status == 400:  # as the app refuses it
-        return ok(Text("64 KB reach the app", "64 KB 的请求体能到达应用"))
+        return ok(Text(f"{kilobytes} reach the app", f"{kilobytes} 的请求体能到达应用"))
     refused_before = reply.response.is_from_api and reply.response.status < 500
     if refused_before:
         unseen = Text("the response does not show whether it arrived", "响应看不出请求体是否到达")
         return skip(join([unseen, summary]))
     return warn(summary)
+
+
+def _body(size: int) -> bytes:
+    """Make a login of this size; its code is refused before WeChat or the database is asked."""
+    login = {"code": "", "padding": ""}
+    return json.dumps({**login, "padding": "x" * (size - len(json.dumps(login)))}).encode("ascii")
 
 
 @check(

@@ -4,6 +4,7 @@ from doctor.checks import Check
 from doctor.server import (
     certbot,
     certificate,
+    limits,
     machine,
     secrecy,
     service,
@@ -14,6 +15,7 @@ from doctor.server import (
 #: In the order of the report.
 SERVER: list[Check] = [
     service.app,
+    limits.limits,
     certificate.certificate_served,
     certbot.renewal,
     machine.disk,

@@ -105,7 +105,7 @@ ANSWERS: dict[str, Symptom] = {
         ),
         r"payload_too_large|entity too large|" + numbers(41300),
         r"too large|过大|太大|" + numbers(413),
-        ("body_limit",),
+        ("body_limit", "limits"),
     ),
     "forbidden": Symptom(
         Text("success with statusCode 403", "success 回调里 statusCode 为 403"),

@@ -145,6 +145,8 @@ def _server(certificate: Path | None) -> Server:
     password = make_url(config.database_url).password or ""
     return Server(
         bind=config.bind,
+        max_body_bytes=config.max_body_bytes,
+        request_timeout=config.request_timeout,
         debug=debug,
         appid=config.wechat_appid,
         secret=config.wechat_secret,

@@ -53,6 +53,7 @@ class Settings:
     trusted_proxies: int = setting(-1, parsers.integer(0, 10))
     cors_origins: tuple[str, ...] = setting((), parsers.origins)
     max_body_bytes: int = setting(65536, parsers.integer(1024, 2**24))
+    request_timeout: int = setting(20, parsers.integer(1, 60))
     log_format: str = setting("", parsers.one_of("json", "text"))
 
     bind: str = setting("127.0.0.1:8000", parsers.bind)

@@ -7,7 +7,7 @@ import sqlalchemy.exc
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from myapi.concurrency import Busy
+from myapi.concurrency import Busy, OutOfTime
 from myapi.db.errors import is_outage
 from myapi.web.errors import RETRY_AFTER, ApiError, error_spec, message
 from myapi.web.field_errors import described
@@ -31,6 +31,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(WeChatError, _wechat_error)
     app.register_error_handler(sqlalchemy.exc.SQLAlchemyError, _database_error)
     app.register_error_handler(Busy, _busy)
+    app.register_error_handler(OutOfTime, _out_of_time)
     app.register_error_handler(HTTPException, _http_exception)
     app.register_error_handler(Exception, _internal_error)
 
@@ -93,6 +94,18 @@ def _database_error(error: sqlalchemy.exc.SQLAlchemyError) -> Response:
 
 
 def _busy(_error: Busy) -> Response:
+    return error_response(ApiError("service_unavailable"))
+
+
+def _out_of_time(_error: OutOfTime) -> Response:
+    """Answer as Nginx does if nothing comes: what was being done may have taken effect."""
+    route = request.url_rule.rule if request.url_rule else "-"
+    log.error(
+        "%s %s took longer than MYAPI_REQUEST_TIMEOUT and was broken off",
+        request.method,
+        route,
+        extra={"event": "request_timeout", "method": request.method, "route": route},
+    )
     return error_response(ApiError("service_unavailable"))
 
 

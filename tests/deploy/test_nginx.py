@@ -22,6 +22,7 @@ from tests.front import DOMAIN, Front, UnixSocketService
 from tests.requirements import need
 from tests.servers import HOST, Nginx
 from tests.service import PRODUCTION, wait_for
+from tests.wire import http2
 
 ID = re.compile("[0-9a-f]{32}")
 VERSIONS = {"1.18.0": "20.04", "1.22.1": "12", "1.24.0": "24.04", "1.26.3": "13"}
@@ -249,6 +250,81 @@ def test_body_over_the_limit_is_413(front):
     answer = front.call("POST", "/api/auth/login", b"x" * (64 * 1024 + 1))
     assert is_error(answer, 413, "payload_too_large", 41300)
     assert front.call("POST", "/api/auth/login", b"x" * 64 * 1024).status != 413
+
+
+def test_body_over_the_limit_is_413_in_json_over_http2_too(front):
+    context = ssl.create_default_context(cafile=str(front.authority))
+    length = (b"content-length", b"65537")
+    request = http2.frame(http2.HEADERS, http2.END_HEADERS, http2.block([*http2.POST, length]))
+    with front.connect(context=context, protocols=["h2"]) as connection:
+        connection.sendall(http2.PREFACE + http2.frame(http2.SETTINGS, 0, b"", 0) + request)
+        received = b""
+        while b"request_id" not in received and b"</html>" not in received:
+            received += connection.recv(65536)
+    assert b'{"code":41300,"error":"payload_too_large",' in received
+
+
+@pytest.fixture(scope="module")
+def with_limits(migrated_sqlite, tmp_path_factory):
+    """The service and Nginx with a larger body and a shorter time than the defaults."""
+    need(Nginx)
+    folder = tmp_path_factory.mktemp("limits")
+    file = shutil.copy(migrated_sqlite, folder)
+    limits = {"max_body_bytes": 300_000, "request_timeout": 2}
+    service = UnixSocketService(
+        folder / "http.sock",
+        app="tests.server.slow_app:app",
+        database_url=f"sqlite:///{file}",
+        **limits,
+        **PRODUCTION,
+    )
+    with service, Front(service.path, **limits) as front:
+        yield front, service
+
+
+def test_body_of_the_settings_size_passes_nginx_and_the_service(with_limits):
+    front, _ = with_limits
+    size = 300_000
+    answer = front.call("POST", "/api/slow/sleep/0.0", b"x" * size)
+    assert (answer.status, json.loads(answer.body)["data"]) == (200, size)
+    answer = front.call("POST", "/api/slow/sleep/0.0", b"x" * (size + 1))
+    assert is_error(answer, 413, "payload_too_large", 41300)
+
+
+@pytest.mark.parametrize("size", [2, 200_000])
+def test_view_that_takes_too_long_is_cut_off_by_the_service_before_nginx(with_limits, size):
+    front, service = with_limits
+    started = time.monotonic()
+    answer = front.call("POST", "/api/slow/sleep/9.0", b"x" * size)
+    assert time.monotonic() - started < 4
+    assert is_error(answer, 503, "service_unavailable", 50300)
+    assert answer.getheader("Retry-After") == "2"
+    line = front.access_log()[-1]
+    assert (line["status"], line["upstream_status"]) == ("503", "503")
+    (logged,) = [
+        e for e in service.events("request") if e["request_id"] == answer.getheader("X-Request-Id")
+    ]
+    assert (logged["status"], logged["error"]) == (503, "service_unavailable")
+
+
+@pytest.mark.parametrize(
+    ("limits", "lines"),
+    [
+        ({}, ("max_body_size 65536;", "body_buffer_size 65536;", "read_timeout 25s;")),
+        (
+            {"max_body_bytes": 2**24, "request_timeout": 60},
+            ("max_body_size 16777216;", "body_buffer_size 1048576;", "read_timeout 65s;"),
+        ),
+        (
+            {"max_body_bytes": 1024, "request_timeout": 1},
+            ("max_body_size 1024;", "body_buffer_size 16384;", "read_timeout 25s;"),
+        ),
+    ],
+)
+def test_limits_of_nginx_are_derived_from_the_settings(limits, lines):
+    site = nginx.Site("x", (1, 22, 1), certificate="c", key="k", **limits)
+    for line in lines:
+        assert line in nginx.render(site)
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from deploy.lib import nginx, paths, units
+from deploy.lib import limits, nginx, paths, units
 from deploy.lib.units import TIMERS
+from myapi.settings import ROOT
 from tests.requirements import need
 
 UNITS = units.files()
@@ -67,6 +68,15 @@ def test_nginx_and_systemd_use_the_same_socket():
     unit = (units.SOURCE / "myapi.socket").read_text()
     assert f"ListenStream={paths.SOCKET}" in unit
     assert nginx.Site("x", (1, 22, 1)).socket == str(paths.SOCKET)
+
+
+def test_a_stop_has_time_for_the_longest_request():
+    """The worker answers before Gunicorn kills it, and Gunicorn before systemd does."""
+    _, _, longest = limits.SETTINGS["MYAPI_REQUEST_TIMEOUT"]
+    code = (ROOT / "gunicorn.conf.py").read_text()
+    assert "graceful_timeout = max(30, settings.request_timeout + 5)" in code
+    unit = (units.SOURCE / "myapi.service").read_text()
+    assert int(re.search(r"^TimeoutStopSec=(\d+)$", unit, re.MULTILINE)[1]) > longest + 5
 
 
 def test_each_timer_has_a_service_and_is_enabled():

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from flask import Flask
 
+from myapi.settings import Settings
 from myapi.web.access import refusals
 from myapi.web.endpoint import Endpoint
 from myapi.web.errors import RETRY_AFTER, ErrorSpec, errors_of
@@ -27,6 +28,8 @@ JSON = "application/json"
 DOCS = "docs"  # the blueprint that serves the description; it is left out
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
+TOO_LARGE = 413
+
 EVERY_ROUTE = ("development_only", "internal_error")
 WITH_BODY = ("invalid_request", "payload_too_large", "unsupported_media_type")
 
@@ -38,6 +41,14 @@ Success is 200 with `{"code": 0, "msg": "ok", "data": …}`. A failure has its o
 `msg` to people. If the body was refused, `fields` says which fields break which rules. Every \
 response has an `X-Request-Id`."""
 
+
+#: Said with the values of the app, in English and Chinese.
+LIMITS = (
+    "A body of more than {} bytes is answered with 413 (`MYAPI_MAX_BODY_BYTES`), and what takes"
+    " longer than {} s with 503 (`MYAPI_REQUEST_TIMEOUT`).",
+    "请求体超过 {} 字节时返回 413（`MYAPI_MAX_BODY_BYTES`）；"
+    "处理超过 {} 秒时返回 503（`MYAPI_REQUEST_TIMEOUT`）。",
+)
 
 #: The blueprints in the order in which a newcomer needs them; a team's own are between.
 FIRST, LAST = ("hello", "auth", "me"), ("sandbox", "health")
@@ -52,6 +63,7 @@ class Route(NamedTuple):
     arguments: tuple[str, ...]
     view: Callable[..., Any]
     all_errors: Mapping[str, ErrorSpec]  # of the app
+    max_body_bytes: int
 
     @property
     def declared(self) -> Endpoint | None:
@@ -74,15 +86,23 @@ class Route(NamedTuple):
         return {name: spec for name, spec in self.all_errors.items() if name in named}
 
 
+def limits(settings: Settings) -> tuple[str, str]:
+    """Return the sentence about the limits, in English and in Chinese."""
+    english, chinese = LIMITS
+    values = settings.max_body_bytes, settings.request_timeout
+    return english.format(*values), chinese.format(*values)
+
+
 def describe(app: Flask) -> Schema:
     """Describe all routes of `app`; `x-myapi-errors` is the whole registry of errors."""
     components: Components = {"Error": error_schema(errors_of(app))}
     paths: dict[str, Schema] = {}
+    english, _ = limits(app.extensions["settings"])
     for route in routes(app):
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, components)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "myapi", "version": "1", "description": ABOUT},
+        "info": {"title": "myapi", "version": "1", "description": f"{ABOUT}\n\n{english}"},
         "servers": [{"url": "/"}],
         "tags": list(_tags(app)),
         "paths": paths,
@@ -105,7 +125,8 @@ def routes(app: Flask) -> Iterator[Route]:
         for method in METHODS:
             if method in (rule.methods or ()):
                 view = app.view_functions[rule.endpoint]
-                yield Route(path, method, rule.endpoint, arguments, view, errors_of(app))
+                limit: int = app.config["MAX_CONTENT_LENGTH"]
+                yield Route(path, method, rule.endpoint, arguments, view, errors_of(app), limit)
 
 
 def _tags(app: Flask) -> Iterator[Schema]:
@@ -150,7 +171,10 @@ def _responses(route: Route, components: Components) -> Iterator[tuple[str, Sche
     yield "200", _success(route.declared, components)
     for status in sorted({spec.status for spec in route.errors.values()}):
         of_status = {name: spec for name, spec in route.errors.items() if spec.status == status}
-        yield str(status), _failure(status, of_status, route.declared)
+        failure = _failure(status, of_status, route.declared)
+        if status == TOO_LARGE:
+            failure["description"] += f": a body of more than {route.max_body_bytes} bytes"
+        yield str(status), failure
 
 
 def _success(declared: Endpoint | None, components: Components) -> Schema:

@@ -7,9 +7,10 @@ from pathlib import Path
 from flask import Blueprint, Flask, Response, current_app, redirect, url_for
 from werkzeug.wrappers import Response as ResponseBase
 
+from myapi.extensions import settings
 from myapi.web.access import public
 from myapi.web.errors import ApiError
-from myapi.web.openapi.description import describe
+from myapi.web.openapi.description import describe, limits
 from myapi.web.responses import json_response
 
 bp = Blueprint("docs", __name__)
@@ -30,6 +31,8 @@ POLICY = (
 
 def init_app(app: Flask) -> None:
     app.extensions["texts"] = json.loads((FOLDER / CHINESE).read_text(encoding="utf-8"))
+    english, chinese = limits(settings())
+    app.extensions["texts"][english] = chinese
     app.register_blueprint(bp)
 
 

@@ -219,3 +219,16 @@ def test_examples_are_not_empty(operations):
 
 def test_description_is_deterministic(app, description):
     assert json.dumps(describe(app)) == json.dumps(description)
+
+
+def test_limits_are_told_with_their_values(make_app):
+    app = make_app(max_body_bytes=131072, request_timeout=45)
+    with app.app_context():
+        described = describe(app)
+    limits = described["info"]["description"].split("\n\n")[-1]
+    assert "131072 bytes" in limits
+    assert "45 s" in limits
+    chinese = app.test_client().get("/docs/zh.json").get_json()
+    assert "131072 字节" in chinese[limits]
+    too_large = described["paths"]["/api/me"]["put"]["responses"]["413"]
+    assert too_large["description"] == "payload_too_large: a body of more than 131072 bytes"
