@@ -115,7 +115,8 @@ def go_live(machine: Machine, release: Path) -> None:
     if fallback == release and is_serving(release):
         surroundings.install(machine, release)
         return
-    if fallback == release and not machine.dry_run and paths.PREVIOUS.exists():
+    interrupted = fallback == release and not _runs(release) and not machine.dry_run
+    if interrupted and paths.PREVIOUS.exists():
         fallback = paths.PREVIOUS.resolve()  # a run was interrupted between switch and restart
     _try_out(machine, release)
     previous = paths.PREVIOUS.resolve() if paths.PREVIOUS.exists() else None
@@ -173,15 +174,18 @@ def is_serving(release: Path) -> bool:
 
     `current` alone is no proof.
     """
-    shown = capture("systemctl", "show", "-p", "MainPID", "-p", STARTED, "myapi.service").stdout
-    facts = dict(line.partition("=")[::2] for line in shown.splitlines())
+    uptime = capture("systemctl", "show", "-P", STARTED, "myapi.service").stdout.strip()
+    started = time.time() - time.monotonic() + int(uptime or 0) / 1e6
+    settings_changed = paths.ENV.exists() and paths.ENV.stat().st_mtime > started
+    return _runs(release) and not settings_changed and healthy(paths.SOCKET)
+
+
+def _runs(release: Path) -> bool:
+    pid = capture("systemctl", "show", "-P", "MainPID", "myapi.service").stdout.strip()
     try:
-        runs = Path(f"/proc/{facts.get('MainPID')}/cwd").resolve() == release
+        return Path(f"/proc/{pid}/cwd").resolve() == release
     except OSError:
         return False
-    started = time.time() - time.monotonic() + int(facts.get(STARTED) or 0) / 1e6
-    settings_changed = paths.ENV.exists() and paths.ENV.stat().st_mtime > started
-    return runs and not settings_changed and healthy(paths.SOCKET)
 
 
 def run_canary(machine: Machine, release: Path) -> None:

@@ -11,6 +11,7 @@ from tests.install.figures import figure
 from tests.install.server import SETTINGS
 from tests.install.test_debian import MIGRATION
 
+NGINX = "etc/nginx/sites-enabled/zz-myapi.conf"
 # Long steps are also killed while they run: as soon as a file that matches a pattern exists, or
 # after a number of seconds.
 KILL_WITHIN = {
@@ -138,6 +139,10 @@ def test_release_killed_at_each_step_completes_without_failed_requests(server):
     former = server.current_release()
     server.change("# another release")
     (server.root / "src/migrations/versions/further.py").write_text(MIGRATION)
+    deploy = server.root / "src/deploy"
+    (deploy / "nginx/base.conf").open("a").write("# of another release\n")
+    (deploy / "systemd/myapi-purge.timer").rename(deploy / "systemd/myapi-tidy.timer")
+    (deploy / "systemd/myapi-purge.service").rename(deploy / "systemd/myapi-tidy.service")
     kills = []
 
     def release():
@@ -148,7 +153,12 @@ def test_release_killed_at_each_step_completes_without_failed_requests(server):
     (code, output), calls = server.under_load("release killed at each step", release)
     assert code == 0, output
     assert calls["failures"] == []
-    assert len(kills) >= 8
+    assert len(kills) >= 16
+    assert {"write /etc/nginx/sites-enabled/zz-myapi.conf", "reload Nginx"} <= set(kills)
+    assert "# of another release" in (server.root / NGINX).read_text()
+    units = server.run("systemctl", "list-units", "--all", "--plain", "myapi-*.timer").stdout
+    assert ("myapi-tidy.timer" in units, "myapi-purge.timer" in units) == (True, False)
+    assert server.run("systemctl", "is-enabled", "myapi-tidy.timer").stdout == "enabled\n"
     assert server.current_release() != former
     pid = server.run("systemctl", "show", "-P", "MainPID", "myapi").stdout.strip()
     assert server.run("readlink", f"/proc/{pid}/cwd").stdout.strip() == server.current_release()
