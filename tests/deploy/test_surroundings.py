@@ -203,3 +203,17 @@ def test_https_stays_until_the_certificate_authority_has_agreed(server, monkeypa
         commands._enable_https(server, options(email="me@example.com"), domain)
     assert asked == [domain]
     assert site.live_site() == live
+
+
+# ---- the end of `up` ----
+
+
+@pytest.mark.parametrize(
+    ("found", "code", "words"),
+    [(0, 0, "no problems"), (1, 1, "exit code 1"), (2, 2, "exit code 2"), (78, 2, "exit code 2")],
+)
+def test_up_ends_with_what_the_doctor_found(server, monkeypatch, capsys, found, code, words):
+    monkeypatch.setattr(commands, "_live_release", lambda: paths.RELEASES)
+    monkeypatch.setattr("deploy.lib.doctor.run", lambda *_: found)
+    assert commands._show_result(server, "api.example.com", paths.TLS) == code
+    assert words in capsys.readouterr().out.splitlines()[-1]
