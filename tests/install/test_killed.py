@@ -140,7 +140,8 @@ def test_release_killed_at_each_step_completes_without_failed_requests(server):
     server.change("# another release")
     (server.root / "src/migrations/versions/further.py").write_text(MIGRATION)
     deploy = server.root / "src/deploy"
-    (deploy / "nginx/base.conf").open("a").write("# of another release\n")
+    with (deploy / "nginx/base.conf").open("a") as file:
+        file.write("# of another release\n")
     (deploy / "systemd/myapi-purge.timer").rename(deploy / "systemd/myapi-tidy.timer")
     (deploy / "systemd/myapi-purge.service").rename(deploy / "systemd/myapi-tidy.service")
     kills = []
