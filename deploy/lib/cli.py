@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_options_of_up(up: argparse.ArgumentParser) -> None:
-    up.add_argument("--domain", required=True, help="the API's domain name")
+    up.add_argument("--domain", help="the API's domain name; remembered, as some more options are")
     up.add_argument("--email", help="where the certificate authority sends notices")
     up.add_argument(
         "--acme-server", metavar="URL", help="a certificate authority other than certbot's default"
@@ -92,8 +92,9 @@ def _add_options_of_up(up: argparse.ArgumentParser) -> None:
     up.add_argument(
         "--redis-url", metavar="URL", help="Redis for rate limits; for localhost, it is installed"
     )
+    repeated = "can be repeated; remembered until it is given again, as `none` for no more"
     for name, value, text in (
-        ("--ssh-from", "ADDRESS", "allow SSH only from this address; can be repeated"),
-        ("--behind", "CIDR", "trust X-Forwarded-For from these load balancers; can be repeated"),
+        ("--ssh-from", "ADDRESS", f"allow SSH only from this address; {repeated}"),
+        ("--behind", "CIDR", f"trust X-Forwarded-For from these load balancers; {repeated}"),
     ):
         up.add_argument(name, action="append", default=[], metavar=value, help=text)

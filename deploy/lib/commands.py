@@ -18,8 +18,10 @@ from deploy.lib import (
     paths,
     preflight,
     releases,
+    remembered,
     settings,
     site,
+    surroundings,
     units,
 )
 from deploy.lib.machine import DeployError, Machine, capture
@@ -28,14 +30,19 @@ from deploy.lib.state import read_state, record
 DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]+")
 DOCTOR_VERDICTS = (
     "The doctor found no problems. · 诊断通过。",
-    "The doctor found warnings, see above. · 诊断有警告，见上。",
-    "THE DOCTOR FOUND PROBLEMS THAT BREAK PHONES, see above. · 诊断发现问题，手机会失败，见上。",
+    "The doctor found warnings, see above: exit code 1. · 诊断有警告，见上；退出码为 1。",
+    "THE DOCTOR FOUND PROBLEMS THAT BREAK PHONES, see above: exit code 2."
+    " · 诊断发现问题，手机会失败，见上；退出码为 2。",
 )
 
 
-def up(machine: Machine, options: Namespace) -> None:
-    """Turn this server into a live HTTPS API. Safe to repeat: a second run changes nothing."""
-    domain = _domain(options)
+def up(machine: Machine, options: Namespace) -> int:
+    """Turn this server into a live HTTPS API. Safe to repeat: a second run changes nothing.
+
+    Exit code: 0, 1 or 2 as the doctor found no problems, warnings or failures.
+    """
+    remembered.fill_in(options)
+    domain = options.domain = _domain(options)
     _preflight(domain, options)
     for warning in settings.ignored_options(options):
         show(f"note: {warning}")
@@ -43,25 +50,25 @@ def up(machine: Machine, options: Namespace) -> None:
     database_url = settings.read_secret("database_url") or options.database_url or ""
     redis_url = settings.read_secret("rate_limit_storage_url") or options.redis_url or ""
     servers = local_servers.missing_packages(database_url, redis_url)
-    packages.install(machine, *servers, certbot=not options.cert)
+    packages.install(machine, *servers, certbot=not remembered.own_certificate(options))
     settings.ensure_user(machine)
     settings.ensure_folders(machine)
     settings.write_once(machine, account, options, os.environ)
+    if note := settings.ensure_public_url(machine, domain):
+        show(f"note: {note}")
     local_servers.create_database(machine, database_url)
-    units.install(machine)
     _deploy_checkout(machine, options)
-    units.enable(machine, "myapi.socket", "myapi.service", *units.TIMERS)
+    units.enable(machine, "myapi.socket", "myapi.service", *units.timers())
     site.ensure_placeholder_certificate(machine)
     folder = _enable_https(machine, options, domain)
-    doctor.install(machine, domain, folder)
+    record(machine, ssh_from=options.ssh_from, acme_server=options.acme_server)
     show(firewall.open_ports(machine, options.ssh_from))
-    _show_result(machine, domain, folder)
+    return _show_result(machine, domain, folder)
 
 
 def release(machine: Machine, options: Namespace) -> None:
     """Deploy this checkout. It goes live only if it answers its health checks."""
     _require_installation()
-    units.install(machine)
     _deploy_checkout(machine, options)
 
 
@@ -84,7 +91,9 @@ def status(_machine: Machine, _options: Namespace) -> int:
     healthy = releases.healthy(paths.SOCKET)
     name = live.name if live else "none"
     show(f"release   {name}{'' if healthy else '  DOES NOT ANSWER · 没有响应'}")
-    for unit in ("myapi.socket", "myapi.service", "nginx.service", *units.TIMERS):
+    timers = sorted(name for name in units.known() if name.endswith(".timer"))
+    present = [name for name in timers if (paths.UNITS / name).exists()]
+    for unit in ("myapi.socket", "myapi.service", "nginx.service", *present):
         show(f"{capture('systemctl', 'is-active', unit).stdout.strip():9} {unit}")
     existing = backups.existing()
     show(f"backups   {len(existing)}{f', latest {existing[-1].name}' if existing else ''}")
@@ -153,12 +162,14 @@ def show(text: str) -> None:
 
 
 def _domain(options: Namespace) -> str:
+    if not options.domain:
+        raise DeployError("give --domain, such as api.example.com · 请给出域名")
     domain: str = options.domain.lower().rstrip(".")
     if not DOMAIN.fullmatch(domain):
         raise DeployError(
             f"{options.domain} is not a domain name like api.example.com · 域名格式不正确"
         )
-    if not options.cert and not options.email:
+    if not (options.cert or options.email or remembered.certificate(options, domain)):
         raise DeployError(
             "give --email, or your own certificate with --cert and --key · 请给出邮箱或证书"
         )
@@ -173,7 +184,7 @@ def _preflight(domain: str, options: Namespace) -> None:
         *limits.problems(),
         *(certificate.problems(domain, options.cert, options.key) if options.cert else ()),
     ]
-    reached_directly = not (options.behind or options.cert)
+    reached_directly = not (options.behind or remembered.own_certificate(options))
     for warning in preflight.check(
         domain, problems, reached_directly=reached_directly, own_file=str(site.config_file())
     ):
@@ -184,10 +195,11 @@ def _deploy_checkout(machine: Machine, options: Namespace) -> None:
     limits.read()  # a wrong one is refused before anything is built
     built = releases.build(machine, _pip_options(machine, options))
     if releases.current() == built and releases.is_serving(built):
+        surroundings.install(machine, built)
         show(f"{built.name} is live already")
-        limits.apply(machine)
         return
     if releases.current() is None:
+        surroundings.prepare(machine, built)
         units.enable(machine, "myapi.socket")
     releases.migrate(machine, built)
     releases.go_live(machine, built)
@@ -205,34 +217,38 @@ def _pip_options(machine: Machine, options: Namespace) -> list[str]:
 
 
 def _enable_https(machine: Machine, options: Namespace, domain: str) -> Path:
-    """Install a certificate and the Nginx site that uses it; return the certificate's folder."""
+    """Install a certificate and the Nginx site that uses it; return the certificate's folder.
+
+    A site that is there already stays as it is until the certificate authority has agreed.
+    """
+    folder = remembered.certificate(options, domain) or paths.LIVE / domain
     if options.cert:
         certificate.install_own(machine, options.cert, options.key)
         folder = paths.TLS
-    else:
-        folder = paths.LIVE / domain
+    elif folder != paths.TLS:
         if not (folder / "fullchain.pem").exists() and not machine.dry_run:
-            site.install(machine, site.config_text(domain, None, options.behind))
+            site.install_for_challenges(machine, domain, options.behind)
         record(machine, domain=domain)
         certificate.request(machine, domain, options.email, options.acme_server)
     units.enable(machine, "nginx.service")
     if not machine.dry_run:
-        # Certbot's renewal hook reloads Nginx; nothing does so for the operator's own files.
-        chain = (folder / "fullchain.pem").read_text() if options.cert else ""
-        site.install(machine, site.config_text(domain, folder, options.behind), chain)
+        site.install_live(machine, site.LiveSite(domain, folder, tuple(options.behind)))
+        surroundings.install(machine, _live_release())
     return folder
 
 
-def _show_result(machine: Machine, domain: str, folder: Path) -> None:
+def _show_result(machine: Machine, domain: str, folder: Path) -> int:
     changes = f"{machine.changes} changes" if machine.changes else "nothing had to be changed"
     if machine.dry_run:
         show(f"\nThis was a dry run: {changes} · 以上是将要执行的操作")
-        return
-    exit_code = doctor.run(_live_release(), domain, folder)
-    show(f"\n{DOCTOR_VERDICTS[min(exit_code, 2)]}")
-    show(f"https://{domain}/api/hello is live; {changes}. · 服务已上线。")
+        return 0
+    found = doctor.run(_live_release(), domain, folder)
+    exit_code = found if found in {0, 1} else 2
+    show(f"\nhttps://{domain}/api/hello is live; {changes}. · 服务已上线。")
     show("In the mini program console, 开发管理 → 开发设置 → 服务器域名 → request 合法域名:")
     show(f"https://{domain}")
+    show(f"\n{DOCTOR_VERDICTS[exit_code]}")
+    return exit_code
 
 
 def _live_release() -> Path:

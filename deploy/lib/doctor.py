@@ -1,4 +1,4 @@
-"""Run the doctor on this server: at the end of `up`, and hourly from its timer."""
+"""Run the doctor on this server at the end of `up`. A timer runs it hourly."""
 
 from __future__ import annotations
 
@@ -6,31 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from deploy.lib import paths, units
-from deploy.lib.machine import Machine, as_service_user
-
-LAST_RESULT = paths.DATA / "doctor.json"
-DROP_IN = paths.UNITS / "myapi-doctor.service.d" / "site.conf"
-
-# Only root can read the certificate's folder, so systemd passes the chain as a credential.
-DROP_IN_TEXT = """\
-# Written by deploy/myapi: the domain and certificate to check.
-[Service]
-LoadCredential=chain.pem:{chain}
-ExecStart=
-ExecStart=/bin/sh -ec 'cd -P /opt/myapi/current; exec .venv/bin/python -m flask doctor \\
-  https://{domain} --cert "$CREDENTIALS_DIRECTORY/chain.pem" --changes {last_result}'
-"""
-
-
-def install(machine: Machine, domain: str, certificate: Path) -> None:
-    """Make the hourly run check this domain and log what changed since the run before."""
-    text = DROP_IN_TEXT.format(
-        chain=certificate / "fullchain.pem", domain=domain, last_result=LAST_RESULT
-    )
-    machine.ensure_folder(DROP_IN.parent)
-    if machine.write(DROP_IN, text):
-        units.daemon_reload(machine)
+from deploy.lib.machine import as_service_user
 
 
 def run(release: Path, domain: str, certificate: Path) -> int:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from deploy.lib import paths, releases
-from deploy.lib.machine import DeployError, Machine, capture
+from deploy.lib import paths
+from deploy.lib.machine import DeployError
 
 #: Setting: its default, and the least and the greatest value, as in myapi/settings/declaration.py.
 SETTINGS = {
@@ -33,18 +32,6 @@ def read() -> Limits:
 def problems() -> Iterator[str]:
     """Yield a sentence for each limit that is not a number, or is out of its range."""
     yield from _problems(_variables())
-
-
-def apply(machine: Machine) -> None:
-    """Restart the service if it runs with other limits than those in /etc/myapi/env."""
-    running = _running()
-    if running is None or running == read():
-        return
-    machine.run(
-        "restart the service, whose limits have changed", "systemctl", "restart", "myapi.service"
-    )
-    if not machine.dry_run and not releases.healthy(paths.SOCKET, timeout=releases.SWITCH_TIMEOUT):
-        raise DeployError("the service does not answer: journalctl -u myapi · 服务没有响应")
 
 
 def parse(text: str) -> dict[str, str]:
@@ -74,21 +61,3 @@ def _problems(variables: Mapping[str, str]) -> Iterator[str]:
 
 def _limits(variables: Mapping[str, str]) -> Limits:
     return Limits(*(int(variables.get(name) or SETTINGS[name][0]) for name in SETTINGS))
-
-
-def _running() -> Limits | None:
-    """Return the limits with which the service was started; None if it does not run."""
-    pid = capture("systemctl", "show", "-P", "MainPID", "myapi.service").stdout.strip()
-    try:
-        started_with = Path(f"/proc/{pid}/environ").read_bytes()
-    except OSError:
-        return None
-    variables = dict(_pairs(started_with.decode(errors="replace").split("\0")))
-    return None if list(_problems(variables)) else _limits(variables)
-
-
-def _pairs(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
-    for line in lines:
-        name, equals, value = line.partition("=")
-        if equals:
-            yield name, value

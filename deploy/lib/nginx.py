@@ -86,8 +86,8 @@ class Site:
         return max(self.request_timeout, QUEUE) + ROLLED_BACK
 
 
-def render(site: Site) -> str:
-    """Return the text of the whole file."""
+def render(site: Site, templates: Path = TEMPLATES) -> str:
+    """Return the text of the whole file, from the templates in a folder."""
     parts = ["base", "http"]
     if site.certificate:
         parts.append("https")
@@ -95,8 +95,13 @@ def render(site: Site) -> str:
         parts.append("default-http")
     if site.default_https and site.certificate:
         parts.append("default-https")
-    templates = ((TEMPLATES / f"{part}.conf").read_text("utf-8") for part in parts)
-    return "".join(_fill_template(template, site) for template in templates)
+    texts = ((templates / f"{part}.conf").read_text("utf-8") for part in parts)
+    return "".join(_fill_template(text, site) for text in texts)
+
+
+def render_challenges(site: Site, templates: Path = TEMPLATES) -> str:
+    """Return port 80 alone, for the ACME challenges of one more domain."""
+    return _fill_template((templates / "http.conf").read_text("utf-8"), site)
 
 
 def features(site: Site) -> set[str]:

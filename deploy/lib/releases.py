@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from deploy.lib import backups, paths
+from deploy.lib import backups, paths, surroundings
 from deploy.lib.machine import DeployError, Machine, capture, flask_command
 
 OWN = "app"  # the team's own code, where there is some
@@ -27,6 +27,7 @@ KEEP = 5  # releases and backups
 SWITCH_TIMEOUT = 12  # seconds until the live release must answer; queued requests wait for 25
 MAX_WRONG_ANSWERS = 8  # in a row, 0.2 s apart; then the release has failed
 COMPLETE = ".complete"  # holds the digest of the code; without it, the release is unfinished
+STARTED = "ExecMainStartTimestampMonotonic"  # microseconds
 PROBES = ("/healthz", "/readyz", "/api/hello")
 
 
@@ -105,19 +106,26 @@ def _needs_migration(release: Path) -> bool:
 
 
 def go_live(machine: Machine, release: Path) -> None:
-    """Test the release, switch to it, and switch back if it does not answer then."""
+    """Test the release, switch to it, and switch back if it does not answer then.
+
+    Nginx's file and the units are switched with it. If Nginx rejects its file, the release does not
+    go live: phones would call it through rules that were made for another one.
+    """
     fallback = current()
     if fallback == release and is_serving(release):
+        surroundings.install(machine, release)
         return
-    if fallback == release and not machine.dry_run and paths.PREVIOUS.exists():
+    interrupted = fallback == release and not _runs(release) and not machine.dry_run
+    if interrupted and paths.PREVIOUS.exists():
         fallback = paths.PREVIOUS.resolve()  # a run was interrupted between switch and restart
-    run_canary(machine, release)
+    _try_out(machine, release)
     previous = paths.PREVIOUS.resolve() if paths.PREVIOUS.exists() else None
     if fallback and fallback != release:
         machine.link(paths.PREVIOUS, fallback)
     machine.link(paths.CURRENT, release)
     _restart(machine, "restart the service")
     if machine.dry_run or healthy(paths.SOCKET, timeout=SWITCH_TIMEOUT):
+        surroundings.finish(machine, release)
         _prune(machine)
         return
     log = capture("journalctl", "-u", "myapi.service", "-n", "20", "-o", "cat", "--no-pager").stdout
@@ -126,11 +134,33 @@ def go_live(machine: Machine, release: Path) -> None:
     machine.link(paths.CURRENT, fallback)
     if previous and previous != fallback:
         machine.link(paths.PREVIOUS, previous)
+    surroundings.prepare(machine, fallback)
     _restart(machine, "go back to the previous release")
     outcome = "answers again" if healthy(paths.SOCKET, timeout=30) else "DOES NOT ANSWER EITHER"
+    _take_back_surroundings(machine, fallback)
     raise DeployError(
         f"{release.name} did not answer; {fallback.name} {outcome} · 已自动退回上一版本\n{log}"
     )
+
+
+def _try_out(machine: Machine, release: Path) -> None:
+    """Start the release as a canary, and let Nginx test its file. What failed is taken back."""
+    try:
+        surroundings.prepare(machine, release)
+        run_canary(machine, release)
+        surroundings.install_site(machine, release)
+    except (DeployError, KeyboardInterrupt):
+        if live := current():
+            _take_back_surroundings(machine, live)
+        raise
+
+
+def _take_back_surroundings(machine: Machine, live: Path) -> None:
+    """Write those of the release that stays live. The error that led here is the one to show."""
+    try:
+        surroundings.install(machine, live)
+    except DeployError as error:
+        print(error, file=sys.stderr)  # noqa: T201
 
 
 def _restart(machine: Machine, change: str) -> None:
@@ -140,10 +170,20 @@ def _restart(machine: Machine, change: str) -> None:
 
 
 def is_serving(release: Path) -> bool:
-    """Return whether this release is the one running, and healthy. `current` alone is no proof."""
+    """Return whether this release is the one running, with the present settings, and healthy.
+
+    `current` alone is no proof.
+    """
+    uptime = capture("systemctl", "show", "-P", STARTED, "myapi.service").stdout.strip()
+    started = time.time() - time.monotonic() + int(uptime or 0) / 1e6
+    settings_changed = paths.ENV.exists() and paths.ENV.stat().st_mtime > started
+    return _runs(release) and not settings_changed and healthy(paths.SOCKET)
+
+
+def _runs(release: Path) -> bool:
     pid = capture("systemctl", "show", "-P", "MainPID", "myapi.service").stdout.strip()
     try:
-        return Path(f"/proc/{pid}/cwd").resolve() == release and healthy(paths.SOCKET)
+        return Path(f"/proc/{pid}/cwd").resolve() == release
     except OSError:
         return False
 

@@ -17,6 +17,7 @@ from deploy.lib.machine import DeployError, Machine
 
 APPID = re.compile(r"wx[0-9a-f]{16}")
 SECRET = re.compile(r"[0-9a-f]{32}")
+PUBLIC_URL = "MYAPI_PUBLIC_URL"
 FORMATS = {
     "MYAPI_WECHAT_APPID": (APPID, "wx followed by 16 hexadecimal digits (0-9, a-f)"),
     "MYAPI_WECHAT_SECRET": (SECRET, "32 hexadecimal digits (0-9, a-f)"),
@@ -93,8 +94,25 @@ def write_once(
         f"MYAPI_BIND=unix:{paths.SOCKET}",
         *(f"MYAPI_{name.upper()}_FILE={paths.SECRETS / name}" for name in values),
     ]
+    lines.append(f"{PUBLIC_URL}=https://{options.domain}")
     lines += [f"{k}={environ[k]}" for k in ("MYAPI_WECHAT_BASE_URL",) if environ.get(k)]
     machine.write(paths.ENV, "\n".join(lines) + "\n", mode=0o640, owner="root:myapi")
+
+
+def ensure_public_url(machine: Machine, domain: str) -> str | None:
+    """Add MYAPI_PUBLIC_URL where an earlier release left it out; return a note if it differs."""
+    text = paths.ENV.read_text("utf-8") if paths.ENV.exists() else ""
+    url = f"https://{domain}"
+    found = re.findall(rf"^{PUBLIC_URL}=(.*)$", text, re.M)
+    if found and found[-1].strip(" \"'") != url:
+        return (
+            f"{PUBLIC_URL} in {paths.ENV} is not {url} and is never overwritten"
+            f" · {paths.ENV} 中的 {PUBLIC_URL} 不是 {url}，不会被覆盖"
+        )
+    if text and not found:
+        added = f"{text.rstrip()}\n{PUBLIC_URL}={url}\n"
+        machine.write(paths.ENV, added, mode=0o640, owner="root:myapi")
+    return None
 
 
 def ignored_options(options: Namespace) -> Iterator[str]:

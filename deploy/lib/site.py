@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deploy.lib import limits, nginx, paths
@@ -22,27 +24,65 @@ def config_file() -> Path:
     return Path("/etc/nginx") / folder / "zz-myapi.conf"
 
 
-def config_text(domain: str, certificate: Path | None, trusted_proxies: list[str]) -> str:
-    """Render the Nginx file for this server; without a certificate, for port 80 only."""
-    version = nginx.version(capture("nginx", "-v").stderr)
-    dump = capture("nginx", "-T").stdout
-    taken_ports = {listen.port for listen in nginx.other_listens(dump, str(config_file()))}
-    has_ipv6 = Path("/proc/net/if_inet6").exists()
-    return nginx.render(
-        nginx.Site(
-            domain=domain,
-            version=version,
-            certificate=str(certificate / "fullchain.pem") if certificate else "",
-            key=str(certificate / _key_name(certificate)) if certificate else "",
-            http=("80", "[::]:80") if has_ipv6 else ("80",),
-            https=("443", "[::]:443") if has_ipv6 else ("443",),
-            default_http=80 not in taken_ports,
-            default_https=443 not in taken_ports,
-            http2=443 not in taken_ports or nginx.others_use_http2(dump, str(config_file())),
-            trusted_proxies=tuple(trusted_proxies),
-            **limits.read()._asdict(),
-        )
-    )
+@dataclass(frozen=True)
+class LiveSite:
+    """The site that phones call: what `up` was told about it."""
+
+    domain: str
+    certificate: Path  # the folder with fullchain.pem and the key
+    behind: tuple[str, ...] = ()  # the networks of load balancers
+
+    @property
+    def has_own_certificate(self) -> bool:
+        """Whether it is the operator's own, and not one from certbot."""
+        return self.certificate == paths.TLS
+
+    @property
+    def has_certificate(self) -> bool:
+        """Whether it is still there: an uninstall keeps the record, but not all certificates."""
+        return (self.certificate / "fullchain.pem").exists()
+
+
+def live_site() -> LiveSite | None:
+    """Return what was recorded; after a release that recorded nothing, what its files say.
+
+    None if there is no HTTPS site yet.
+    """
+    if told := read_state().get("site"):
+        return LiveSite(told["domain"], Path(told["certificate"]), tuple(told["behind"]))
+    text = config_file().read_text("utf-8") if config_file().exists() else ""
+    domain = re.search(r"^ *server_name ([^_;\s]+);", text, re.M)
+    certificate = re.search(r"^ *ssl_certificate (\S+)/fullchain\.pem;", text, re.M)
+    if not (domain and certificate):
+        return None
+    behind = dict.fromkeys(re.findall(r"^ *set_real_ip_from (\S+);", text, re.M))
+    return LiveSite(domain[1], Path(certificate[1]), tuple(behind))
+
+
+def install_live(machine: Machine, site: LiveSite, templates: Path = nginx.TEMPLATES) -> None:
+    """Install the Nginx file of the HTTPS site, and record what it was made from."""
+    # Certbot's renewal hook reloads Nginx; nothing does so for the operator's own files.
+    own = (site.certificate / "fullchain.pem").read_text() if site.has_own_certificate else ""
+    install(machine, config_text(site, templates), own)
+    facts = {"certificate": str(site.certificate), "behind": list(site.behind)}
+    record(machine, site={"domain": site.domain, **facts})
+
+
+def install_for_challenges(machine: Machine, domain: str, behind: list[str]) -> None:
+    """Let the certificate authority reach this server as `domain`. An HTTPS site stays as it is."""
+    live = live_site()
+    if live is None or not live.has_certificate:
+        install(machine, nginx.render(_values(domain, None, tuple(behind))))
+    elif live.domain == domain:
+        install(machine, config_text(live))
+    else:
+        one_more = replace(_values(live.domain, live.certificate, live.behind), domain=domain)
+        install(machine, config_text(live) + nginx.render_challenges(one_more))
+
+
+def config_text(site: LiveSite, templates: Path = nginx.TEMPLATES) -> str:
+    """Render the Nginx file for this server."""
+    return nginx.render(_values(site.domain, site.certificate, site.behind), templates)
 
 
 def install(machine: Machine, text: str, certificate: str = "") -> None:
@@ -52,6 +92,7 @@ def install(machine: Machine, text: str, certificate: str = "") -> None:
     """
     target = config_file()
     previous = target.read_text("utf-8") if target.exists() else None
+    loaded = read_state().get("nginx", "")
     if previous != text:
         record(machine, nginx="")
     if machine.write(target, text):
@@ -61,6 +102,7 @@ def install(machine: Machine, text: str, certificate: str = "") -> None:
                 target.unlink()
             else:
                 target.write_text(previous, "utf-8")
+            record(machine, nginx=loaded)
             raise DeployError(
                 "Nginx rejected the new configuration; the previous one is back"
                 f" · Nginx 配置未通过检查，已恢复原配置:\n{tested.stderr.strip()}"
@@ -93,6 +135,27 @@ def ensure_placeholder_certificate(machine: Machine) -> None:
     machine.run("create a placeholder certificate", *new, *name, *out)
     if not machine.dry_run:
         draft.replace(target)
+
+
+def _values(domain: str, certificate: Path | None, trusted_proxies: tuple[str, ...]) -> nginx.Site:
+    """Return the values for this server; without a certificate, for port 80 only."""
+    version = nginx.version(capture("nginx", "-v").stderr)
+    dump = capture("nginx", "-T").stdout
+    taken_ports = {listen.port for listen in nginx.other_listens(dump, str(config_file()))}
+    has_ipv6 = Path("/proc/net/if_inet6").exists()
+    return nginx.Site(
+        domain=domain,
+        version=version,
+        certificate=str(certificate / "fullchain.pem") if certificate else "",
+        key=str(certificate / _key_name(certificate)) if certificate else "",
+        http=("80", "[::]:80") if has_ipv6 else ("80",),
+        https=("443", "[::]:443") if has_ipv6 else ("443",),
+        default_http=80 not in taken_ports,
+        default_https=443 not in taken_ports,
+        http2=443 not in taken_ports or nginx.others_use_http2(dump, str(config_file())),
+        trusted_proxies=trusted_proxies,
+        **limits.read()._asdict(),
+    )
 
 
 def _key_name(folder: Path) -> str:

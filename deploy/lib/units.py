@@ -1,4 +1,4 @@
-"""The systemd units, each with the hardening drop-in, and the command `myapi`."""
+"""The systemd units of a release, each with the hardening drop-in, and the command `myapi`."""
 
 from __future__ import annotations
 
@@ -6,49 +6,85 @@ from pathlib import Path
 
 from deploy.lib import paths
 from deploy.lib.machine import Machine, capture
+from deploy.lib.site import LiveSite
+from deploy.lib.state import read_state, record
 
-SOURCE = Path(__file__).resolve().parent.parent / "systemd"
+SOURCE = paths.CHECKOUT / "deploy/systemd"
 # More drop-ins by unit. systemd reads them after hardening.conf, so they can relax it.
 EXTRA_DROP_INS = {
     "myapi.service": ["serving.conf"],
     "myapi-canary@.service": ["serving.conf", "socket.conf"],
 }
-TIMERS = ("myapi-purge.timer", "myapi-backup.timer", "myapi-doctor.timer")
-
-WRAPPER = """\
-#!/bin/sh
-# Runs a flask command as the user myapi, with the settings of the service: sudo myapi users list
-release=$(readlink -f /opt/myapi/current) || exit 1
-[ "$(id -u)" = 0 ] || { echo 'run it with sudo · 请用 sudo 运行' >&2; exit 1; }
-if [ -t 0 ] && [ -t 1 ]; then terminal=--pty; else terminal=--pipe; fi
-exec systemd-run --quiet "$terminal" --wait --collect -p User=myapi -p UMask=0077 \\
-  -p EnvironmentFile=/etc/myapi/env -p WorkingDirectory="$release" \\
-  -- "$release/.venv/bin/python" -m flask "$@"
-"""
+DOCTOR = "doctor-site.conf"  # a template; the units myapi.service and so on are taken as they are
+WRAPPER = "wrapper.sh"
 
 
-def install(machine: Machine) -> None:
-    """Install the units of this checkout and the command `myapi`."""
+def install(machine: Machine, source: Path, live: LiveSite | None) -> None:
+    """Write the units of a release and the command `myapi`. Nothing is removed or enabled yet.
+
+    `source` is its folder deploy/systemd. The doctor's unit is told which site to check.
+    """
+    if "units" not in read_state():  # of a release that kept no record
+        record(machine, units=sorted(name for name in known() if (paths.UNITS / name).exists()))
     before = machine.changes
-    for unit in files():
-        machine.write(paths.UNITS / unit.name, unit.read_text("utf-8"))
-        for name in drop_ins(unit):
-            machine.ensure_folder(paths.UNITS / f"{unit.name}.d")
-            text = (SOURCE / name).read_text("utf-8")
-            machine.write(paths.UNITS / f"{unit.name}.d" / name, text)
-    machine.write(paths.WRAPPER, WRAPPER, mode=0o755)
-    if machine.changes > before or _needs_daemon_reload():
+    for name, text in texts(source, live).items():
+        machine.ensure_folder((paths.UNITS / name).parent)
+        machine.write(paths.UNITS / name, text)
+    machine.write(paths.WRAPPER, _template(source, WRAPPER), mode=0o755)
+    if machine.changes > before or _needs_daemon_reload(source):
         daemon_reload(machine)
 
 
-def files() -> list[Path]:
-    return sorted(p for p in SOURCE.iterdir() if p.suffix != ".conf")
+def finish(machine: Machine, source: Path, live: LiveSite | None) -> None:
+    """Remove what the other releases have and this one has not, and enable its new timers.
+
+    Timers that an earlier run enabled stay as they are: the operator may have disabled them.
+    """
+    wanted = set(texts(source, live))
+    before = machine.changes
+    for name in sorted(known() - wanted, key=lambda name: (not name.endswith(".timer"), name)):
+        _remove(machine, name)
+    if machine.changes > before:
+        daemon_reload(machine)
+    new = wanted - set(read_state().get("units", []))
+    enable(machine, *(name for name in timers(source) if name in new))
+    record(machine, units=sorted(wanted))
+
+
+def texts(source: Path, live: LiveSite | None) -> dict[str, str]:
+    """Return what a release has in /etc/systemd/system: the text of each file by its path there."""
+    found = {}
+    for unit in files(source):
+        found[unit.name] = unit.read_text("utf-8")
+        for name in drop_ins(unit):
+            found[f"{unit.name}.d/{name}"] = (source / name).read_text("utf-8")
+    if live and "myapi-doctor.service" in found:
+        # Only root can read the certificate's folder, so systemd passes the chain on.
+        text = _template(source, DOCTOR).replace("@DOMAIN@", live.domain)
+        text = text.replace("@CERTIFICATE@", str(live.certificate))
+        found["myapi-doctor.service.d/site.conf"] = text
+    return found
+
+
+def files(source: Path = SOURCE) -> list[Path]:
+    return sorted(p for p in source.iterdir() if p.suffix in {".service", ".socket", ".timer"})
+
+
+def timers(source: Path = SOURCE) -> list[str]:
+    return [unit.name for unit in files(source) if unit.suffix == ".timer"]
 
 
 def drop_ins(unit: Path) -> list[str]:
     if unit.suffix != ".service":
         return []
-    return ["hardening.conf", *EXTRA_DROP_INS.get(unit.name, [])]
+    names = ["hardening.conf", *EXTRA_DROP_INS.get(unit.name, [])]
+    return [name for name in names if (unit.parent / name).exists()]
+
+
+def known() -> set[str]:
+    """Return the files in /etc/systemd/system that a release has, or that a run has written."""
+    sources = {SOURCE, *paths.RELEASES.glob("*/deploy/systemd")}
+    return {*read_state().get("units", []), *(name for s in sources for name in texts(s, None))}
 
 
 def daemon_reload(machine: Machine) -> None:
@@ -65,18 +101,38 @@ def enable(machine: Machine, *names: str) -> None:
 
 
 def remove(machine: Machine) -> None:
-    units = files()
-    names = [unit.name for unit in units if "@" not in unit.name]
-    if any((paths.UNITS / name).exists() for name in names):
-        machine.run("stop and disable the units", "systemctl", "disable", "--now", *names)
+    """Remove the units of all releases, and the command `myapi`."""
+    units = sorted(name for name in known() if "/" not in name)
+    present = [name for name in units if (paths.UNITS / name).exists() and "@" not in name]
+    if present:
+        machine.run("stop and disable the units", "systemctl", "disable", "--now", *present)
     for unit in units:
-        machine.remove(paths.UNITS / unit.name)
-        machine.remove(paths.UNITS / f"{unit.name}.d")
+        machine.remove(paths.UNITS / unit)
+        machine.remove(paths.UNITS / f"{unit}.d")
     machine.remove(paths.WRAPPER)
     machine.run("unload the systemd units", "systemctl", "daemon-reload")
+    if "units" in read_state():
+        record(machine, units=[])
 
 
-def _needs_daemon_reload() -> bool:
+def _remove(machine: Machine, name: str) -> None:
+    file = paths.UNITS / name
+    if not file.exists():
+        return
+    if "/" not in name and "@" not in name:
+        machine.run(f"stop and disable {name}", "systemctl", "disable", "--now", name)
+    machine.remove(file)
+    if file.parent != paths.UNITS and not machine.dry_run and not any(file.parent.iterdir()):
+        machine.remove(file.parent)
+
+
+def _template(source: Path, name: str) -> str:
+    """Read a template of a release; of an earlier release, which has none, this checkout's."""
+    file = source / name
+    return (file if file.exists() else SOURCE / name).read_text("utf-8")
+
+
+def _needs_daemon_reload(source: Path) -> bool:
     """Return whether the loaded units are older than their files: a run was interrupted."""
-    names = [unit.name for unit in files() if "@" not in unit.name]
+    names = [unit.name for unit in files(source) if "@" not in unit.name]
     return "yes" in capture("systemctl", "show", "-P", "NeedDaemonReload", *names).stdout

@@ -69,7 +69,8 @@ def command(explain: str | None, as_json: bool, lang: str, verbose: bool, **opti
     """Find out why a mini program cannot use the API at URL, such as https://api.example.com.
 
     The first line is the verdict and what to do next. Each fault shows what the phone shows, the
-    evidence and the fix. Without a URL only the server is checked.
+    evidence and the fix. Without a URL it is MYAPI_PUBLIC_URL; without both only the server is
+    checked.
 
     Exit status: 0 ok, 1 warnings, 2 failures; with --explain 0 found, 1 not.
     """
@@ -78,6 +79,7 @@ def command(explain: str | None, as_json: bool, lang: str, verbose: bool, **opti
         text = doctor.render_explanation(explanation, lang, "flask doctor", as_json=as_json)
         doctor.print_text(text, as_json=as_json)
         click.get_current_context().exit(0 if explanation.symptom else 1)
+    options["url"] = options["url"] or _public_url()
     try:
         results = _run_checks(**options)
         file = options["file"]
@@ -98,6 +100,11 @@ def command(explain: str | None, as_json: bool, lang: str, verbose: bool, **opti
         )
         doctor.print_text(text, as_json=as_json)
     click.get_current_context().exit(doctor.exit_status(verdict))
+
+
+def _public_url() -> str | None:
+    """Return the URL in the settings, if they are valid and have one."""
+    return None if SETTINGS_ERROR in current_app.extensions else settings().public_url or None
 
 
 def _run_checks(

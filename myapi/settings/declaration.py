@@ -50,6 +50,7 @@ class Settings:
     sessions_per_user: int = setting(10, parsers.integer(1, 1000))
     decrypt_max_age: int = setting(300, parsers.integer(1, 86400))
 
+    public_url: str = setting("", parsers.public_url)
     trusted_proxies: int = setting(-1, parsers.integer(0, 10))
     cors_origins: tuple[str, ...] = setting((), parsers.origins)
     max_body_bytes: int = setting(65536, parsers.integer(1024, 2**24))

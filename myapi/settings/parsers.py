@@ -250,6 +250,14 @@ def wechat_base_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def public_url(text: str) -> str:
+    """Require what `wx.request` accepts: https, a host, and no path."""
+    found = re.fullmatch(r"https://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(?::([0-9]{1,5}))?/?", text)
+    if not found or int(found[2] or 443) not in range(1, 2**16):
+        raise ValueError("must be https://host without a path, such as https://api.example.com")
+    return text.rstrip("/")
+
+
 def origins(text: str) -> tuple[str, ...]:
     """Split the comma-separated origins (RFC 6454: only scheme, host and port)."""
     found = tuple(origin.strip() for origin in text.split(","))

@@ -41,6 +41,14 @@ def test_flask_doctor_works_with_invalid_settings(flask):
     assert "Traceback" not in result.stderr
 
 
+def test_flask_doctor_checks_the_public_url_of_the_settings(flask):
+    only = ("--only", "dns", "--json", "--lang", "en")
+    result = flask("doctor", *only, **PRODUCTION, public_url="https://nowhere.invalid")
+    assert "nowhere.invalid" in checks_of(result)["dns"]["evidence"]
+    given = flask("doctor", "https://given.invalid", *only, **PRODUCTION, public_url=URL)
+    assert "given.invalid" in checks_of(given)["dns"]["evidence"]
+
+
 def test_flask_doctor_works_without_a_database(flask, tmp_path):
     unreachable_wechat = {**PRODUCTION, "wechat_base_url": "http://127.0.0.1:1"}
     mysql = "mysql+pymysql://nobody:the-password-of-nobody@127.0.0.1:1/nothing"

@@ -151,7 +151,9 @@ class Server(Container):
         return self.run("/src/deploy/myapi", *arguments, **environ)
 
     def up(self, *arguments: str, certificate: tuple[str, ...] = FROM_AUTHORITY) -> Done:
-        return self.deploy(*self.up_command(*arguments, certificate=certificate), **SETTINGS)
+        """Run `up`. Its exit code is 0 if it has finished, whatever the doctor found."""
+        done = self.deploy(*self.up_command(*arguments, certificate=certificate), **SETTINGS)
+        return finished(done)
 
     def up_command(
         self, *arguments: str, certificate: tuple[str, ...] = FROM_AUTHORITY
@@ -347,6 +349,16 @@ class Server(Container):
         changes = differences(files, self.file_states())
         wrong = [line for line in changes if not (but and line.startswith(but))]
         assert not wrong, "\n".join(wrong)
+
+
+def finished(done: Done) -> Done:
+    """Turn the exit code of an `up` that has finished into 0.
+
+    The doctor fails in a container, which has no public address: `up` then ends with 2.
+    """
+    if done.returncode == 2 and "exit code 2" in done.stdout:
+        done.returncode = 0
+    return done
 
 
 def differences(before: dict[str, str], after: dict[str, str]) -> list[str]:

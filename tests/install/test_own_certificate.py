@@ -157,10 +157,13 @@ def test_next_certificate_from_a_zip_is_served(server, authority):
 
 def test_release_leaves_the_other_site_unchanged(server):
     before = other_site_responses(server)
+    file = server.root / "etc/nginx/sites-enabled/zz-myapi.conf"
+    text = file.read_text()
     server.change("# another release")
     done = server.release()
     assert done.returncode == 0, done.stdout + done.stderr
     assert other_site_responses(server) == before
+    assert file.read_text() == text
 
 
 def test_forwarded_address_is_trusted_only_from_the_balancer(server):
@@ -186,6 +189,27 @@ def call(neighbour, address, path, *options, body='{"code": "alice"}'):
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def test_https_stays_up_on_the_way_to_another_authority(server):
+    """The first request for a certificate fails, the second one succeeds."""
+    asked = f"curl -sk -o /dev/null -w '%{{http_code}}\\n' https://{DOMAIN}/api/hello"
+    with server.start("sh", "-c", f"until [ -e /tmp/stop ]; do {asked}; sleep 0.05; done") as calls:
+        nowhere = ("--email", "me@example.com", "--acme-server", "https://localhost:9/dir")
+        refused = server.up(certificate=nowhere)
+        own = server.certificate_serial()
+        agreed = server.up()
+        server.run("touch", "/tmp/stop")
+        statuses, _ = calls.communicate(timeout=60)
+    assert refused.returncode == 1
+    assert "certificate request on the staging server: failed" in refused.stderr
+    assert agreed.returncode == 0, agreed.stdout + agreed.stderr
+    assert server.certificate_serial() != own
+    assert set(statuses.split()) == {"200"}
+    server.log_in("alice")  # trusts the other authority alone
+    back = server.up(certificate=ZIPPED)
+    assert back.returncode == 0, back.stdout + back.stderr
+    assert server.certificate_serial() == own
 
 
 def test_uninstall_leaves_the_other_site_unchanged(server):
