@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 import click
 from dotenv import dotenv_values
 
+from myapi.language import localized
+
 PREFIX = "MYAPI_"
 APP_PREFIX = "APP_"  # of a team's own settings
 
@@ -54,10 +56,15 @@ def read(environ: Mapping[str, str], root: Path) -> dict[str, str]:
 
     The environment wins over `.env`.
     """
+    file = root / ".env"
     try:
-        in_file = dotenv_values(root / ".env")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError([f"{root / '.env'} cannot be read: {type(error).__name__}"]) from None
+        in_file = dotenv_values(file, encoding="utf-8")
+    except UnicodeDecodeError:
+        other, chinese = "save it as UTF-8 in your editor", "请在编辑器中另存为 UTF-8"
+        text = localized(f"is not in UTF-8: {other}", f"不是 UTF-8 编码：{chinese}")
+        raise SettingsError([f"{file} {text}"]) from None
+    except OSError as error:
+        raise SettingsError([f"{file} cannot be read: {type(error).__name__}"]) from None
     merged = {**in_file, **environ}
     ours = (PREFIX, APP_PREFIX)
     return {name: text for name, text in merged.items() if name.startswith(ours) and text}
