@@ -6,12 +6,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.lib import paths
+from deploy.lib import paths, service_folders
 from deploy.lib.machine import DeployError, Machine, as_service_user, capture, flask_command
 from deploy.lib.settings import read_secret
 
 SQLITE, MYSQL = ".db", ".sql.gz"
 RESTORE = "myapi-restore.service"
+BEFORE_RELEASE = "before-2"  # and more of the release's time; not `before-restore-…`
 RUNNING = {"activating", "active", "deactivating"}
 NOT_BACKED_UP = "note: the database before it could not be backed up · 注意：恢复前的数据库无法备份"
 
@@ -55,8 +56,8 @@ def restore(machine: Machine, release: Path, file: Path) -> None:
         raise DeployError(
             f"a restore is running: journalctl --follow --unit {RESTORE} · 正在恢复中"
         )
-    install = ("install", "-m", "0600", "-o", "myapi", "-g", "myapi", str(file), str(copy))
-    machine.run(f"copy {file}", *install)
+    if machine.announce(f"copy {file}"):
+        service_folders.copy_for_service(file, copy)
     try:
         _check(machine, release, copy)
     except DeployError:
@@ -96,7 +97,7 @@ def _restore_command(release: Path, file: Path, before: Path) -> Sequence[str]:
             # A service that has failed too often, as on a damaged database, would not be started.
             "ExecStopPost=-+systemctl reset-failed myapi.socket myapi.service",
             "ExecStopPost=+systemctl start myapi.socket myapi.service",
-            f"ExecStopPost=+rm -f {file}",
+            f"ExecStopPost=-rm -f {file}",
         ),
     )
 

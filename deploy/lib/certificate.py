@@ -11,8 +11,12 @@ from pathlib import Path
 
 from deploy.lib import paths
 from deploy.lib.machine import DeployError, Machine, capture
+from deploy.lib.state import read_state, record
 
 BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+KEY_BLOCK = re.compile(
+    rb"-----BEGIN [A-Z ]*PRIVATE KEY-----.+?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL
+)
 HOOK = """\
 #!/bin/sh
 # After a renewal: load the new certificate, unless the Nginx configuration is invalid.
@@ -42,7 +46,23 @@ def request(machine: Machine, domain: str, email: str, server: str | None) -> No
         machine.run("try the certificate request on the staging server", *command, "--dry-run")
     except DeployError as error:
         raise DeployError(f"{error}\n{PORT_80_HINT}") from None
+    # Known before it is made: one that was there before stays at `uninstall --purge`.
+    record(machine, certificates=sorted({*read_state().get("certificates", []), domain}))
     machine.run(f"request a certificate for {domain}", *command)
+
+
+def delete_own(machine: Machine) -> None:
+    """Delete the certificates that `request` requested, and name one of which it is not known."""
+    state = read_state()
+    for name in state.get("certificates", []):
+        if (paths.LIVE / name).exists() and machine.announce(f"delete the certificate of {name}"):
+            capture("certbot", "delete", "--non-interactive", "--cert-name", str(name))
+    other = str(state.get("domain", ""))
+    if other and other not in state.get("certificates", []) and (paths.LIVE / other).exists():
+        print(  # noqa: T201
+            f"kept · 已保留: the certificate of {other}, which is older than this installation;"
+            f" certbot delete --cert-name {other}"
+        )
 
 
 def problems(domain: str, cert: Path, key: Path | None) -> Iterator[str]:
@@ -69,7 +89,7 @@ def install_own(machine: Machine, cert: Path, key: Path | None) -> None:
 def read_files(cert: Path, key: Path | None) -> tuple[bytes, bytes]:
     """Return (chain, key) from PEM files, or from a zip as cloud consoles offer for download."""
     if not zipfile.is_zipfile(cert):
-        return cert.read_bytes(), (key or cert).read_bytes()
+        return _certificates(cert.read_bytes()), _key((key or cert).read_bytes())
     with zipfile.ZipFile(cert) as archive:
         texts = [archive.read(name) for name in archive.namelist() if not name.endswith("/")]
     chains = [text for text in texts if b"BEGIN CERTIFICATE" in text]
@@ -78,7 +98,18 @@ def read_files(cert: Path, key: Path | None) -> tuple[bytes, bytes]:
         raise DeployError(
             f"{cert}: the zip must contain a certificate and its key · 压缩包内缺少证书或私钥"
         )
-    return max(chains, key=len), key.read_bytes() if key else keys[0]
+    return _certificates(max(chains, key=len)), _key(key.read_bytes() if key else keys[0])
+
+
+def _certificates(pem: bytes) -> bytes:
+    """Return the certificates alone: a combined file has the key too, which others must not see."""
+    return b"".join(block + b"\n" for block in BLOCK.findall(pem))
+
+
+def _key(pem: bytes) -> bytes:
+    """Return the private key alone, or all of the text if none is found."""
+    blocks = KEY_BLOCK.findall(pem)
+    return b"".join(block + b"\n" for block in blocks) or pem
 
 
 def find_problem(chain: bytes, key: bytes, domain: str) -> str | None:

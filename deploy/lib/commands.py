@@ -17,6 +17,7 @@ from deploy.lib import (
     paths,
     preflight,
     releases,
+    secret_options,
     settings,
     site,
     units,
@@ -34,11 +35,14 @@ DOCTOR_VERDICTS = (
 
 def up(machine: Machine, options: Namespace) -> None:
     """Turn this server into a live HTTPS API. Safe to repeat: a second run changes nothing."""
+    for note in secret_options.fill_in(options, os.environ):
+        show(note)
     domain = _domain(options)
     _preflight(domain, options)
     for warning in settings.ignored_options(options):
         show(f"note: {warning}")
-    account = settings.wechat_account(os.environ)
+    variables = secret_options.wechat_variables(options, os.environ)
+    account = settings.wechat_account(variables, ask=not machine.dry_run)
     database_url = settings.read_secret("database_url") or options.database_url or ""
     redis_url = settings.read_secret("rate_limit_storage_url") or options.redis_url or ""
     servers = local_servers.missing_packages(database_url, redis_url)
@@ -137,8 +141,7 @@ def uninstall(machine: Machine, options: Namespace) -> None:
     if not options.purge:
         show(f"kept · 已保留: {paths.ETC}, {paths.DATA}")
         return
-    if domain := read_state().get("domain"):
-        capture("certbot", "delete", "--non-interactive", "--cert-name", str(domain))
+    certificate.delete_own(machine)
     local_servers.drop_database(machine)
     packages.purge(machine)
     machine.remove(paths.DATA)
@@ -167,6 +170,9 @@ def _domain(options: Namespace) -> str:
 def _preflight(domain: str, options: Namespace) -> None:
     problems = [
         *local_servers.problems(options.database_url, options.redis_url),
+        *local_servers.access_problems(
+            settings.read_secret("database_url") or options.database_url or ""
+        ),
         *firewall.problems(options.ssh_from),
         *preflight.check_networks(options.behind),
         *(certificate.problems(domain, options.cert, options.key) if options.cert else ()),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import re
+import shlex
 import shutil
 from collections.abc import Iterator
 
@@ -12,6 +14,12 @@ from deploy.lib.machine import Machine, capture
 CLOUD_FIREWALL = (
     "The cloud provider has a firewall of its own: open TCP 80 and 443 there too"
     " · 云控制台还有一层防火墙，请在那里放行 TCP 80 和 443"
+)
+
+
+OTHER_RULE = (
+    "note: SSH on port {port} stays open to every address, because of a rule that opens other"
+    " ports too; replace it yourself: {rule} · 该规则仍对所有地址开放 SSH，请自行修改"
 )
 
 
@@ -50,8 +58,8 @@ def open_ports(machine: Machine, ssh_from: list[str]) -> str:
         keep_restriction = active and _is_restricted(rules, port)
         for rule in restricted or ([] if keep_restriction else [allow_all]):
             _add_rule(machine, rules, rule)
-        if restricted and f"ufw {allow_all}" in rules:
-            machine.run(f"ufw delete {allow_all}", "ufw", "delete", *allow_all.split())
+        if restricted:
+            _close_to_others(machine, rules, port)
     for port in ("80", "443"):
         _add_rule(machine, rules, f"allow {port}/tcp")
     if not active:
@@ -65,13 +73,18 @@ def ssh_ports(listening: str, socket_unit: str = "") -> list[str]:
     `listening` is the output of `ss -Hltnp`, where sshd listens itself. `socket_unit` is the
     output of `systemctl show ssh.socket`, where systemd listens for it.
     """
-    found = {
-        line.split()[3].rpartition(":")[2]
-        for line in listening.splitlines()
-        if re.search(r'\("sshd?"', line)
-    }
+    addresses = [
+        line.split()[3] for line in listening.splitlines() if re.search(r'\("sshd?"', line)
+    ]
+    found = {each.rpartition(":")[2] for each in addresses if not _is_forward(each)}
     found |= set(re.findall(r":(\d+) \(Stream\)", socket_unit))
     return sorted(found or {"22"})
+
+
+def _is_forward(address: str) -> bool:
+    """Whether sshd listens there for a client only: X11 and -R forwards are on loopback."""
+    host = address.rpartition(":")[0].strip("[]").partition("%")[0]
+    return host.startswith("127.") or host == "::1"
 
 
 def ssh_peers(
@@ -96,6 +109,62 @@ def _ssh_ports() -> list[str]:
 def _is_restricted(rules: list[str], port: str) -> bool:
     """Return whether an earlier run allowed this port only from certain addresses."""
     return any(re.match(rf"ufw allow from \S+ to any port {port} ", rule) for rule in rules)
+
+
+def _close_to_others(machine: Machine, rules: list[str], port: str) -> None:
+    """Delete the rules that let everyone reach this port; name those that open others with it."""
+    for rule in open_rules(rules, port):
+        words = _words(rule)
+        if _ports_of(words) == {port}:
+            machine.run(f"ufw delete {shlex.join(words)}", "ufw", "delete", *words)
+        else:
+            print(OTHER_RULE.format(port=port, rule=rule))  # noqa: T201
+
+
+def open_rules(rules: list[str], port: str) -> list[str]:
+    """Return the rules of `ufw show added` that let every address reach this TCP port."""
+    return [rule for rule in rules if port in _ports_of(_words(rule))]
+
+
+def _words(rule: str) -> list[str]:
+    """Split `ufw allow 22/tcp comment 'office'`; the comment is left out."""
+    words = shlex.split(rule)[1:]
+    return words[: words.index("comment")] if "comment" in words else words
+
+
+def _ports_of(words: list[str]) -> set[str]:
+    """Return the TCP ports that a rule opens to everyone, as in `allow 22,80/tcp`.
+
+    The port can also be a range, a service, the name of an application (`OpenSSH`), or that of a
+    full rule (`allow in on eth0 to any port 22 proto tcp`). No port at all stands for each.
+    """
+    if words[:1] not in (["allow"], ["limit"]) or "out" in words[1:2]:
+        return set()
+    said = dict(itertools.pairwise(words))
+    if said.get("from", "any") != "any" or said.get("proto", "tcp") != "tcp":
+        return set()
+    named = said.get("port") or said.get("app") or (words[-1] if "to" not in words else "")
+    return _expanded(named)
+
+
+def _expanded(named: str) -> set[str]:
+    """Return the TCP ports of `22`, `22/tcp`, `20:25,80/tcp`, `ssh` or an application's name."""
+    ports, _, protocol = named.partition("/")
+    if protocol == "udp":
+        return set()
+    if not re.fullmatch(r"[0-9:,]+", ports):
+        return _ports_of_application(named)
+    found = set()
+    for part in ports.split(","):
+        first, _, last = part.partition(":")
+        found |= {str(port) for port in range(int(first), int(last or first) + 1)}
+    return found
+
+
+def _ports_of_application(name: str) -> set[str]:
+    _, _, listed = capture("ufw", "app", "info", name).stdout.partition("Port")
+    ports = re.findall(r"^ +([0-9:,]+(?:/tcp)?)$", listed, re.MULTILINE)
+    return set().union(*(_expanded(each) for each in ports))
 
 
 def _add_rule(machine: Machine, rules: list[str], rule: str) -> None:

@@ -31,6 +31,7 @@ class MySQLAddress(NamedTuple):
     user: str
     password: str
     name: str
+    port: int = 3306
 
 
 def problems(database_url: str | None, redis_url: str | None) -> Iterator[str]:
@@ -39,6 +40,20 @@ def problems(database_url: str | None, redis_url: str | None) -> Iterator[str]:
         yield from _problems_of_mysql(database_url)
     if redis_url:
         yield from _problems_of_redis(redis_url)
+
+
+def access_problems(database_url: str) -> Iterator[str]:
+    """Yield why neither root nor the user of the URL can use the MariaDB that is here already."""
+    database = parse_mysql_url(database_url)
+    if database is None or database.host not in LOCAL_HOSTS or not _has_any("mariadbd", "mysqld"):
+        return
+    refused = re.search(r"ERROR (1045|1698)\b", capture(*_root_client(), stdin="SELECT 1").stderr)
+    if refused and not _is_usable(database):
+        yield (
+            f"the local MariaDB asks root for a password: create the database {database.name} and"
+            f" its user {database.user} with the URL's password yourself"
+            " · 本机数据库的 root 需要密码：请自行创建该数据库和用户"
+        )
 
 
 def parse_mysql_url(url: str) -> MySQLAddress | None:
@@ -50,7 +65,11 @@ def parse_mysql_url(url: str) -> MySQLAddress | None:
     if not (parts.hostname and parts.username and name):
         return None
     return MySQLAddress(
-        parts.hostname, unquote(parts.username), unquote(parts.password or ""), name
+        parts.hostname,
+        unquote(parts.username),
+        unquote(parts.password or ""),
+        name,
+        parts.port or 3306,
     )
 
 
@@ -73,7 +92,7 @@ def create_database(machine: Machine, database_url: str) -> None:
     database = parse_mysql_url(database_url)
     if database is None or database.host not in LOCAL_HOSTS or machine.dry_run:
         return
-    if _run_sql(f"SHOW TABLES IN `{database.name}`") is not None:
+    if _run_sql(f"SHOW TABLES IN `{database.name}`") is not None or _is_usable(database):
         return  # it exists
     record(machine, database=[database.name, database.user])
     if machine.announce(f"create the database {database.name} and its user"):
@@ -150,9 +169,25 @@ def _split(url: str) -> SplitResult | None:
 
 def _run_sql(statements: str) -> str | None:
     """Run SQL on the local server as root; return its output, or None if it failed."""
-    client = "mariadb" if _has_any("mariadb") else "mysql"
-    done = capture(client, "--batch", "--user=root", "--protocol=socket", stdin=statements)
+    done = capture(*_root_client(), stdin=statements)
     return None if done.returncode else done.stdout
+
+
+def _root_client() -> tuple[str, ...]:
+    return (_client(), "--batch", "--user=root", "--protocol=socket")
+
+
+def _is_usable(database: MySQLAddress) -> bool:
+    """Whether the database of the URL exists and its user is let in."""
+    where = (f"--host={database.host}", f"--port={database.port}", "--protocol=tcp")
+    user = (f"--user={database.user}", f"--database={database.name}")
+    password = {"MYSQL_PWD": database.password}  # root's own option files would go before it
+    command = (_client(), "--no-defaults", *where, *user)
+    return capture(*command, environ=password, stdin="SELECT 1").returncode == 0
+
+
+def _client() -> str:
+    return "mariadb" if _has_any("mariadb") else "mysql"
 
 
 def _quoted(text: str) -> str:

@@ -1,0 +1,73 @@
+"""Options of `up` that are secret: they are read from files.
+
+What stands on a command line is in the process list, where every user of the server can read it.
+`sudo NAME=value …` is such a line too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from argparse import Namespace
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+NOTE = (
+    "note: {0} is in the process list, where every user can read it: use {1}"
+    " · {0} 会出现在进程列表中，所有用户都能看到：请改用 {1}"
+)
+IN_ENVIRONMENT = ("MYAPI_WECHAT_SECRET", "--wechat-secret-file")
+
+
+def add_to(up: argparse.ArgumentParser) -> None:
+    for name, text in (
+        ("--database-url", "a MySQL database; for localhost, MariaDB is installed"),
+        ("--redis-url", "Redis for rate limits; for localhost, it is installed"),
+    ):
+        either = up.add_mutually_exclusive_group()
+        either.add_argument(
+            f"{name}-file", type=_from_file, metavar="FILE", help=f"the URL of {text}; - is stdin"
+        )
+        either.add_argument(name, metavar="URL", help="the same, visible in the process list")
+    up.add_argument("--wechat-appid", metavar="ID", help="the AppID; without it, `up` asks for it")
+    up.add_argument(
+        "--wechat-secret-file",
+        type=_from_file,
+        metavar="FILE",
+        help="the AppSecret; - is stdin. Without it, `up` asks for it",
+    )
+
+
+def fill_in(options: Namespace, environ: Mapping[str, str]) -> Iterator[str]:
+    """Make the values from files those of the options; yield a note for each visible secret."""
+    for name in ("database_url", "redis_url"):
+        option = "--" + name.replace("_", "-")
+        if getattr(options, name):
+            yield NOTE.format(option, f"{option}-file")
+        else:
+            setattr(options, name, getattr(options, f"{name}_file"))
+    name, option = IN_ENVIRONMENT
+    if environ.get(name) and "SUDO_COMMAND" in environ:
+        yield NOTE.format(f"sudo {name}=…", option)
+
+
+def wechat_variables(options: Namespace, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment with the AppID and AppSecret of the options."""
+    given = {
+        "MYAPI_WECHAT_APPID": options.wechat_appid,
+        "MYAPI_WECHAT_SECRET": options.wechat_secret_file,
+    }
+    return {**environ, **{name: value for name, value in given.items() if value}}
+
+
+def _from_file(name: str) -> str:
+    """Read a secret from a file. The error never shows what is in it."""
+    try:
+        text = sys.stdin.read() if name == "-" else Path(name).read_text("utf-8")
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{name}: {error.strerror} · 无法读取") from None
+    except UnicodeDecodeError:
+        raise argparse.ArgumentTypeError(f"{name}: not in UTF-8 · 不是 UTF-8 编码") from None
+    if not text.strip() or len(text.split()) > 1:
+        raise argparse.ArgumentTypeError(f"{name}: must hold one line · 必须只有一行")
+    return text.strip()
