@@ -12,6 +12,8 @@ from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from deploy.lib.machine import DeployError
+
 NOTE = (
     "note: {0} is in the process list, where every user can read it: use {1}"
     " · {0} 会出现在进程列表中，所有用户都能看到：请改用 {1}"
@@ -26,26 +28,26 @@ def add_to(up: argparse.ArgumentParser) -> None:
     ):
         either = up.add_mutually_exclusive_group()
         either.add_argument(
-            f"{name}-file", type=_from_file, metavar="FILE", help=f"the URL of {text}; - is stdin"
+            f"{name}-file", metavar="FILE", help=f"holds the URL of {text}; - is stdin"
         )
         either.add_argument(name, metavar="URL", help="the same, visible in the process list")
     up.add_argument("--wechat-appid", metavar="ID", help="the AppID; without it, `up` asks for it")
     up.add_argument(
         "--wechat-secret-file",
-        type=_from_file,
         metavar="FILE",
-        help="the AppSecret; - is stdin. Without it, `up` asks for it",
+        help="holds the AppSecret; - is stdin. Without it, `up` asks for it",
     )
 
 
 def fill_in(options: Namespace, environ: Mapping[str, str]) -> Iterator[str]:
-    """Make the values from files those of the options; yield a note for each visible secret."""
+    """Put the secrets from the files into the options; yield a note for each visible one."""
     for name in ("database_url", "redis_url"):
         option = "--" + name.replace("_", "-")
         if getattr(options, name):
             yield NOTE.format(option, f"{option}-file")
-        else:
-            setattr(options, name, getattr(options, f"{name}_file"))
+        elif file := getattr(options, f"{name}_file"):
+            setattr(options, name, _read(file))
+    options.wechat_secret = _read(options.wechat_secret_file) if options.wechat_secret_file else ""
     name, option = IN_ENVIRONMENT
     if environ.get(name) and "SUDO_COMMAND" in environ:
         yield NOTE.format(f"sudo {name}=…", option)
@@ -55,19 +57,19 @@ def wechat_variables(options: Namespace, environ: Mapping[str, str]) -> dict[str
     """Return the environment with the AppID and AppSecret of the options."""
     given = {
         "MYAPI_WECHAT_APPID": options.wechat_appid,
-        "MYAPI_WECHAT_SECRET": options.wechat_secret_file,
+        "MYAPI_WECHAT_SECRET": options.wechat_secret,
     }
     return {**environ, **{name: value for name, value in given.items() if value}}
 
 
-def _from_file(name: str) -> str:
+def _read(name: str) -> str:
     """Read a secret from a file. The error never shows what is in it."""
     try:
         text = sys.stdin.read() if name == "-" else Path(name).read_text("utf-8")
     except OSError as error:
-        raise argparse.ArgumentTypeError(f"{name}: {error.strerror} · 无法读取") from None
+        raise DeployError(f"{name}: {error.strerror} · 无法读取") from None
     except UnicodeDecodeError:
-        raise argparse.ArgumentTypeError(f"{name}: not in UTF-8 · 不是 UTF-8 编码") from None
+        raise DeployError(f"{name}: not in UTF-8 · 不是 UTF-8 编码") from None
     if not text.strip() or len(text.split()) > 1:
-        raise argparse.ArgumentTypeError(f"{name}: must hold one line · 必须只有一行")
+        raise DeployError(f"{name}: must hold one line · 必须只有一行")
     return text.strip()
