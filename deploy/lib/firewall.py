@@ -9,18 +9,8 @@ import shlex
 import shutil
 from collections.abc import Iterator
 
+from deploy.lib.language import said
 from deploy.lib.machine import Machine, capture
-
-CLOUD_FIREWALL = (
-    "The cloud provider has a firewall of its own: open TCP 80 and 443 there too"
-    " · 云控制台还有一层防火墙，请在那里放行 TCP 80 和 443"
-)
-
-
-OTHER_RULE = (
-    "note: SSH on port {port} stays open to every address, because of a rule that opens other"
-    " ports too; replace it yourself: {rule} · 该规则仍对所有地址开放 SSH，请自行修改"
-)
 
 
 def problems(ssh_from: list[str]) -> Iterator[str]:
@@ -30,25 +20,30 @@ def problems(ssh_from: list[str]) -> Iterator[str]:
         try:
             allowed.append(ipaddress.ip_network(address, strict=False))
         except ValueError:
-            yield f"--ssh-from {address} is not an IP address or network · 不是合法的 IP 或网段"
+            yield said(
+                f"--ssh-from {address} is not an IP address or network",
+                f"--ssh-from {address} 不是合法的 IP 地址或网段",
+            )
             return
     if not allowed:
         return
     for peer in ssh_peers(capture("ss", "-Htn", "state", "established").stdout, _ssh_ports()):
         if not any(peer in network for network in allowed):
-            yield (
+            yield said(
                 f"an SSH connection from {peer} is open, which --ssh-from does not include:"
-                " it would lock you out · 当前 SSH 来源不在 --ssh-from 中，会把你锁在门外"
+                " it would lock you out",
+                f"当前有来自 {peer} 的 SSH 连接，不在 --ssh-from 中，会把你锁在门外",
             )
 
 
 def open_ports(machine: Machine, ssh_from: list[str]) -> str:
     """Open ports 80 and 443. SSH is allowed before ufw is enabled. Return a note to print."""
+    cloud = said(
+        "The cloud provider has a firewall of its own: open TCP 80 and 443 there too",
+        "云控制台还有一层防火墙，请在那里放行 TCP 80 和 443",
+    )
     if shutil.which("ufw", path="/usr/sbin:/usr/bin") is None:
-        unused = ", so --ssh-from has no effect" if ssh_from else ""
-        return (
-            f"ufw is not installed; this server's firewall is unchanged{unused}. {CLOUD_FIREWALL}"
-        )
+        return _without_ufw(ssh_from) + cloud
     rules = capture("ufw", "show", "added").stdout.splitlines()
     active = "Status: active" in capture("ufw", "status").stdout
     for port in _ssh_ports():
@@ -64,7 +59,20 @@ def open_ports(machine: Machine, ssh_from: list[str]) -> str:
         _add_rule(machine, rules, f"allow {port}/tcp")
     if not active:
         machine.run("enable the firewall", "ufw", "--force", "enable")
-    return CLOUD_FIREWALL
+    return cloud
+
+
+def _without_ufw(ssh_from: list[str]) -> str:
+    if ssh_from:
+        return said(
+            "ufw is not installed; this server's firewall is unchanged, so --ssh-from has no"
+            " effect. ",
+            "没有安装 ufw，本机防火墙未改动，--ssh-from 不生效。",
+        )
+    return said(
+        "ufw is not installed; this server's firewall is unchanged. ",
+        "没有安装 ufw，本机防火墙未改动。",
+    )
 
 
 def ssh_ports(listening: str, socket_unit: str = "") -> list[str]:
@@ -118,7 +126,12 @@ def _close_to_others(machine: Machine, rules: list[str], port: str) -> None:
         if _ports_of(words) == {port}:
             machine.run(f"ufw delete {shlex.join(words)}", "ufw", "delete", *words)
         else:
-            print(OTHER_RULE.format(port=port, rule=rule))  # noqa: T201
+            note = said(
+                f"note: SSH on port {port} stays open to every address, because of a rule that"
+                f" opens other ports too; replace it yourself: {rule}",
+                f"注意：SSH 端口 {port} 仍对所有地址开放，请自行修改这条规则：{rule}",
+            )
+            print(note)  # noqa: T201
 
 
 def open_rules(rules: list[str], port: str) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from deploy.lib.language import said
 from deploy.lib.machine import DeployError, Machine, capture
 from deploy.lib.state import read_state, record
 
@@ -17,11 +18,6 @@ PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 # As in myapi/settings/parsers.py: the service refuses the other URLs at its start.
 ENCODED = r"(?:(?![@%:/?#\[\]])[!-~]|%[0-9A-Fa-f]{2})*"
 LOGIN = re.compile(rf"[^/]*://{ENCODED}(?::{ENCODED})?@[^@]*")
-RAW_LOGIN = (
-    "{} must have its user name and password percent-encoded: %40 for @, %25 for %, %3A for :,"
-    " %2F for /, %3F for ?, %23 for #, %20 for a space"
-    " · 用户名和密码中的特殊字符必须转义：@ 写作 %40，% 写作 %25，依此类推"
-)
 
 
 class MySQLAddress(NamedTuple):
@@ -49,10 +45,11 @@ def access_problems(database_url: str) -> Iterator[str]:
         return
     refused = re.search(r"ERROR (1045|1698)\b", capture(*_root_client(), stdin="SELECT 1").stderr)
     if refused and not _is_usable(database):
-        yield (
-            f"the local MariaDB asks root for a password: create the database {database.name} and"
-            f" its user {database.user} with the URL's password yourself"
-            " · 本机数据库的 root 需要密码：请自行创建该数据库和用户"
+        name, user = database.name, database.user
+        yield said(
+            f"the local MariaDB asks root for a password: create the database {name} and its"
+            f" user {user} with the URL's password yourself",
+            f"本机数据库的 root 需要密码：请自行创建数据库 {name} 和用户 {user}（密码与 URL 一致）",
         )
 
 
@@ -105,9 +102,11 @@ def create_database(machine: Machine, database_url: str) -> None:
         ]
         if _run_sql("; ".join(statements)) is None:
             raise DeployError(
-                "cannot connect to the local MariaDB as root through its socket: create the"
-                " database and its user yourself"
-                " · 无法以 root 连接本机数据库，请自行建库建用户"
+                said(
+                    "cannot connect to the local MariaDB as root through its socket: create the"
+                    " database and its user yourself",
+                    "无法以 root 通过套接字连接本机数据库，请自行创建数据库和用户",
+                )
             )
 
 
@@ -122,32 +121,43 @@ def drop_database(machine: Machine) -> None:
 
 def _problems_of_mysql(url: str) -> Iterator[str]:
     if _has_raw_login(url):
-        yield RAW_LOGIN.format("--database-url")
+        yield _raw_login("--database-url")
         return
     database = parse_mysql_url(url)
     if database is None:
-        yield (
-            "--database-url must look like"
-            " mysql+pymysql://USER:PASSWORD@HOST/NAME?charset=utf8mb4 · 数据库地址格式不正确"
-        )
+        form = "mysql+pymysql://USER:PASSWORD@HOST/NAME?charset=utf8mb4"
+        yield said(f"--database-url must look like {form}", f"--database-url 的写法是 {form}")
     elif not database.password.isascii():  # as in myapi/settings/parsers.py
-        yield "the database's password may only hold ASCII characters · 数据库密码只能用 ASCII 字符"
+        yield said(
+            "the database's password may only hold ASCII characters",
+            "数据库密码只能用 ASCII 字符",
+        )
     elif database.host in LOCAL_HOSTS and not re.fullmatch(
         r"\w{1,64}", database.name + database.user
     ):
-        yield (
-            "the names of the database and its user may only contain letters, digits and _"
-            " · 数据库名和用户名只能用字母、数字和下划线"
+        yield said(
+            "the names of the database and its user may only contain letters, digits and _",
+            "数据库名和用户名只能用字母、数字和下划线",
         )
 
 
 def _problems_of_redis(url: str) -> Iterator[str]:
     if _has_raw_login(url):
-        yield RAW_LOGIN.format("--redis-url")
+        yield _raw_login("--redis-url")
         return
     parts = _split(url)
     if parts is None or parts.scheme not in {"redis", "rediss", "memory"}:
-        yield "--redis-url must look like redis://HOST:6379/0 · Redis 地址格式不正确"
+        form = "redis://HOST:6379/0"
+        yield said(f"--redis-url must look like {form}", f"--redis-url 的写法是 {form}")
+
+
+def _raw_login(option: str) -> str:
+    return said(
+        f"{option} must have its user name and password percent-encoded: %40 for @, %25 for %,"
+        " %3A for :, %2F for /, %3F for ?, %23 for #, %20 for a space",
+        f"{option} 的用户名和密码中的特殊字符必须转义：@ 写作 %40，% 写作 %25，: 写作 %3A，"
+        "/ 写作 %2F，? 写作 %3F，# 写作 %23，空格写作 %20",
+    )
 
 
 def _has_raw_login(url: str) -> bool:

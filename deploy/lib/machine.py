@@ -10,6 +10,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from deploy.lib.language import said
+
 
 class DeployError(Exception):
     """The command cannot continue. The message is shown to the operator."""
@@ -98,9 +100,8 @@ def _make_folder(path: Path) -> int:
         follow = 0 if path.parent.stat().st_uid == 0 else os.O_NOFOLLOW
         return os.open(path, os.O_RDONLY | os.O_DIRECTORY | follow)
     except OSError as error:
-        raise DeployError(
-            f"{path} must be a folder, not a link: {error.strerror} · 必须是目录，不能是链接"
-        ) from None
+        wanted = said("must be a folder, not a link", "必须是目录，不能是链接")
+        raise DeployError(f"{path} {wanted}: {error.strerror}") from None
 
 
 def _ids(owner: str) -> tuple[int, int]:

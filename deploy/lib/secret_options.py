@@ -12,12 +12,9 @@ from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from deploy.lib.language import said
 from deploy.lib.machine import DeployError
 
-NOTE = (
-    "note: {0} is in the process list, where every user can read it: use {1}"
-    " · {0} 会出现在进程列表中，所有用户都能看到：请改用 {1}"
-)
 IN_ENVIRONMENT = ("MYAPI_WECHAT_SECRET", "--wechat-secret-file")
 
 
@@ -44,13 +41,13 @@ def fill_in(options: Namespace, environ: Mapping[str, str]) -> Iterator[str]:
     for name in ("database_url", "redis_url"):
         option = "--" + name.replace("_", "-")
         if getattr(options, name):
-            yield NOTE.format(option, f"{option}-file")
+            yield _note(option, f"{option}-file")
         elif file := getattr(options, f"{name}_file"):
             setattr(options, name, _read(file))
     options.wechat_secret = _read(options.wechat_secret_file) if options.wechat_secret_file else ""
     name, option = IN_ENVIRONMENT
     if environ.get(name) and "SUDO_COMMAND" in environ:
-        yield NOTE.format(f"sudo {name}=…", option)
+        yield _note(f"sudo {name}=…", option)
 
 
 def wechat_variables(options: Namespace, environ: Mapping[str, str]) -> dict[str, str]:
@@ -62,14 +59,21 @@ def wechat_variables(options: Namespace, environ: Mapping[str, str]) -> dict[str
     return {**environ, **{name: value for name, value in given.items() if value}}
 
 
+def _note(visible: str, instead: str) -> str:
+    return said(
+        f"note: {visible} is in the process list, where every user can read it: use {instead}",
+        f"注意：{visible} 会出现在进程列表中，所有用户都能看到：请改用 {instead}",
+    )
+
+
 def _read(name: str) -> str:
     """Read a secret from a file. The error never shows what is in it."""
     try:
         text = sys.stdin.read() if name == "-" else Path(name).read_text("utf-8")
     except OSError as error:
-        raise DeployError(f"{name}: {error.strerror} · 无法读取") from None
+        raise DeployError(f"{name}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise DeployError(f"{name}: not in UTF-8 · 不是 UTF-8 编码") from None
+        raise DeployError(f"{name}: " + said("not in UTF-8", "不是 UTF-8 编码")) from None
     if not text.strip() or len(text.split()) > 1:
-        raise DeployError(f"{name}: must hold one line · 必须只有一行")
+        raise DeployError(f"{name}: " + said("must hold one line", "必须正好一行"))
     return text.strip()

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 from deploy.lib import paths
+from deploy.lib.language import said
 from deploy.lib.machine import DeployError
 
 
@@ -23,7 +24,7 @@ def copy_for_service(source: Path, target: Path) -> None:
                 owner = os.fstat(folder)
                 os.fchown(copy.fileno(), owner.st_uid, owner.st_gid)
         except OSError as error:
-            raise DeployError(f"{target}: {error.strerror} · 无法写入") from None
+            raise DeployError(f"{target}: {error.strerror}") from None
         finally:
             os.close(folder)
 
@@ -55,7 +56,8 @@ def _open_folder(path: Path) -> int:
 
 
 def _reason(error: OSError) -> str:
-    return f"{error.strerror}; links are not followed here · 此处不跟随链接"
+    links = said("links are not followed here", "此处不跟随链接")
+    return f"{error.strerror}; {links}"
 
 
 def _unlink(name: str, folder: int) -> None:

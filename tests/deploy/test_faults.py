@@ -205,7 +205,7 @@ def test_comment_is_no_part_of_the_deleted_rule(ufw):
 @pytest.mark.parametrize("rule", ["allow 20:25/tcp", "allow 22,80/tcp"])
 def test_rule_that_opens_ssh_among_other_ports_is_named(ufw, capsys, rule):
     assert ufw(f"ufw {rule}") == []
-    assert f"replace it yourself: ufw {rule} ·" in capsys.readouterr().out
+    assert f"replace it yourself: ufw {rule}\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
