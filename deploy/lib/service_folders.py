@@ -23,8 +23,11 @@ def copy_for_service(source: Path, target: Path) -> None:
                 shutil.copyfileobj(original, copy)
                 owner = os.fstat(folder)
                 os.fchown(copy.fileno(), owner.st_uid, owner.st_gid)
-        except OSError as error:
-            raise DeployError(f"{target}: {error.strerror}") from None
+        except BaseException as error:  # Ctrl-C leaves no half of a copy
+            _unlink(target.name, folder)
+            if isinstance(error, OSError):
+                raise DeployError(f"{target}: {error.strerror}") from None
+            raise
         finally:
             os.close(folder)
 

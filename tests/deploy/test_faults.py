@@ -452,3 +452,15 @@ def test_interrupted_trial_stops_its_canary(tmp_path, monkeypatch):
         releases.run_canary(machine.Machine(), tmp_path)
     unit = f"myapi-canary@{tmp_path.name}.service"
     assert ran[1:] == [("start", unit), ("stop", unit), ("reset-failed", unit)]
+
+
+@needs_root
+def test_interrupted_copy_leaves_nothing(data, tmp_path, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    (tmp_path / "backup.db").write_text("data")
+    monkeypatch.setattr(service_folders.shutil, "copyfileobj", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        service_folders.copy_for_service(tmp_path / "backup.db", data / "backups" / ".restore.db")
+    assert list((data / "backups").iterdir()) == []
