@@ -53,13 +53,18 @@ def request(machine: Machine, domain: str, email: str, server: str | None) -> No
 
 
 def delete_own(machine: Machine) -> None:
-    """Delete the certificates that `request` requested, and name one of which it is not known."""
+    """Delete the certificates that `request` requested, and name one of which it is not known.
+
+    An installation of a former release recorded none: they are its own if certbot is.
+    """
     state = read_state()
-    for name in state.get("certificates", []):
+    other = str(state.get("domain", ""))
+    former = [other] if other and "certbot" in state.get("packages", []) else []
+    ours = state.get("certificates", former)
+    for name in ours:
         if (paths.LIVE / name).exists() and machine.announce(f"delete the certificate of {name}"):
             capture("certbot", "delete", "--non-interactive", "--cert-name", str(name))
-    other = str(state.get("domain", ""))
-    if other and other not in state.get("certificates", []) and (paths.LIVE / other).exists():
+    if other and other not in ours and (paths.LIVE / other).exists():
         kept = said(
             f"kept: the certificate of {other}, which may be older than this installation:",
             f"已保留：{other} 的证书，它可能早于本次安装：",

@@ -148,20 +148,21 @@ def _words(rule: str) -> list[str]:
 def _ports_of(words: list[str]) -> set[str]:
     """Return the TCP ports that a rule opens to everyone, as in `allow 22,80/tcp`.
 
-    The port can also be a range, a service, the name of an application (`OpenSSH`), or that of a
-    full rule (`allow in on eth0 to any port 22 proto tcp`). No port at all stands for each.
+    The port can also be a range, the name of an application (`OpenSSH`), or that of a full rule
+    (`allow in on eth0 to any port 22 proto tcp`). A full rule without one opens all ports.
     """
     if words[:1] not in (["allow"], ["limit"]) or "out" in words[1:2]:
         return set()
-    said = dict(itertools.pairwise(words))
-    if said.get("from", "any") != "any" or said.get("proto", "tcp") != "tcp":
+    after = dict(itertools.pairwise(words))
+    if after.get("from", "any") != "any" or after.get("proto", "tcp") != "tcp":
         return set()
-    named = said.get("port") or said.get("app") or (words[-1] if "to" not in words else "")
+    is_full = "from" in words or "to" in words
+    named = after.get("port") or after.get("app") or ("0:65535" if is_full else words[-1])
     return _expanded(named)
 
 
 def _expanded(named: str) -> set[str]:
-    """Return the TCP ports of `22`, `22/tcp`, `20:25,80/tcp`, `ssh` or an application's name."""
+    """Return the TCP ports of `22`, `22/tcp`, `20:25,80/tcp` or an application's name."""
     ports, _, protocol = named.partition("/")
     if protocol == "udp":
         return set()

@@ -15,6 +15,7 @@ from deploy.lib import (
     firewall,
     local_servers,
     machine,
+    packages,
     paths,
     releases,
     secret_options,
@@ -202,7 +203,7 @@ def test_comment_is_no_part_of_the_deleted_rule(ufw):
     assert ufw("ufw allow 22/tcp comment 'from the office'") == ["ufw delete allow 22/tcp"]
 
 
-@pytest.mark.parametrize("rule", ["allow 20:25/tcp", "allow 22,80/tcp"])
+@pytest.mark.parametrize("rule", ["allow 20:25/tcp", "allow 22,80/tcp", "allow from any"])
 def test_rule_that_opens_ssh_among_other_ports_is_named(ufw, capsys, rule):
     assert ufw(f"ufw {rule}") == []
     assert f"replace it yourself: ufw {rule}\n" in capsys.readouterr().out
@@ -411,6 +412,32 @@ def test_purge_keeps_a_certificate_that_was_there_before(certbot, capsys):
     certificate.delete_own(machine.Machine())
     assert certbot == []
     assert "certbot delete --cert-name api.example.com" in capsys.readouterr().out
+
+
+def test_purge_of_a_former_releases_installation_deletes_its_certificate(certbot):
+    (paths.LIVE / "api.example.com").mkdir(parents=True)
+    state.record(machine.Machine(), domain="api.example.com", packages=["certbot", "nginx"])
+    certificate.delete_own(machine.Machine())
+    assert certbot == ["delete"]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_purge_keeps_certbot_while_it_has_certificates(etc, monkeypatch, there):
+    ran = []
+
+    def capture(*command, **_):
+        ran.append(command)
+        return done(command)
+
+    monkeypatch.setattr(packages, "capture", capture)
+    monkeypatch.setattr(machine, "capture", capture)
+    monkeypatch.setattr(packages, "LEFTOVERS", {})
+    state.record(machine.Machine(), packages=["certbot", "nginx"], came=["certbot", "nginx"])
+    if there:
+        (paths.LIVE / "www.example.com").mkdir(parents=True)
+    packages.purge(machine.Machine())
+    assert any("nginx" in command for command in ran)
+    assert any("certbot" in command and "purge" in command for command in ran) != there
 
 
 # ---- backups and releases ----
