@@ -19,7 +19,7 @@ help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
 run: runtime  ## set up, migrate the database and serve on MYAPI_BIND
-	@out=$$($(BIN)/flask db upgrade 2>&1) || { printf '%s\n' "$$out" >&2; exit 1; }
+	@out=$$(FLASK_SKIP_DOTENV=1 $(BIN)/flask db upgrade 2>&1) || { printf '%s\n' "$$out" >&2; exit 1; }
 	@exec $(BIN)/gunicorn wsgi:app
 
 dev:  ## the same for development: starts again on every change; on Windows: py dev.py

@@ -243,6 +243,23 @@ def test_make_dev_and_make_run_serve_and_say_where(checkout):
 
 
 @needs_posix
+@pytest.mark.parametrize("encoding", ["gbk", "utf-16"])
+def test_env_file_in_another_encoding_is_answered_with_a_sentence(checkout, encoding):
+    (checkout.folder / ".env").write_bytes("APP_HELLO=你好\n".encode(encoding))
+    told = ".env is not in UTF-8: save it as UTF-8 in your editor\n"
+    with Loop(checkout, "make", "run") as loop:
+        assert loop.process.wait(30) == 2
+        assert told in loop.printed()
+        assert "Traceback" not in loop.printed()
+    with Loop(checkout) as loop:
+        loop.wait_until_printed("waiting for a change of the code or of .env")
+        assert told in loop.printed()
+        checkout.write(".env", "APP_HELLO=你好\n")
+        loop.wait_until_served("Hello")
+        assert "Traceback" not in loop.printed()
+
+
+@needs_posix
 def test_production_is_not_served(checkout):
     checkout.write(
         ".env",

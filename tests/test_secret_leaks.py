@@ -239,7 +239,7 @@ def misplaced_secrets(scenario):
     for line in (f"Authorization: Bearer {token}", f"Authorization : Bearer {token}", "Bearer"):
         for head in (f"GET /?token={token} HTTP/1.1", f"GET /?code={code}"):
             # Gunicorn echoes an invalid request to its sender; it must appear nowhere else.
-            scenario.service.send(f"{head}\r\nHost: x\r\n{line} {token}\r\n\r\n".encode())
+            scenario.service.send(f"{head}\r\nHost: localhost\r\n{line} {token}\r\n\r\n".encode())
 
 
 def bans(scenario):

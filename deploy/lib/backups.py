@@ -6,14 +6,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from deploy.lib import paths
+from deploy.lib import paths, service_folders
+from deploy.lib.language import said
 from deploy.lib.machine import DeployError, Machine, as_service_user, capture, flask_command
 from deploy.lib.settings import read_secret
 
 SQLITE, MYSQL = ".db", ".sql.gz"
 RESTORE = "myapi-restore.service"
+BEFORE_RELEASE = "before-2"  # and more of the release's time; not `before-restore-…`
 RUNNING = {"activating", "active", "deactivating"}
-NOT_BACKED_UP = "note: the database before it could not be backed up · 注意：恢复前的数据库无法备份"
 
 
 def suffix() -> str:
@@ -52,11 +53,10 @@ def restore(machine: Machine, release: Path, file: Path) -> None:
     """
     copy = paths.BACKUPS / f".restore{suffix()}"  # a place that the user myapi can read
     if capture("systemctl", "is-active", RESTORE).stdout.strip() in RUNNING:
-        raise DeployError(
-            f"a restore is running: journalctl --follow --unit {RESTORE} · 正在恢复中"
-        )
-    install = ("install", "-m", "0600", "-o", "myapi", "-g", "myapi", str(file), str(copy))
-    machine.run(f"copy {file}", *install)
+        running = said("a restore is running:", "正在恢复中：")
+        raise DeployError(f"{running} journalctl --follow --unit {RESTORE}")
+    if machine.announce(f"copy {file}"):
+        service_folders.copy_for_service(file, copy)
     try:
         _check(machine, release, copy)
     except DeployError:
@@ -66,12 +66,17 @@ def restore(machine: Machine, release: Path, file: Path) -> None:
     try:
         machine.run("restore it", *_restore_command(release, copy, before))
     except KeyboardInterrupt:
-        raise DeployError(
-            "the restore goes on and starts the service at its end:"
-            f" journalctl --follow --unit {RESTORE} · 恢复仍在后台继续，结束后会自动启动服务"
-        ) from None
+        goes_on = said(
+            "the restore goes on and starts the service at its end:",
+            "恢复仍在后台继续，结束后会自动启动服务：",
+        )
+        raise DeployError(f"{goes_on} journalctl --follow --unit {RESTORE}") from None
     if not machine.dry_run and not before.exists():
-        print(NOT_BACKED_UP)  # noqa: T201
+        note = said(
+            "note: the database before it could not be backed up",
+            "注意：恢复前的数据库无法备份",
+        )
+        print(note)  # noqa: T201
 
 
 def _restore_command(release: Path, file: Path, before: Path) -> Sequence[str]:
@@ -96,7 +101,7 @@ def _restore_command(release: Path, file: Path, before: Path) -> Sequence[str]:
             # A service that has failed too often, as on a damaged database, would not be started.
             "ExecStopPost=-+systemctl reset-failed myapi.socket myapi.service",
             "ExecStopPost=+systemctl start myapi.socket myapi.service",
-            f"ExecStopPost=+rm -f {file}",
+            f"ExecStopPost=-rm -f {file}",
         ),
     )
 
@@ -105,4 +110,5 @@ def _check(machine: Machine, release: Path, file: Path) -> None:
     try:
         machine.run("check the backup", *flask_command(release, "restore", str(file), "--check"))
     except DeployError as error:
-        raise DeployError(f"{error}\nnothing has been changed · 备份文件不可用，未做改动") from None
+        unchanged = said("nothing has been changed", "备份文件不可用，未做改动")
+        raise DeployError(f"{error}\n{unchanged}") from None

@@ -10,19 +10,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deploy.lib import paths
+from deploy.lib.language import said
 from deploy.lib.machine import DeployError, Machine, capture
+from deploy.lib.state import read_state, record
 
 BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
+KEY_BLOCK = re.compile(
+    rb"-----BEGIN [A-Z ]*PRIVATE KEY-----.+?-----END [A-Z ]*PRIVATE KEY-----", re.DOTALL
+)
 HOOK = """\
 #!/bin/sh
 # After a renewal: load the new certificate, unless the Nginx configuration is invalid.
 nginx -t -q && systemctl reload nginx
 """
-PORT_80_HINT = (
-    "The certificate authority connects to this server on port 80: DNS must point here, and the"
-    " cloud provider's firewall must allow TCP 80"
-    " · 证书机构要从公网访问本机 80 端口：请确认解析与云防火墙"
-)
 
 
 def request(machine: Machine, domain: str, email: str, server: str | None) -> None:
@@ -41,8 +41,35 @@ def request(machine: Machine, domain: str, email: str, server: str | None) -> No
     try:
         machine.run("try the certificate request on the staging server", *command, "--dry-run")
     except DeployError as error:
-        raise DeployError(f"{error}\n{PORT_80_HINT}") from None
+        hint = said(
+            "The certificate authority connects to this server on port 80: DNS must point here,"
+            " and the cloud provider's firewall must allow TCP 80",
+            "证书机构要从公网访问本机 80 端口：请确认域名解析到本机，并在云防火墙放行 TCP 80",
+        )
+        raise DeployError(f"{error}\n{hint}") from None
+    # Known before it is made: one that was there before stays at `uninstall --purge`.
+    record(machine, certificates=sorted({*read_state().get("certificates", []), domain}))
     machine.run(f"request a certificate for {domain}", *command)
+
+
+def delete_own(machine: Machine) -> None:
+    """Delete the certificates that `request` requested, and name one of which it is not known.
+
+    An installation of a former release recorded none: they are its own if certbot is.
+    """
+    state = read_state()
+    other = str(state.get("domain", ""))
+    former = [other] if other and "certbot" in state.get("packages", []) else []
+    ours = state.get("certificates", former)
+    for name in ours:
+        if (paths.LIVE / name).exists() and machine.announce(f"delete the certificate of {name}"):
+            capture("certbot", "delete", "--non-interactive", "--cert-name", str(name))
+    if other and other not in ours and (paths.LIVE / other).exists():
+        kept = said(
+            f"kept: the certificate of {other}, which may be older than this installation:",
+            f"已保留：{other} 的证书，它可能早于本次安装：",
+        )
+        print(f"{kept} certbot delete --cert-name {other}")  # noqa: T201
 
 
 def problems(domain: str, cert: Path, key: Path | None) -> Iterator[str]:
@@ -52,7 +79,7 @@ def problems(domain: str, cert: Path, key: Path | None) -> Iterator[str]:
     except DeployError as error:
         yield str(error)
     except OSError as error:
-        yield f"{error.filename}: {error.strerror} · 无法读取文件"
+        yield f"{error.filename}: {error.strerror}"
     else:
         if problem := find_problem(chain, private_key, domain):
             yield problem
@@ -69,23 +96,39 @@ def install_own(machine: Machine, cert: Path, key: Path | None) -> None:
 def read_files(cert: Path, key: Path | None) -> tuple[bytes, bytes]:
     """Return (chain, key) from PEM files, or from a zip as cloud consoles offer for download."""
     if not zipfile.is_zipfile(cert):
-        return cert.read_bytes(), (key or cert).read_bytes()
+        return _certificates(cert.read_bytes()), _key((key or cert).read_bytes())
     with zipfile.ZipFile(cert) as archive:
         texts = [archive.read(name) for name in archive.namelist() if not name.endswith("/")]
     chains = [text for text in texts if b"BEGIN CERTIFICATE" in text]
     keys = [text for text in texts if b"PRIVATE KEY" in text]
     if not chains or not (keys or key):
         raise DeployError(
-            f"{cert}: the zip must contain a certificate and its key · 压缩包内缺少证书或私钥"
+            said(
+                f"{cert}: the zip must contain a certificate and its key",
+                f"{cert}：压缩包里必须有证书和它的私钥",
+            )
         )
-    return max(chains, key=len), key.read_bytes() if key else keys[0]
+    return _certificates(max(chains, key=len)), _key(key.read_bytes() if key else keys[0])
+
+
+def _certificates(pem: bytes) -> bytes:
+    """Return the certificates alone: a combined file has the key too, which others must not see."""
+    return b"".join(block + b"\n" for block in BLOCK.findall(pem))
+
+
+def _key(pem: bytes) -> bytes:
+    """Return the private key alone, or all of the text if none is found."""
+    blocks = KEY_BLOCK.findall(pem)
+    return b"".join(block + b"\n" for block in blocks) or pem
 
 
 def find_problem(chain: bytes, key: bytes, domain: str) -> str | None:
     """Return why browsers or phones would reject the certificate, or None if they accept it."""
     blocks = BLOCK.findall(chain)
     if not blocks:
-        return "the certificate file contains no PEM certificate · 证书文件不是 PEM 格式"
+        return said(
+            "the certificate file contains no PEM certificate", "证书文件里没有 PEM 格式的证书"
+        )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for i, block in enumerate(blocks):
@@ -108,19 +151,23 @@ def _key_problem(folder: Path) -> str | None:
         context.load_cert_chain(folder / "chain.pem", folder / "key.pem", password="")
     except ssl.SSLError as error:
         if "KEY_VALUES_MISMATCH" in str(error) or "KEY_TYPE_MISMATCH" in str(error):
-            return (
-                "the private key does not match the certificate (the server's own must come first)"
-                " · 私钥与证书不匹配"
+            return said(
+                "the private key does not match the certificate (the server's own must come first)",
+                "私钥与证书不匹配（服务器自己的证书必须排在第一）",
             )
-        return f"the certificate or its key cannot be read: {error.reason} · 证书或私钥无法读取"
+        return said(
+            f"the certificate or its key cannot be read: {error.reason}",
+            f"证书或私钥无法读取：{error.reason}",
+        )
     return None
 
 
 def _date_problem(folder: Path) -> str | None:
     leaf = str(folder / "0.pem")
     if capture("openssl", "x509", "-in", leaf, "-noout", "-checkend", "0").returncode:
-        end = capture("openssl", "x509", "-in", leaf, "-noout", "-enddate").stdout.strip()
-        return f"the certificate has expired ({end.partition('=')[2]}) · 证书已过期"
+        shown = capture("openssl", "x509", "-in", leaf, "-noout", "-enddate").stdout.strip()
+        end = shown.partition("=")[2]
+        return said(f"the certificate has expired ({end})", f"证书已过期（{end}）")
     return None
 
 
@@ -129,7 +176,7 @@ def _name_problem(folder: Path, domain: str) -> str | None:
     checked = capture("openssl", "x509", "-in", leaf, "-noout", "-checkhost", domain)
     if "does match" in checked.stdout:
         return None
-    return f"the certificate is not for {domain} · 证书与域名 {domain} 不符"
+    return said(f"the certificate is not for {domain}", f"证书与域名 {domain} 不符")
 
 
 def _chain_problem(folder: Path, blocks: list[bytes]) -> str | None:
@@ -138,21 +185,28 @@ def _chain_problem(folder: Path, blocks: list[bytes]) -> str | None:
         return printed.stdout.partition("=")[2].strip()
 
     if field(0, "issuer") == field(0, "subject"):
-        return "the certificate is self-signed; WeChat rejects it · 自签名证书，微信不接受"
+        return said(
+            "the certificate is self-signed; WeChat rejects it", "证书是自签名的，微信不接受"
+        )
     for i in range(len(blocks) - 1):
         if field(i, "issuer") != field(i + 1, "subject"):
-            return (
-                f"certificate {i + 1} of the chain is not followed by its issuer · 证书链顺序错误"
+            return said(
+                f"certificate {i + 1} of the chain is not followed by its issuer",
+                f"证书链顺序错误：第 {i + 1} 张证书之后不是它的签发者",
             )
     untrusted = ["-untrusted", str(folder / "rest.pem")] if len(blocks) > 1 else []
     verified = capture("openssl", "verify", *untrusted, str(folder / "0.pem"))
     output = verified.stderr + verified.stdout
     if "unable to get local issuer" in output:
-        return (
+        issuer = field(len(blocks) - 1, "issuer")
+        return said(
             "the chain is incomplete, so Android phones reject it: use the file for Nginx, which"
-            f" includes the intermediate of {field(len(blocks) - 1, 'issuer')}"
-            " · 证书链不完整，安卓手机会拒绝"
+            f" includes the intermediate of {issuer}",
+            f"证书链不完整，安卓手机会拒绝：请用 Nginx 格式的文件，其中包含中间证书 {issuer}",
         )
     if verified.returncode and "not yet valid" in output:
-        return "the certificate is not valid yet; check the clock of this server · 证书尚未生效"
+        return said(
+            "the certificate is not valid yet; check the clock of this server",
+            "证书尚未生效：请检查本机的时间",
+        )
     return None

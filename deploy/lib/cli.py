@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from deploy.lib import commands
+from deploy.lib import commands, secret_options
 from deploy.lib.machine import DeployError, Machine
 
 LOCK = Path("/run/myapi-deploy.lock")
@@ -84,14 +84,7 @@ def _add_options_of_up(up: argparse.ArgumentParser) -> None:
         help="your own certificate: PEM, or a zip that also contains the private key",
     )
     up.add_argument("--key", type=Path, metavar="FILE", help="the private key of --cert")
-    up.add_argument(
-        "--database-url",
-        metavar="URL",
-        help="a MySQL database; for localhost, MariaDB is installed",
-    )
-    up.add_argument(
-        "--redis-url", metavar="URL", help="Redis for rate limits; for localhost, it is installed"
-    )
+    secret_options.add_to(up)
     repeated = "can be repeated; remembered until it is given again, as `none` for no more"
     for name, value, text in (
         ("--ssh-from", "ADDRESS", f"allow SSH only from this address; {repeated}"),

@@ -19,6 +19,7 @@ from deploy.lib import (
     preflight,
     releases,
     remembered,
+    secret_options,
     settings,
     site,
     surroundings,
@@ -42,11 +43,14 @@ def up(machine: Machine, options: Namespace) -> int:
     Exit code: 0, 1 or 2 as the doctor found no problems, warnings or failures.
     """
     remembered.fill_in(options)
+    for note in secret_options.fill_in(options, os.environ):
+        show(note)
     domain = options.domain = _domain(options)
     _preflight(domain, options)
     for warning in settings.ignored_options(options):
         show(f"note: {warning}")
-    account = settings.wechat_account(os.environ)
+    variables = secret_options.wechat_variables(options, os.environ)
+    account = settings.wechat_account(variables, ask=not machine.dry_run)
     database_url = settings.read_secret("database_url") or options.database_url or ""
     redis_url = settings.read_secret("rate_limit_storage_url") or options.redis_url or ""
     servers = local_servers.missing_packages(database_url, redis_url)
@@ -54,8 +58,8 @@ def up(machine: Machine, options: Namespace) -> int:
     settings.ensure_user(machine)
     settings.ensure_folders(machine)
     settings.write_once(machine, account, options, os.environ)
-    if note := settings.ensure_public_url(machine, domain):
-        show(f"note: {note}")
+    if different := settings.ensure_public_url(machine, domain):
+        show(f"note: {different}")
     local_servers.create_database(machine, database_url)
     _deploy_checkout(machine, options)
     units.enable(machine, "myapi.socket", "myapi.service", *units.timers())
@@ -147,8 +151,7 @@ def uninstall(machine: Machine, options: Namespace) -> None:
     if not options.purge:
         show(f"kept · 已保留: {paths.ETC}, {paths.DATA}")
         return
-    if domain := read_state().get("domain"):
-        capture("certbot", "delete", "--non-interactive", "--cert-name", str(domain))
+    certificate.delete_own(machine)
     local_servers.drop_database(machine)
     packages.purge(machine)
     machine.remove(paths.DATA)
@@ -179,6 +182,9 @@ def _domain(options: Namespace) -> str:
 def _preflight(domain: str, options: Namespace) -> None:
     problems = [
         *local_servers.problems(options.database_url, options.redis_url),
+        *local_servers.access_problems(
+            settings.read_secret("database_url") or options.database_url or ""
+        ),
         *firewall.problems(options.ssh_from),
         *preflight.check_networks(options.behind),
         *limits.problems(),

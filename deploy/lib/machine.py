@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+
+from deploy.lib.language import said
 
 
 class DeployError(Exception):
@@ -47,14 +51,15 @@ class Machine:
         if not self.announce(f"write {path}"):
             return False
         draft = path.with_name(f".{path.name}.new")
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        draft.unlink(missing_ok=True)
+        # O_EXCL: the service can put a link into its own folders.
+        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
+            os.fchown(handle, *_ids(owner))
+            os.fchmod(handle, mode)
             file.flush()
-            os.fsync(file.fileno())
-        user, _, group = owner.partition(":")
-        shutil.chown(draft, user, group)
-        draft.chmod(mode)
+            os.fsync(handle)
         draft.replace(path)
         return True
 
@@ -62,10 +67,12 @@ class Machine:
         if path.is_dir() and path.stat().st_mode & 0o777 == mode and _owner(path) == owner:
             return
         if self.announce(f"create {path}"):
-            path.mkdir(parents=True, exist_ok=True)
-            user, _, group = owner.partition(":")
-            shutil.chown(path, user, group)
-            path.chmod(mode)
+            handle = _make_folder(path)
+            try:
+                os.fchown(handle, *_ids(owner))
+                os.fchmod(handle, mode)
+            finally:
+                os.close(handle)
 
     def link(self, path: Path, target: Path) -> None:
         """Point a symbolic link at a target, atomically."""
@@ -84,6 +91,22 @@ class Machine:
             shutil.rmtree(path)
         else:
             path.unlink()
+
+
+def _make_folder(path: Path) -> int:
+    """Make a folder and open it. In a folder that is not root's, no link is followed."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        follow = 0 if path.parent.stat().st_uid == 0 else os.O_NOFOLLOW
+        return os.open(path, os.O_RDONLY | os.O_DIRECTORY | follow)
+    except OSError as error:
+        wanted = said("must be a folder, not a link", "必须是目录，不能是链接")
+        raise DeployError(f"{path} {wanted}: {error.strerror}") from None
+
+
+def _ids(owner: str) -> tuple[int, int]:
+    user, _, group = owner.partition(":")
+    return pwd.getpwnam(user).pw_uid, grp.getgrnam(group).gr_gid
 
 
 def _owner(path: Path) -> str:

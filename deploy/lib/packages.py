@@ -9,6 +9,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
+from deploy.lib import paths
 from deploy.lib.machine import Machine, capture
 from deploy.lib.state import read_state, record
 
@@ -82,11 +83,14 @@ def _apt(*arguments: str) -> None:
 
 def purge(machine: Machine) -> None:
     """Remove the packages that `install` installed, and their dependencies."""
-    names: list[str] = read_state().get("packages", [])
+    # Purging certbot removes all certificates, those of others too.
+    kept = {"certbot"} if any(each.is_dir() for each in paths.LIVE.glob("*")) else set()
+    names = [name for name in read_state().get("packages", []) if name not in kept]
     if names:
         _purge(machine, names)
     # apt keeps a dependency that another package suggests: Ubuntu's python3 suggests its venv.
-    left = [name for name in read_state().get("came", []) if _is_installed(name)]
+    came = {*read_state().get("came", [])} - kept
+    left = [name for name in sorted(came) if _is_installed(name)]
     simulated = capture(*APT, "-s", "purge", *left).stdout if left else ""
     if left and {*re.findall(r"^(?:Remv|Purg) (\S+)", simulated, re.M)} <= {*left}:
         _purge(machine, left)

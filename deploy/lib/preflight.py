@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from deploy.lib import nginx
+from deploy.lib.language import said
 from deploy.lib.machine import DeployError, capture
 
 SYSTEMS = {
@@ -37,7 +38,7 @@ def check(
     """
     problems = [
         *problems,
-        *(() if os.geteuid() == 0 else ("run it as root: sudo deploy/myapi … · 请用 sudo 运行",)),
+        *check_root(),
         *check_system(_os_release(Path("/etc/os-release"))),
         *check_resources(_memory(), shutil.disk_usage("/").free, time.time()),
         *check_ports(capture("ss", "-Hltnp").stdout),
@@ -51,8 +52,14 @@ def check(
         uncertain = [*wrong, *uncertain]
     if problems:
         listed = "\n".join(f"  - {problem}" for problem in problems)
-        raise DeployError(f"nothing has been changed. Problems · 未做任何改动，原因：\n{listed}")
+        head = said("nothing has been changed. Problems:", "未做任何改动，原因：")
+        raise DeployError(f"{head}\n{listed}")
     return uncertain
+
+
+def check_root() -> Iterator[str]:
+    if os.geteuid() != 0:
+        yield said("run it as root: sudo deploy/myapi …", "请用 sudo 运行：sudo deploy/myapi …")
 
 
 def check_system(release: dict[str, str]) -> Iterator[str]:
@@ -60,16 +67,28 @@ def check_system(release: dict[str, str]) -> Iterator[str]:
     if known not in SYSTEMS:
         name = release.get("PRETTY_NAME", "an unknown system")
         supported = ", ".join(SYSTEMS.values())
-        yield f"{name} is not supported; use one of {supported} · 系统不受支持，请使用 {supported}"
+        yield said(
+            f"{name} is not supported; use one of {supported}",
+            f"不支持 {name}，请使用其中之一：{supported}",
+        )
 
 
 def check_resources(memory: int, disk: int, now: float) -> Iterator[str]:
     if memory < MIN_MEMORY:
-        yield f"{memory >> 20} MB of memory; 1 GB is the minimum, 2 GB is recommended · 内存不足"
+        yield said(
+            f"{memory >> 20} MB of memory; 1 GB is the minimum, 2 GB is recommended",
+            f"内存只有 {memory >> 20} MB，至少要 1 GB，建议 2 GB",
+        )
     if disk < MIN_DISK:
-        yield f"{disk >> 20} MB of free disk space; 2 GB are needed · 磁盘空间不足"
+        yield said(
+            f"{disk >> 20} MB of free disk space; 2 GB are needed",
+            f"磁盘只剩 {disk >> 20} MB，需要 2 GB",
+        )
     if now < MIN_TIME:
-        yield "the clock is wrong: timedatectl set-ntp true · 系统时间不正确，请先校时"
+        yield said(
+            "the clock is wrong: timedatectl set-ntp true",
+            "系统时间不正确，请先校时：timedatectl set-ntp true",
+        )
 
 
 def check_ports(listening: str) -> Iterator[str]:
@@ -79,7 +98,10 @@ def check_ports(listening: str) -> Iterator[str]:
         port = local.rpartition(":")[2]
         owner = re.search(r'\(\("([^"]+)"', line)
         if port in {"80", "443"} and owner and owner[1] != "nginx":
-            yield f"port {port} is in use by {owner[1]}: stop it first · 端口被占用，请先停止该程序"
+            yield said(
+                f"port {port} is in use by {owner[1]}: stop it first",
+                f"端口 {port} 被 {owner[1]} 占用，请先停止它",
+            )
 
 
 def check_networks(behind: list[str]) -> Iterator[str]:
@@ -87,12 +109,18 @@ def check_networks(behind: list[str]) -> Iterator[str]:
         try:
             ipaddress.ip_network(each)
         except ValueError:
-            yield f"--behind {each} is not a network like 10.0.0.0/8 · 不是合法的网段"
+            yield said(
+                f"--behind {each} is not a network like 10.0.0.0/8",
+                f"--behind {each} 不是 10.0.0.0/8 这样的网段",
+            )
 
 
 def check_server_names(dump: str, own_file: str, domain: str) -> Iterator[str]:
     for file in nginx.files_with_name(dump, own_file, domain):
-        yield f"{file} already has the server_name {domain} · Nginx 中已有同名站点"
+        yield said(
+            f"{file} already has the server_name {domain}",
+            f"{file} 中已有 server_name 为 {domain} 的站点",
+        )
 
 
 def check_dns(
@@ -100,7 +128,11 @@ def check_dns(
 ) -> tuple[list[str], list[str]]:
     """Compare the addresses of the domain and of this server; return (wrong, uncertain)."""
     if not resolved:
-        return [f"{domain} has no address: add a DNS record · 域名没有解析，请先添加记录"], []
+        missing = said(
+            f"{domain} has no address: add a DNS record",
+            f"域名 {domain} 没有解析，请先添加 DNS 记录",
+        )
+        return [missing], []
     wrong, uncertain = [], []
     for version, kind in ((4, "A"), (6, "AAAA")):
         found = {a for a in resolved if a.version == version}
@@ -109,15 +141,19 @@ def check_dns(
             continue
         listed = ", ".join(sorted(map(str, found)))
         if version == 4 and not any(a.is_global for a in mine):
-            uncertain.append(
+            text = said(
                 f"{domain} resolves to {listed}; this server is behind NAT, so check yourself that"
-                " this is its public address · 本机在 NAT 之后，请自行确认该地址是本机的公网 IP"
+                " this is its public address",
+                f"{domain} 解析到 {listed}；本机在 NAT 之后，请自行确认这是本机的公网 IP",
             )
+            uncertain.append(text)
         else:
-            wrong.append(
+            text = said(
                 f"the {kind} record of {domain} is {listed}, which is not this server: correct or"
-                f" remove it · 域名的 {kind} 记录不是本机地址，请修改或删除"
+                " remove it",
+                f"{domain} 的 {kind} 记录是 {listed}，不是本机地址，请修改或删除",
             )
+            wrong.append(text)
     return wrong, uncertain
 
 

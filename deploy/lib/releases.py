@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import os
 import re
 import shutil
 import socket
@@ -46,10 +47,19 @@ def build(machine: Machine, pip_options: list[str]) -> Path:
             _copy(file, release / file.relative_to(paths.CHECKOUT))
     _install(machine, release, pip_options)
     if not machine.dry_run:
-        draft = release / f"{COMPLETE}.new"
-        draft.write_text(wanted, "utf-8")
-        draft.replace(release / COMPLETE)
+        _mark_complete(release, wanted)
     return release
+
+
+def _mark_complete(release: Path, digest_of_code: str) -> None:
+    """Mark a release once all of it is on the disk: after a power cut the mark must not lie."""
+    os.sync()
+    draft = release / f"{COMPLETE}.new"
+    with draft.open("w", encoding="utf-8") as file:
+        file.write(digest_of_code)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(release / COMPLETE)
 
 
 def _install(machine: Machine, release: Path, pip_options: list[str]) -> None:
@@ -85,7 +95,7 @@ def migrate(machine: Machine, release: Path) -> None:
         return
     if live := current():
         backups.create(machine, live, f"before-{release.name}")
-        backups.prune(machine, "before-", KEEP)
+        backups.prune(machine, backups.BEFORE_RELEASE, KEEP)
     machine.run("apply the database migrations", *flask_command(release, "db", "upgrade"))
 
 
@@ -193,11 +203,14 @@ def run_canary(machine: Machine, release: Path) -> None:
     unit = f"myapi-canary@{release.name}.service"
     if not machine.announce(f"start {release.name} as a canary"):
         return
-    started = capture("systemctl", "start", unit)
-    answers = started.returncode == 0 and healthy(paths.CANARY, timeout=20)
-    log = capture("journalctl", "-u", unit, "-n", "20", "-o", "cat", "--no-pager").stdout
-    capture("systemctl", "stop", unit)
-    capture("systemctl", "reset-failed", unit)
+    capture("systemctl", "stop", "myapi-canary@*.service")  # of a run that was killed
+    try:
+        started = capture("systemctl", "start", unit)
+        answers = started.returncode == 0 and healthy(paths.CANARY, timeout=20)
+        log = capture("journalctl", "-u", unit, "-n", "20", "-o", "cat", "--no-pager").stdout
+    finally:  # after Ctrl-C too
+        capture("systemctl", "stop", unit)
+        capture("systemctl", "reset-failed", unit)
     if not answers:
         raise DeployError(
             f"{release.name} does not answer and did not go live · 新版本没有响应，未上线\n{log}"

@@ -22,6 +22,10 @@ FORMATS = {
     "MYAPI_WECHAT_APPID": (APPID, "wx followed by 16 hexadecimal digits (0-9, a-f)"),
     "MYAPI_WECHAT_SECRET": (SECRET, "32 hexadecimal digits (0-9, a-f)"),
 }
+OPTIONS = {
+    "MYAPI_WECHAT_APPID": "--wechat-appid",
+    "MYAPI_WECHAT_SECRET": "--wechat-secret-file",
+}
 
 
 @dataclass(frozen=True)
@@ -32,13 +36,13 @@ class WeChatAccount:
     secret: str = field(default="", repr=False)
 
 
-def wechat_account(environ: Mapping[str, str]) -> WeChatAccount:
-    """Read AppID and AppSecret from the environment or prompt for them; empty if already stored."""
+def wechat_account(environ: Mapping[str, str], *, ask: bool = True) -> WeChatAccount:
+    """Read AppID and AppSecret from the environment, or ask for them; empty if already stored."""
     if paths.ENV.exists() and (paths.SECRETS / "wechat_secret").exists():
         return WeChatAccount()
     return WeChatAccount(
-        _read_or_prompt(environ, "MYAPI_WECHAT_APPID"),
-        _read_or_prompt(environ, "MYAPI_WECHAT_SECRET"),
+        _read_or_prompt(environ, "MYAPI_WECHAT_APPID", ask=ask),
+        _read_or_prompt(environ, "MYAPI_WECHAT_SECRET", ask=ask),
     )
 
 
@@ -118,8 +122,8 @@ def ensure_public_url(machine: Machine, domain: str) -> str | None:
 def ignored_options(options: Namespace) -> Iterator[str]:
     """Yield a warning for each option that differs from a setting already stored."""
     for option, value, name in (
-        ("--database-url", options.database_url, "database_url"),
-        ("--redis-url", options.redis_url, "rate_limit_storage_url"),
+        ("--database-url-file", options.database_url, "database_url"),
+        ("--redis-url-file", options.redis_url, "rate_limit_storage_url"),
     ):
         if value and read_secret(name) not in {"", value}:
             yield (
@@ -134,14 +138,16 @@ def read_secret(name: str) -> str:
     return file.read_text("utf-8").strip() if file.exists() else ""
 
 
-def _read_or_prompt(environ: Mapping[str, str], name: str) -> str:
+def _read_or_prompt(environ: Mapping[str, str], name: str, *, ask: bool) -> str:
     pattern, description = FORMATS[name]
     if value := environ.get(name, "").strip():
         if not pattern.fullmatch(value):
             raise DeployError(f"{name} must be {description} · {name} 格式不正确")
         return value
+    if not ask:
+        return ""
     if not os.isatty(0):
-        raise DeployError(f"set {name} in the environment · 请通过环境变量给出 {name}")
+        raise DeployError(f"there is no terminal: give {OPTIONS[name]} · 请给出 {OPTIONS[name]}")
     prompt = getpass.getpass if "SECRET" in name else input
     while not pattern.fullmatch(typed := prompt(f"{name}: ").strip()):
         print(f"It must be {description}. · 格式不正确，请重新输入。")  # noqa: T201

@@ -72,7 +72,12 @@ def _in_file(file: Path) -> dict[str, str | None]:
         text = file.read_text(encoding="utf-8-sig")  # Windows' editors may put a mark first
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        english = f"{file} is not in UTF-8: save it as UTF-8 in your editor"
+        raise SettingsError(
+            [localized(english, f"{file} 不是 UTF-8 编码：请在编辑器中另存为 UTF-8")]
+        ) from None
+    except OSError as error:
         raise SettingsError([cannot_be_read(file, error)]) from None
     wrong = [
         localized(

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 from flask import Flask, Request, current_app, request
 
 from myapi.extensions import settings
-from myapi.web import proxy_headers
+from myapi.web import development_only, proxy_headers
 from myapi.web.errors import ApiError
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -74,7 +74,7 @@ def refusals(view: Callable[..., Any]) -> tuple[str, ...]:
 def init_app(app: Flask, authenticate: Authenticate) -> None:
     app.extensions["authenticate"] = authenticate
     if not settings().production:
-        app.before_request(_require_development_peer)
+        app.before_request(development_only.require)
     app.before_request(functools.partial(_check, app, app.view_functions))
 
 
@@ -130,11 +130,3 @@ def _bearer_token(this: Request) -> str:
     if scheme.lower() != "bearer" or not token:
         raise ApiError("token_missing")
     return str(token)
-
-
-def _require_development_peer() -> None:
-    """Keep development off the internet: refuse proxies and other machines."""
-    allowed = proxy_headers.is_private if settings().dev_lan else proxy_headers.is_loopback
-    peer = proxy_headers.peer_address(request.environ)
-    if not allowed(peer) or proxy_headers.is_forwarded(request.environ):
-        raise ApiError("development_only")

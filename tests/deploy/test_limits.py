@@ -1,14 +1,12 @@
 """The limits in /etc/myapi/env: those of the service, and what `deploy/myapi` makes of them."""
 
 import subprocess
-from pathlib import Path
 
 import pytest
 
-from deploy.lib import cli, commands, limits, preflight, releases, site
-from deploy.lib.machine import DeployError, Machine
+from deploy.lib import cli, limits, preflight, site
+from deploy.lib.machine import DeployError
 from myapi.settings import Settings, SettingsError
-from tests.service import wait_for
 
 DEFAULTS = limits.Limits(65536, 20)
 
@@ -86,79 +84,3 @@ def test_nginx_gets_the_limits(env, monkeypatch, tmp_path):
     text = site.config_text("api.example.com", tmp_path, [])
     assert text.count("client_max_body_size 1048576;") == 2
     assert "proxy_read_timeout 45s;" in text
-
-
-@pytest.fixture
-def service(monkeypatch):
-    """A process that runs in the place of the service, and whether it answers."""
-    started = []
-
-    def start(*lines):
-        given = dict(line.split("=") for line in ("PATH=/usr/bin:/bin", *lines))
-        process = subprocess.Popen(["sleep", "60"], env=given)
-        started.append(process)
-        wait_for(lambda: b"PATH=" in Path(f"/proc/{process.pid}/environ").read_bytes())
-        shown = subprocess.CompletedProcess((), 0, f"{process.pid}\n", "")
-        monkeypatch.setattr(limits, "capture", lambda *_: shown)
-
-    monkeypatch.setattr(releases, "healthy", lambda *_, **__: True)
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-
-
-@pytest.mark.parametrize(
-    ("runs_with", "written", "restarted"),
-    [
-        ((), "", False),
-        (("MYAPI_REQUEST_TIMEOUT=20",), "", False),
-        ((), "MYAPI_REQUEST_TIMEOUT=40\n", True),
-        (("MYAPI_MAX_BODY_BYTES=2048",), "", True),
-        (("MYAPI_MAX_BODY_BYTES=2048",), "MYAPI_MAX_BODY_BYTES='2048'\n", False),
-        ((), "APP_COLOUR=red\n", False),
-    ],
-)
-def test_service_is_restarted_only_if_its_limits_have_changed(
-    env, service, monkeypatch, runs_with, written, restarted
-):
-    commands_run = []
-    monkeypatch.setattr(
-        Machine, "run", lambda _self, _change, *command: commands_run.append(command)
-    )
-    service(*runs_with)
-    env.write_text(written)
-    limits.apply(Machine())
-    assert commands_run == ([("systemctl", "restart", "myapi.service")] if restarted else [])
-
-
-def test_restart_after_which_the_service_does_not_answer_is_an_error(env, service, monkeypatch):
-    monkeypatch.setattr(Machine, "run", lambda *_: None)
-    monkeypatch.setattr(releases, "healthy", lambda *_, **__: False)
-    service("MYAPI_REQUEST_TIMEOUT=5")
-    with pytest.raises(DeployError, match="does not answer"):
-        limits.apply(Machine())
-
-
-def test_service_that_does_not_run_is_not_restarted(env, monkeypatch):
-    shown = subprocess.CompletedProcess((), 0, "0\n", "")
-    monkeypatch.setattr(limits, "capture", lambda *_: shown)
-    env.write_text("MYAPI_REQUEST_TIMEOUT=5\n")
-    machine = Machine()
-    limits.apply(machine)
-    assert machine.changes == 0
-
-
-def test_live_release_takes_new_limits_with_up_and_with_release(monkeypatch, tmp_path):
-    applied = []
-    monkeypatch.setattr(limits, "read", lambda: DEFAULTS)
-    monkeypatch.setattr(limits, "apply", applied.append)
-    monkeypatch.setattr(releases, "build", lambda *_: tmp_path)
-    monkeypatch.setattr(releases, "current", lambda: tmp_path)
-    monkeypatch.setattr(releases, "is_serving", lambda _: True)
-    monkeypatch.setattr(commands, "_pip_options", lambda *_: [])
-    monkeypatch.setattr(commands, "_require_installation", lambda: None)
-    monkeypatch.setattr(commands.units, "install", lambda _: None)
-    machine = Machine()
-    commands.release(machine, None)
-    assert applied == [machine]

@@ -55,7 +55,10 @@ def bare(server):
 
 
 def test_dry_run_changes_nothing(server, bare):
-    assert "would install nginx" in server.up("--dry-run").stdout
+    done = server.up("--dry-run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "would install nginx" in done.stdout
+    assert "This was a dry run" in done.stdout
     assert differences(bare[0], server.file_states()) == []
 
 

@@ -77,7 +77,7 @@ def test_doctor_says_that_the_limits_differ_until_up_has_run(server):
     assert (status, f"MYAPI_MAX_BODY_BYTES {LARGE}" in str(evidence)) == ("fail", True)
     done, calls = server.under_load("up with other limits", server.up)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "restart the service, whose limits have changed" in done.stdout
+    assert "restart the service" in done.stdout
     assert calls["failures"] == []
     assert judged(server)[0] == "ok"
     assert "nothing had to be changed" in server.up().stdout

@@ -13,10 +13,11 @@ from tests.reader import ADDRESS
 PAGES = ("docs/guides/go-live.md", "README.md", "docs/operations.md", "docs/restore.md")
 #: What this server has in place of the internet, and of what a reader fills in.
 HERE = {
-    "sudo ": "env ",  # a minimal system has none, and root needs none
-    "MYAPI_WECHAT_APPID=wx… MYAPI_WECHAT_SECRET=…": " ".join(
-        f"{name}={value}" for name, value in SETTINGS.items()
+    # Nobody types the AppID and the AppSecret here, for which `up` would ask.
+    "sudo deploy/myapi up": " ".join(
+        ["env", *(f"{name}={value}" for name, value in SETTINGS.items()), "deploy/myapi up"]
     ),
+    "sudo ": "env ",  # a minimal system has none, and root needs none
     "--email me@example.com": f"--email me@example.com --acme-server {AUTHORITY} --wheels /wheels",
     "deploy/myapi release": "deploy/myapi release --wheels /wheels",
 }

@@ -9,26 +9,27 @@ from tests.install import restores
 from tests.install.archive import DEBIAN
 from tests.install.test_debian import MIGRATION
 
-URLS = (
-    *(
-        "--database-url",
-        "mysql+pymysql://shop:a%20password%3A%20of%2Fthe%20test%401@127.0.0.1/shop",
-    ),
-    *("--redis-url", "redis://127.0.0.1:6379/0"),
-)
+URLS = {
+    "database-url": "mysql+pymysql://shop:a%20password%3A%20of%2Fthe%20test%401@127.0.0.1/shop",
+    "redis-url": "redis://127.0.0.1:6379/0",
+}
 OWN, FRIEND, STRANGER = "10.77.0.1", "10.77.0.2", "10.77.0.3"
 SSH = 2222
 
 
 @pytest.fixture(scope="module")
 def server(booted):
-    """A server with ufw, still disabled, and SSH on a non-standard port."""
+    """A server with ufw, still disabled but with an open SSH, on a non-standard port."""
     server = booted(DEBIAN)
     install = ("apt-get", "-qq", "--yes", "--no-install-recommends", "install")
     done = server.run(*install, "ufw", "openssh-server", DEBIAN_FRONTEND="noninteractive")
     assert done.returncode == 0, done.stderr
     (server.root / "etc/ssh/sshd_config.d/port.conf").write_text(f"Port {SSH}\n")
     assert server.run("systemctl", "restart", "ssh").returncode == 0
+    for rule in (f"allow {SSH}", f"limit {SSH}/tcp"):
+        assert server.run("ufw", *rule.split()).returncode == 0
+    for name, url in URLS.items():
+        (server.root / "pebble" / name).write_text(f"{url}\n")
     return server
 
 
@@ -38,7 +39,8 @@ def bare(server):
 
 
 def up(server, *arguments):
-    return server.up("--ssh-from", FRIEND, *URLS, *arguments)
+    files = (word for name in URLS for word in (f"--{name}-file", f"/pebble/{name}"))
+    return server.up("--ssh-from", FRIEND, *files, *arguments)
 
 
 def sql(server, statement):

@@ -212,9 +212,15 @@ def test_environment_wins_over_the_env_file(tmp_path):
     assert (settings.decrypt_max_age, settings.workers) == (8, 3)
 
 
-def test_env_file_in_another_encoding_is_a_settings_error(tmp_path):
-    (tmp_path / ".env").write_bytes("MYAPI_WORKERS=4".encode("utf-16"))
-    assert ".env cannot be read" in problems(tmp_path, {})[0]
+@pytest.mark.parametrize("encoding", ["utf-16", "gbk"])
+def test_env_file_in_another_encoding_is_a_settings_error(tmp_path, encoding):
+    (tmp_path / ".env").write_bytes("MYAPI_WORKERS=4 # 四个".encode(encoding))
+    assert ".env is not in UTF-8: save it as UTF-8" in problems(tmp_path, {})[0]
+
+
+def test_env_file_with_a_byte_order_mark_is_read(tmp_path):
+    (tmp_path / ".env").write_bytes("MYAPI_WORKERS=4".encode("utf-8-sig"))
+    assert read(tmp_path).workers == 4
 
 
 def test_lines_of_the_env_file_that_are_no_variables_are_all_told(tmp_path):

@@ -149,3 +149,43 @@ def test_development_refuses_other_machines_and_proxies(make_app, peer, headers,
     assert response.status_code == status
     if status == 403:
         assert response.get_json()["error"] == "development_only"
+
+
+@pytest.mark.parametrize(
+    ("host", "lan", "bind", "status"),
+    [
+        ("localhost", False, "127.0.0.1:8000", 200),
+        ("LOCALHOST:8000", False, "127.0.0.1:8000", 200),
+        ("shop.localhost:8000", False, "127.0.0.1:8000", 200),
+        ("127.0.0.1:8000", False, "127.0.0.1:8000", 200),
+        ("[::1]:8000", False, "127.0.0.1:8000", 200),
+        ("dev.example.com:8000", False, "dev.example.com:8000", 200),
+        ("dev.example.com", False, "tcp://dev.example.com:8000", 200),
+        ("3.tcp.tunnel.example:10023", False, "127.0.0.1:8000", 403),
+        ("3.tcp.tunnel.example:10023", True, "0.0.0.0:8000", 403),
+        ("notlocalhost", False, "127.0.0.1:8000", 403),
+        ("localhost.example.com", False, "unix:/run/x.sock", 403),
+        ("8.8.8.8", True, "127.0.0.1:8000", 403),
+        ("192.168.1.7:8000", False, "127.0.0.1:8000", 403),
+        ("192.168.1.7:8000", True, "0.0.0.0:8000", 200),
+        ("laptop.local:8000", False, "127.0.0.1:8000", 403),
+        ("laptop.local:8000", True, "0.0.0.0:8000", 200),
+        ("[::1", False, "127.0.0.1:8000", 403),
+        ("", False, "127.0.0.1:8000", 403),
+    ],
+)
+def test_development_refuses_a_foreign_host(make_app, host, lan, bind, status):
+    """So does the sandbox: a tunnel of raw TCP adds no header that would give it away."""
+    client = make_app(dev_lan=lan, bind=bind).test_client()
+    for path in ("/api/hello", "/sandbox/fault"):
+        response = client.get(path, headers={"Host": host})
+        if status == 403:
+            assert (response.status_code, response.get_json()["error"]) == (403, "development_only")
+            assert "MYAPI_DEV_LAN" in response.get_json()["msg"]
+        else:
+            assert response.status_code != 403
+
+
+def test_production_answers_any_host(make_app):
+    client = make_app(env="production", wechat_appid="wx", wechat_secret="s").test_client()
+    assert client.get("/api/hello", headers={"Host": "api.example.com"}).status_code == 200
