@@ -81,6 +81,6 @@ def test_nginx_gets_the_limits(env, monkeypatch, tmp_path):
         "capture",
         lambda *command: subprocess.CompletedProcess(command, 0, "", answers.get(command, "")),
     )
-    text = site.config_text("api.example.com", tmp_path, [])
+    text = site.config_text(site.LiveSite("api.example.com", tmp_path))
     assert text.count("client_max_body_size 1048576;") == 2
     assert "proxy_read_timeout 45s;" in text

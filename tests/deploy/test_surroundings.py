@@ -1,6 +1,7 @@
 """What a release needs around it: Nginx's file, units and timers, and what `up` was told."""
 
 import argparse
+import os
 import subprocess
 
 import pytest
@@ -40,7 +41,7 @@ def server(tmp_path, monkeypatch):
     monkeypatch.setattr(paths, "ENV", paths.ETC / "env")
     monkeypatch.setattr(paths, "WRAPPER", tmp_path / "myapi")
     monkeypatch.setattr(site, "config_file", lambda: tmp_path / "zz-myapi.conf")
-    monkeypatch.setattr("deploy.lib.machine.shutil.chown", lambda *_: None)
+    monkeypatch.setattr("deploy.lib.machine._ids", lambda _owner: (os.getuid(), os.getgid()))
     ran = []
 
     def capture(*command, **_):

@@ -389,6 +389,10 @@ def main() -> int:
         print(f"{system.name}: {reason or 'can be booted'}", flush=True)  # noqa: T201
         if not reason:
             wheels(system)
+    from tests.install import former  # which imports this module
+
+    if reason := former.unavailable():
+        print(f"the upgrade is not tested: {reason}", flush=True)  # noqa: T201
     pebble()
     sslyze()
     known = {system.suite: reason for system, reason in found.items()}

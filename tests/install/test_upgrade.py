@@ -5,15 +5,13 @@ The former release kept no record of what `up` was told, and its `release` wrote
 
 import json
 import re
-import subprocess
 
 import pytest
 
+from tests.install import former as former_release
 from tests.install.archive import DEBIAN
-from tests.install.container import ROOT
 from tests.install.server import DOMAIN, FROM_AUTHORITY, SETTINGS, finished
 
-FORMER = "f7b7c24"  # the commit before releases brought their surroundings along
 NGINX = "etc/nginx/sites-enabled/zz-myapi.conf"
 UNITS = "etc/systemd/system"
 BEHIND = ("--behind", "10.9.0.0/16", "--behind", "10.8.0.0/16")
@@ -36,19 +34,12 @@ def jobs() -> None:
 
 
 @pytest.fixture(scope="module")
-def server(booted, tmp_path_factory):
+def server(booted):
     """A server that the former release has installed, from its own checkout in /former."""
-    archive = tmp_path_factory.mktemp("former") / "former.tar"
-    made = subprocess.run(
-        ["git", "-C", ROOT, "archive", "--output", archive, FORMER],
-        capture_output=True,
-        check=False,
-    )
-    if made.returncode:
-        pytest.skip(f"this copy of the repository has no commit {FORMER}")
+    if reason := former_release.unavailable():
+        pytest.skip(reason)
     server = booted(DEBIAN)
-    (server.root / "former").mkdir()
-    subprocess.run(["tar", "-xf", archive, "-C", server.root / "former"], check=True)
+    former_release.unpack(server.root / "former")
     command = ("up", "--domain", DOMAIN, *FROM_AUTHORITY, *BEHIND, "--wheels", "/wheels")
     done = server.run("/former/deploy/myapi", *command, **SETTINGS)
     assert done.returncode == 0, done.stdout + done.stderr
