@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from deploy.lib import commands, secret_options
+from deploy.lib.language import said
 from deploy.lib.machine import DeployError, Machine
 
 LOCK = Path("/run/myapi-deploy.lock")
@@ -19,13 +20,15 @@ def main(arguments: list[str] | None = None) -> int:
     os.umask(0o022)
     try:
         if os.geteuid() != 0:
-            raise DeployError("run it as root: sudo deploy/myapi … · 请用 sudo 运行")
+            raise DeployError(
+                said("run it as root: sudo deploy/myapi …", "请用 sudo 运行：sudo deploy/myapi …")
+            )
         with LOCK.open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise DeployError(
-                    "another deploy/myapi is already running · 另一个部署正在进行"
+                    said("another deploy/myapi is already running", "另一个 deploy/myapi 正在运行")
                 ) from None
             status: int = options.command(Machine(dry_run=options.dry_run), options) or 0
             return status
@@ -33,7 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(error, file=sys.stderr)  # noqa: T201
         return 1
     except KeyboardInterrupt:
-        print("\ninterrupted; run it again to continue · 已中断，再次运行即可继续", file=sys.stderr)  # noqa: T201
+        text = said("interrupted; run it again to continue", "已中断，再次运行即可继续")
+        print(f"\n{text}", file=sys.stderr)  # noqa: T201
         return 130
 
 

@@ -25,15 +25,18 @@ from deploy.lib import (
     surroundings,
     units,
 )
+from deploy.lib.language import said
 from deploy.lib.machine import DeployError, Machine, capture
 from deploy.lib.state import read_state, record
 
 DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]+")
 DOCTOR_VERDICTS = (
-    "The doctor found no problems. · 诊断通过。",
-    "The doctor found warnings, see above: exit code 1. · 诊断有警告，见上；退出码为 1。",
-    "THE DOCTOR FOUND PROBLEMS THAT BREAK PHONES, see above: exit code 2."
-    " · 诊断发现问题，手机会失败，见上；退出码为 2。",
+    ("The doctor found no problems.", "诊断通过。"),
+    ("The doctor found warnings, see above: exit code 1.", "诊断有警告，见上；退出码为 1。"),
+    (
+        "THE DOCTOR FOUND PROBLEMS THAT BREAK PHONES, see above: exit code 2.",
+        "诊断发现问题，手机会失败，见上；退出码为 2。",
+    ),
 )
 
 
@@ -48,7 +51,7 @@ def up(machine: Machine, options: Namespace) -> int:
     domain = options.domain = _domain(options)
     _preflight(domain, options)
     for warning in settings.ignored_options(options):
-        show(f"note: {warning}")
+        show(said("note: ", "注意：") + warning)
     variables = secret_options.wechat_variables(options, os.environ)
     account = settings.wechat_account(variables, ask=not machine.dry_run)
     database_url = settings.read_secret("database_url") or options.database_url or ""
@@ -59,7 +62,7 @@ def up(machine: Machine, options: Namespace) -> int:
     settings.ensure_folders(machine)
     settings.write_once(machine, account, options, os.environ)
     if different := settings.ensure_public_url(machine, domain):
-        show(f"note: {different}")
+        show(said("note: ", "注意：") + different)
     local_servers.create_database(machine, database_url)
     _deploy_checkout(machine, options)
     units.enable(machine, "myapi.socket", "myapi.service", *units.timers())
@@ -80,12 +83,12 @@ def rollback(machine: Machine, _options: Namespace) -> None:
     """Switch back to the previous release. The database stays: migrations only add."""
     _require_installation()
     if not paths.PREVIOUS.exists():
-        raise DeployError("there is no previous release · 没有上一个版本")
+        raise DeployError(said("there is no previous release", "没有上一个版本"))
     previous = paths.PREVIOUS.resolve()
     if previous == releases.current() and releases.is_serving(previous):
-        raise DeployError("the previous release is already live · 当前运行的就是上一个版本")
+        raise DeployError(said("the previous release is already live", "当前运行的就是上一个版本"))
     releases.go_live(machine, previous)
-    show(f"{previous.name} is live again · 已回退")
+    show(said(f"{previous.name} is live again", f"已回退到 {previous.name}"))
 
 
 def status(_machine: Machine, _options: Namespace) -> int:
@@ -94,7 +97,7 @@ def status(_machine: Machine, _options: Namespace) -> int:
     live = releases.current()
     healthy = releases.healthy(paths.SOCKET)
     name = live.name if live else "none"
-    show(f"release   {name}{'' if healthy else '  DOES NOT ANSWER · 没有响应'}")
+    show(f"release   {name}" + ("" if healthy else said("  DOES NOT ANSWER", "  没有响应")))
     timers = sorted(name for name in units.known() if name.endswith(".timer"))
     present = [name for name in timers if (paths.UNITS / name).exists()]
     for unit in ("myapi.socket", "myapi.service", "nginx.service", *present):
@@ -113,11 +116,14 @@ def restore(machine: Machine, options: Namespace) -> None:
     """Replace the database with a backup, after backing up the current one."""
     live = _live_release()
     if not options.file.is_file():
-        raise DeployError(f"{options.file} is not a file · 文件不存在")
+        raise DeployError(said(f"{options.file} is not a file", f"{options.file} 不是文件"))
     if not (options.yes or options.dry_run):
         raise DeployError(
-            "this discards everything written since that backup and ends every session:"
-            " confirm with --yes · 备份之后的数据会丢失，所有会话会结束：请加 --yes 确认"
+            said(
+                "this discards everything written since that backup and ends every session:"
+                " confirm with --yes",
+                "备份之后的数据会丢失，所有会话会结束：请加 --yes 确认",
+            )
         )
     try:
         backups.restore(machine, live, options.file)
@@ -125,21 +131,33 @@ def restore(machine: Machine, options: Namespace) -> None:
         if not releases.healthy(paths.SOCKET, timeout=30):
             raise
         raise DeployError(
-            f"{error}\nthe service runs, on the database as it was · 服务正常，数据库未被改动"
+            f"{error}\n"
+            + said("the service runs, on the database as it was", "服务正常，数据库未被改动")
         ) from None
     if not machine.dry_run and not releases.healthy(paths.SOCKET, timeout=30):
-        raise DeployError("the service does not answer: journalctl -u myapi · 服务没有响应")
+        raise DeployError(
+            said(
+                "the service does not answer: journalctl -u myapi",
+                "服务没有响应：journalctl -u myapi",
+            )
+        )
     show(
-        f"{options.file} is restored; phones log in again by themselves"
-        " · 已恢复，手机端会自动重新登录"
+        said(
+            f"{options.file} is restored; phones log in again by themselves",
+            f"已恢复 {options.file}，手机会自动重新登录",
+        )
     )
 
 
 def uninstall(machine: Machine, options: Namespace) -> None:
     """Remove myapi from this server. Data, backups and secrets stay unless `--purge` is given."""
     if not (options.yes or options.dry_run):
-        what = "everything, including data and secrets" if options.purge else "the service"
-        raise DeployError(f"this removes {what}: confirm with --yes · 请加 --yes 确认")
+        what = said("the service", "服务")
+        if options.purge:
+            what = said("everything, including data and secrets", "全部内容，包括数据和密钥")
+        raise DeployError(
+            said(f"this removes {what}: confirm with --yes", f"将移除{what}：请加 --yes 确认")
+        )
     units.remove(machine)
     machine.remove(site.config_file())
     if "welcome" in read_state() and not packages.WELCOME_SITE.exists() and not options.purge:
@@ -149,7 +167,7 @@ def uninstall(machine: Machine, options: Namespace) -> None:
     for path in (paths.HOOK, paths.OPT, paths.WEBROOT):
         machine.remove(path)
     if not options.purge:
-        show(f"kept · 已保留: {paths.ETC}, {paths.DATA}")
+        show(said(f"kept: {paths.ETC}, {paths.DATA}", f"已保留：{paths.ETC}、{paths.DATA}"))
         return
     certificate.delete_own(machine)
     local_servers.drop_database(machine)
@@ -166,15 +184,23 @@ def show(text: str) -> None:
 
 def _domain(options: Namespace) -> str:
     if not options.domain:
-        raise DeployError("give --domain, such as api.example.com · 请给出域名")
+        raise DeployError(
+            said("give --domain, such as api.example.com", "请给出 --domain，例如 api.example.com")
+        )
     domain: str = options.domain.lower().rstrip(".")
     if not DOMAIN.fullmatch(domain):
         raise DeployError(
-            f"{options.domain} is not a domain name like api.example.com · 域名格式不正确"
+            said(
+                f"{options.domain} is not a domain name like api.example.com",
+                f"{options.domain} 不是 api.example.com 这样的域名",
+            )
         )
     if not (options.cert or options.email or remembered.certificate(options, domain)):
         raise DeployError(
-            "give --email, or your own certificate with --cert and --key · 请给出邮箱或证书"
+            said(
+                "give --email, or your own certificate with --cert and --key",
+                "请给出 --email，或用 --cert 和 --key 给出你自己的证书",
+            )
         )
     return domain
 
@@ -194,7 +220,7 @@ def _preflight(domain: str, options: Namespace) -> None:
     for warning in preflight.check(
         domain, problems, reached_directly=reached_directly, own_file=str(site.config_file())
     ):
-        show(f"note: {warning}")
+        show(said("note: ", "注意：") + warning)
 
 
 def _deploy_checkout(machine: Machine, options: Namespace) -> None:
@@ -202,14 +228,14 @@ def _deploy_checkout(machine: Machine, options: Namespace) -> None:
     built = releases.build(machine, _pip_options(machine, options))
     if releases.current() == built and releases.is_serving(built):
         surroundings.install(machine, built)
-        show(f"{built.name} is live already")
+        show(said(f"{built.name} is live already", f"{built.name} 已经在运行"))
         return
     if releases.current() is None:
         surroundings.prepare(machine, built)
         units.enable(machine, "myapi.socket")
     releases.migrate(machine, built)
     releases.go_live(machine, built)
-    show(f"{built.name} is live · 已上线")
+    show(said(f"{built.name} is live", f"{built.name} 已上线"))
 
 
 def _pip_options(machine: Machine, options: Namespace) -> list[str]:
@@ -244,16 +270,20 @@ def _enable_https(machine: Machine, options: Namespace, domain: str) -> Path:
 
 
 def _show_result(machine: Machine, domain: str, folder: Path) -> int:
-    changes = f"{machine.changes} changes" if machine.changes else "nothing had to be changed"
+    changes = said("nothing had to be changed", "没有需要改动的地方")
+    if machine.changes:
+        changes = said(f"{machine.changes} changes", f"{machine.changes} 处改动")
     if machine.dry_run:
-        show(f"\nThis was a dry run: {changes} · 以上是将要执行的操作")
+        show("\n" + said(f"This was a dry run: {changes}", f"以上是将要执行的操作：{changes}"))
         return 0
     found = doctor.run(_live_release(), domain, folder)
     exit_code = found if found in {0, 1} else 2
-    show(f"\nhttps://{domain}/api/hello is live; {changes}. · 服务已上线。")
-    show("In the mini program console, 开发管理 → 开发设置 → 服务器域名 → request 合法域名:")
+    url = f"https://{domain}/api/hello"
+    show("\n" + said(f"{url} is live; {changes}.", f"{url} 已上线；{changes}。"))
+    place = "开发管理 → 开发设置 → 服务器域名 → request 合法域名"
+    show(said(f"In the mini program console, {place}:", f"在小程序后台的 {place} 填写："))
     show(f"https://{domain}")
-    show(f"\n{DOCTOR_VERDICTS[exit_code]}")
+    show("\n" + said(*DOCTOR_VERDICTS[exit_code]))
     return exit_code
 
 
@@ -261,10 +291,14 @@ def _live_release() -> Path:
     _require_installation()
     live = releases.current()
     if live is None:
-        raise DeployError("there is no release yet: deploy/myapi up · 尚无版本")
+        raise DeployError(
+            said("there is no release yet: deploy/myapi up", "还没有版本：deploy/myapi up")
+        )
     return live
 
 
 def _require_installation() -> None:
     if not (paths.ENV.exists() and paths.UNITS.joinpath("myapi.service").exists()):
-        raise DeployError("myapi is not installed here: deploy/myapi up · 尚未安装")
+        raise DeployError(
+            said("myapi is not installed here: deploy/myapi up", "尚未安装：deploy/myapi up")
+        )

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from deploy.lib import paths
+from deploy.lib.language import said
 from deploy.lib.machine import DeployError
 
 #: Setting: its default, and the least and the greatest value, as in myapi/settings/declaration.py.
@@ -54,8 +55,10 @@ def _problems(variables: Mapping[str, str]) -> Iterator[str]:
         value = variables.get(name, "")
         if value and not (re.fullmatch(r"[0-9]{1,9}", value) and low <= int(value) <= high):
             yield (
-                f"{name} in {paths.ENV} must be a whole number from {low} to {high}"
-                f" · {paths.ENV} 中的 {name} 必须是 {low} 到 {high} 的整数"
+                said(
+                    f"{name} in {paths.ENV} must be a whole number from {low} to {high}",
+                    f"{paths.ENV} 中的 {name} 必须是 {low} 到 {high} 的整数",
+                )
             )
 
 

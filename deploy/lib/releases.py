@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from deploy.lib import backups, paths, surroundings
+from deploy.lib.language import said
 from deploy.lib.machine import DeployError, Machine, capture, flask_command
 
 OWN = "app"  # the team's own code, where there is some
@@ -109,8 +110,11 @@ def _needs_migration(release: Path) -> bool:
     state = last.partition(":")[0]
     if told.returncode or state not in {"behind", "current", "newer"}:
         raise DeployError(
-            f"{release.name} cannot read the database and did not go live"
-            f" · 新版本无法读取数据库，未上线\n{(told.stdout + told.stderr).strip()[-3000:]}"
+            said(
+                f"{release.name} cannot read the database and did not go live",
+                f"{release.name} 无法读取数据库，未上线",
+            )
+            + f"\n{(told.stdout + told.stderr).strip()[-3000:]}"
         )
     return state == "behind"
 
@@ -140,16 +144,23 @@ def go_live(machine: Machine, release: Path) -> None:
         return
     log = capture("journalctl", "-u", "myapi.service", "-n", "20", "-o", "cat", "--no-pager").stdout
     if fallback is None or fallback == release or not fallback.exists():
-        raise DeployError(f"the release does not answer · 新版本没有响应:\n{log}")
+        raise DeployError(said("the release does not answer", "新版本没有响应") + f":\n{log}")
     machine.link(paths.CURRENT, fallback)
     if previous and previous != fallback:
         machine.link(paths.PREVIOUS, previous)
     surroundings.prepare(machine, fallback)
     _restart(machine, "go back to the previous release")
-    outcome = "answers again" if healthy(paths.SOCKET, timeout=30) else "DOES NOT ANSWER EITHER"
+    if healthy(paths.SOCKET, timeout=30):
+        outcome = said("answers again", "恢复响应")
+    else:
+        outcome = said("DOES NOT ANSWER EITHER", "也没有响应")
     _take_back_surroundings(machine, fallback)
     raise DeployError(
-        f"{release.name} did not answer; {fallback.name} {outcome} · 已自动退回上一版本\n{log}"
+        said(
+            f"{release.name} did not answer; {fallback.name} {outcome}",
+            f"{release.name} 没有响应，已退回 {fallback.name}，它{outcome}",
+        )
+        + f"\n{log}"
     )
 
 
@@ -213,7 +224,11 @@ def run_canary(machine: Machine, release: Path) -> None:
         capture("systemctl", "reset-failed", unit)
     if not answers:
         raise DeployError(
-            f"{release.name} does not answer and did not go live · 新版本没有响应，未上线\n{log}"
+            said(
+                f"{release.name} does not answer and did not go live",
+                f"{release.name} 没有响应，未上线",
+            )
+            + f"\n{log}"
         )
 
 

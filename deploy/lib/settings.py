@@ -13,14 +13,23 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from deploy.lib import paths
+from deploy.lib.language import said
 from deploy.lib.machine import DeployError, Machine
 
 APPID = re.compile(r"wx[0-9a-f]{16}")
 SECRET = re.compile(r"[0-9a-f]{32}")
 PUBLIC_URL = "MYAPI_PUBLIC_URL"
 FORMATS = {
-    "MYAPI_WECHAT_APPID": (APPID, "wx followed by 16 hexadecimal digits (0-9, a-f)"),
-    "MYAPI_WECHAT_SECRET": (SECRET, "32 hexadecimal digits (0-9, a-f)"),
+    "MYAPI_WECHAT_APPID": (
+        APPID,
+        "wx followed by 16 hexadecimal digits (0-9, a-f)",
+        "wx 加 16 位十六进制数字（0-9、a-f）",
+    ),
+    "MYAPI_WECHAT_SECRET": (
+        SECRET,
+        "32 hexadecimal digits (0-9, a-f)",
+        "32 位十六进制数字（0-9、a-f）",
+    ),
 }
 OPTIONS = {
     "MYAPI_WECHAT_APPID": "--wechat-appid",
@@ -109,9 +118,9 @@ def ensure_public_url(machine: Machine, domain: str) -> str | None:
     url = f"https://{domain}"
     found = re.findall(rf"^{PUBLIC_URL}=(.*)$", text, re.M)
     if found and found[-1].strip(" \"'") != url:
-        return (
-            f"{PUBLIC_URL} in {paths.ENV} is not {url} and is never overwritten"
-            f" · {paths.ENV} 中的 {PUBLIC_URL} 不是 {url}，不会被覆盖"
+        return said(
+            f"{PUBLIC_URL} in {paths.ENV} is not {url} and is never overwritten",
+            f"{paths.ENV} 中的 {PUBLIC_URL} 不是 {url}，不会被覆盖",
         )
     if text and not found:
         added = f"{text.rstrip()}\n{PUBLIC_URL}={url}\n"
@@ -126,9 +135,11 @@ def ignored_options(options: Namespace) -> Iterator[str]:
         ("--redis-url-file", options.redis_url, "rate_limit_storage_url"),
     ):
         if value and read_secret(name) not in {"", value}:
-            yield (
-                f"{option} has no effect: {paths.SECRETS / name} already holds another value and is"
-                " never overwritten · 已有配置不会被覆盖，该选项不生效"
+            file = paths.SECRETS / name
+            yield said(
+                f"{option} has no effect: {file} already holds another value and is never"
+                " overwritten",
+                f"{option} 不生效：{file} 中已有别的值，不会被覆盖",
             )
 
 
@@ -139,16 +150,19 @@ def read_secret(name: str) -> str:
 
 
 def _read_or_prompt(environ: Mapping[str, str], name: str, *, ask: bool) -> str:
-    pattern, description = FORMATS[name]
+    pattern, description, zh = FORMATS[name]
     if value := environ.get(name, "").strip():
         if not pattern.fullmatch(value):
-            raise DeployError(f"{name} must be {description} · {name} 格式不正确")
+            raise DeployError(said(f"{name} must be {description}", f"{name} 格式不正确：{zh}"))
         return value
     if not ask:
         return ""
     if not os.isatty(0):
-        raise DeployError(f"there is no terminal: give {OPTIONS[name]} · 请给出 {OPTIONS[name]}")
+        option = OPTIONS[name]
+        raise DeployError(
+            said(f"there is no terminal: give {option}", f"没有终端可以询问：请给出 {option}")
+        )
     prompt = getpass.getpass if "SECRET" in name else input
     while not pattern.fullmatch(typed := prompt(f"{name}: ").strip()):
-        print(f"It must be {description}. · 格式不正确，请重新输入。")  # noqa: T201
+        print(said(f"It must be {description}.", f"格式不正确，应为{zh}，请重新输入。"))  # noqa: T201
     return typed

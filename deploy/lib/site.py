@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from deploy.lib import limits, nginx, paths
+from deploy.lib.language import said
 from deploy.lib.machine import DeployError, Machine, capture
 from deploy.lib.state import read_state, record
 
@@ -104,8 +105,11 @@ def install(machine: Machine, text: str, certificate: str = "") -> None:
                 target.write_text(previous, "utf-8")
             record(machine, nginx=loaded)
             raise DeployError(
-                "Nginx rejected the new configuration; the previous one is back"
-                f" · Nginx 配置未通过检查，已恢复原配置:\n{tested.stderr.strip()}"
+                said(
+                    "Nginx rejected the new configuration; the previous one is back",
+                    "Nginx 配置未通过检查，已恢复原配置",
+                )
+                + f":\n{tested.stderr.strip()}"
             )
     digest = hashlib.sha256((text + certificate).encode()).hexdigest()
     if read_state().get("nginx") != digest:

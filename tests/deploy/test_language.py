@@ -1,11 +1,13 @@
 """`deploy/myapi` speaks the language of the operator's locale."""
 
+import ast
 import subprocess
 
 import pytest
 
-from deploy.lib import certificate, firewall, local_servers, machine, preflight
+from deploy.lib import certificate, cli, firewall, local_servers, machine, preflight
 from deploy.lib.language import said
+from myapi.settings import ROOT
 
 
 @pytest.fixture
@@ -58,3 +60,30 @@ def test_problem_is_told_in_one_language(locale, monkeypatch, tmp_path, language
     for text in told:
         assert any("一" <= letter <= "鿿" for letter in text) == language.startswith("zh"), text
         assert " · " not in text
+
+
+def messages():
+    """Yield the texts of each `said(…)`, as they are in the code."""
+    for file in (ROOT / "deploy/lib").glob("*.py"):
+        source = file.read_text("utf-8")
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "said":
+                texts = [ast.get_source_segment(source, each) for each in node.args]
+                if len(texts) == 2:  # else both come from a list
+                    yield texts
+
+
+def test_each_message_is_in_both_languages_and_none_mixes_them():
+    found = list(messages())
+    assert len(found) > 60
+    for _english, chinese in found:
+        assert any("一" <= letter <= "鿿" for letter in chinese), chinese
+    for file in (ROOT / "deploy/lib").glob("*.py"):
+        assert " · " not in file.read_text("utf-8"), file
+
+
+def test_command_refuses_in_the_language_of_the_locale(locale, monkeypatch, capsys):
+    locale(LANG="zh_CN.UTF-8")
+    monkeypatch.setattr(cli.os, "geteuid", lambda: 1000)
+    assert cli.main(["status"]) == 1
+    assert "请用 sudo 运行" in capsys.readouterr().err
