@@ -166,6 +166,39 @@ def test_release_killed_at_each_step_completes_without_failed_requests(server):
     server.assert_complete()
 
 
+def test_rollback_killed_at_each_step_loses_no_request(server):
+    """A rollback that is run again after it has switched goes forward again, and back."""
+    known = {server.current_release(), server.run("readlink", "/opt/myapi/previous").stdout.strip()}
+    kills = []
+
+    def rollback():
+        found, *rest = kill_at_each_step(server, ("rollback",), {})
+        kills.extend(found)
+        return rest
+
+    (code, output), calls = server.under_load("rollback killed at each step", rollback)
+    assert code == 0, output
+    assert calls["failures"] == []
+    figure(DEBIAN.name, "`rollback` killed, each time at another point", f"{len(kills)} times")
+    assert len(kills) >= 8
+    assert server.current_release() in known
+    server.log_in("alice")
+    server.assert_complete()
+
+
+def test_uninstall_killed_at_each_step_keeps_the_data_for_the_next_up(server):
+    users = server.users()
+    kills, code, output = kill_at_each_step(server, ("uninstall", "--yes"), {})
+    assert code == 0, output
+    figure(DEBIAN.name, "`uninstall` killed, each time at another point", f"{len(kills)} times")
+    assert len(kills) >= 4
+    assert server.files("/opt/myapi") == []
+    done = server.up()
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert server.users() == users
+    server.assert_complete()
+
+
 def test_simultaneous_second_run_is_refused(server):
     """The second run is refused while the first one works."""
     server.change("# a release that takes its time")
@@ -179,7 +212,8 @@ def test_simultaneous_second_run_is_refused(server):
     assert "another deploy/myapi is already running" in second.stderr
 
 
-def test_purge_after_kills_restores_the_machine(server, bare):
-    done = server.deploy("uninstall", "--yes", "--purge")
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_purge_killed_at_each_step_restores_the_machine(server, bare):
+    kills, code, output = kill_at_each_step(server, ("uninstall", "--yes", "--purge"), {})
+    assert code == 0, output
+    figure(DEBIAN.name, "`uninstall --purge` killed", f"{len(kills)} times")
     server.assert_unchanged_since(bare, but=LOCKS)
