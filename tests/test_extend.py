@@ -12,7 +12,7 @@ from myapi.settings import ROOT
 #: Name → how it is called, as far as that is promised. To change one breaks the code of teams: a
 #: name is deprecated for one minor version before it goes.
 PROMISED = {
-    "ApiError": "(name, detail='', *, reason='', retry_after=None, fields=())",
+    "ApiError": "(name, detail='', *, detail_zh='', reason='', retry_after=None, fields=())",
     "AppSettings": "()",
     "Base": None,
     "Command": None,

@@ -213,7 +213,7 @@ def test_taken_port_ends_the_start_at_once(serve):
 
 # ---- bodies that contradict their headers ----
 
-HEAD = b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+HEAD = b"POST /api/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 BODY = b'{"code": "alice"}'
 CHUNK = b"%x\r\n%b\r\n" % (len(BODY), BODY)

@@ -77,7 +77,7 @@ def test_own_packages_that_cannot_be_installed_are_tried_again(checkout):
     write(checkout / "app/requirements.txt", "notes==1\n")
     (checkout / "fail").touch()
     told, _ = make(checkout, "runtime", code=2)
-    assert "Where both files conflict, run: make lock\n" in told
+    assert "If both files of requirements conflict, run: make lock\n" in told
     (checkout / "fail").unlink()
     assert len(make(checkout, "runtime")[1]) == 1
 

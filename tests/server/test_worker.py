@@ -12,9 +12,9 @@ from tests.service import Load, at_once, wait_for
 SLOW = 0.3  # s until the logins wait for WeChat
 LONG = 2.5  # s of WeChat's latency; a call to it times out after 3 s
 
-GET = b"GET /%b HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-KEEP = b"GET /%b HTTP/1.1\r\nHost: x\r\n\r\n"
-CHUNKED = b"POST /hello HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+GET = b"GET /%b HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+KEEP = b"GET /%b HTTP/1.1\r\nHost: localhost\r\n\r\n"
+CHUNKED = b"POST /hello HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 def connect(service):
