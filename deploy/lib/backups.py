@@ -29,8 +29,13 @@ def create(machine: Machine, release: Path, reason: str) -> Path:
 
 
 def new_file(reason: str) -> Path:
-    stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-    return paths.BACKUPS / f"{reason}-{stamp}{suffix()}"
+    """Return a name that is free: a small database is backed up twice within a second."""
+    while True:
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        file = paths.BACKUPS / f"{reason}-{stamp}{suffix()}"
+        if not file.exists():
+            return file
+        time.sleep(0.1)
 
 
 def existing() -> list[Path]:

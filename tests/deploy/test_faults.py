@@ -491,3 +491,11 @@ def test_interrupted_copy_leaves_nothing(data, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         service_folders.copy_for_service(tmp_path / "backup.db", data / "backups" / ".restore.db")
     assert list((data / "backups").iterdir()) == []
+
+
+def test_two_backups_in_one_second_get_two_names(monkeypatch, tmp_path):
+    monkeypatch.setattr(paths, "BACKUPS", tmp_path)
+    monkeypatch.setattr(backups, "suffix", lambda: ".db")
+    first = backups.new_file("manual")
+    first.touch()
+    assert backups.new_file("manual") != first
