@@ -30,7 +30,7 @@ FOLDERS = ("app", "myapi", "migrations")
 SUFFIXES = (".py", ".json", ".html")
 LEFT_OUT = (".", "__pycache__", "node_modules")  # folders that are large, and no code of ours
 INTERVAL = 0.5  # s between two looks at them
-GIVE_UP = 3  # the status of a server that no change of a file would help
+GIVE_UP = 3  # of myapi/development/__main__.py: no change of a file would help
 
 
 class SetUpError(Exception):
@@ -45,15 +45,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description="Set up, migrate, serve, and restart on every change; Ctrl-C ends it."
     )
-    whats = ("loop", "venv", "runtime", "tools", "serve")
+    whats = ("loop", "venv", "runtime", "tools")
     parser.add_argument("what", nargs="?", choices=whats, default="loop", metavar="what")
     parser.add_argument("--with-this-python", action="store_true", help="another will not do")
-    parser.add_argument("--again", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     os.chdir(str(ROOT))
     try:
-        if options.what == "serve":
-            return serve(again=options.again)
         make_venv(chosen=options.with_this_python)
         if options.what in ("runtime", "loop"):
             install("requirements.txt")
@@ -299,7 +296,7 @@ def loop() -> int:
         while True:
             seen = snapshot()
             install("requirements.txt")
-            status = run([PYTHON, "dev.py", "serve", *(["--again"] if again else [])], seen)
+            status = run([PYTHON, "-m", "myapi.development", *(["--again"] if again else [])], seen)
             if status in (0, GIVE_UP):
                 return 1 if status else 0
             again = again or status is None
@@ -360,50 +357,6 @@ def snapshot() -> "dict[str, tuple[int, int]]":
             continue
         found[name] = (status.st_mtime_ns, status.st_size)
     return found
-
-
-# ---- one server, in .venv's Python ----
-
-
-def serve(again: bool) -> int:
-    """Serve this code until Ctrl-C; at the first start the database is migrated before."""
-    import click
-
-    from myapi import create_app
-    from myapi.development import server
-    from myapi.development.address import AddressError
-
-    try:
-        app = create_app()
-        server.check(app.extensions["settings"], typed(), again=again)
-        if not again and not migrate():
-            return 1
-        server.listen(app, again=again).serve_forever()
-    except AddressError as error:
-        print(error, file=sys.stderr)
-        return GIVE_UP
-    except click.ClickException as error:  # of the settings or of the team's own code
-        heading = localized("myapi does not start: ", "myapi 无法启动：")
-        print(heading + error.format_message(), file=sys.stderr)
-        return 1
-    return 0
-
-
-def migrate() -> bool:
-    command = [sys.executable, "-m", "flask", "db", "upgrade"]
-    done = subprocess.run(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8"
-    )
-    if done.returncode:
-        print(done.stdout, end="", file=sys.stderr)
-    return done.returncode == 0
-
-
-def typed() -> str:
-    """Return what is typed to run the loop."""
-    if "MAKELEVEL" in os.environ:
-        return "make dev"
-    return "py dev.py" if WINDOWS else "python3 dev.py"
 
 
 if __name__ == "__main__":

@@ -32,7 +32,8 @@ def request(machine: Machine, domain: str, email: str, server: str | None) -> No
     """
     machine.ensure_folder(paths.HOOK.parent)
     machine.write(paths.HOOK, HOOK, mode=0o755)
-    if (paths.LIVE / domain / "fullchain.pem").exists():
+    ours = domain in read_state().get("certificates", [])
+    if (paths.LIVE / domain / "fullchain.pem").exists() and (_is_renewed(domain) or not ours):
         return
     command = ["certbot", "certonly", "--non-interactive", "--agree-tos", "--email", email]
     command += ["--webroot", "--webroot-path", str(paths.WEBROOT), "--key-type", "ecdsa"]
@@ -49,7 +50,21 @@ def request(machine: Machine, domain: str, email: str, server: str | None) -> No
         raise DeployError(f"{error}\n{hint}") from None
     # Known before it is made: one that was there before stays at `uninstall --purge`.
     record(machine, certificates=sorted({*read_state().get("certificates", []), domain}))
+    if ours:
+        _remove_remains(machine, domain)
     machine.run(f"request a certificate for {domain}", *command)
+
+
+def _is_renewed(domain: str) -> bool:
+    """Whether certbot knows how to renew it: that is what it writes last."""
+    file = paths.RENEWAL / f"{domain}.conf"
+    return file.exists() and "[renewalparams]" in file.read_text("utf-8")
+
+
+def _remove_remains(machine: Machine, domain: str) -> None:
+    """Remove what a certbot that was killed has left, with which it refuses the name."""
+    for path in (paths.RENEWAL / f"{domain}.conf", paths.LIVE / domain, paths.ARCHIVE / domain):
+        machine.remove(path)
 
 
 def delete_own(machine: Machine) -> None:
@@ -64,6 +79,7 @@ def delete_own(machine: Machine) -> None:
     for name in ours:
         if (paths.LIVE / name).exists() and machine.announce(f"delete the certificate of {name}"):
             capture("certbot", "delete", "--non-interactive", "--cert-name", str(name))
+            _remove_remains(machine, name)
     if other and other not in ours and (paths.LIVE / other).exists():
         kept = said(
             f"kept: the certificate of {other}, which may be older than this installation:",

@@ -25,6 +25,7 @@ from deploy.lib import (
     surroundings,
     units,
 )
+from deploy.lib.health import healthy
 from deploy.lib.language import said
 from deploy.lib.machine import DeployError, Machine, capture
 from deploy.lib.state import read_state, record
@@ -95,16 +96,16 @@ def status(_machine: Machine, _options: Namespace) -> int:
     """Show the live release, the state of the units, and the number of backups."""
     _require_installation()
     live = releases.current()
-    healthy = releases.healthy(paths.SOCKET)
+    answers = healthy(paths.SOCKET)
     name = live.name if live else "none"
-    show(f"release   {name}" + ("" if healthy else said("  DOES NOT ANSWER", "  没有响应")))
+    show(f"release   {name}" + ("" if answers else said("  DOES NOT ANSWER", "  没有响应")))
     timers = sorted(name for name in units.known() if name.endswith(".timer"))
     present = [name for name in timers if (paths.UNITS / name).exists()]
     for unit in ("myapi.socket", "myapi.service", "nginx.service", *present):
         show(f"{capture('systemctl', 'is-active', unit).stdout.strip():9} {unit}")
     existing = backups.existing()
     show(f"backups   {len(existing)}{f', latest {existing[-1].name}' if existing else ''}")
-    return 0 if healthy else 2
+    return 0 if answers else 2
 
 
 def backup(machine: Machine, _options: Namespace) -> None:
@@ -128,13 +129,13 @@ def restore(machine: Machine, options: Namespace) -> None:
     try:
         backups.restore(machine, live, options.file)
     except DeployError as error:
-        if not releases.healthy(paths.SOCKET, timeout=30):
+        if not healthy(paths.SOCKET, timeout=30):
             raise
         raise DeployError(
             f"{error}\n"
             + said("the service runs, on the database as it was", "服务正常，数据库未被改动")
         ) from None
-    if not machine.dry_run and not releases.healthy(paths.SOCKET, timeout=30):
+    if not machine.dry_run and not healthy(paths.SOCKET, timeout=30):
         raise DeployError(
             said(
                 "the service does not answer: journalctl -u myapi",
@@ -173,8 +174,7 @@ def uninstall(machine: Machine, options: Namespace) -> None:
     local_servers.drop_database(machine)
     packages.purge(machine)
     machine.remove(paths.DATA)
-    if capture("id", "myapi").returncode == 0:
-        machine.run("delete the user myapi", "userdel", "myapi")
+    settings.remove_user(machine)
     machine.remove(paths.ETC)  # last: it holds the record that an interrupted purge needs
 
 

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-import http.client
-import json
 import os
 import re
 import shutil
-import socket
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from deploy.lib import backups, paths, surroundings
+from deploy.lib.health import healthy
 from deploy.lib.language import said
 from deploy.lib.machine import DeployError, Machine, capture, flask_command
 
@@ -27,10 +25,8 @@ COMPILED = re.compile(r"__pycache__|\.pyc$")
 NOT_RELEASED = re.compile(rf"{OWN}/(tests/|(.*/)?\.)")  # its tests, and hidden files
 KEEP = 5  # releases and backups
 SWITCH_TIMEOUT = 12  # seconds until the live release must answer; queued requests wait for 25
-MAX_WRONG_ANSWERS = 8  # in a row, 0.2 s apart; then the release has failed
 COMPLETE = ".complete"  # holds the digest of the code; without it, the release is unfinished
 STARTED = "ExecMainStartTimestampMonotonic"  # microseconds
-PROBES = ("/healthz", "/readyz", "/api/hello")
 
 
 def build(machine: Machine, pip_options: list[str]) -> Path:
@@ -232,23 +228,6 @@ def run_canary(machine: Machine, release: Path) -> None:
         )
 
 
-def healthy(path: Path, timeout: float = 0) -> bool:
-    """Return whether all probes succeed over this Unix socket within `timeout` seconds.
-
-    No answer can mean that the service is still starting. Repeated wrong answers cannot, so they
-    end the wait early: fewer requests then get them.
-    """
-    end, wrong = time.monotonic() + timeout, 0
-    while True:
-        results = [_probe(path, probe) for probe in PROBES]
-        if all(results):
-            return True
-        wrong = wrong + 1 if None not in results else 0
-        if time.monotonic() >= end or wrong == MAX_WRONG_ANSWERS:
-            return False
-        time.sleep(0.2)
-
-
 def digest(checkout: Path) -> str:
     """Return a digest of the code and of the Python version; the checkout's path is not part."""
     whole = hashlib.sha256()
@@ -257,34 +236,6 @@ def digest(checkout: Path) -> str:
         whole.update(hashlib.sha256(file.read_bytes()).digest())
     whole.update(f"{sys.version_info[:2]}".encode())
     return whole.hexdigest()
-
-
-class UnixHTTPConnection(http.client.HTTPConnection):
-    """HTTP over a Unix socket."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__("localhost", timeout=3)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(str(self._path))
-
-
-def _probe(path: Path, url_path: str) -> bool | None:
-    """Return whether the answer is right, or None if there is none."""
-    connection = UnixHTTPConnection(path)
-    try:
-        connection.request("GET", url_path)
-        response = connection.getresponse()
-        return response.status == 200 and json.loads(response.read())["code"] == 0
-    except (OSError, http.client.HTTPException):
-        return None
-    except (ValueError, KeyError, TypeError):
-        return False
-    finally:
-        connection.close()
 
 
 def _prune(machine: Machine) -> None:

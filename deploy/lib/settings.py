@@ -11,10 +11,11 @@ import secrets
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from deploy.lib import paths
 from deploy.lib.language import said
-from deploy.lib.machine import DeployError, Machine
+from deploy.lib.machine import DeployError, Machine, capture
 
 APPID = re.compile(r"wx[0-9a-f]{16}")
 SECRET = re.compile(r"[0-9a-f]{32}")
@@ -70,6 +71,30 @@ def ensure_user(machine: Machine) -> None:
     except KeyError:  # an interrupted `useradd` wrote the user but not its group
         add = ("groupadd", "--system", "--gid", group_id, "myapi")
         machine.run("create the group myapi", *add)
+
+
+def remove_user(machine: Machine) -> None:
+    """Delete the user and its group from all files, also those that a killed `userdel` left."""
+    if not _is_in_account_files():
+        return
+    if machine.dry_run:
+        machine.announce("delete the user myapi")
+        return
+    group = ("--gid", "myapi") if _exists("group") else ("--user-group",)
+    if not _exists("passwd"):
+        capture("useradd", "--system", "--no-create-home", *group, "myapi")
+    machine.run("delete the user myapi", "userdel", "myapi")
+    if _exists("group"):  # `userdel` keeps one that it did not find to be the user's own
+        machine.run("delete the group myapi", "groupdel", "myapi")
+
+
+def _exists(database: str) -> bool:
+    return capture("getent", database, "myapi").returncode == 0
+
+
+def _is_in_account_files() -> bool:
+    files = (Path("/etc") / name for name in ("passwd", "shadow", "group", "gshadow"))
+    return any(re.search(r"^myapi:", file.read_text(), re.M) for file in files if file.exists())
 
 
 def ensure_folders(machine: Machine) -> None:

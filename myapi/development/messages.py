@@ -1,4 +1,4 @@
-"""What is printed at the start, with lines to paste into the shell of this system."""
+"""The start message, with lines to paste into a shell of this system."""
 
 import shlex
 

@@ -1,4 +1,4 @@
-"""What is wrong with one field of a body, and how an answer says it."""
+"""An error of one field of a body, and its words in the response."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple

@@ -19,6 +19,7 @@ from deploy.lib import (
     certificate,
     cli,
     firewall,
+    health,
     local_servers,
     machine,
     packages,
@@ -307,19 +308,19 @@ HEALTHY = (200, b'{"code": 0}')
 
 
 def test_release_is_healthy_if_all_probes_succeed(release_at):
-    assert releases.healthy(release_at(lambda _path: HEALTHY))
+    assert health.healthy(release_at(lambda _path: HEALTHY))
 
 
 def test_one_failed_probe_makes_a_release_unhealthy(release_at):
     path = release_at(lambda path: (503, b"{}") if path == "/readyz" else HEALTHY)
-    assert not releases.healthy(path)
+    assert not health.healthy(path)
 
 
 @pytest.mark.parametrize("wrong", [(500, b"{}"), (200, b"<html>"), (200, b"[]")])
 def test_wrong_answer_fails_before_the_timeout(release_at, wrong):
     path = release_at(lambda _path: wrong)
     started = time.monotonic()
-    assert not releases.healthy(path, timeout=60)
+    assert not health.healthy(path, timeout=60)
     assert time.monotonic() - started < 30
 
 
@@ -330,7 +331,7 @@ def test_release_without_an_answer_gets_time_to_start(release_at, tmp_path):
 
     thread = threading.Thread(target=start_later)
     thread.start()
-    assert releases.healthy(tmp_path / "http.sock", timeout=30)
+    assert health.healthy(tmp_path / "http.sock", timeout=30)
     thread.join()
 
 

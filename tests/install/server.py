@@ -345,7 +345,7 @@ class Server(Container):
     ) -> None:
         """Assert that files and packages are as in `bare`, except paths that start with `but`."""
         files, packages = bare
-        assert sorted(self.packages() ^ packages) == []
+        assert self.packages() == packages, sorted(self.packages() ^ packages)
         changes = differences(files, self.file_states())
         wrong = [line for line in changes if not (but and line.startswith(but))]
         assert not wrong, "\n".join(wrong)

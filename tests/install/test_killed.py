@@ -133,6 +133,8 @@ def test_killed_install_leaves_one_release_and_nothing_to_change(server):
     assert "nothing had to be changed" in done.stdout
     assert len(list((server.root / "opt/myapi/releases").iterdir())) == 1
     assert len(list((server.root / "etc/letsencrypt/live").glob("*/"))) == 1
+    known = server.run("certbot", "certificates", **SETTINGS).stdout
+    assert "Certificate Name: api.example.com" in known  # so it is renewed
     server.assert_complete()
 
 
@@ -213,7 +215,8 @@ def test_simultaneous_second_run_is_refused(server):
     assert "another deploy/myapi is already running" in second.stderr
 
 
-def test_purge_after_kills_restores_the_machine(server, bare):
-    done = server.deploy("uninstall", "--yes", "--purge")
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_purge_killed_at_each_step_restores_the_machine(server, bare):
+    kills, code, output = kill_at_each_step(server, ("uninstall", "--yes", "--purge"), {})
+    assert code == 0, output
+    figure(DEBIAN.name, "`uninstall --purge` killed, each time at another point", len(kills))
     server.assert_unchanged_since(bare, but=LOCKS)

@@ -18,7 +18,7 @@ from myapi.web.body.value_rules import RULES, Errors, Place, json_type, size, ty
 from myapi.web.errors import ApiError
 from myapi.web.field_errors import FieldError
 
-#: An answer names so many; one more in a list of a thousand helps nobody.
+#: A response names at most so many errors.
 MAX_ERRORS = 10
 
 

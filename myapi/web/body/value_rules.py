@@ -43,7 +43,7 @@ def types_of(kind: inspect.Type) -> tuple[str, ...]:
 
 
 def type_names(kinds: Iterable[inspect.Type]) -> str | list[str]:
-    """Return what is expected; that it may be null besides helps nobody who sent a number."""
+    """Return the expected types. `null` is left out if there are others."""
     names = list(dict.fromkeys(types_of(each)[-1] for each in kinds))
     names = [name for name in names if name != "null"] or names
     return names[0] if len(names) == 1 else names
