@@ -5,6 +5,7 @@ import shutil
 import signal
 import threading
 import time
+import time
 from pathlib import Path
 
 import pytest
@@ -59,10 +60,19 @@ def test_stop_answers_every_accepted_request(serve, wechat):
     assert set(load.answered) == {200}
 
 
-def test_ctrl_c_ends_all_processes_without_a_traceback(serve):
-    # One worker, which has answered: Gunicorn forgets a signal to one that is just being forked,
-    # and waits for it as for a slow request.
+def test_ctrl_c_ends_all_processes_and_each_is_told_once(serve):
+    """It reaches each process of a terminal; told by Gunicorn as well, a worker may print a trace.
+
+    One worker, which has answered: Gunicorn forgets a signal to one that is just being forked, and
+    waits for it as for a slow request.
+    """
     service = serve(workers=1)
+    before = service.workers
+    for worker in before:
+        os.kill(worker, signal.SIGINT)
+    assert service.call("GET", "/api/hello").status_code == 200
+    time.sleep(0.5)  # a worker that had listened would have ended
+    assert service.workers == before
     os.killpg(os.getpgid(service.pid), signal.SIGINT)
     wait_for(lambda: "Shutting down: Master" in service.log())
     assert "Traceback" not in service.log()
