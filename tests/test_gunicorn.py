@@ -5,7 +5,6 @@ import shutil
 import signal
 import threading
 import time
-import time
 from pathlib import Path
 
 import pytest
@@ -67,12 +66,12 @@ def test_ctrl_c_ends_all_processes_and_each_is_told_once(serve):
     waits for it as for a slow request.
     """
     service = serve(workers=1)
-    before = service.workers
+    before = service.workers()
     for worker in before:
         os.kill(worker, signal.SIGINT)
     assert service.call("GET", "/api/hello").status_code == 200
     time.sleep(0.5)  # a worker that had listened would have ended
-    assert service.workers == before
+    assert service.workers() == before
     os.killpg(os.getpgid(service.pid), signal.SIGINT)
     wait_for(lambda: "Shutting down: Master" in service.log())
     assert "Traceback" not in service.log()
