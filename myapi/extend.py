@@ -19,6 +19,7 @@ from myapi.team.settings import settings
 from myapi.team.tables import Base
 from myapi.team.users import find_user
 from myapi.team.wechat_events import on_event
+from myapi.users.phone import phone_of
 from myapi.web.access import caller, public
 from myapi.web.endpoint import endpoint
 from myapi.web.errors import ApiError, ErrorSpec
@@ -49,6 +50,7 @@ __all__ = [
     "one_of",
     "per_address",
     "per_user",
+    "phone_of",
     "print_line",
     "public",
     "reading",

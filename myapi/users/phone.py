@@ -1,0 +1,147 @@
+"""The phone number of a user: taken from WeChat, stored sealed, shown masked.
+
+WeChat takes money for each code when the phone gets it, and accepts it once. So a request that is
+sent again makes no second call, and its answer is the user as it is now.
+"""
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Update, delete, insert, select, update
+
+from myapi import audit
+from myapi.db.clock import database_now
+from myapi.db.data_keys import digest, digests, newest_data_key
+from myapi.db.transactions import Transaction, reading, transaction
+from myapi.extensions import keyring, wechat
+from myapi.users import accounts
+from myapi.users.accounts import UserRow
+from myapi.users.models import PhoneCode, User
+from myapi.web.errors import ApiError
+
+CODE_AGE = timedelta(minutes=5)  # of a code that is sent again
+UNFINISHED = timedelta(seconds=5)  # after that, the process that called WeChat has been killed
+
+NUMBER, CODE = "phone", "phone-code"  # the purposes of digests
+
+
+class _Sent(NamedTuple):
+    """A code that this request is the first to send."""
+
+    digest: bytes
+    at: datetime
+
+
+def set_phone(user_id: int, openid: str, code: str) -> UserRow:
+    """Exchange the code of a getPhoneNumber button, and store the number.
+
+    No transaction is open during the call to WeChat. A code that the user has sent within CODE_AGE
+    changes nothing. Raises `session_ended` if the user was erased, and WeChatError.
+    """
+    user, sent = _note_code(user_id, code)
+    if sent is None:
+        return user
+    try:
+        number = wechat().phone_number(code, openid)
+    except Exception:
+        _forget_code(sent)  # the phone may send it again
+        raise
+    return _store(user_id, sent, number)
+
+
+@transaction
+def remove_phone(tx: Transaction, user_id: int) -> UserRow:
+    """Delete the number; one that is on its way is not stored any more."""
+    user = _lock(tx, user_id)
+    tx.execute(_update(user_id, None, None, database_now(tx)))
+    if user.phone is not None:
+        audit.record(tx, "phone_removed", user=user.public_id)
+    return user._replace(phone=None)
+
+
+def phone_of(user_id: int) -> str | None:
+    """Return the whole phone number of a user, or None.
+
+    Digits, such as "13800138000"; a number abroad begins with + and the country code. It is no
+    proof of who is calling: WeChat does not verify it anew each time.
+    """
+    with reading() as connection:
+        return unsealed(connection.scalar(select(User.phone).where(User.id == user_id)))
+
+
+def masked(phone: bytes | None) -> str | None:
+    """Return a number as it is shown, such as `138******00`; None as `unsealed`."""
+    number = unsealed(phone)
+    return None if number is None else mask(number)
+
+
+def unsealed(phone: bytes | None) -> str | None:
+    """Return a number; None if there is none, or no secret key can unseal it."""
+    return None if phone is None else keyring().unseal(phone)
+
+
+def mask(number: str) -> str:
+    """Show of ten digits or more the first three and the last two, of fewer the first two.
+
+    Source: WeChat's 安全指引.
+    """
+    plus, digits = ("+", number[1:]) if number.startswith("+") else ("", number)
+    shown = 3 if len(digits) >= 10 else 2
+    return f"{plus}{digits[:shown]}{'*' * (len(digits) - shown - 2)}{digits[-2:]}"
+
+
+def phone_digests(connection: Connection, number: str) -> list[bytes]:
+    """Return what `phone_digest` may be of a number, as people type it."""
+    typed = "".join(number.split()).replace("-", "").removeprefix("+86")
+    return digests(connection, NUMBER, typed)
+
+
+@transaction
+def _note_code(tx: Transaction, user_id: int, code: str) -> tuple[UserRow, _Sent | None]:
+    """Note that a code is sent; without `_Sent`, it was sent before."""
+    user = _lock(tx, user_id)
+    at = database_now(tx)
+    mine = PhoneCode.user_id == user_id
+    is_recent = PhoneCode.sent_at.between(at - CODE_AGE, at)
+    tx.execute(delete(PhoneCode).where(mine, ~is_recent))
+    code_digest = digest(newest_data_key(tx), CODE, f"{user_id}\0{code}")
+    this = PhoneCode.digest == code_digest
+    before = tx.execute(select(PhoneCode).where(this)).first()
+    if before and (before.done_at or at < before.sent_at + UNFINISHED):
+        return user, None
+    tx.execute(delete(PhoneCode).where(this))
+    tx.execute(insert(PhoneCode).values(digest=code_digest, user_id=user_id, sent_at=at))
+    return user, _Sent(code_digest, at)
+
+
+@transaction
+def _forget_code(tx: Transaction, sent: _Sent) -> None:
+    tx.execute(
+        delete(PhoneCode).where(PhoneCode.digest == sent.digest, PhoneCode.sent_at == sent.at)
+    )
+
+
+@transaction
+def _store(tx: Transaction, user_id: int, sent: _Sent, number: str) -> UserRow:
+    """Store a number, unless it was set or removed by a request that came later."""
+    user = _lock(tx, user_id)
+    done = update(PhoneCode).where(PhoneCode.digest == sent.digest)
+    tx.execute(done.values(done_at=database_now(tx)))
+    if user.phone_at is not None and user.phone_at > sent.at:
+        return user
+    sealed = keyring().seal(number)
+    tx.execute(_update(user_id, sealed, digest(newest_data_key(tx), NUMBER, number), sent.at))
+    audit.record(tx, "phone_set", user=user.public_id)
+    return user._replace(phone=sealed, phone_at=sent.at)
+
+
+def _lock(tx: Transaction, user_id: int) -> UserRow:
+    user = accounts.lock(tx, user_id)
+    if user is None:
+        raise ApiError("session_ended")
+    return user
+
+
+def _update(user_id: int, phone: bytes | None, phone_digest: bytes | None, at: datetime) -> Update:
+    values = {"phone": phone, "phone_digest": phone_digest, "phone_at": at}
+    return update(User).where(User.id == user_id).values(values)
