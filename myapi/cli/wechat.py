@@ -42,6 +42,7 @@ def token(as_json: bool, utc: bool) -> None:
     `expired`, or `refused`: WeChat refused it before its time and gave no other.
     """
     row, now = current_app.extensions["token_store"].load()
+    next_forced = row.next_forced(now)
     item = {
         "appid": settings().appid,
         "state": _state(row, now),
@@ -49,7 +50,7 @@ def token(as_json: bool, utc: bool) -> None:
         "expires_at": row.expires_at and iso(row.expires_at),
         "being_renewed": row.is_being_renewed(now),
         "forced_renewals_in_24h": row.forced_in_period(now),
-        "next_forced_renewal_at": iso(row.next_forced(now)),
+        "next_forced_renewal_at": iso(next_forced) if next_forced > now else None,
     }
     if as_json:
         output.print_json(item)
