@@ -101,10 +101,10 @@ def call(path: str, body: str | None, query: tuple[str, ...]) -> None:
     type=click.FloatRange(0, 60_000),
     default=0,
     metavar="MS",
-    help="Delay each login by this many milliseconds.",
+    help="Delay each answer by this many milliseconds.",
 )
 def sandbox(port: int, host: str, latency: float) -> None:
-    """Serve the WeChat sandbox, a fake of WeChat's login API, to any program.
+    """Serve the WeChat sandbox, a fake of WeChat's server API, to any program.
 
     The code `alice` logs in the user alice any number of times; `alice.1` works once. The state is
     kept under instance/, in the same file as the sandbox of the service in development.
