@@ -128,6 +128,7 @@ class AccessToken:
             failure = error
         else:
             row = self._store.update(token_row.keep(fetched, at, refused))
+            self._failure = None
             # If another one that expires later was there, it is that one.
             return self._usable(row, at, refused, NONE) or fetched.token
         if token := self._usable(old, at, refused, NONE):
