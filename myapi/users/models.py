@@ -41,7 +41,7 @@ class User(Base):
     banned_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     phone: Mapped[bytes | None] = mapped_column(binary(255), info=SEALED)
     phone_digest: Mapped[bytes | None] = mapped_column(binary(32), index=True)
-    # When the request came that set or removed it, by the database's clock.
+    # When the request came that set or removed it.
     phone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Update, delete, insert, select, update
 
 from myapi import audit
-from myapi.db.clock import database_now
+from myapi.clock import now
 from myapi.db.data_keys import digest, digests, newest_data_key
 from myapi.db.transactions import Transaction, reading, transaction
 from myapi.extensions import keyring, wechat
@@ -53,7 +53,7 @@ def set_phone(user_id: int, openid: str, code: str) -> UserRow:
 def remove_phone(tx: Transaction, user_id: int) -> UserRow:
     """Delete the number; one that is on its way is not stored any more."""
     user = _lock(tx, user_id)
-    tx.execute(_update(user_id, None, None, database_now(tx)))
+    tx.execute(_update(user_id, None, None, now()))
     if user.phone is not None:
         audit.record(tx, "phone_removed", user=user.public_id)
     return user._replace(phone=None)
@@ -100,18 +100,19 @@ def phone_digests(connection: Connection, number: str) -> list[bytes]:
 def _note_code(tx: Transaction, user_id: int, code: str) -> tuple[UserRow, _Sent | None]:
     """Note that a code is sent; without `_Sent`, it was sent before."""
     user = _lock(tx, user_id)
-    at = database_now(tx)
-    mine = PhoneCode.user_id == user_id
-    is_recent = PhoneCode.sent_at.between(at - CODE_AGE, at)
-    tx.execute(delete(PhoneCode).where(mine, ~is_recent))
-    code_digest = digest(newest_data_key(tx), CODE, f"{user_id}\0{code}")
-    this = PhoneCode.digest == code_digest
-    before = tx.execute(select(PhoneCode).where(this)).first()
-    if before and (before.done_at or at < before.sent_at + UNFINISHED):
-        return user, None
-    tx.execute(delete(PhoneCode).where(this))
-    tx.execute(insert(PhoneCode).values(digest=code_digest, user_id=user_id, sent_at=at))
-    return user, _Sent(code_digest, at)
+    at = now()
+    sent = _Sent(digest(newest_data_key(tx), CODE, f"{user_id}\0{code}"), at)
+    mine = tx.execute(select(PhoneCode).where(PhoneCode.user_id == user_id)).all()
+    outdated = [each.digest for each in mine if not at - CODE_AGE < each.sent_at <= at]
+    for each in mine:
+        if each.digest == sent.digest and each.digest not in outdated:
+            if each.done_at is not None or at < each.sent_at + UNFINISHED:
+                return user, None
+            outdated.append(each.digest)
+    if outdated:
+        tx.execute(delete(PhoneCode).where(PhoneCode.digest.in_(outdated)))
+    tx.execute(insert(PhoneCode).values(digest=sent.digest, user_id=user_id, sent_at=at))
+    return user, sent
 
 
 @transaction
@@ -126,7 +127,7 @@ def _store(tx: Transaction, user_id: int, sent: _Sent, number: str) -> UserRow:
     """Store a number, unless it was set or removed by a request that came later."""
     user = _lock(tx, user_id)
     done = update(PhoneCode).where(PhoneCode.digest == sent.digest)
-    tx.execute(done.values(done_at=database_now(tx)))
+    tx.execute(done.values(done_at=now()))
     if user.phone_at is not None and user.phone_at > sent.at:
         return user
     sealed = keyring().seal(number)

@@ -42,7 +42,7 @@ class Sandbox:
         that is not forced gets a new one.
         """
         self._database = SandboxDatabase(Path(path))
-        self._token_life = token_life
+        self.token_life = token_life
 
     def exchange(
         self, appid: str, secret: str, code: str, grant_type: str = "authorization_code"
@@ -82,7 +82,7 @@ class Sandbox:
         if errcode is not None:
             return error_reply(errcode)
         with self._database.writing() as db:
-            token, seconds = tokens.issue(db, appid, self._token_life, force=force_refresh)
+            token, seconds = tokens.issue(db, appid, self.token_life, force=force_refresh)
         return {"access_token": token, "expires_in": seconds}
 
     def phone_number(
