@@ -97,14 +97,21 @@ def status(_machine: Machine, _options: Namespace) -> int:
     _require_installation()
     live = releases.current()
     answers = healthy(paths.SOCKET)
-    name = live.name if live else "none"
-    show(f"release   {name}" + ("" if answers else said("  DOES NOT ANSWER", "  没有响应")))
+    name = live.name if live else said("none", "无")
+    show(
+        said("release   ", "版本      ")
+        + name
+        + ("" if answers else said("  DOES NOT ANSWER", "  没有响应"))
+    )
     timers = sorted(name for name in units.known() if name.endswith(".timer"))
     present = [name for name in timers if (paths.UNITS / name).exists()]
     for unit in ("myapi.socket", "myapi.service", "nginx.service", *present):
         show(f"{capture('systemctl', 'is-active', unit).stdout.strip():9} {unit}")
     existing = backups.existing()
-    show(f"backups   {len(existing)}{f', latest {existing[-1].name}' if existing else ''}")
+    latest = (
+        said(f", latest {existing[-1].name}", f"，最新 {existing[-1].name}") if existing else ""
+    )
+    show(said("backups   ", "备份      ") + f"{len(existing)}{latest}")
     return 0 if answers else 2
 
 
@@ -164,7 +171,12 @@ def uninstall(machine: Machine, options: Namespace) -> None:
     if "welcome" in read_state() and not packages.WELCOME_SITE.exists() and not options.purge:
         machine.link(packages.WELCOME_SITE, Path("/etc/nginx/sites-available/default"))
     if capture("systemctl", "is-active", "nginx").returncode == 0:
-        machine.run("reload Nginx without myapi", "systemctl", "reload", "nginx")
+        machine.run(
+            said("reload Nginx without myapi", "重新加载不含 myapi 的 Nginx 配置"),
+            "systemctl",
+            "reload",
+            "nginx",
+        )
     for path in (paths.HOOK, paths.OPT, paths.WEBROOT):
         machine.remove(path)
     if not options.purge:
