@@ -22,6 +22,7 @@ from deploy.lib import (
     secret_options,
     settings,
     site,
+    sockets,
     surroundings,
     units,
 )
@@ -71,6 +72,7 @@ def up(machine: Machine, options: Namespace) -> int:
     folder = _enable_https(machine, options, domain)
     record(machine, ssh_from=options.ssh_from, acme_server=options.acme_server)
     show(firewall.open_ports(machine, options.ssh_from))
+    _show_socket_notes()
     return _show_result(machine, domain, folder)
 
 
@@ -78,6 +80,7 @@ def release(machine: Machine, options: Namespace) -> None:
     """Deploy this checkout. It goes live only if it answers its health checks."""
     _require_installation()
     _deploy_checkout(machine, options)
+    _show_socket_notes()
 
 
 def rollback(machine: Machine, _options: Namespace) -> None:
@@ -90,6 +93,7 @@ def rollback(machine: Machine, _options: Namespace) -> None:
         raise DeployError(said("the previous release is already live", "当前运行的就是上一个版本"))
     releases.go_live(machine, previous)
     show(said(f"{previous.name} is live again", f"已回退到 {previous.name}"))
+    _show_socket_notes()
 
 
 def status(_machine: Machine, _options: Namespace) -> int:
@@ -248,6 +252,11 @@ def _deploy_checkout(machine: Machine, options: Namespace) -> None:
     releases.migrate(machine, built)
     releases.go_live(machine, built)
     show(said(f"{built.name} is live", f"{built.name} 已上线"))
+
+
+def _show_socket_notes() -> None:
+    for note in sockets.notes():
+        show(said("note: ", "注意：") + note)
 
 
 def _pip_options(machine: Machine, options: Namespace) -> list[str]:

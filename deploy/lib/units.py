@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deploy.lib import paths
+from deploy.lib import paths, sockets
 from deploy.lib.language import said
 from deploy.lib.machine import Machine, capture
 from deploy.lib.site import LiveSite
@@ -27,8 +27,10 @@ def install(machine: Machine, source: Path, live: LiveSite | None) -> None:
     """
     if "units" not in read_state():  # of a release that kept no record
         record(machine, units=sorted(name for name in known() if (paths.UNITS / name).exists()))
+    wanted = texts(source, live)
+    sockets.remember(machine, [name for name in wanted if name.endswith(".socket")])
     before = machine.changes
-    for name, text in texts(source, live).items():
+    for name, text in wanted.items():
         machine.ensure_folder((paths.UNITS / name).parent)
         machine.write(paths.UNITS / name, text)
     machine.write(paths.WRAPPER, _template(source, WRAPPER), mode=0o755)
