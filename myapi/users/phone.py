@@ -10,7 +10,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Update, delete, insert, select, update
 
 from myapi import audit
-from myapi.clock import now
+from myapi.clock import iso, now
 from myapi.db.data_keys import digest, digests, newest_data_key
 from myapi.db.transactions import Transaction, reading, transaction
 from myapi.extensions import keyring, wechat
@@ -94,6 +94,12 @@ def phone_digests(connection: Connection, number: str) -> list[bytes]:
     """Return what `phone_digest` may be of a number, as people type it."""
     typed = "".join(number.split()).replace("-", "").removeprefix("+86")
     return digests(connection, NUMBER, typed)
+
+
+def sent_codes(connection: Connection, user_id: int) -> list[dict[str, str]]:
+    """Return when a user sent the codes of which a digest is kept, for the export."""
+    mine = select(PhoneCode.sent_at).where(PhoneCode.user_id == user_id)
+    return [{"sent_at": iso(at)} for at in connection.scalars(mine)]
 
 
 @transaction
