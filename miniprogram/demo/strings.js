@@ -63,7 +63,7 @@ const profile = {
   changePhone: '更换手机号',
   bindingPhone: '正在绑定…',
   sandboxPhone: '用沙箱号码试一试',
-  sandboxHint: '仅开发时显示：沙箱接受任何手机号凭证，不需要正式的 AppID。',
+  sandboxHint: '仅开发时显示，不需要正式的 AppID。',
   removePhone: '解绑手机号',
   removingPhone: '正在解绑…',
   removePhoneTitle: '确定解绑手机号？',
