@@ -35,7 +35,7 @@ const ERRORS = {
   phone_code_invalid: {
     status: 400,
     code: 40003,
-    en: 'The phone code is wrong, used or too old: tap the button again.',
+    en: 'The code of the phone number is wrong, used or too old: tap the button again.',
     zh: '手机号凭证无效、已使用或已过期，请重新点击按钮获取。',
   },
   token_missing: {
