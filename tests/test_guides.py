@@ -126,6 +126,48 @@ def test_sandbox_does_what_its_page_says(reader, page):
     assert reader.invoke(fault_there.code) == [{"kind": "slow", "times": 3}]
 
 
+#: A route of a team that returns what the block of the guide gets.
+OWN_ROUTE = '''
+from flask import Blueprint
+from msgspec import Struct
+
+from myapi.extend import Extension, endpoint
+
+{imports}
+
+bp = Blueprint("delivery", __name__, url_prefix="/api/delivery")
+
+
+class Delivery(Struct):
+    number: str | None
+
+
+@bp.get("")
+@endpoint(returns=Delivery)
+def show() -> Delivery:
+    """Show to which number we deliver."""
+    {number}
+    return Delivery(number)
+
+
+extension = Extension(blueprints=[bp])
+'''
+
+
+@in_both_languages("docs/guides/phone-number.md")
+def test_phone_number_guide_stores_a_number_and_own_code_gets_it(reader, page):
+    _button, _page, own_code, send, send_there = blocks_of(page)  # test_miniprogram runs the page
+    imports, number = own_code.code.strip().split("\n\n")
+    reader.type(f"git clone {ADDRESS}\ncd myapi")
+    reader.save("app/__init__.py", OWN_ROUTE.format(imports=imports, number=number))
+    reader.type("make run")
+    log_in = "TOKEN=$(.venv/bin/flask dev token alice)\n"
+    assert '"phone":"138******00"' in reader.type(log_in + send.code)
+    own = 'curl localhost:8000/api/delivery -H "Authorization: Bearer $TOKEN"'
+    assert '"number":"13800138000"' in reader.type(log_in + own)
+    assert "Invoke-RestMethod" in send_there.code  # with `flask`, which a test cannot type there
+
+
 @in_both_languages("docs/guides/go-live.md")
 def test_service_set_up_by_hand_answers_through_nginx(reader, page, tmp_path):
     need(Nginx)
