@@ -299,12 +299,12 @@ const SYMPTOMS = {
     zh: 'api scope is not declared in the privacy agreement（errno 112）：隐私协议未声明',
   },
   phone_quota: {
-    en: 'getPhoneNumber:fail (errno 1400001)',
-    zh: 'getPhoneNumber:fail（errno 1400001）：手机号验证额度已用完',
+    en: 'getPhoneNumber:fail (errno 1400001): the quota of phone numbers is used up',
+    zh: 'getPhoneNumber:fail（errno 1400001）：获取手机号的额度已用完',
   },
-  phone_permission: {
+  phone_not_permitted: {
     en: 'getPhoneNumber:fail no permission',
-    zh: 'getPhoneNumber:fail no permission：没有获取手机号的权限',
+    zh: 'getPhoneNumber:fail no permission：没有权限',
   },
   not_found: {
     en: 'success with statusCode 404, or HTML in res.data',
@@ -451,7 +451,7 @@ const BUTTON_WORDS = [
   [/user.?(deny|denied|cancel)|用户.{0,4}(拒绝|取消)/i, BUTTON_ERRNOS[103]],
   [/privacy permission is not authorized/i, BUTTON_ERRNOS[104]],
   [/declared in the privacy/i, BUTTON_ERRNOS[112]],
-  [/no permission/i, ['phone_unavailable', 'phone_permission']],
+  [/no permission/i, ['phone_unavailable', 'phone_not_permitted']],
 ]
 
 /** @type {{ [name: string]: string }} */

@@ -441,7 +441,8 @@ for (const [detail, error, symptom] of [
   [{ errMsg: 'getPhoneNumber:fail', errno: 1400001 }, 'phone_unavailable', 'phone_quota'],
   [{ errMsg: 'getPhoneNumber:fail api scope is not declared in the privacy agreement', errno: 112 }, 'phone_unavailable', 'privacy'],
   [{ errMsg: 'getPhoneNumber:fail api scope is not declared in the privacy agreement' }, 'phone_unavailable', 'privacy'],
-  [{ errMsg: 'getPhoneNumber:fail no permission' }, 'phone_unavailable', 'phone_permission'],
+  [{ errMsg: 'getPhoneNumber:fail no permission' }, 'phone_unavailable', 'phone_not_permitted'],
+  [{ errMsg: 'getPhoneNumber:fail jsapi has no permission' }, 'phone_unavailable', 'phone_not_permitted'],
   [{ errMsg: 'getPhoneNumber:ok', encryptedData: 'e', iv: 'i' }, 'phone_unavailable', null], // an old WeChat
   [{ errMsg: 'getPhoneNumber:ok', code: '' }, 'phone_unavailable', null],
   [{ code: 7 }, 'phone_unavailable', null],
