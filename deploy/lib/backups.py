@@ -24,7 +24,9 @@ def suffix() -> str:
 def create(machine: Machine, release: Path, reason: str) -> Path:
     """Back up the database to a new file; the reason and the time become its name."""
     file = new_file(reason)
-    machine.run(f"back up to {file}", *flask_command(release, "backup", str(file)))
+    machine.run(
+        said(f"back up to {file}", f"备份到 {file}"), *flask_command(release, "backup", str(file))
+    )
     return file
 
 
@@ -60,7 +62,7 @@ def restore(machine: Machine, release: Path, file: Path) -> None:
     if capture("systemctl", "is-active", RESTORE).stdout.strip() in RUNNING:
         running = said("a restore is running:", "正在恢复中：")
         raise DeployError(f"{running} journalctl --follow --unit {RESTORE}")
-    if machine.announce(f"copy {file}"):
+    if machine.announce(said(f"copy {file}", f"复制 {file}")):
         service_folders.copy_for_service(file, copy)
     try:
         _check(machine, release, copy)
@@ -69,7 +71,7 @@ def restore(machine: Machine, release: Path, file: Path) -> None:
         raise
     before = new_file("before-restore")
     try:
-        machine.run("restore it", *_restore_command(release, copy, before))
+        machine.run(said("restore it", "恢复数据库"), *_restore_command(release, copy, before))
     except KeyboardInterrupt:
         goes_on = said(
             "the restore goes on and starts the service at its end:",
@@ -113,7 +115,10 @@ def _restore_command(release: Path, file: Path, before: Path) -> Sequence[str]:
 
 def _check(machine: Machine, release: Path, file: Path) -> None:
     try:
-        machine.run("check the backup", *flask_command(release, "restore", str(file), "--check"))
+        machine.run(
+            said("check the backup", "检查备份"),
+            *flask_command(release, "restore", str(file), "--check"),
+        )
     except DeployError as error:
         unchanged = said("nothing has been changed", "备份文件不可用，未做改动")
         raise DeployError(f"{error}\n{unchanged}") from None

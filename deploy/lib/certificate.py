@@ -40,7 +40,11 @@ def request(machine: Machine, domain: str, email: str, server: str | None) -> No
     command += ["--cert-name", domain, "--domain", domain]
     command += ["--server", server] if server else []
     try:
-        machine.run("try the certificate request on the staging server", *command, "--dry-run")
+        machine.run(
+            said("try the certificate request on the staging server", "在测试服务器上试申请证书"),
+            *command,
+            "--dry-run",
+        )
     except DeployError as error:
         hint = said(
             "The certificate authority connects to this server on port 80: DNS must point here,"
@@ -52,7 +56,7 @@ def request(machine: Machine, domain: str, email: str, server: str | None) -> No
     record(machine, certificates=sorted({*read_state().get("certificates", []), domain}))
     if ours:
         _remove_remains(machine, domain)
-    machine.run(f"request a certificate for {domain}", *command)
+    machine.run(said(f"request a certificate for {domain}", f"为 {domain} 申请证书"), *command)
 
 
 def _is_renewed(domain: str) -> bool:
@@ -77,7 +81,9 @@ def delete_own(machine: Machine) -> None:
     former = [other] if other and "certbot" in state.get("packages", []) else []
     ours = state.get("certificates", former)
     for name in ours:
-        if (paths.LIVE / name).exists() and machine.announce(f"delete the certificate of {name}"):
+        if (paths.LIVE / name).exists() and machine.announce(
+            said(f"delete the certificate of {name}", f"删除 {name} 的证书")
+        ):
             capture("certbot", "delete", "--non-interactive", "--cert-name", str(name))
             _remove_remains(machine, name)
     if other and other not in ours and (paths.LIVE / other).exists():

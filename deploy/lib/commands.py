@@ -22,6 +22,7 @@ from deploy.lib import (
     secret_options,
     settings,
     site,
+    sockets,
     surroundings,
     units,
 )
@@ -71,6 +72,7 @@ def up(machine: Machine, options: Namespace) -> int:
     folder = _enable_https(machine, options, domain)
     record(machine, ssh_from=options.ssh_from, acme_server=options.acme_server)
     show(firewall.open_ports(machine, options.ssh_from))
+    _show_socket_notes()
     return _show_result(machine, domain, folder)
 
 
@@ -78,6 +80,7 @@ def release(machine: Machine, options: Namespace) -> None:
     """Deploy this checkout. It goes live only if it answers its health checks."""
     _require_installation()
     _deploy_checkout(machine, options)
+    _show_socket_notes()
 
 
 def rollback(machine: Machine, _options: Namespace) -> None:
@@ -90,6 +93,7 @@ def rollback(machine: Machine, _options: Namespace) -> None:
         raise DeployError(said("the previous release is already live", "当前运行的就是上一个版本"))
     releases.go_live(machine, previous)
     show(said(f"{previous.name} is live again", f"已回退到 {previous.name}"))
+    _show_socket_notes()
 
 
 def status(_machine: Machine, _options: Namespace) -> int:
@@ -97,14 +101,21 @@ def status(_machine: Machine, _options: Namespace) -> int:
     _require_installation()
     live = releases.current()
     answers = healthy(paths.SOCKET)
-    name = live.name if live else "none"
-    show(f"release   {name}" + ("" if answers else said("  DOES NOT ANSWER", "  没有响应")))
+    name = live.name if live else said("none", "无")
+    show(
+        said("release   ", "版本      ")
+        + name
+        + ("" if answers else said("  DOES NOT ANSWER", "  没有响应"))
+    )
     timers = sorted(name for name in units.known() if name.endswith(".timer"))
     present = [name for name in timers if (paths.UNITS / name).exists()]
     for unit in ("myapi.socket", "myapi.service", "nginx.service", *present):
         show(f"{capture('systemctl', 'is-active', unit).stdout.strip():9} {unit}")
     existing = backups.existing()
-    show(f"backups   {len(existing)}{f', latest {existing[-1].name}' if existing else ''}")
+    latest = (
+        said(f", latest {existing[-1].name}", f"，最新 {existing[-1].name}") if existing else ""
+    )
+    show(said("backups   ", "备份      ") + f"{len(existing)}{latest}")
     return 0 if answers else 2
 
 
@@ -164,7 +175,12 @@ def uninstall(machine: Machine, options: Namespace) -> None:
     if "welcome" in read_state() and not packages.WELCOME_SITE.exists() and not options.purge:
         machine.link(packages.WELCOME_SITE, Path("/etc/nginx/sites-available/default"))
     if capture("systemctl", "is-active", "nginx").returncode == 0:
-        machine.run("reload Nginx without myapi", "systemctl", "reload", "nginx")
+        machine.run(
+            said("reload Nginx without myapi", "重新加载不含 myapi 的 Nginx 配置"),
+            "systemctl",
+            "reload",
+            "nginx",
+        )
     for path in (paths.HOOK, paths.OPT, paths.WEBROOT):
         machine.remove(path)
     if not options.purge:
@@ -236,6 +252,11 @@ def _deploy_checkout(machine: Machine, options: Namespace) -> None:
     releases.migrate(machine, built)
     releases.go_live(machine, built)
     show(said(f"{built.name} is live", f"{built.name} 已上线"))
+
+
+def _show_socket_notes() -> None:
+    for note in sockets.notes():
+        show(said("note: ", "注意：") + note)
 
 
 def _pip_options(machine: Machine, options: Namespace) -> list[str]:

@@ -58,7 +58,7 @@ def open_ports(machine: Machine, ssh_from: list[str]) -> str:
     for port in ("80", "443"):
         _add_rule(machine, rules, f"allow {port}/tcp")
     if not active:
-        machine.run("enable the firewall", "ufw", "--force", "enable")
+        machine.run(said("enable the firewall", "启用防火墙"), "ufw", "--force", "enable")
     return cloud
 
 
@@ -124,7 +124,10 @@ def _close_to_others(machine: Machine, rules: list[str], port: str) -> None:
     for rule in open_rules(rules, port):
         words = _words(rule)
         if _ports_of(words) == {port}:
-            machine.run(f"ufw delete {shlex.join(words)}", "ufw", "delete", *words)
+            rule = shlex.join(words)
+            machine.run(
+                said(f"ufw delete {rule}", f"执行 ufw delete {rule}"), "ufw", "delete", *words
+            )
         else:
             note = said(
                 f"note: SSH on port {port} stays open to every address, because of a rule that"
@@ -183,4 +186,4 @@ def _ports_of_application(name: str) -> set[str]:
 
 def _add_rule(machine: Machine, rules: list[str], rule: str) -> None:
     if f"ufw {rule}" not in rules:
-        machine.run(f"ufw {rule}", "ufw", *rule.split())
+        machine.run(said(f"ufw {rule}", f"执行 ufw {rule}"), "ufw", *rule.split())

@@ -92,7 +92,12 @@ def create_database(machine: Machine, database_url: str) -> None:
     if _run_sql(f"SHOW TABLES IN `{database.name}`") is not None or _is_usable(database):
         return  # it exists
     record(machine, database=[database.name, database.user])
-    if machine.announce(f"create the database {database.name} and its user"):
+    if machine.announce(
+        said(
+            f"create the database {database.name} and its user",
+            f"创建数据库 {database.name} 和它的用户",
+        )
+    ):
         account = f"'{database.user}'@'{{}}' IDENTIFIED BY {_quoted(database.password)}"
         statements = [
             *(f"CREATE USER IF NOT EXISTS {account.format(host)}" for host in LOCAL_HOSTS),
@@ -114,7 +119,9 @@ def drop_database(machine: Machine) -> None:
     """Drop the database and the user that `create_database` created."""
     if created := read_state().get("database"):
         name, user = created
-        if machine.announce(f"drop the database {name} and its user"):
+        if machine.announce(
+            said(f"drop the database {name} and its user", f"删除数据库 {name} 和它的用户")
+        ):
             users = "; ".join(f"DROP USER IF EXISTS '{user}'@'{host}'" for host in LOCAL_HOSTS)
             _run_sql(f"DROP DATABASE IF EXISTS `{name}`; {users}")
 

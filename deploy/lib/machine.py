@@ -26,7 +26,7 @@ class Machine:
 
     def announce(self, change: str) -> bool:
         """Print and count a change; return whether to make it (False in a dry run)."""
-        print(("would " if self.dry_run else "") + change, flush=True)  # noqa: T201
+        print((said("would ", "将") if self.dry_run else "") + change, flush=True)  # noqa: T201
         self.changes += 1
         return not self.dry_run
 
@@ -36,7 +36,7 @@ class Machine:
             done = capture(*command, environ=environ)
             if done.returncode:
                 output = (done.stdout + done.stderr).strip()[-3000:]
-                raise DeployError(f"{change}: failed\n{output}")
+                raise DeployError(change + said(": failed", "：失败") + f"\n{output}")
 
     def write(self, path: Path, text: str, *, mode: int = 0o644, owner: str = "root:root") -> bool:
         """Make a file have this text, mode and owner; return whether it changed."""
@@ -48,7 +48,7 @@ class Machine:
         )
         if attributes_match and path.read_bytes() == data:
             return False
-        if not self.announce(f"write {path}"):
+        if not self.announce(said(f"write {path}", f"写入 {path}")):
             return False
         draft = path.with_name(f".{path.name}.new")
         draft.unlink(missing_ok=True)
@@ -66,7 +66,7 @@ class Machine:
     def ensure_folder(self, path: Path, *, mode: int = 0o755, owner: str = "root:root") -> None:
         if path.is_dir() and path.stat().st_mode & 0o777 == mode and _owner(path) == owner:
             return
-        if self.announce(f"create {path}"):
+        if self.announce(said(f"create {path}", f"创建 {path}")):
             handle = _make_folder(path)
             try:
                 os.fchown(handle, *_ids(owner))
@@ -78,14 +78,14 @@ class Machine:
         """Point a symbolic link at a target, atomically."""
         if path.is_symlink() and path.readlink() == target:
             return
-        if self.announce(f"link {path} to {target}"):
+        if self.announce(said(f"link {path} to {target}", f"把 {path} 链接到 {target}")):
             draft = path.with_name(f".{path.name}.new")
             draft.unlink(missing_ok=True)
             draft.symlink_to(target)
             draft.replace(path)
 
     def remove(self, path: Path) -> None:
-        if not os.path.lexists(path) or not self.announce(f"remove {path}"):
+        if not os.path.lexists(path) or not self.announce(said(f"remove {path}", f"删除 {path}")):
             return
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)

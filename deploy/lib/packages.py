@@ -10,6 +10,7 @@ import sysconfig
 from pathlib import Path
 
 from deploy.lib import paths
+from deploy.lib.language import said
 from deploy.lib.machine import Machine, capture
 from deploy.lib.state import read_state, record
 
@@ -28,7 +29,9 @@ def install(machine: Machine, *extra: str, certbot: bool) -> None:
     """Install Nginx, Python's venv, openssl, certbot if wanted, and the `extra` packages."""
     ours = list(read_state().get("packages", []))
     interrupted = ours and capture("dpkg", "--audit").stdout.strip()
-    if interrupted and machine.announce("finish an interrupted apt run"):
+    if interrupted and machine.announce(
+        said("finish an interrupted apt run", "完成上次中断的 apt 安装")
+    ):
         _repair_dpkg()
     installed = {
         "nginx": _found("nginx"),
@@ -50,7 +53,8 @@ def install(machine: Machine, *extra: str, certbot: bool) -> None:
             came=sorted({*read_state().get("came", []), *with_dependencies}),
         )
         command = (*APT, "install", *NO_RECOMMENDS, *missing)
-        machine.run(f"install {' '.join(missing)}", *command, environ=NONINTERACTIVE)
+        names = " ".join(missing)
+        machine.run(said(f"install {names}", f"安装 {names}"), *command, environ=NONINTERACTIVE)
     state = read_state()
     nginx_is_ours = "nginx" in state.get("packages", []) and "welcome" not in state
     if nginx_is_ours and WELCOME_SITE.is_symlink():
@@ -102,7 +106,11 @@ def purge(machine: Machine) -> None:
 
 def _purge(machine: Machine, names: list[str]) -> None:
     command = (*APT, "purge", "--auto-remove", *names)
-    machine.run("remove the installed packages", *command, environ=NONINTERACTIVE)
+    machine.run(
+        said("remove the installed packages", "删除 myapi 安装的软件包"),
+        *command,
+        environ=NONINTERACTIVE,
+    )
 
 
 def _is_installed(name: str) -> bool:

@@ -39,7 +39,7 @@ def build(machine: Machine, pip_options: list[str]) -> Path:
     for unfinished in paths.RELEASES.glob("2*"):
         if not (unfinished / COMPLETE).exists():
             machine.remove(unfinished)
-    if machine.announce(f"copy this checkout to {release}"):
+    if machine.announce(said(f"copy this checkout to {release}", f"把代码复制到 {release}")):
         for file in _files(paths.CHECKOUT):
             _copy(file, release / file.relative_to(paths.CHECKOUT))
     _install(machine, release, pip_options)
@@ -62,7 +62,13 @@ def _mark_complete(release: Path, digest_of_code: str) -> None:
 def _install(machine: Machine, release: Path, pip_options: list[str]) -> None:
     """Make the release's virtual environment, and compile its code."""
     python = str(release / ".venv/bin/python")
-    machine.run("create its virtual environment", "python3", "-m", "venv", f"{release}/.venv")
+    machine.run(
+        said("create its virtual environment", "创建它的虚拟环境"),
+        "python3",
+        "-m",
+        "venv",
+        f"{release}/.venv",
+    )
     install = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
     packages = ["-r", f"{release}/requirements.txt"]
     code = [f"{release}/myapi", f"{release}/doctor"]
@@ -70,8 +76,10 @@ def _install(machine: Machine, release: Path, pip_options: list[str]) -> None:
         packages += ["-r", f"{release}/{OWN}/requirements.txt"]
     if (paths.CHECKOUT / OWN / "__init__.py").exists():
         code.append(f"{release}/{OWN}")
-    machine.run("install its Python packages", *install, *pip_options, *packages)
-    machine.run("compile its code", python, "-m", "compileall", "-q", *code)
+    machine.run(
+        said("install its Python packages", "安装它的 Python 包"), *install, *pip_options, *packages
+    )
+    machine.run(said("compile its code", "编译它的代码"), python, "-m", "compileall", "-q", *code)
 
 
 def complete() -> list[Path]:
@@ -93,7 +101,10 @@ def migrate(machine: Machine, release: Path) -> None:
     if live := current():
         backups.create(machine, live, f"before-{release.name}")
         backups.prune(machine, backups.BEFORE_RELEASE, KEEP)
-    machine.run("apply the database migrations", *flask_command(release, "db", "upgrade"))
+    machine.run(
+        said("apply the database migrations", "执行数据库迁移"),
+        *flask_command(release, "db", "upgrade"),
+    )
 
 
 def _needs_migration(release: Path) -> bool:
@@ -133,7 +144,7 @@ def go_live(machine: Machine, release: Path) -> None:
     if fallback and fallback != release:
         machine.link(paths.PREVIOUS, fallback)
     machine.link(paths.CURRENT, release)
-    _restart(machine, "restart the service")
+    _restart(machine, said("restart the service", "重启服务"))
     if machine.dry_run or healthy(paths.SOCKET, timeout=SWITCH_TIMEOUT):
         surroundings.finish(machine, release)
         _prune(machine)
@@ -145,7 +156,7 @@ def go_live(machine: Machine, release: Path) -> None:
     if previous and previous != fallback:
         machine.link(paths.PREVIOUS, previous)
     surroundings.prepare(machine, fallback)
-    _restart(machine, "go back to the previous release")
+    _restart(machine, said("go back to the previous release", "退回上一个版本"))
     if healthy(paths.SOCKET, timeout=30):
         outcome = said("answers again", "恢复响应")
     else:
@@ -208,7 +219,7 @@ def _runs(release: Path) -> bool:
 def run_canary(machine: Machine, release: Path) -> None:
     """Start the release on a socket of its own; raise if it does not answer there."""
     unit = f"myapi-canary@{release.name}.service"
-    if not machine.announce(f"start {release.name} as a canary"):
+    if not machine.announce(said(f"start {release.name} as a canary", f"试运行 {release.name}")):
         return
     capture("systemctl", "stop", "myapi-canary@*.service")  # of a run that was killed
     try:

@@ -20,19 +20,38 @@ IN_ENVIRONMENT = ("MYAPI_WECHAT_SECRET", "--wechat-secret-file")
 
 def add_to(up: argparse.ArgumentParser) -> None:
     for name, text in (
-        ("--database-url", "a MySQL database; for localhost, MariaDB is installed"),
-        ("--redis-url", "Redis for rate limits; for localhost, it is installed"),
+        (
+            "--database-url",
+            said(
+                "holds the URL of a MySQL database; for localhost, MariaDB is installed",
+                "写有 MySQL 数据库 URL 的文件；\n指向 localhost 时安装 MariaDB",
+            ),
+        ),
+        (
+            "--redis-url",
+            said(
+                "holds the URL of Redis for rate limits; for localhost, it is installed",
+                "写有限流用的 Redis URL 的文件；\n指向 localhost 时安装 Redis",
+            ),
+        ),
     ):
         either = up.add_mutually_exclusive_group()
-        either.add_argument(
-            f"{name}-file", metavar="FILE", help=f"holds the URL of {text}; - is stdin"
-        )
-        either.add_argument(name, metavar="URL", help="the same, visible in the process list")
-    up.add_argument("--wechat-appid", metavar="ID", help="the AppID; without it, `up` asks for it")
+        stdin = said("; - is stdin", "；- 表示 stdin")
+        either.add_argument(f"{name}-file", metavar="FILE", help=text + stdin)
+        visible = said("the same, visible in the process list", "同上，但进程列表中可见")
+        either.add_argument(name, metavar="URL", help=visible)
+    up.add_argument(
+        "--wechat-appid",
+        metavar="ID",
+        help=said("the AppID; without it, `up` asks for it", "AppID；不给出时会询问"),
+    )
     up.add_argument(
         "--wechat-secret-file",
         metavar="FILE",
-        help="holds the AppSecret; - is stdin. Without it, `up` asks for it",
+        help=said(
+            "holds the AppSecret; - is stdin. Without it, `up` asks for it",
+            "写有 AppSecret 的文件；- 表示 stdin。\n不给出时会询问",
+        ),
     )
 
 

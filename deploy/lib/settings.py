@@ -63,29 +63,36 @@ def ensure_user(machine: Machine) -> None:
         home = ("--home-dir", str(paths.DATA), "--no-create-home")
         shell = ("--shell", "/usr/sbin/nologin")
         machine.run(
-            "create the user myapi", "useradd", "--system", "--user-group", *home, *shell, "myapi"
+            said("create the user myapi", "创建用户 myapi"),
+            "useradd",
+            "--system",
+            "--user-group",
+            *home,
+            *shell,
+            "myapi",
         )
         return
     try:
         grp.getgrnam("myapi")
     except KeyError:  # an interrupted `useradd` wrote the user but not its group
         add = ("groupadd", "--system", "--gid", group_id, "myapi")
-        machine.run("create the group myapi", *add)
+        machine.run(said("create the group myapi", "创建用户组 myapi"), *add)
 
 
 def remove_user(machine: Machine) -> None:
     """Delete the user and its group from all files, also those that a killed `userdel` left."""
     if not _is_in_account_files():
         return
+    change = said("delete the user myapi", "删除用户 myapi")
     if machine.dry_run:
-        machine.announce("delete the user myapi")
+        machine.announce(change)
         return
     group = ("--gid", "myapi") if _exists("group") else ("--user-group",)
     if not _exists("passwd"):
         capture("useradd", "--system", "--no-create-home", *group, "myapi")
-    machine.run("delete the user myapi", "userdel", "myapi")
+    machine.run(change, "userdel", "myapi")
     if _exists("group"):  # `userdel` keeps one that it did not find to be the user's own
-        machine.run("delete the group myapi", "groupdel", "myapi")
+        machine.run(said("delete the group myapi", "删除用户组 myapi"), "groupdel", "myapi")
 
 
 def _exists(database: str) -> bool:

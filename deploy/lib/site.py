@@ -119,8 +119,10 @@ def install(machine: Machine, text: str, certificate: str = "") -> None:
 
 def reload_nginx(machine: Machine) -> None:
     """Load the configuration and certificates without dropping a request; start Nginx if down."""
-    verb = "reload" if capture("systemctl", "is-active", "nginx").returncode == 0 else "start"
-    machine.run(f"{verb} Nginx", "systemctl", verb, "nginx")
+    if capture("systemctl", "is-active", "nginx").returncode == 0:
+        machine.run(said("reload Nginx", "重新加载 Nginx"), "systemctl", "reload", "nginx")
+    else:
+        machine.run(said("start Nginx", "启动 Nginx"), "systemctl", "start", "nginx")
 
 
 def ensure_placeholder_certificate(machine: Machine) -> None:
@@ -139,7 +141,7 @@ def ensure_placeholder_certificate(machine: Machine) -> None:
     name = ("-nodes", "-days", "36500", "-subj", "/CN=nobody")
     draft = target.with_suffix(".new")
     out = ("-keyout", str(draft), "-out", str(draft))
-    machine.run("create a placeholder certificate", *new, *name, *out)
+    machine.run(said("create a placeholder certificate", "创建占位证书"), *new, *name, *out)
     if not machine.dry_run:
         draft.replace(target)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from deploy.lib import paths
+from deploy.lib import paths, sockets
+from deploy.lib.language import said
 from deploy.lib.machine import Machine, capture
 from deploy.lib.site import LiveSite
 from deploy.lib.state import read_state, record
@@ -26,8 +27,10 @@ def install(machine: Machine, source: Path, live: LiveSite | None) -> None:
     """
     if "units" not in read_state():  # of a release that kept no record
         record(machine, units=sorted(name for name in known() if (paths.UNITS / name).exists()))
+    wanted = texts(source, live)
+    sockets.remember(machine, [name for name in wanted if name.endswith(".socket")])
     before = machine.changes
-    for name, text in texts(source, live).items():
+    for name, text in wanted.items():
         machine.ensure_folder((paths.UNITS / name).parent)
         machine.write(paths.UNITS / name, text)
     machine.write(paths.WRAPPER, _template(source, WRAPPER), mode=0o755)
@@ -88,16 +91,20 @@ def known() -> set[str]:
 
 
 def daemon_reload(machine: Machine) -> None:
-    machine.run("reload the systemd units", "systemctl", "daemon-reload")
+    machine.run(
+        said("reload the systemd units", "重新加载 systemd 单元"), "systemctl", "daemon-reload"
+    )
 
 
 def enable(machine: Machine, *names: str) -> None:
     for name in names:
         if capture("systemctl", "is-enabled", name).returncode:
-            machine.run(f"enable {name}", "systemctl", "enable", name)
+            machine.run(
+                said(f"enable {name}", f"设置 {name} 开机启动"), "systemctl", "enable", name
+            )
         starts_now = name.endswith((".timer", ".socket"))
         if starts_now and capture("systemctl", "is-active", name).returncode:
-            machine.run(f"start {name}", "systemctl", "start", name)
+            machine.run(said(f"start {name}", f"启动 {name}"), "systemctl", "start", name)
 
 
 def remove(machine: Machine) -> None:
@@ -105,12 +112,18 @@ def remove(machine: Machine) -> None:
     units = sorted(name for name in known() if "/" not in name)
     present = [name for name in units if (paths.UNITS / name).exists() and "@" not in name]
     if present:
-        machine.run("stop and disable the units", "systemctl", "disable", "--now", *present)
+        machine.run(
+            said("stop and disable the units", "停用所有单元"),
+            "systemctl",
+            "disable",
+            "--now",
+            *present,
+        )
     for unit in units:
         machine.remove(paths.UNITS / unit)
         machine.remove(paths.UNITS / f"{unit}.d")
     machine.remove(paths.WRAPPER)
-    machine.run("unload the systemd units", "systemctl", "daemon-reload")
+    machine.run(said("unload the systemd units", "卸载 systemd 单元"), "systemctl", "daemon-reload")
     if "units" in read_state():
         record(machine, units=[])
 
@@ -120,7 +133,9 @@ def _remove(machine: Machine, name: str) -> None:
     if not file.exists():
         return
     if "/" not in name and "@" not in name:
-        machine.run(f"stop and disable {name}", "systemctl", "disable", "--now", name)
+        machine.run(
+            said(f"stop and disable {name}", f"停用 {name}"), "systemctl", "disable", "--now", name
+        )
     machine.remove(file)
     if file.parent != paths.UNITS and not machine.dry_run and not any(file.parent.iterdir()):
         machine.remove(file.parent)

@@ -11,6 +11,7 @@ from flask_migrate.cli import db as flask_migrate_group
 from myapi.cli import output
 from myapi.cli.command import Command, Group
 from myapi.cli.db_answers import applied, one_answer
+from myapi.cli.options import confirm, yes_option
 from myapi.db import migrate, schema_version
 from myapi.db.copy import CopyError, RefusedError, copy_database
 from myapi.extensions import settings
@@ -31,15 +32,19 @@ def _wrap(command: click.Command) -> Command:
                     "数据库缺少迁移，无法与模型比较：请先运行 `flask db upgrade`",
                 )
             )
-        if command.name == "downgrade" and not applied():
-            output.print_line(localized("nothing to take back", "没有可退回的迁移"))
-            return None
         if "revision" in options:
             options["revision"] = _both_lines(str(command.name), options["revision"])
+        if command.name == "downgrade":
+            yes = options.pop("yes")
+            if not _has_what_to_take_back(options["revision"]):
+                output.print_line(localized("nothing to take back", "没有可退回的迁移"))
+                return None
+            _confirm_downgrade(options["revision"], yes=yes)
         with one_answer(str(command.name)):
             return command.callback and command.callback(**options)
 
-    return Command(command.name, callback=run, params=command.params, help=command.help)
+    wrapped = Command(command.name, callback=run, params=[*command.params], help=command.help)
+    return yes_option(wrapped) if command.name == "downgrade" else wrapped
 
 
 def _both_lines(command: str, revision: str) -> str:
@@ -49,11 +54,25 @@ def _both_lines(command: str, revision: str) -> str:
     """
     if revision == "head" and command in {"upgrade", "stamp", "show"}:
         return "heads"
-    if command != "downgrade" or not migrate.has_own_line():
-        return revision
-    if re.fullmatch(r"-\d+", revision):
+    relative = re.fullmatch(r"-\d+", revision)
+    if command == "downgrade" and relative and migrate.own_revisions():
         return f"{migrate.APP}@{revision}"
-    if not revision.startswith(f"{migrate.APP}@"):
+    return revision
+
+
+def _has_what_to_take_back(revision: str) -> bool:
+    found = applied()
+    if revision.startswith(f"{migrate.APP}@"):
+        return not found.isdisjoint(migrate.own_revisions())
+    return bool(found)
+
+
+def _confirm_downgrade(revision: str, *, yes: bool) -> None:
+    """Ask before myapi's migrations are taken back. Those of the team's own line go unasked."""
+    own = migrate.own_revisions()
+    if revision.startswith(f"{migrate.APP}@") or revision in own:
+        return
+    if own:
         output.print_line(
             localized(
                 "note: migrations of app/ that depend on what is taken back are taken back first,"
@@ -62,7 +81,14 @@ def _both_lines(command: str, revision: str) -> str:
             ),
             err=True,
         )
-    return revision
+    confirm(
+        localized(
+            f"Take back migrations of myapi ({revision}), with the data in their tables and"
+            " columns?",
+            f"退回 myapi 的迁移（{revision}），连同它们的表和列中的数据？",
+        ),
+        yes=yes,
+    )
 
 
 group = Group(

@@ -63,10 +63,15 @@ def upgrade(engine: Engine | None = None) -> None:
     command.upgrade(config, "heads")
 
 
-def has_own_line() -> bool:
-    """Whether the team's own code has migrations."""
+def own_revisions() -> set[str]:
+    """Return the migrations of the team's own code."""
+    directory = ScriptDirectory.from_config(migrate.get_config(FOLDER))
     folder = schema_version.own_folder()
-    return folder is not None and any(folder.glob("*.py"))
+    return {
+        revision.revision
+        for revision in directory.walk_revisions()
+        if Path(revision.path).parent == folder
+    }
 
 
 def put_into_own_line(script: MigrationScript, directory: ScriptDirectory) -> None:

@@ -58,7 +58,7 @@ def test_service_is_migrated_and_serves(serve, url):
 def test_migrations_run_down_and_up_again(serve, url):
     service = serve(database_url=url)
     flask(service, "db", "upgrade")
-    flask(service, "db", "downgrade", "base")
+    flask(service, "db", "downgrade", "base", "--yes")
     engine = create_engine(url)
     assert inspect(engine).get_table_names() == ["alembic_version"]
     engine.dispose()

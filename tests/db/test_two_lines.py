@@ -62,8 +62,8 @@ def own(app, tmp_path):
 
 @pytest.fixture
 def flask_db(app):
-    def flask_db(*arguments, code=0):
-        result = app.test_cli_runner().invoke(args=["db", *arguments])
+    def flask_db(*arguments, code=0, answer=""):
+        result = app.test_cli_runner().invoke(args=["db", *arguments], input=answer)
         assert result.exit_code == code, result.output
         return result
 
@@ -134,9 +134,46 @@ def test_downgrade_takes_back_one_of_the_team_and_leaves_myapi(own, flask_db):
 def test_downgrade_of_myapi_says_that_the_teams_tables_go_first(own, flask_db):
     own()
     flask_db("upgrade")
-    assert "taken back first" in flask_db("downgrade", FIRST).stderr
+    assert "taken back first" in flask_db("downgrade", FIRST, answer="y\n").stderr
     assert "notes" not in tables()
     assert rows() == {FIRST}
+
+
+def test_downgrade_of_myapi_changes_nothing_without_a_yes(flask_db):
+    flask_db("upgrade")
+    assert (
+        "Take back migrations of myapi (-1)" in flask_db("downgrade", code=1, answer="n\n").stderr
+    )
+    assert "--yes skips the question" in flask_db("downgrade", code=1).stderr  # as from cron
+    assert rows() == {HEAD}
+    flask_db("downgrade", answer="y\n")
+    assert rows() == {FIRST}
+    flask_db("downgrade", "--yes")
+    assert flask_db("downgrade").stdout == "nothing to take back\n"
+
+
+@pytest.mark.parametrize("target", ["base", "myapi@-1", FIRST])
+def test_downgrade_of_myapi_asks_where_the_team_has_migrations_too(own, flask_db, target):
+    own()
+    flask_db("upgrade")
+    flask_db("downgrade", target, code=1, answer="n\n")
+    assert rows() == {"a1"}
+
+
+@pytest.mark.parametrize("target", ["a1", "app@a1", "app@-1"])
+def test_downgrade_within_the_teams_line_asks_nothing(own, flask_db, target):
+    own()
+    own("a2", down="a1")
+    flask_db("upgrade")
+    assert flask_db("downgrade", target).stderr == ""
+    assert rows() == {"a1"}
+
+
+def test_downgrade_of_a_line_that_is_not_applied_takes_back_nothing(app, own, flask_db):
+    flask_db("upgrade")
+    own()
+    assert flask_db("downgrade").stdout == "nothing to take back\n"
+    assert rows() == {HEAD}
 
 
 @pytest.mark.parametrize("command", ["heads", "current", "history", "show", "branches", "stamp"])

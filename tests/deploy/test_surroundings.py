@@ -6,7 +6,17 @@ import subprocess
 
 import pytest
 
-from deploy.lib import certificate, commands, paths, remembered, settings, site, state, units
+from deploy.lib import (
+    certificate,
+    commands,
+    paths,
+    remembered,
+    settings,
+    site,
+    sockets,
+    state,
+    units,
+)
 from deploy.lib.machine import DeployError, Machine
 from deploy.lib.site import LiveSite
 
@@ -131,6 +141,80 @@ def test_doctor_is_told_the_site_and_the_command_is_there_for_a_release_without_
     assert f"LoadCredential=chain.pem:{paths.TLS}/fullchain.pem" in drop_in
     assert "https://api.example.com --cert" in drop_in
     assert "exec systemd-run" in paths.WRAPPER.read_text()
+
+
+# ---- a socket with another unit ----
+
+
+@pytest.fixture
+def running(server, monkeypatch):
+    """The sockets that run: the id of each one's start by its name."""
+    starts = {"myapi.socket": "1"}
+
+    def capture(*command, **_):
+        start = starts.get(command[-1])
+        is_off = command[1] == "is-active" and start is None
+        return subprocess.CompletedProcess(command, 3 if is_off else 0, f"{start}\n", "")
+
+    monkeypatch.setattr(sockets, "capture", capture)
+    return starts
+
+
+def go_live(server, folder):
+    """Write the units of a release as `up`, `release` and `rollback` do; return their notes."""
+    units.install(server, folder, None)
+    units.finish(server, folder, None)
+    return list(sockets.notes())
+
+
+def test_changed_socket_is_told_with_what_to_run_until_it_is_restarted(server, running):
+    former, later = release("1", "myapi.socket"), release("2", "myapi.socket")
+    running.clear()
+    assert go_live(server, former) == []
+    running["myapi.socket"] = "1"  # started by the first `up`
+    assert go_live(server, former) == []
+    [note] = go_live(server, later)
+    assert "`sudo systemctl restart myapi.socket`" in note
+    assert go_live(server, later) == [note]
+    running["myapi.socket"] = "2"
+    assert go_live(server, later) == []
+
+
+def test_socket_that_a_rollback_brings_back_is_told_only_if_it_was_restarted(server, running):
+    former, later = release("1", "myapi.socket"), release("2", "myapi.socket")
+    go_live(server, former)
+    assert go_live(server, later) != []
+    assert go_live(server, former) == []  # the one that still runs
+    go_live(server, later)
+    running["myapi.socket"] = "2"
+    assert go_live(server, former) != []
+
+
+def test_changed_socket_is_told_after_a_run_that_was_killed(server, running):
+    go_live(server, release("1", "myapi.socket"))
+    later = release("2", "myapi.socket")
+    units.install(server, later, None)  # and then killed
+    assert go_live(server, later) != []
+
+
+def test_changed_socket_that_does_not_run_is_not_told(server, running):
+    go_live(server, release("1", "myapi.socket"))
+    running.clear()
+    assert go_live(server, release("2", "myapi.socket")) == []
+
+
+def test_rollback_tells_of_a_changed_socket(server, running, monkeypatch, capsys):
+    former, later = release("1", "myapi.socket"), release("2", "myapi.socket")
+    for folder in (former, later):
+        go_live(server, folder)
+    running["myapi.socket"] = "2"
+    monkeypatch.setattr(commands, "_require_installation", lambda: None)
+    monkeypatch.setattr(paths, "PREVIOUS", former.parent.parent)
+    monkeypatch.setattr(
+        "deploy.lib.releases.go_live", lambda machine, _release: go_live(machine, former)
+    )
+    commands.rollback(server, options())
+    assert "note: myapi.socket has changed" in capsys.readouterr().out.splitlines()[-1]
 
 
 # ---- what `up` was told ----
