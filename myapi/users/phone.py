@@ -1,9 +1,11 @@
 """The phone number of a user: taken from WeChat, stored sealed, shown masked.
 
 WeChat takes money for each code when the phone gets it, and accepts it once. So a request that is
-sent again makes no second call, and its answer is the user as it is now.
+sent again makes no second call: it waits for the first, and its answer is the user as it is then.
 """
 
+import threading
+import time
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -21,25 +23,34 @@ from myapi.web.errors import ApiError
 
 CODE_AGE = timedelta(minutes=5)  # of a code that is sent again
 UNFINISHED = timedelta(seconds=5)  # after that, the process that called WeChat has been killed
+WAIT = 3.0  # s for the first of two requests to finish
+POLL = 0.2
+MAX_WAITING = 8  # requests of a process
 
 NUMBER, CODE = "phone", "phone-code"  # the purposes of digests
 
 
+_waiting = threading.BoundedSemaphore(MAX_WAITING)
+
+
 class _Sent(NamedTuple):
-    """A code that this request is the first to send."""
+    """A code that a user has sent: by this request first if `new`, else `done` if it is stored."""
 
     digest: bytes
     at: datetime
+    new: bool
+    done: bool
 
 
 def set_phone(user_id: int, openid: str, code: str) -> UserRow:
     """Exchange the code of a getPhoneNumber button, and store the number.
 
     No transaction is open during the call to WeChat. A code that the user has sent within CODE_AGE
-    changes nothing. Raises `session_ended` if the user was erased, and WeChatError.
+    changes nothing. Raises `session_ended` if the user was erased, `service_unavailable` if the
+    first of two requests takes long, and WeChatError.
     """
-    user, sent = _note_code(user_id, code)
-    if sent is None:
+    user, sent = _note_or_wait(user_id, code)
+    if sent.done:
         return user
     try:
         number = wechat().phone_number(code, openid)
@@ -102,18 +113,34 @@ def sent_codes(connection: Connection, user_id: int) -> list[dict[str, str]]:
     return [{"sent_at": iso(at)} for at in connection.scalars(mine)]
 
 
+def _note_or_wait(user_id: int, code: str) -> tuple[UserRow, _Sent]:
+    """Note that a code is sent. If it is on its way already, wait until it is stored or failed."""
+    may_wait = _waiting.acquire(blocking=False)
+    deadline = time.monotonic() + (WAIT if may_wait else 0)
+    try:
+        while True:
+            user, sent = _note_code(user_id, code)
+            if sent.new or sent.done:
+                return user, sent
+            if time.monotonic() >= deadline:
+                raise ApiError("service_unavailable", reason="the code is on its way already")
+            time.sleep(POLL)
+    finally:
+        if may_wait:
+            _waiting.release()
+
+
 @transaction
-def _note_code(tx: Transaction, user_id: int, code: str) -> tuple[UserRow, _Sent | None]:
-    """Note that a code is sent; without `_Sent`, it was sent before."""
+def _note_code(tx: Transaction, user_id: int, code: str) -> tuple[UserRow, _Sent]:
     user = _lock(tx, user_id)
     at = now()
-    sent = _Sent(digest(newest_data_key(tx), CODE, f"{user_id}\0{code}"), at)
+    sent = _Sent(digest(newest_data_key(tx), CODE, f"{user_id}\0{code}"), at, new=True, done=False)
     mine = tx.execute(select(PhoneCode).where(PhoneCode.user_id == user_id)).all()
     outdated = [each.digest for each in mine if not at - CODE_AGE < each.sent_at <= at]
     for each in mine:
         if each.digest == sent.digest and each.digest not in outdated:
             if each.done_at is not None or at < each.sent_at + UNFINISHED:
-                return user, None
+                return user, sent._replace(new=False, done=each.done_at is not None)
             outdated.append(each.digest)
     if outdated:
         tx.execute(delete(PhoneCode).where(PhoneCode.digest.in_(outdated)))
