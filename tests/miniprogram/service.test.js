@@ -97,6 +97,13 @@ on('the phone number is stored once for a code, shown masked, and removed', asyn
   assert.equal((await api.me()).phone, null)
 })
 
+on('a phone code that goes again while the first sending is under way gives the number, too', async (api, phone, person) => {
+  const code = `twice-of-${person}`
+  await api.login()
+  const both = await Promise.all([api.phone({ code }), api.phone({ code })])
+  assert.deepEqual(both.map(user => user.phone), ['138******00', '138******00'])
+})
+
 on('an error of the server comes with its names, its sentence and its id', async api => {
   await assert.rejects(api.put('/api/me', { nickname: 'x'.repeat(33) }), error => {
     assert.deepEqual([error.error, error.code, error.status], ['invalid_request', 40000, 400])
