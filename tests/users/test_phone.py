@@ -166,7 +166,7 @@ def test_code_sent_again_on_its_way_waits_for_the_number(app, sign_in, wechat, a
     body = {"json": {"code": "a code"}, "headers": alice.headers}
     wechat.latency = 0.5
     first, again = at_once(
-        *[lambda each=app.test_client(): each.post("/api/me/phone", **body) for _ in range(2)]
+        *[lambda: app.test_client().post("/api/me/phone", **body) for _ in range(2)]
     )
     assert first.get_json()["data"]["phone"] == again.get_json()["data"]["phone"] == "138******00"
     assert asked() == 1
