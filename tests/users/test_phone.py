@@ -7,6 +7,7 @@ import pytest
 
 from myapi.clock import now
 from myapi.extensions import wechat as client_of_app
+from myapi.settings import SANDBOX_APPID
 from myapi.users import accounts, export, phone
 from myapi.users.phone import mask, phone_of
 from tests.service import at_once
@@ -245,14 +246,17 @@ def test_export_has_the_whole_number(app, sign_in, bind):
         assert export.export(accounts.find(alice.user["id"]))["phone"] == NUMBER
 
 
-def test_logs_have_neither_number_nor_code_nor_token(app, sign_in, bind, caplog):
+def test_logs_have_neither_number_nor_code_nor_token_nor_openid(
+    app, sign_in, bind, caplog, wechat
+):
     alice = sign_in("alice")
     for code in ("phone-13912345678", "phone-used", "phone-foreign"):
         bind(alice, code)
     alice.delete("/api/me/phone")
     with app.app_context():
         token = client_of_app()._access_token.get()
-    for secret in ("13912345678", "phone-", token, token[:20]):
+    openid = wechat.sandbox.openid("alice", SANDBOX_APPID)
+    for secret in ("13912345678", "phone-", token, token[:20], openid):
         assert secret not in caplog.text
 
 
