@@ -46,6 +46,11 @@ const STATES = {
     await page.tap('[data-act=save]')
     return page
   },
+  async phone() {
+    const page = await (await new App().signIn()).open('profile')
+    await page.tap('[data-act=sandboxPhone]')
+    return page
+  },
   async devices() {
     const server = new Server()
     server.sessions = [
@@ -84,7 +89,9 @@ function atRest(page) {
   return page
 }
 
-const PAGE_OF = { 'signed-out': 'home' }
+const PAGE_OF = { 'signed-out': 'home', phone: 'profile' }
+/** Those that show the end of a page that is longer than the screen. */
+const SCROLLED = ['phone']
 
 // ---- from the rendered page to a web page ----
 
@@ -140,7 +147,7 @@ const BUILT_IN = `
     display: flex; align-items: center; overflow: hidden; white-space: nowrap;
   }`
 
-function frame(name, tree, theme) {
+function frame(name, tree, theme, scrolled) {
   const colours = themes[theme]
   const of = value => (value[0] === '@' ? colours[value.slice(1)] : value)
   const bar = of(app.window.navigationBarBackgroundColor)
@@ -159,7 +166,8 @@ function frame(name, tree, theme) {
   html, body { margin: 0; height: 100%; overflow: hidden }
   body { display: flex; flex-direction: column; background: ${of(app.window.backgroundColor)};
     font-family: "Noto Sans CJK SC", "WenQuanYi Zen Hei", sans-serif }
-  page { flex: 1; display: block; min-height: 0; overflow: hidden;
+  page { flex: 1; display: flex; flex-direction: column; min-height: 0; overflow: hidden;
+    justify-content: ${scrolled ? 'flex-end' : 'flex-start'};
     font-family: "Noto Sans CJK SC", "WenQuanYi Zen Hei", sans-serif }
   .ph-top { flex: none; background: ${bar}; color: ${ink}; position: relative; height: 88px }
   .ph-clock { position: absolute; left: 32px; top: 13px; font-size: 15px; font-weight: 600 }
@@ -228,7 +236,8 @@ async function drawPages(wanted) {
     const { tree } = await make()
     for (const theme of ['light', 'dark']) {
       const file = path.join(PICTURES, `${state}-${theme}.png`)
-      shoot(frame(PAGE_OF[state] || state, tree, theme), file, { width: 375, height: 812, scale: 2 })
+      const content = frame(PAGE_OF[state] || state, tree, theme, SCROLLED.includes(state))
+      shoot(content, file, { width: 375, height: 812, scale: 2 })
       console.log(path.relative(process.cwd(), file), fs.statSync(file).size)
     }
   }

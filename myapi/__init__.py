@@ -7,7 +7,7 @@ from flask import Flask
 
 from myapi import auth, cli, extensions, team, users, web
 from myapi.auth.authenticate import authenticate
-from myapi.db import engines
+from myapi.db import engines, token_store
 from myapi.observability import logs
 from myapi.settings import Settings, SettingsError, unknown_variables
 from myapi.team import Extension, ExtensionError
@@ -50,6 +50,7 @@ def _make(settings: Settings, extension: Extension) -> Flask:
     logs.init_app(settings)
     with app.app_context():
         engines.init_app(app, cli.timeouts())
+        token_store.init_app(app)
         web.init_app(app, authenticate)
         users.init_app(app)
         auth.init_app(app)

@@ -19,11 +19,13 @@ from myapi.team.settings import settings
 from myapi.team.tables import Base
 from myapi.team.users import find_user
 from myapi.team.wechat_events import on_event
+from myapi.users.phone import phone_of
 from myapi.web.access import caller, public
 from myapi.web.endpoint import endpoint
 from myapi.web.errors import ApiError, ErrorSpec
 from myapi.web.field_errors import FieldError
 from myapi.web.rate_limits import per_address, per_user
+from myapi.wechat import WeChatError
 
 __all__ = [
     "ApiError",
@@ -35,6 +37,7 @@ __all__ = [
     "FieldError",
     "Group",
     "UtcDateTime",
+    "WeChatError",
     "caller",
     "endpoint",
     "exact",
@@ -49,6 +52,7 @@ __all__ = [
     "one_of",
     "per_address",
     "per_user",
+    "phone_of",
     "print_line",
     "public",
     "reading",

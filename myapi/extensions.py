@@ -34,7 +34,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.extensions["settings"] = settings
     app.extensions["tokens"] = Tokens(settings.secret_keys)
     app.extensions["keyring"] = Keyring(settings.secret_keys)
-    app.extensions["wechat"] = functools.cache(functools.partial(_wechat_client, settings))
+    app.extensions["wechat"] = functools.cache(functools.partial(_wechat_client, app, settings))
 
 
 def settings() -> Settings:
@@ -67,13 +67,14 @@ def sandbox(settings: Settings) -> Sandbox:
     return _sandbox(settings.instance_path)
 
 
-def _wechat_client(settings: Settings) -> WeChatClient:
+def _wechat_client(app: Flask, settings: Settings) -> WeChatClient:
     return WeChatClient(
         settings.appid,
         settings.wechat_secret or "sandbox",
         base_url=_sandbox_url(settings) if settings.sandbox else settings.wechat_base_url,
         timeout=settings.wechat_timeout,
         concurrency=settings.wechat_concurrency,
+        token_store=app.extensions["token_store"],
         bounded=bounded,
         on_call=metrics.record_wechat_call,
     )

@@ -341,8 +341,9 @@ def test_client_errnos_match_the_doctor(client):
         for symptom in doctor.SYMPTOMS.values()
         for number in re.findall(r"\b60\d{4}\b|(?<=errno )\d+\b", symptom.text.en)
     }
-    assert named - {"112"} == client["errnos"].keys()  # 112 is never one of wx.request
-    for errno, known in client["errnos"].items():
+    button = {errno: known for errno, known in client["button_errnos"].items() if known["symptom"]}
+    assert named == client["errnos"].keys() | button.keys()
+    for errno, known in [*client["errnos"].items(), *button.items()]:
         assert text_of(f"errno {errno}") == known["symptom"], errno
 
 
@@ -468,37 +469,66 @@ def test_readme_lists_every_client_error(client, name):
         error: kind["code"] for error, kind in client["errors"].items() if not kind["status"]
     }
     named = {errno: error for error, _, cell in rows for errno in re.findall(r"\d+", cell)}
-    of_phone = {errno: known["error"] for errno, known in client["errnos"].items()}
+    errnos = {**client["errnos"], **client["button_errnos"]}
+    of_phone = {errno: known["error"] for errno, known in errnos.items()}
     assert {**of_phone, "600001": "tls"} == {
         **named,
         "600001": "tls",
     }  # 600001 may also be `network`
 
 
+#: Runs a page of a document on a simulated phone and prints what it shows; `tapped` is the handler
+#: and the detail of a button, or empty to open the page alone.
+RUN_PAGE = """
+const [, folder, settingUp, page, tapped] = process.argv
+const { Phone, Server, Time } = require(`${folder}/world`)
+const time = new Time(() => 0.5)
+global.wx = new Phone(time, new Server()).wx
+global.wx.showToast = ({ title }) => console.log(JSON.stringify({ title }))
+global.setTimeout = time.timers.setTimeout
+global.clearTimeout = time.timers.clearTimeout
+const module1 = {}
+const client = require(`${folder}/../../miniprogram/myapi/index`)
+const settings = settingUp.replace('http://127.0.0.1:8000', 'https://api.example.com')
+new Function('require', 'module', settings)(() => client, module1)
+const [handler, detail] = tapped ? JSON.parse(tapped) : ['onLoad']
+const setData = data => console.log(JSON.stringify(data))
+const Page = it => it[handler].call({ setData }, { detail })
+new Function('require', 'Page', page)(() => module1.exports, Page)
+time.run()
+"""
+
+
+def javascript_of(page):
+    text = (ROOT / page).read_text("utf-8")
+    return re.findall(r"^```js\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
 @pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
 def test_readme_example_shows_the_user(name):
-    text = (ROOT / name).read_text("utf-8")
-    setting_up, page = re.findall(r"^```js\n(.*?)^```", text, re.MULTILINE | re.DOTALL)[:2]
+    setting_up, page = javascript_of(name)[:2]
     assert len((setting_up + page).split("\n")) <= 12
-    output = node(
-        "-e",
-        """
-        const [, folder, settingUp, page] = process.argv
-        const { Phone, Server, Time } = require(`${folder}/world`)
-        const time = new Time(() => 0.5)
-        global.wx = new Phone(time, new Server()).wx
-        global.setTimeout = time.timers.setTimeout
-        global.clearTimeout = time.timers.clearTimeout
-        const module1 = {}
-        const client = require(`${folder}/../../miniprogram/myapi/index`)
-        const settings = settingUp.replace('http://127.0.0.1:8000', 'https://api.example.com')
-        new Function('require', 'module', settings)(() => client, module1)
-        const Page = it => it.onLoad.call({ setData: data => console.log(JSON.stringify(data)) })
-        new Function('require', 'Page', page)(() => module1.exports, Page)
-        time.run()
-        """,
-        TESTS,
-        setting_up,
-        page,
-    )
-    assert json.loads(output)["me"].keys() == {"id", "nickname", "avatar_url", "created_at"}
+    output = node("-e", RUN_PAGE, TESTS, setting_up, page)
+    assert json.loads(output)["me"].keys() == {
+        "id",
+        "nickname",
+        "avatar_url",
+        "phone",
+        "created_at",
+    }
+
+
+@pytest.mark.parametrize(
+    ("detail", "shown"),
+    [
+        ({"code": "c1"}, {"phone": "138******00"}),
+        (
+            {"errMsg": "getPhoneNumber:fail user deny"},
+            {"title": "你没有授权手机号，如需授权请再次点击按钮。"},
+        ),
+    ],
+)
+def test_phone_number_guide_shows_the_number_or_why_there_is_none(detail, shown):
+    (setting_up, *_), (page,) = map(javascript_of, ("README.md", "docs/guides/phone-number.md"))
+    tapped = json.dumps(["onPhone", detail])
+    assert json.loads(node("-e", RUN_PAGE, TESTS, setting_up, page, tapped)) == shown

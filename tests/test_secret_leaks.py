@@ -69,7 +69,15 @@ class Scenario:
             self.secrets |= {answer["session_key"]} if "session_key" in answer else set()
             return answer
 
+        stable_token = self.wechat.sandbox.stable_token
+
+        def record_token(*arguments, **options):
+            answer = stable_token(*arguments, **options)
+            self.secrets |= {answer["access_token"]} if "access_token" in answer else set()
+            return answer
+
         monkeypatch.setattr(self.wechat.sandbox, "exchange", record_exchange)
+        monkeypatch.setattr(self.wechat.sandbox, "stable_token", record_token)
 
     def code(self, name):
         """Return a new login code, which is recorded as a secret."""
@@ -186,6 +194,7 @@ def all_calls(scenario):
     logins(scenario)
     wechat_faults(scenario)
     decryptions(scenario)
+    phone_numbers(scenario)
     misplaced_secrets(scenario)
     bans(scenario)
     return scenario.login("alice")
@@ -224,6 +233,22 @@ def decryptions(scenario):
         ),
     ):
         assert scenario.call("POST", "/api/me/decrypt", token, json=wrong).status_code == 400
+
+
+def phone_numbers(scenario):
+    token = scenario.login("carol")
+    number = f"138{secrets.randbelow(10**8):08}"
+    code = f"phone-{secret('code')}"
+    scenario.secrets |= {number, code}
+    for sent in (f"phone-{number}", code, "phone-used", "phone-foreign"):
+        scenario.call("POST", "/api/me/phone", token, json={"code": sent})
+    for kind in [*FAULTS, 40001, 40014, 42001, 40013, 40164]:
+        scenario.wechat.sandbox.set_fault(kind, 3)
+        scenario.call("POST", "/api/me/phone", token, json={"code": f"{code}{kind}"})
+    scenario.wechat.sandbox.set_fault("busy", 0)
+    scenario.flask("wechat", "token")
+    scenario.flask("wechat", "call", "/wxa/business/getuserphonenumber", "--json", "{}", code=1)
+    scenario.call("DELETE", "/api/me/phone", token)
 
 
 def misplaced_secrets(scenario):

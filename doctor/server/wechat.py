@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from doctor import needs
@@ -113,9 +115,21 @@ def allow_list(target: Target) -> Finding:
         return ok(Text("WeChat accepts calls from this address", "微信接受来自本机地址的调用"))
     if said.get("errcode") != NOT_ON_ALLOW_LIST:
         return skip(_errcode(said))
-    named = re.search(r"invalid ip ([0-9A-Fa-f.:]{2,45})", str(said.get("errmsg", "")))
-    ip = named[1] if named else "?"
-    return warn(Text(f"40164: {ip} is not on the list", f"40164：{ip} 不在白名单中"))
+    seen = ", ".join(_addresses(str(said.get("errmsg", "")))) or "?"
+    return warn(Text(f"40164: {seen} is not on the list", f"40164：{seen} 不在白名单中"))
+
+
+def _addresses(errmsg: str) -> list[str]:
+    """List the addresses in `invalid ip 1.2.3.4 ipv6 ::ffff:1.2.3.4, not in whitelist`, each once.
+
+    WeChat names the same IPv4 address in both forms; one that came by IPv6 differs.
+    """
+    found = []
+    for word in re.split(r"[\s,]+", errmsg):
+        with suppress(ValueError):
+            address = ipaddress.ip_address(word)
+            found.append(str(getattr(address, "ipv4_mapped", None) or address))
+    return list(dict.fromkeys(found))
 
 
 def _answer(target: Target) -> dict[str, Any]:

@@ -42,6 +42,22 @@ API_ERRORS: dict[str, Symptom] = {
         "environment",
         by_status=False,
     ),
+    "phone_code_invalid": _error(
+        "phone_code_invalid",
+        400,
+        40003,
+        Text(
+            "WeChat refused the code for a phone number: it was used, is older than 5 minutes,"
+            " belongs to another AppID, or is a code of wx.login. Send e.detail.code of"
+            " bindgetphonenumber; to try again, the user taps the button again.",
+            "微信拒绝了获取手机号的 code：已经用过、超过 5 分钟、属于另一个 AppID，"
+            "或者误传了 wx.login 的 code。请发送 bindgetphonenumber 的 e.detail.code；"
+            "要再试，让用户重新点按钮。",
+        ),
+        "environment",
+        "account",
+        by_status=False,
+    ),
     "invalid_request": _error(
         "invalid_request",
         400,

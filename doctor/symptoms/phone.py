@@ -107,6 +107,30 @@ PHONE: dict[str, Symptom] = {
         ),
         r"errno\W{0,4}112(?!\d)|declared in the privacy|隐私(协议|保护指引|接口)",
     ),
+    "phone_quota": Symptom(
+        Text(
+            "getPhoneNumber:fail (errno 1400001): the quota of phone numbers is used up",
+            "getPhoneNumber:fail（errno 1400001）：获取手机号的额度已用完",
+        ),
+        Text(
+            "The mini program has no phone number left to ask for: after the free ones each costs"
+            " money. Buy more in the console (付费管理). The server is not at fault.",
+            "小程序获取手机号的次数已用完：免费额度之后按次收费。到小程序后台（付费管理）购买。"
+            "与服务器无关。",
+        ),
+        numbers(1400001),
+    ),
+    "phone_not_permitted": Symptom(
+        Text("getPhoneNumber:fail no permission", "getPhoneNumber:fail no permission：没有权限"),
+        Text(
+            "This mini program may not ask for phone numbers: only verified accounts that are not"
+            " a person's may. Verify the account in the console, or take an AppID of a company. The"
+            " server is not at fault.",
+            "这个小程序不能获取手机号：只有已认证的非个人主体可以。到小程序后台完成认证，"
+            "或者换用企业主体的 AppID。与服务器无关。",
+        ),
+        r"get(realtime)?phonenumber:\s?fail.{0,20}(no permission|没有权限|无权限)",
+    ),
     "not_resolved": Symptom(
         Text(
             "net::ERR_NAME_NOT_RESOLVED (-105) in errno 600001",

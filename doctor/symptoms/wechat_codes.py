@@ -7,8 +7,51 @@ from doctor.texts import Text
 
 #: Numbers that the API uses too are WeChat's only behind the word errcode.
 _ERRCODE = r"errcode\W{0,4}"
+#: The text is about a phone number, where WeChat's numbers mean something else.
+_PHONE_CODE = r"^(?=.*(?:phone.?(?:code|number)|手机号))"
 
 WECHAT_CODES: dict[str, Symptom] = {
+    "phone_code_wrong": Symptom(
+        Text(
+            "errcode 40029 for a phone code: invalid code",
+            "手机号 code 返回 errcode 40029：invalid code，code 无效",
+        ),
+        Text(
+            "WeChat does not accept the code for a phone number: a code of wx.login was sent in its"
+            " place, it was used before, or it is older than 5 minutes. Send e.detail.code of"
+            " bindgetphonenumber at once, and once; to try again, the user taps the button again.",
+            "微信不接受获取手机号的 code：误传了 wx.login 的 code，"
+            "或者 code 已经用过、超过 5 分钟。请立即发送 bindgetphonenumber 的 e.detail.code，"
+            "只发一次；要再试，让用户重新点按钮。",
+        ),
+        rf"{_PHONE_CODE}.*{numbers(40029)}",
+    ),
+    "phone_code_foreign": Symptom(
+        Text(
+            "errcode 40013 for a phone code: it belongs to another AppID",
+            "手机号 code 返回 errcode 40013：code 属于另一个 AppID",
+        ),
+        Text(
+            "The code for a phone number was made in another mini program. Is the AppID of the"
+            " project in the developer tool (详情 → 基本信息) the server's MYAPI_WECHAT_APPID?"
+            " Often a test version calls the production server.",
+            "获取手机号的 code 来自另一个小程序。开发者工具里项目的 AppID（详情 → 基本信息）和"
+            "服务器的 MYAPI_WECHAT_APPID 一致吗？常见原因是测试小程序访问了生产服务器。",
+        ),
+        rf"{_PHONE_CODE}.*{numbers(40013)}",
+        checks=("environment", "account"),
+    ),
+    "openid_unknown": Symptom(
+        Text("errcode 40003: invalid openid", "errcode 40003：invalid openid，openid 无效"),
+        Text(
+            "The openid is not one of this AppID: the user has logged in through another mini"
+            " program, or MYAPI_WECHAT_APPID has changed since. Log in again with wx.login.",
+            "openid 不属于这个 AppID：用户是通过另一个小程序登录的，"
+            "或者之后换过 MYAPI_WECHAT_APPID。用 wx.login 重新登录。",
+        ),
+        rf"{_ERRCODE}40003(?!\d)|invalid openid",
+        checks=("environment", "account"),
+    ),
     "code_wrong": Symptom(
         Text("errcode 40029: invalid code", "errcode 40029：invalid code，code 无效"),
         Text(

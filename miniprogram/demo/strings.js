@@ -54,6 +54,21 @@ const profile = {
   nicknameLong: '昵称最多 32 个字',
   avatarWrong: '头像地址须以 https:// 开头，最多 512 个字符',
   since: '注册于',
+  phone: '手机号',
+  phoneEn: 'POST /api/me/phone',
+  phoneNumber: '已绑定',
+  phoneNone: '未绑定',
+  phoneHint: '服务器加密保存完整号码，这里只显示首尾几位。每次授权都会计费，所以只在需要时请用户授权。',
+  bindPhone: '绑定手机号',
+  changePhone: '更换手机号',
+  bindingPhone: '正在绑定…',
+  sandboxPhone: '用沙箱号码试一试',
+  sandboxHint: '仅开发时显示，不需要正式的 AppID。',
+  removePhone: '解绑手机号',
+  removingPhone: '正在解绑…',
+  removePhoneTitle: '确定解绑手机号？',
+  removePhoneText: '服务器会删除你的手机号，需要时可以重新绑定。',
+  removePhoneYes: '解绑',
   account: '注销账号',
   accountEn: 'Erase my account',
   accountHint: '注销账号，所有设备退出登录，无法恢复。',
@@ -137,6 +152,8 @@ const doing = {
   hello: '请求服务器',
   save: '保存资料',
   erase: '注销账号',
+  bindPhone: '绑定手机号',
+  removePhone: '解绑手机号',
   end: '退出设备',
   others: '退出其他设备',
   sandbox: '解密沙箱数据',
@@ -158,6 +175,7 @@ const advice = {
   invalid_request: '对照 /docs 检查字段名、类型与长度。',
   login_code_invalid: 'code 只能用一次、5 分钟内有效：每次登录都重新调用 wx.login。',
   decrypt_failed: '先 wx.login，再让用户点击取得新的密文；确认 AppID 与服务器一致。',
+  phone_code_invalid: '手机号凭证只能用一次、5 分钟内有效，也不是 wx.login 的 code；确认 AppID 与服务器一致。',
   token_missing: '该接口需要登录：不要传 auth: false。',
   token_invalid: '确认 token 来自这台服务器、密钥没有被移除；客户端会自动重新登录。',
   session_ended: '无需处理：客户端会自动重新登录并重发请求。',
@@ -189,6 +207,27 @@ const advice = {
   login_blocked: '由微信拦截，请稍后再试或更换设备。',
   bad_answer: '地址后面可能不是 myapi：检查 Nginx 与服务器地址。',
   no_encrypted_data: '用户未授权，或该 AppID 没有此权限：改用沙箱数据。',
+  phone_refused: '无需处理：说明用途，等用户自己再点。拒绝隐私弹窗后 10 秒内不会再弹出。',
+  phone_unavailable: '需要已认证的非个人小程序，且微信不能太旧；开发时可用沙箱号码。',
 }
 
-module.exports = { common, home, profile, devices, encrypted, trouble, doing, advice }
+/**
+ * What to do where the number of the phone tells more than the name of the error.
+ * @type {{ [errno: number]: string }}
+ */
+const adviceOfErrno = {
+  112: '在 mp.weixin.qq.com 的 设置 → 服务内容声明 → 用户隐私保护指引 中声明收集手机号，审核通过后生效。',
+  1400001: '手机号验证额度已用完：在 mp.weixin.qq.com 的 付费管理 中购买。',
+}
+
+module.exports = {
+  common,
+  home,
+  profile,
+  devices,
+  encrypted,
+  trouble,
+  doing,
+  advice,
+  adviceOfErrno,
+}

@@ -33,11 +33,29 @@ const ME = {
   path: '/api/me',
   auth: true,
   takes: [],
-  gives: ['id', 'nickname', 'avatar_url', 'created_at'],
+  gives: ['id', 'nickname', 'avatar_url', 'phone', 'created_at'],
 }
 
 /** @type {Route} */
 const ERASE = { method: 'DELETE', path: '/api/me', auth: true, takes: [], gives: [] }
+
+/** @type {Route} */
+const PHONE = {
+  method: 'POST',
+  path: '/api/me/phone',
+  auth: true,
+  takes: ['code'],
+  gives: ['id', 'phone'],
+}
+
+/** @type {Route} */
+const REMOVE_PHONE = {
+  method: 'DELETE',
+  path: '/api/me/phone',
+  auth: true,
+  takes: [],
+  gives: ['id', 'phone'],
+}
 
 /** @type {Route} */
 const DECRYPT = {
@@ -48,4 +66,4 @@ const DECRYPT = {
   gives: [],
 }
 
-module.exports = { LOGIN, LOGOUT, SESSIONS, ME, ERASE, DECRYPT }
+module.exports = { LOGIN, LOGOUT, SESSIONS, ME, ERASE, PHONE, REMOVE_PHONE, DECRYPT }

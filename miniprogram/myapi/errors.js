@@ -32,6 +32,12 @@ const ERRORS = {
     en: 'The data cannot be decrypted.',
     zh: '数据解密失败。',
   },
+  phone_code_invalid: {
+    status: 400,
+    code: 40003,
+    en: 'The code of the phone number is wrong, used or too old: tap the button again.',
+    zh: '手机号凭证无效、已使用或已过期，请重新点击按钮获取。',
+  },
   token_missing: {
     status: 401,
     code: 40100,
@@ -201,6 +207,18 @@ const ERRORS = {
     en: 'There is nothing to decrypt: the permission was not given.',
     zh: '没有可解密的数据：未获得授权。',
   },
+  phone_refused: {
+    status: 0,
+    code: 14,
+    en: 'You did not share your phone number: tap the button again to share it.',
+    zh: '你没有授权手机号，如需授权请再次点击按钮。',
+  },
+  phone_unavailable: {
+    status: 0,
+    code: 15,
+    en: 'WeChat cannot give your phone number now: try again later, or update WeChat.',
+    zh: '暂时无法获取手机号，请稍后再试或更新微信。',
+  },
 }
 
 /**
@@ -279,6 +297,14 @@ const SYMPTOMS = {
   privacy: {
     en: 'api scope is not declared in the privacy agreement (errno 112)',
     zh: 'api scope is not declared in the privacy agreement（errno 112）：隐私协议未声明',
+  },
+  phone_quota: {
+    en: 'getPhoneNumber:fail (errno 1400001): the quota of phone numbers is used up',
+    zh: 'getPhoneNumber:fail（errno 1400001）：获取手机号的额度已用完',
+  },
+  phone_not_permitted: {
+    en: 'getPhoneNumber:fail no permission',
+    zh: 'getPhoneNumber:fail no permission：没有权限',
   },
   not_found: {
     en: 'success with statusCode 404, or HTML in res.data',
@@ -406,6 +432,28 @@ const WORDS = [
   [/redirect|重定向|跳转/i, ERRNOS[600008]],
 ]
 
+/**
+ * What the errno of the phone-number button means: the names of the error and of the symptom.
+ * @type {{ [errno: number]: [string, string] }}
+ */
+const BUTTON_ERRNOS = {
+  103: ['phone_refused', ''],
+  104: ['phone_refused', ''],
+  112: ['phone_unavailable', 'privacy'],
+  1400001: ['phone_unavailable', 'phone_quota'],
+}
+
+/**
+ * The words of that button, where it gives no errno.
+ * @type {[RegExp, [string, string]][]}
+ */
+const BUTTON_WORDS = [
+  [/user.?(deny|denied|cancel)|用户.{0,4}(拒绝|取消)/i, BUTTON_ERRNOS[103]],
+  [/privacy permission is not authorized/i, BUTTON_ERRNOS[104]],
+  [/declared in the privacy/i, BUTTON_ERRNOS[112]],
+  [/no permission/i, ['phone_unavailable', 'phone_not_permitted']],
+]
+
 /** @type {{ [name: string]: string }} */
 const SYMPTOM_OF_ERROR = {
   decrypt_failed: 'clock',
@@ -505,6 +553,19 @@ function ofFailure(failure) {
 }
 
 /**
+ * Make the error of what the phone-number button gave in place of a code.
+ * @param {{ errno?: number, errMsg?: string }} detail
+ * @returns {ApiError}
+ */
+function ofPhoneButton(detail) {
+  const errno = Number(detail && detail.errno) || 0
+  const errMsg = text(detail && detail.errMsg)
+  const words = BUTTON_WORDS.find(([wording]) => wording.test(errMsg))
+  const [error, symptom] = BUTTON_ERRNOS[errno] || (words ? words[1] : ['phone_unavailable', ''])
+  return new ApiError(error, { errno, symptom })
+}
+
+/**
  * An errno that says why is believed; else the number inside errMsg, then its words.
  * @param {number} errno
  * @param {string} errMsg
@@ -550,4 +611,15 @@ function text(value) {
   return typeof value === 'string' ? value : ''
 }
 
-module.exports = { ApiError, ERRORS, ERRNOS, INSIDE, SYMPTOMS, isObject, ofAnswer, ofFailure }
+module.exports = {
+  ApiError,
+  BUTTON_ERRNOS,
+  ERRORS,
+  ERRNOS,
+  INSIDE,
+  SYMPTOMS,
+  isObject,
+  ofAnswer,
+  ofFailure,
+  ofPhoneButton,
+}

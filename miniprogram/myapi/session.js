@@ -8,8 +8,14 @@
 const { ApiError, isObject } = require('./errors')
 const { PATIENCE, RETRIES, passing, pause } = require('./retry')
 
-/** @typedef {{ id: string, nickname: string | null, avatar_url: string | null,
- *   created_at: string }} User */
+/**
+ * @typedef {object} User
+ * @property {string} id
+ * @property {string | null} nickname
+ * @property {string | null} avatar_url
+ * @property {string | null} phone masked, such as 138******00
+ * @property {string} created_at such as 2026-08-01T12:00:00Z
+ */
 
 /**
  * What a session needs of the rest of the client.

@@ -1,29 +1,25 @@
 """Ban users, and keep the bans of erased accounts.
 
 The ban of an erased account is a keyed digest of (appid, openid), which only a login with the same
-openid can match. The key is stored in the database, sealed under the secret keys, so bans stay in
-force through a key rotation.
+openid can match. Its key stays through a rotation of the secret keys, and so do bans.
 """
 
 import logging
-import secrets
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import Connection, delete, exists, select, update
 
 from myapi import audit, user_events
 from myapi.auth import sessions
-from myapi.auth.models import BannedOpenid, DataKey
+from myapi.auth.models import BannedOpenid
 from myapi.clock import now
+from myapi.db import data_keys
 from myapi.db.transactions import Transaction, changed, insert_or_lock, transaction
-from myapi.extensions import keyring, settings
+from myapi.extensions import settings
 from myapi.security.keyring import keyed_digest
 from myapi.users import accounts, erasure
 from myapi.users.models import User
 
 log = logging.getLogger(__name__)
-
-KEY_NAME = "banned-openids"
-SELECT_KEYS = select(DataKey.sealed).order_by(DataKey.created_at, DataKey.name)
 
 
 @transaction
@@ -75,21 +71,19 @@ def keep_when_erased(tx: Transaction, user_id: int) -> None:
 
 
 def add(tx: Transaction, appid: str, openid: str) -> None:
-    keys = _keys(tx) or _add_key(tx)
-    digest = _digest(keys[-1], appid, openid)
+    digest = _digest(data_keys.newest_data_key(tx), appid, openid)
     insert_or_lock(tx, BannedOpenid, {"digest": digest, "created_at": now()})
 
 
 def exists_for(tx: Transaction, appid: str, openid: str) -> bool:
-    digests = [_digest(key, appid, openid) for key in _keys(tx)]
-    if not digests:
+    if not (digests := _digests(tx, appid, openid)):
         return False
     return bool(tx.scalar(select(exists().where(BannedOpenid.digest.in_(digests)))))
 
 
 def remove(tx: Transaction, appid: str, openid: str) -> bool:
     """Remove the ban of an erased account; False if there was none."""
-    digests = [_digest(key, appid, openid) for key in _keys(tx)]
+    digests = _digests(tx, appid, openid)
     return changed(tx, delete(BannedOpenid).where(BannedOpenid.digest.in_(digests))) > 0
 
 
@@ -97,26 +91,12 @@ def _clear(tx: Transaction, user_id: int) -> None:
     tx.execute(update(User).where(User.id == user_id).values(banned_at=None))
 
 
-def _keys(tx: Transaction) -> list[str]:
-    """Return the keys that can be unsealed, newest last: one, unless a secret key was lost."""
-    sealed = tx.scalars(SELECT_KEYS).all()
-    keys = [key for each in sealed if (key := keyring().unseal(each)) is not None]
-    if sealed and not keys:
+def _digests(connection: Connection, appid: str, openid: str) -> list[bytes]:
+    if data_keys.are_lost(connection):
         # Log it and go on: refusing every new user would do more harm.
         log.error("the bans of erased accounts have no effect: no secret key unseals their key")
-    return keys
+    return [_digest(key, appid, openid) for key in data_keys.data_keys(connection)]
 
 
-def _add_key(tx: Transaction) -> list[str]:
-    """Add a key. If another transaction adds one at the same time, that one is used.
-
-    A key that cannot be unsealed is kept: its bans apply again once its secret key is restored.
-    """
-    key = secrets.token_hex(32)
-    name = f"{KEY_NAME}-{len(tx.scalars(SELECT_KEYS).all()) + 1}"
-    insert_or_lock(tx, DataKey, {"name": name, "sealed": keyring().seal(key), "created_at": now()})
-    return _keys(tx) or [key]
-
-
-def _digest(key: str, appid: str, openid: str) -> bytes:
-    return keyed_digest(bytes.fromhex(key), f"{appid}\0{openid}")
+def _digest(key: bytes, appid: str, openid: str) -> bytes:
+    return keyed_digest(key, f"{appid}\0{openid}")

@@ -13,6 +13,7 @@ from myapi.db.pagination import Page, page
 from myapi.db.transactions import reading
 from myapi.extensions import db, settings
 from myapi.users.models import User
+from myapi.users.phone import phone_digests
 from myapi.web.errors import ApiError
 
 SEARCH_TIME = 30.0  # s; ten million users take 4 s on SQLite and about 12 s on MariaDB
@@ -36,8 +37,12 @@ def users(
     since: datetime | None = None,
     until: datetime | None = None,
     inactive_since: datetime | None = None,
+    phone: str | None = None,
 ) -> Page:
-    """List users by ban, part of the nickname, `since` <= creation < `until`, or inactivity."""
+    """List users by ban, part of the nickname, time of creation, inactivity, or phone number.
+
+    They were created at `since` or later and before `until`.
+    """
     where = [_is_ours()]
     if banned is not None:
         where.append(User.banned_at.is_not(None) == banned)
@@ -49,6 +54,9 @@ def users(
         where.append(User.created_at < until)
     if inactive_since is not None:
         where += [User.created_at < inactive_since, ~_used_since(inactive_since)]
+    if phone is not None:
+        with reading() as connection:
+            where.append(User.phone_digest.in_(phone_digests(connection, phone)))
     return page(_USERS.where(*where), User.id, limit, after)
 
 
@@ -140,6 +148,7 @@ _USERS = select(
     User.unionid,
     User.nickname,
     User.avatar_url,
+    User.phone,
     User.created_at,
     User.banned_at,
     _LAST_SEEN.label("last_seen_at"),

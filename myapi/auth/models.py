@@ -8,7 +8,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from myapi.db.types import (
     IDS_NEVER_REUSED,
     ON_MYSQL,
-    SEALED,
     UtcDateTime,
     binary,
     exact,
@@ -46,15 +45,4 @@ class BannedOpenid(Base):
     __table_args__ = ON_MYSQL
 
     digest: Mapped[bytes] = mapped_column(binary(32), primary_key=True)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-
-
-class DataKey(Base):
-    """A random key, sealed. A key rotation reseals it, so its digests stay valid."""
-
-    __tablename__ = "data_keys"
-    __table_args__ = ON_MYSQL
-
-    name: Mapped[str] = mapped_column(exact(32), primary_key=True)
-    sealed: Mapped[bytes] = mapped_column(binary(255), info=SEALED)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from myapi import audit
 from myapi.auth import bans, listings
 from myapi.cli import files, output
 from myapi.cli.command import Group
@@ -26,6 +27,7 @@ from myapi.clock import iso
 from myapi.language import localized
 from myapi.users import accounts, erasure
 from myapi.users.export import export as export_user
+from myapi.users.phone import masked, unsealed
 
 COLUMNS = [
     Column("ID", lambda user: user["id"]),
@@ -52,6 +54,7 @@ def group() -> None:
 @click.option("--since", type=TimeParam(), help="Created at this time or later.")
 @click.option("--until", type=TimeParam(), help="Created before this time.")
 @click.option("--inactive-since", type=TimeParam(), help="Not created or seen since this time.")
+@click.option("--phone", metavar="-", help="With this number, which is asked for: give -.")
 @pagination_options
 def list_users(
     limit: int,
@@ -63,11 +66,14 @@ def list_users(
     since: datetime | None,
     until: datetime | None,
     inactive_since: datetime | None,
+    phone: str | None,
 ) -> None:
     """List users, the newest first.
 
     A TIME is a date, an ISO time (UTC if it has no offset), or an age such as 12h, 30d or 4w.
     """
+    if phone is not None:
+        phone = _ask_number(phone)
     page = listings.users(
         limit,
         after,
@@ -76,6 +82,7 @@ def list_users(
         since=since,
         until=until,
         inactive_since=inactive_since,
+        phone=phone,
     )
     items = [_item(row) for row in page.rows]
     none = localized("no users", "没有用户")
@@ -84,11 +91,16 @@ def list_users(
 
 @group.command()
 @click.argument("user")
+@click.option("--phone", is_flag=True, help="Show the whole phone number; the log records it.")
 @utc_option
 @json_option()
-def show(user: str, as_json: bool, utc: bool) -> None:
+def show(user: str, phone: bool, as_json: bool, utc: bool) -> None:
     """Show one user."""
-    item = _item(listings.user(get_user(user, say=False).id))
+    row = listings.user(get_user(user, say=False).id)
+    item = {**_item(row)}
+    if phone:
+        audit.record_now("phone_shown", user=row.public_id)
+        item["phone"] = unsealed(row.phone)
     if as_json:
         output.print_json(item)
         return
@@ -177,6 +189,19 @@ def export(user: str, path: Path | None) -> None:
     output.print_line(localized(f"written to {path}", f"已写入 {path}"), err=True)
 
 
+def _ask_number(option: str) -> str:
+    """Read the number from the terminal or a pipe: command lines are logged."""
+    if option != "-":
+        raise click.UsageError(
+            localized(
+                "--phone takes -, and asks for the number: command lines are logged",
+                "--phone 只接受 -，随后询问号码：命令行会被记录",
+            )
+        )
+    number: str = click.prompt(localized("Phone number", "手机号"), err=True)
+    return number
+
+
 def _item(row: Any) -> Item:  # noqa: ANN401 (a row of the list)
     return {
         "id": row.public_id,
@@ -184,6 +209,7 @@ def _item(row: Any) -> Item:  # noqa: ANN401 (a row of the list)
         "unionid": row.unionid,
         "nickname": row.nickname,
         "avatar_url": row.avatar_url,
+        "phone": masked(row.phone),
         "created_at": iso(row.created_at),
         "last_seen_at": row.last_seen_at and iso(row.last_seen_at),
         "banned_at": row.banned_at and iso(row.banned_at),

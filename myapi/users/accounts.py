@@ -25,6 +25,7 @@ class Account(NamedTuple):
     openid: str
     nickname: str | None
     avatar_url: str | None
+    phone: bytes | None  # sealed
     created_at: datetime
 
 
@@ -38,6 +39,8 @@ class UserRow(NamedTuple):
     unionid: str | None
     nickname: str | None
     avatar_url: str | None
+    phone: bytes | None  # sealed
+    phone_at: datetime | None
     session_key_at: datetime | None
     created_at: datetime
     banned_at: datetime | None

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from myapi.clock import iso
 from myapi.db.transactions import reading
 from myapi.users.accounts import UserRow
+from myapi.users.phone import unsealed
 
 #: Called as (connection, user_id); returns what can be written as JSON, without secrets.
 Exporter: TypeAlias = Callable[[Connection, int], Any]
@@ -23,6 +24,7 @@ USER_FIELDS: dict[str, Callable[[UserRow], Any]] = {
     "unionid": lambda user: user.unionid,
     "nickname": lambda user: user.nickname,
     "avatar_url": lambda user: user.avatar_url,
+    "phone": lambda user: unsealed(user.phone),
     "created_at": lambda user: iso(user.created_at),
     "banned_at": lambda user: user.banned_at and iso(user.banned_at),
     "session_key_stored": lambda user: user.session_key_at is not None,

@@ -1,11 +1,20 @@
-"""The table of users."""
+"""The tables of users, and of the codes for their phone numbers."""
 
 from datetime import datetime
 
 from sqlalchemy import String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from myapi.db.types import IDS_NEVER_REUSED, SEALED, UtcDateTime, binary, exact, id_column
+from myapi.db.types import (
+    IDS_NEVER_REUSED,
+    ON_MYSQL,
+    SEALED,
+    UtcDateTime,
+    binary,
+    exact,
+    id_column,
+    user_id_column,
+)
 from myapi.extensions import Base
 
 
@@ -30,3 +39,19 @@ class User(Base):
     session_key_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     banned_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    phone: Mapped[bytes | None] = mapped_column(binary(255), info=SEALED)
+    phone_digest: Mapped[bytes | None] = mapped_column(binary(32), index=True)
+    # When the request came that set or removed it.
+    phone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class PhoneCode(Base):
+    """A code that a user has sent for a phone number: a keyed digest, for five minutes."""
+
+    __tablename__ = "myapi_phone_codes"
+    __table_args__ = ON_MYSQL
+
+    digest: Mapped[bytes] = mapped_column(binary(32), primary_key=True)
+    user_id: Mapped[int] = user_id_column()
+    sent_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    done_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -6,6 +6,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from myapi.clock import iso
 from myapi.users.accounts import Account, UserRow
+from myapi.users.phone import masked
 from myapi.web.errors import ApiError
 from myapi.web.field_errors import FieldError
 from myapi.web.fields import Id, Timestamp
@@ -36,10 +37,24 @@ Base64 = Annotated[
 ]
 
 
+PhoneCode = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=256,
+        pattern=r"^[ -~]*[!-~][ -~]*$(?!\n)",
+        extra={"format": "ascii"},
+        description="The code of a getPhoneNumber button: valid once, for five minutes.",
+        examples=["phone-13800000000"],
+    ),
+]
+
+
 class UserOut(Struct):
     id: Id
     nickname: Annotated[str, Meta(examples=["小明"])] | None
     avatar_url: Annotated[str, Meta(examples=["https://example.com/avatar.png"])] | None
+    phone: Annotated[str, Meta(description="Masked.", examples=["138******00"])] | None
     created_at: Timestamp
 
     @classmethod
@@ -48,6 +63,7 @@ class UserOut(Struct):
             id=user.public_id,
             nickname=user.nickname,
             avatar_url=user.avatar_url,
+            phone=masked(user.phone),
             created_at=iso(user.created_at),
         )
 
@@ -61,6 +77,12 @@ class ProfileRequest(Struct):
     def changes(self) -> dict[str, str | None]:
         given = {"nickname": self.nickname, "avatar_url": self.avatar_url}
         return {k: v for k, v in given.items() if not isinstance(v, UnsetType)}
+
+
+class PhoneRequest(Struct):
+    """`e.detail.code` of `bindgetphonenumber`; it is not the code of wx.login."""
+
+    code: PhoneCode
 
 
 class DecryptRequest(Struct, rename={"encrypted_data": "encryptedData", "raw_data": "rawData"}):

@@ -4,8 +4,14 @@ from typing import Any
 
 from flask import Blueprint
 
-from myapi.users import decryption, erasure, profile
-from myapi.users.schemas import Decrypted, DecryptRequest, ProfileRequest, UserOut
+from myapi.users import decryption, erasure, phone, profile
+from myapi.users.schemas import (
+    Decrypted,
+    DecryptRequest,
+    PhoneRequest,
+    ProfileRequest,
+    UserOut,
+)
 from myapi.web.access import caller
 from myapi.web.endpoint import endpoint
 from myapi.web.rate_limits import limit_user
@@ -33,6 +39,35 @@ def update(body: ProfileRequest) -> UserOut:
 def erase() -> None:
     """Erase my account and all its sessions permanently."""
     erasure.erase(caller().user_id)
+
+
+@bp.post("/phone")
+@limit_user
+@endpoint(
+    body=PhoneRequest,
+    returns=UserOut,
+    errors=(
+        "phone_code_invalid",
+        "rate_limited",
+        "wechat_misconfigured",
+        "wechat_unavailable",
+        "wechat_timeout",
+        "service_unavailable",
+    ),
+)
+def set_phone(body: PhoneRequest) -> UserOut:
+    """Exchange the code of a getPhoneNumber button for my phone number, and store it.
+
+    Retries are safe: the same code sent again within five minutes changes nothing.
+    """
+    return UserOut.of(phone.set_phone(caller().user_id, caller().openid, body.code))
+
+
+@bp.delete("/phone")
+@endpoint(returns=UserOut)
+def remove_phone() -> UserOut:
+    """Delete my phone number."""
+    return UserOut.of(phone.remove_phone(caller().user_id))
 
 
 @bp.post("/decrypt")

@@ -31,6 +31,12 @@ REGISTRY = {
         "登录凭证无效、已使用或已过期，请重新调用 wx.login 获取。",
     ),
     "decrypt_failed": ErrorSpec(400, 40002, "The data cannot be decrypted.", "数据解密失败。"),
+    "phone_code_invalid": ErrorSpec(
+        400,
+        40003,
+        "The code of the phone number is wrong, used or too old: tap the button again.",
+        "手机号凭证无效、已使用或已过期，请重新点击按钮获取。",
+    ),
     "token_missing": ErrorSpec(401, 40100, "Log in first: there is no bearer token.", "请先登录。"),
     "token_invalid": ErrorSpec(401, 40101, "The token is not valid.", "登录状态无效，请重新登录。"),
     "session_ended": ErrorSpec(

@@ -38,7 +38,8 @@ class FaultRequest(Struct):
                     "msg": f"kind must be an errcode such as 45011, or one of {', '.join(FAULTS)}.",
                     "msg_zh": f"kind 必须是 45011 这样的 errcode，或：{'、'.join(FAULTS)}。",
                 },
-                description="The name of a fault, or an errcode of WeChat.",
+                description="The name of a fault, or an errcode of WeChat. 40001, 40014 and 42001"
+                " hit only calls that carry an access_token.",
                 examples=["slow"],
             ),
         ]

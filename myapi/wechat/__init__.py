@@ -1,4 +1,4 @@
-"""A client that knows WeChat, and no Flask app: login codes, encrypted user data, a sandbox."""
+"""A client that knows WeChat, and no Flask app: its calls, encrypted user data, a sandbox."""
 
 from .client import WeChatClient
 from .crypto import (
@@ -13,14 +13,17 @@ from .errors import (
     CodeInvalid,
     CodeUsed,
     Misconfigured,
+    PhoneCodeInvalid,
     QuotaExceeded,
     Timeout,
+    TokenRefused,
     TooManyWaiting,
     Unavailable,
     UserBlocked,
     WeChatError,
 )
-from .replies import Login
+from .replies import Login, Reply
+from .token_row import TokenRow, TokenStore
 
 __all__ = [
     "CodeInvalid",
@@ -28,8 +31,13 @@ __all__ = [
     "DecryptError",
     "Login",
     "Misconfigured",
+    "PhoneCodeInvalid",
     "QuotaExceeded",
+    "Reply",
     "Timeout",
+    "TokenRefused",
+    "TokenRow",
+    "TokenStore",
     "TooManyWaiting",
     "Unavailable",
     "UserBlocked",

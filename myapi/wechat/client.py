@@ -7,17 +7,23 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TypeVar
 
+from .access_token import AccessToken
 from .errors import (
     ADVICE,
     BUSY,
+    COMMON,
     LOGIN,
+    PHONE,
+    TOKEN,
     Errcodes,
     Misconfigured,
     Timeout,
+    TokenRefused,
     TooManyWaiting,
     WeChatError,
 )
-from .replies import Login, Reply, read_login, read_reply
+from .replies import Login, Reply, read_login, read_phone, read_reply, read_token
+from .token_row import Fetched, MemoryTokenStore, TokenStore
 from .transport import ANSWER_LIMIT, Transport
 
 log = logging.getLogger("myapi.wechat")
@@ -46,11 +52,13 @@ class WeChatClient:
         base_url: str = "https://api.weixin.qq.com",
         timeout: float = 3.0,
         concurrency: int = 500,
+        token_store: TokenStore | None = None,
         bounded: Callable[[float], AbstractContextManager[None]] = lambda seconds: nullcontext(),
         on_call: Callable[[str, float], None] = lambda outcome, seconds: None,
     ) -> None:
         """Prepare to call; no connection is opened yet.
 
+        `token_store` keeps the access_token that all processes share; the default is this process.
         `concurrency` is how many calls may wait at once. `timeout` bounds each single wait in
         seconds, and the whole call, its retry included, where `bounded(timeout)` gives a context
         manager that raises TimeoutError when the time is up; the default does nothing.
@@ -67,6 +75,8 @@ class WeChatClient:
         self._bounded = bounded
         self._on_call = on_call
         self._transport = Transport(base_url, timeout=timeout, connections=concurrency)
+        store = MemoryTokenStore() if token_store is None else token_store
+        self._access_token = AccessToken(store, self._fetch_token, patience=timeout)
 
     def __repr__(self) -> str:
         return f"WeChatClient({self.appid!r})"
@@ -83,7 +93,25 @@ class WeChatClient:
             "grant_type": "authorization_code",
         }
         path = "/sns/jscode2session"
-        return self.call("GET", path, query=query, errcodes=LOGIN, read=read_login, hide=[code])
+        return self._in_turn(
+            path, lambda: self._ask("GET", path, query, None, LOGIN, read_login, [code])
+        )
+
+    def phone_number(self, code: str, openid: str) -> str:
+        """Exchange the code of a getPhoneNumber button, which works once. Raises a WeChatError.
+
+        Returns digits, such as "13800138000"; a number abroad begins with + and the country code.
+        WeChat checks that the code was given to this user.
+        Source: getuserphonenumber, POST /wxa/business/getuserphonenumber.
+        """
+        return self.call(
+            "POST",
+            "/wxa/business/getuserphonenumber",
+            json={"code": code, "openid": openid},
+            errcodes=PHONE,
+            read=read_phone(self.appid),
+            hide=[code, openid],
+        )
 
     def call(
         self,
@@ -92,30 +120,87 @@ class WeChatClient:
         *,
         query: Mapping[str, str] | None = None,
         json: Mapping[str, object] | None = None,
-        errcodes: Errcodes,
-        read: Callable[[Reply], T],
+        errcodes: Errcodes = COMMON,
+        read: Callable[[Reply], T] = dict,  # type: ignore[assignment]  # then T is Reply
         hide: Iterable[str] = (),
         limit: int = ANSWER_LIMIT,
     ) -> T:
-        """Make one call and return what `read` makes of the answer. Raises a WeChatError.
+        """Make one call with the access_token, and return what `read` makes of the answer.
 
-        `errcodes` says what an errcode means for this call. `read` checks the types of the
-        answer, and raises Unavailable if it is unusable; `dict` takes it as it is. `hide` are the
-        secrets of the request besides the AppSecret: an errmsg that repeats one is masked.
-        If `concurrency` calls wait already, it waits up to PLACE_WAIT, then raises TooManyWaiting.
+        `json` is sent as it is, in UTF-8. `errcodes` says what an errcode means for this call.
+        `read` checks the types of the answer, and raises Unavailable if it is unusable; the default
+        takes any object. `hide` are the secrets of the request besides token and AppSecret: an
+        errmsg that repeats one is masked. `limit` is the size of the answer in bytes.
+        A token that WeChat refuses is replaced, and the call made once more. All of it takes
+        `timeout` seconds at most. Raises a WeChatError.
         """
+
+        def ask(token: str) -> T:
+            asked = {"access_token": token, **(query or {})}
+            return self._ask(method, path, asked, json, errcodes, read, [token, *hide], limit)
+
+        def ask_with_token() -> T:
+            token = self._access_token.get()
+            with suppress(TokenRefused):
+                return ask(token)
+            return ask(self._access_token.get(refused=token))
+
+        return self._in_turn(path, ask_with_token)
+
+    def close(self) -> None:
+        """Close the connections that are kept. A later call opens new ones."""
+        self._transport.close()
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        body: Mapping[str, object] | None,
+        errcodes: Errcodes,
+        read: Callable[[Reply], T],
+        hide: Iterable[str],
+        limit: int = ANSWER_LIMIT,
+    ) -> T:
+        """Ask, and once more after errcode -1. All else is final: codes work once."""
         secrets = (self._secret, *hide)
 
-        def ask() -> T:
-            answer = self._transport.exchange(method, path, query=query, body=json, limit=limit)
+        def exchange() -> T:
+            answer = self._transport.exchange(method, path, query=query, body=body, limit=limit)
             return read(read_reply(answer, errcodes, hide=secrets))
 
+        try:
+            return exchange()
+        except WeChatError as error:
+            if error.errcode != BUSY:
+                raise
+        time.sleep(RETRY_PAUSE)
+        return exchange()
+
+    def _fetch_token(self, forced: bool) -> Fetched:
+        """Ask for the access_token. It is part of a call, and has its place and its time."""
+        body = {"grant_type": "client_credential", "appid": self.appid, "secret": self._secret}
+        path = "/cgi-bin/stable_token"
+        started = time.monotonic()
+        try:
+            return self._ask(
+                "POST", path, None, {**body, "force_refresh": forced}, TOKEN, read_token, ()
+            )
+        except WeChatError as error:
+            self._report(path, error, time.monotonic() - started)
+            raise
+
+    def _in_turn(self, path: str, work: Callable[[], T]) -> T:
+        """Call WeChat if fewer than `concurrency` calls wait for it, within the time for one call.
+
+        Else it waits for up to PLACE_WAIT, and raises TooManyWaiting.
+        """
         if not self._places.acquire(timeout=PLACE_WAIT):
             self._on_call(TooManyWaiting.name, 0.0)
             raise TooManyWaiting(f"{self._concurrency} calls wait for WeChat")
         started = time.monotonic()
         try:
-            result = self._in_time(ask)
+            result = self._in_time(work)
         except WeChatError as error:
             self._report(path, error, time.monotonic() - started)
             raise
@@ -124,13 +209,9 @@ class WeChatClient:
         self._on_call("ok", time.monotonic() - started)
         return result
 
-    def close(self) -> None:
-        """Close the connections that are kept. A later call opens new ones."""
-        self._transport.close()
-
-    def _in_time(self, ask: Callable[[], T]) -> T:
+    def _in_time(self, work: Callable[[], T]) -> T:
         with suppress(TimeoutError), self._bounded(self._timeout):
-            return _again_if_busy(ask)
+            return work()
         # Out here: an exception raised by the bound holds the frames that it broke off.
         raise Timeout("the call has used up its time")
 
@@ -147,18 +228,8 @@ class WeChatClient:
                 "event": "wechat_failed",
                 "outcome": error.name,
                 "errcode": error.errcode,
+                "rid": error.rid,
                 "ms": round(seconds * 1000, 1),
             },
         )
         self._on_call(error.name, seconds)
-
-
-def _again_if_busy(ask: Callable[[], T]) -> T:
-    """Ask once more after errcode -1. All else is final: codes work once, messages are sent."""
-    try:
-        return ask()
-    except WeChatError as error:
-        if error.errcode != BUSY:
-            raise
-    time.sleep(RETRY_PAUSE)
-    return ask()

@@ -16,11 +16,14 @@ class WeChatError(Exception):
     #: The name in the API's registry of errors.
     name: ClassVar[str] = "wechat_unavailable"
 
-    def __init__(self, detail: str = "", errcode: int | None = None) -> None:
-        """`errcode` is WeChat's own, where it gave one."""
+    def __init__(
+        self, detail: str = "", errcode: int | None = None, rid: str | None = None
+    ) -> None:
+        """`errcode` and `rid`, the id by which WeChat finds the request, are WeChat's own."""
         super().__init__(detail, errcode)
         self.detail = detail
         self.errcode = errcode
+        self.rid = rid
 
     def __str__(self) -> str:
         code = "" if self.errcode is None else f" (errcode {self.errcode})"
@@ -35,6 +38,12 @@ class CodeInvalid(WeChatError):
 
 class CodeUsed(CodeInvalid):
     """The code was good, and has been exchanged before: perhaps by a request that was resent."""
+
+
+class PhoneCodeInvalid(WeChatError):
+    """The code of a phone number is wrong, used, too old, or of another user or mini program."""
+
+    name = "phone_code_invalid"
 
 
 class UserBlocked(WeChatError):
@@ -61,6 +70,10 @@ class Unavailable(WeChatError):
     name = "wechat_unavailable"
 
 
+class TokenRefused(Unavailable):
+    """The access_token is dead: the call is made again with another one."""
+
+
 class Timeout(WeChatError):
     """No whole answer within the time that a call may take."""
 
@@ -82,19 +95,21 @@ BUSY = -1
 #: What an errcode means in every call, unless the call's own table says otherwise.
 COMMON: Errcodes = {
     BUSY: Unavailable,
-    40001: Unavailable,  # access_token wrong: ours to renew, nobody's configuration
+    40001: TokenRefused,  # wrong, or not the newest
     40013: Misconfigured,  # AppID
-    40014: Unavailable,  # access_token wrong
+    40014: TokenRefused,  # wrong
     40125: Misconfigured,  # secret
     40164: Misconfigured,  # this server's address is not on the list
     40243: Misconfigured,  # secret frozen
-    42001: Unavailable,  # access_token too old
+    42001: TokenRefused,  # too old
     44990: QuotaExceeded,  # by the second
     44991: QuotaExceeded,  # by the minute
     44993: QuotaExceeded,  # by the day
     45009: QuotaExceeded,  # by the day
     45011: QuotaExceeded,  # by the minute
     48001: Misconfigured,  # this mini program has not been granted the call
+    48004: Misconfigured,  # the call is forbidden to it
+    50002: Misconfigured,  # it is restricted
     89503: Misconfigured,  # an administrator has yet to approve this server's address
     89506: Misconfigured,  # … has refused it twice, for 24 hours
     89507: Misconfigured,  # … has refused it, for an hour
@@ -112,8 +127,26 @@ LOGIN: Errcodes = {
     41008: CodeInvalid,  # code missing
 }
 
+#: stable_token. Here 40001 is about the secret.
+TOKEN: Errcodes = {
+    **COMMON,
+    40001: Misconfigured,  # secret
+    40002: Misconfigured,  # grant_type
+    41002: Misconfigured,  # AppID missing
+    41004: Misconfigured,  # secret missing
+}
+
+#: getuserphonenumber. Its openid is ours, so what it says about an openid is about the code.
+PHONE: Errcodes = {
+    **COMMON,
+    40003: PhoneCodeInvalid,  # of another user
+    40013: PhoneCodeInvalid,  # of another AppID
+    40029: PhoneCodeInvalid,  # wrong, used, too old, or a code of wx.login
+}
+
 #: What the operator can do about it, by errcode.
 ADVICE: dict[int, str] = {
+    40001: "the AppSecret does not belong to this AppID: compare, or reset it in the console",
     40013: "the AppID is not that of a mini program: compare it with the console, 开发设置",
     40125: "the AppSecret does not belong to this AppID: compare, or reset it in the console",
     40243: "the AppSecret is frozen: unfreeze it in the console, 开发设置",
@@ -121,6 +154,8 @@ ADVICE: dict[int, str] = {
     41002: "the AppID is empty",
     41004: "the AppSecret is empty",
     48001: "this mini program has no right to this call: see the console",
+    48004: "WeChat forbids this call to the mini program: see the console's messages",
+    50002: "WeChat restricts this mini program: see the console's messages",
     89503: "an administrator has to approve the address of this server on the phone",
     89506: "an administrator refused the address of this server twice: wait 24 hours",
     89507: "an administrator refused the address of this server: wait an hour",

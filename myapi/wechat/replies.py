@@ -4,11 +4,12 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from urllib.parse import quote, quote_plus
 
-from .errors import Errcodes, Unavailable
+from .errors import Errcodes, PhoneCodeInvalid, Unavailable
+from .token_row import Fetched
 
 #: The longest errmsg that goes to a log, in characters.
 ERRMSG_LIMIT = 200
@@ -16,7 +17,16 @@ ERRMSG_LIMIT = 200
 #: The JSON object that WeChat answers with, its values unchecked.
 Reply = dict[str, object]
 
+#: Seconds that an access_token lives at most, whatever the answer says.
+LONGEST_LIFE = 7200
+#: The country code whose numbers are written without it.
+CHINA = "86"
+
 _ID = re.compile(r"[!-~]{1,128}")
+_TOKEN = re.compile(r"[!-~]{1,1024}")
+_NUMBER = re.compile(r"[0-9]{4,15}")
+_COUNTRY = re.compile(r"[1-9][0-9]{0,3}")
+_RID = re.compile(r"rid: ([0-9A-Za-z-]{1,64})")
 
 
 @dataclass(frozen=True)
@@ -40,7 +50,8 @@ def read_reply(body: bytes, errcodes: Errcodes, *, hide: Iterable[str] = ()) -> 
         raise Unavailable("errcode is no integer")
     if errcode:
         error = errcodes.get(errcode, Unavailable)
-        raise error(harmless(reply.get("errmsg"), hide), errcode)
+        errmsg = reply.get("errmsg")
+        raise error(harmless(errmsg, hide), errcode, _rid(errmsg))
     return reply
 
 
@@ -53,6 +64,42 @@ def read_login(reply: Reply) -> Login:
     )
 
 
+def read_token(reply: Reply) -> Fetched:
+    """Read what stable_token answers. Raises Unavailable if a field is not what it should be."""
+    token, expires_in = reply.get("access_token"), reply.get("expires_in")
+    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
+        raise Unavailable("access_token is unusable")
+    if type(expires_in) is not int or expires_in <= 0:
+        raise Unavailable("expires_in is unusable")
+    return Fetched(token, min(expires_in, LONGEST_LIFE))
+
+
+def read_phone(appid: str) -> Callable[[Reply], str]:
+    """Read what getuserphonenumber answers: digits, abroad with + and the country code.
+
+    Raises Unavailable if a field is not what it should be, PhoneCodeInvalid if the number was
+    given to another mini program.
+    """
+
+    def read(reply: Reply) -> str:
+        phone = reply.get("phone_info")
+        if not isinstance(phone, dict):
+            raise Unavailable("phone_info is unusable")
+        watermark = phone.get("watermark")
+        if not isinstance(watermark, dict) or not isinstance(watermark.get("appid"), str):
+            raise Unavailable("the watermark is unusable")
+        if watermark["appid"] != appid:
+            raise PhoneCodeInvalid("the number was given to another mini program")
+        country, number = phone.get("countryCode"), phone.get("purePhoneNumber")
+        if not isinstance(number, str) or not _NUMBER.fullmatch(number):
+            raise Unavailable("purePhoneNumber is unusable")
+        if not isinstance(country, str | int) or not _COUNTRY.fullmatch(str(country)):
+            raise Unavailable("countryCode is unusable")
+        return number if str(country) == CHINA else f"+{country}{number}"
+
+    return read
+
+
 def harmless(errmsg: object, hide: Iterable[str]) -> str:
     """Make `errmsg` fit for a log: one short printable line that repeats nothing of `hide`."""
     if not isinstance(errmsg, str):
@@ -63,6 +110,12 @@ def harmless(errmsg: object, hide: Iterable[str]) -> str:
         for spelling in (secret, *_encoded(secret)):
             text = text.replace(spelling, "***")
     return text[:ERRMSG_LIMIT]
+
+
+def _rid(errmsg: object) -> str | None:
+    """Return the id by which WeChat finds the request, at the end of an errmsg."""
+    found = _RID.search(errmsg) if isinstance(errmsg, str) else None
+    return found and found[1]
 
 
 def _encoded(secret: str) -> list[str]:

@@ -16,7 +16,7 @@ def test_login_returns_a_token_and_the_user(client):
     assert response.status_code == 200
     assert (body["code"], body["msg"]) == (0, "ok")
     assert set(body["data"]) == {"token", "expires_at", "user"}
-    assert set(body["data"]["user"]) == {"id", "nickname", "avatar_url", "created_at"}
+    assert set(body["data"]["user"]) == {"id", "nickname", "avatar_url", "phone", "created_at"}
     assert TIME.fullmatch(body["data"]["expires_at"])
     assert response.headers["Cache-Control"] == "no-store"
 

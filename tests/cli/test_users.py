@@ -355,3 +355,43 @@ def test_no_output_contains_a_session_key_or_token(run, sign_in, wechat, execute
     ]
     for secret in (sealed, plain, phone.token, phone.token.split(".")[0]):
         assert not any(secret in output for output in outputs)
+
+
+@pytest.fixture
+def with_number(sign_in):
+    """A user with a phone number."""
+    phone = sign_in("alice")
+    assert phone.post("/api/me/phone", {"code": "phone-13800000000"}).status_code == 200
+    return phone
+
+
+def test_show_masks_the_phone_number(run, with_number):
+    assert "138******00" in run("users", "show", with_number.user["id"]).stdout
+    assert json.loads(run("users", "show", with_number.user["id"], "--json").stdout)["phone"] == (
+        "138******00"
+    )
+
+
+def test_show_phone_shows_the_whole_number_and_is_recorded(run, with_number, caplog):
+    assert "13800000000" in run("users", "show", with_number.user["id"], "--phone").stdout
+    (record,) = (each for each in caplog.records if each.getMessage() == "phone_shown")
+    assert record.user == with_number.user["id"]
+    assert "13800000000" not in caplog.text
+
+
+@pytest.mark.parametrize("typed", ["13800000000", "138 0000 0000", "+86 138-0000-0000"])
+def test_list_finds_users_by_a_phone_number_that_is_typed(run, sign_in, with_number, typed):
+    sign_in("bob")
+    found = run("users", "list", "--phone", "-", "--json", input=f"{typed}\n")
+    assert ids_of(found) == [with_number.user["id"]]
+    assert ids_of(run("users", "list", "--phone", "-", "--json", input="13900000000\n")) == []
+
+
+def ids_of(result):
+    return [each["id"] for each in json.loads(result.stdout)["items"]]
+
+
+def test_list_takes_no_phone_number_on_the_command_line(run, with_number):
+    result = run("users", "list", "--phone", "13800000000", code=2)
+    assert "command lines are logged" in result.output
+    assert with_number.user["id"] not in result.output

@@ -1,5 +1,6 @@
-"""What `flask wechat sandbox` does."""
+"""What `flask wechat sandbox`, `token` and `call` do."""
 
+import json
 import re
 import signal
 import socket
@@ -94,3 +95,70 @@ def test_ctrl_c_stops_the_sandbox_quietly_even_with_invalid_settings():
     assert process.returncode == 0
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", int(url[17:])), 1)
+
+
+PHONE = "/wxa/business/getuserphonenumber"
+
+
+def state(run):
+    return json.loads(run("wechat", "token", "--json").stdout)
+
+
+class TestToken:
+    def test_token_shows_age_and_state_and_fetches_none(self, run, wechat):
+        assert state(run)["state"] == "none"
+        run("wechat", "call", PHONE, "--json", '{"code": "a"}')
+        shown = state(run)
+        assert shown["state"] == "valid"
+        assert shown["fetched_at"] < shown["expires_at"]
+        assert shown["forced_renewals_in_24h"] == 0
+        assert wechat.sandbox.calls()["/cgi-bin/stable_token"] == 1
+
+    def test_token_is_never_shown(self, run, app):
+        run("wechat", "call", PHONE, "--json", '{"code": "a"}')
+        with app.app_context():
+            token = app.extensions["token_store"].load()[0].token
+        assert token
+        assert token not in run("wechat", "token").output + run("wechat", "token", "--json").output
+
+    def test_token_that_wechat_refuses_is_refused_until_there_is_another(self, run, wechat):
+        run("wechat", "call", PHONE, "--json", '{"code": "a"}')
+        for _ in range(2):  # the second finds that another forced renewal is too early
+            wechat.sandbox.set_fault(40001, 2)
+            run("wechat", "call", PHONE, "--json", '{"code": "b"}', code=1)
+        shown = state(run)
+        assert shown["state"] == "refused"
+        assert shown["forced_renewals_in_24h"] == 1
+        assert shown["next_forced_renewal_at"] > shown["fetched_at"]
+
+
+class TestCall:
+    def test_call_prints_the_answer_with_personal_data_masked(self, run):
+        printed = run("wechat", "call", PHONE, "--json", '{"code": "phone-13912345678"}').stdout
+        answer = json.loads(printed)
+        assert answer["errmsg"] == "ok"
+        assert answer["phone_info"]["purePhoneNumber"] == "***"
+        assert answer["phone_info"]["watermark"]["appid"] == "wxsandbox000000000"
+        assert "13912345678" not in printed
+
+    def test_call_without_json_is_a_get_with_its_query(self, run, wechat):
+        result = run("wechat", "call", PHONE, "--query", "a=b", code=1)
+        assert "43002" in result.output
+
+    def test_failed_call_names_error_and_errcode(self, run):
+        result = run("wechat", "call", PHONE, "--json", '{"code": "phone-used"}', code=1)
+        assert "(errcode 40029)" in result.output
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["cgi-bin/x"],
+            ["https://example.com/x"],
+            ["/x?access_token=1"],
+            ["/x", "--json", "{"],
+            ["/x", "--json", "[]"],
+            ["/x", "--query", "a"],
+        ],
+    )
+    def test_wrong_arguments_are_a_usage_error(self, run, arguments):
+        run("wechat", "call", *arguments, code=2)

@@ -62,7 +62,8 @@ def test_every_error_of_the_api_is_explained_by_name_and_code(name):
 
 
 @pytest.mark.parametrize(
-    "number", [5, 112, *range(600000, 600010), 602001, 1402101, *range(-4, 0), 400, 401, 503]
+    "number",
+    [5, 112, *range(600000, 600010), 602001, 1400001, 1402101, *range(-4, 0), 400, 401, 503],
 )
 def test_every_number_of_a_phone_has_a_meaning(number):
     word = "statusCode" if 400 <= number < 600 else "errno"
@@ -101,6 +102,21 @@ def test_40029_asks_for_the_appid_of_the_project():
         assert "MYAPI_WECHAT_APPID" in text
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("errno 112", ["用户隐私保护指引"]),
+        ("errno 1400001", ["付费管理"]),
+        ("phone_code_invalid 40029", ["wx.login", "5 ", "bindgetphonenumber"]),
+        ("phone_code_invalid 40013", ["详情 → 基本信息", "MYAPI_WECHAT_APPID"]),
+        ("phone_code_invalid", ["wx.login", "5 ", "AppID", "bindgetphonenumber"]),
+    ],
+)
+def test_what_can_go_wrong_with_a_phone_number_says_what_to_do(text, words):
+    for meaning in explain(text, EVERY).meaning:
+        assert [word for word in words if word not in meaning] == []
+
+
 def test_every_symptom_has_at_most_three_checks_that_exist():
     ids = {one.id for one in EVERY}
     for name, symptom in SYMPTOMS.items():
@@ -110,7 +126,9 @@ def test_every_symptom_has_at_most_three_checks_that_exist():
         assert re.search(r"[\u4e00-\u9fff]", symptom.meaning.zh)
 
 
-@pytest.mark.parametrize("part", ["a", "-1 ", "request:fail ", "a.b/c ", "/a", "连接"])
+@pytest.mark.parametrize(
+    "part", ["a", "-1 ", "request:fail ", "a.b/c ", "/a", "连接", "phone code "]
+)
 def test_a_long_text_is_read_in_no_time(part):
     started = time.process_time()
     explain(part * (50_000 // len(part)), [*OUTSIDE, *SERVER])

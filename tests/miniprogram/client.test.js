@@ -5,7 +5,7 @@
 const assert = require('node:assert/strict')
 const { test } = require('node:test')
 
-const { ofAnswer } = require('../../miniprogram/myapi/errors')
+const { SYMPTOMS, ofAnswer } = require('../../miniprogram/myapi/errors')
 const { ApiError, ERRORS, createClient } = require('../../miniprogram/myapi/index')
 const { Phone, Server, Time, chance, failure, success } = require('./world')
 
@@ -389,6 +389,73 @@ test('decrypt without data says that nothing was given', async () => {
   const [settled] = await outcomes(time, [api.decrypt({ errMsg: 'getPhoneNumber:fail user deny' })])
   assert.deepEqual([settled.error, phone.sent.length], ['no_encrypted_data', 0])
 })
+
+// ---- the phone number ----
+
+test('phone sends the code of the button and nothing else, and gives the user', async () => {
+  const { time, phone, api } = world({ token: 'live' })
+  const detail = { code: 'c1', encryptedData: 'e', iv: 'i', errMsg: 'getPhoneNumber:ok' }
+  const [bound] = await outcomes(time, [api.phone(detail)])
+  assert.equal(bound.value.phone, '138******00')
+  assert.deepEqual(phone.sent.map(({ method, path, data }) => [method, path, data]), [
+    ['POST', '/api/me/phone', { code: 'c1' }],
+  ])
+  const [removed] = await outcomes(time, [api.removePhone()])
+  assert.equal(removed.value.phone, null)
+})
+
+for (const [lost, after] of [
+  ['a network failure', { errno: 600001, errMsg: '网络错误 errcode:-101' }],
+  ['a time-out of the phone', 'silence'],
+  ['a busy server', failure(503, 50300, 'service_unavailable')],
+]) {
+  test(`a phone code whose answer was lost in ${lost} is sent again, the same one`, async () => {
+    const mood = () => (phone.sent.length === 1 ? { after } : undefined)
+    const { time, phone, api, server } = world({ token: 'live', mood })
+    const [settled] = await outcomes(time, [api.phone({ code: 'c1' })])
+    assert.equal(settled.value.phone, '138******00')
+    assert.deepEqual(phone.sent.map(call => call.data), [{ code: 'c1' }, { code: 'c1' }])
+    assert.deepEqual([...server.phoneCodes.keys()], ['c1'])
+  })
+}
+
+test('a phone code survives a session that has ended: one login, and the same code goes again', async () => {
+  const { time, phone, api } = world({ token: 'dead' })
+  const [settled] = await outcomes(time, [api.phone({ code: 'c1' })])
+  assert.equal(settled.value.phone, '138******00')
+  assert.deepEqual([phone.logins, phone.exchanges.length], [1, 1])
+})
+
+test('a phone code is never sent as another user', async () => {
+  const { time, server, phone, api } = world({ token: 'dead' })
+  phone.person = 'bob'
+  const [settled] = await outcomes(time, [api.phone({ code: 'c1' })])
+  assert.deepEqual([settled.error, server.phones.size], ['signed_out', 0])
+})
+
+for (const [detail, error, symptom] of [
+  [{ errMsg: 'getPhoneNumber:fail user deny' }, 'phone_refused', null],
+  [{ errMsg: 'getPhoneNumber:fail:user cancel' }, 'phone_refused', null],
+  [{ errMsg: 'getPhoneNumber:fail privacy permission is not authorized', errno: 104 }, 'phone_refused', null],
+  [{ errMsg: 'getPhoneNumber:fail privacy permission is not authorized' }, 'phone_refused', null],
+  [{ errMsg: 'getPhoneNumber:fail', errno: 1400001 }, 'phone_unavailable', 'phone_quota'],
+  [{ errMsg: 'getPhoneNumber:fail api scope is not declared in the privacy agreement', errno: 112 }, 'phone_unavailable', 'privacy'],
+  [{ errMsg: 'getPhoneNumber:fail api scope is not declared in the privacy agreement' }, 'phone_unavailable', 'privacy'],
+  [{ errMsg: 'getPhoneNumber:fail no permission' }, 'phone_unavailable', 'phone_not_permitted'],
+  [{ errMsg: 'getPhoneNumber:fail jsapi has no permission' }, 'phone_unavailable', 'phone_not_permitted'],
+  [{ errMsg: 'getPhoneNumber:ok', encryptedData: 'e', iv: 'i' }, 'phone_unavailable', null], // an old WeChat
+  [{ errMsg: 'getPhoneNumber:ok', code: '' }, 'phone_unavailable', null],
+  [{ code: 7 }, 'phone_unavailable', null],
+  [{}, 'phone_unavailable', null],
+  [undefined, 'phone_unavailable', null],
+]) {
+  test(`no phone code in ${JSON.stringify(detail)} is ${error}, ${symptom}, and nothing is sent`, async () => {
+    const { time, phone, api } = world({ token: 'live' })
+    const [settled] = await outcomes(time, [api.phone(detail)])
+    assert.deepEqual([settled.error, settled.it.symptom, phone.sent.length], [error, SYMPTOMS[symptom] || null, 0])
+    assert.equal(settled.it.errno, (detail && detail.errno) || 0)
+  })
+}
 
 // ---- answers ----
 

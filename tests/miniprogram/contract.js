@@ -4,12 +4,19 @@
 
 const calls = require('../../miniprogram/myapi/calls')
 const { DID_YOU_MEAN, FORMATS, RULES, TYPES, WORDS } = require('../../miniprogram/myapi/fields')
-const { ERRNOS, ERRORS, INSIDE, SYMPTOMS, ofFailure } = require('../../miniprogram/myapi/errors')
+const {
+  BUTTON_ERRNOS,
+  ERRNOS,
+  ERRORS,
+  INSIDE,
+  SYMPTOMS,
+  ofFailure,
+  ofPhoneButton,
+} = require('../../miniprogram/myapi/errors')
 
-const told = failure => {
-  const { error, symptom } = ofFailure(failure)
-  return { error, symptom }
-}
+const told = ({ error, symptom }) => ({ error, symptom })
+const toldOfEach = (table, read) =>
+  Object.fromEntries(Object.keys(table).map(number => [number, told(read(Number(number)))]))
 
 /** Errors to classify, as [errno or null, errMsg] each. */
 const wordings = JSON.parse(process.env.MYAPI_TEST_WORDINGS || '[]')
@@ -22,9 +29,8 @@ console.log(
     errors: ERRORS,
     fields: { rules: RULES, did_you_mean: DID_YOU_MEAN, types: TYPES, formats: FORMATS, ...WORDS },
     symptoms: SYMPTOMS,
-    errnos: Object.fromEntries(Object.keys(ERRNOS).map(errno => [errno, told({ errno: Number(errno) })])),
-    inside: Object.fromEntries(
-      Object.keys(INSIDE).map(n => [n, told({ errno: 600001, errMsg: `errcode:${n}` })])
-    ),
+    errnos: toldOfEach(ERRNOS, errno => ofFailure({ errno })),
+    button_errnos: toldOfEach(BUTTON_ERRNOS, errno => ofPhoneButton({ errno })),
+    inside: toldOfEach(INSIDE, number => ofFailure({ errno: 600001, errMsg: `errcode:${number}` })),
   })
 )

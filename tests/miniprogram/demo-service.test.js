@@ -39,6 +39,11 @@ test('every page does with the real service what it says', { skip, timeout: 6000
     await profile.tap('[data-act=save]')
     has(profile, '已保存', '小明😀')
 
+    await profile.tap('[data-act=sandboxPhone]')
+    has(profile, '138******00', '小明😀')
+    await profile.tap('[data-act=removePhone]')
+    has(profile, '未绑定')
+
     const encrypted = await app.open('encrypted')
     await encrypted.tap('[data-act=sandbox]')
     has(encrypted, '13800138000', 'watermark.appid')

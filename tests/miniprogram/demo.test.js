@@ -429,6 +429,110 @@ test('profile: what is being written outlasts a look at another page, and a fail
   assert.equal(page.data.nickname, '新名字')
 })
 
+const CODE = { code: 'c1', encryptedData: 'c2VjcmV0', iv: 'aXY=', errMsg: 'getPhoneNumber:ok' }
+const tapPhone = (page, detail) => page.tap('[data-act=phone]', 'getphonenumber', detail)
+const phoneButton = page => page.attributes('data-act', 'phone')
+
+test('profile: the button of WeChat binds the phone number, which is shown masked', async () => {
+  const app = await signedIn()
+  const page = await app.open('profile')
+  has(page, '手机号', '未绑定', '绑定手机号')
+  assert.equal(page.all('[data-act=removePhone]').length, 0)
+  await tapPhone(page, CODE)
+  has(page, '已绑定', '138******00', '更换手机号')
+  lacks(page, '未绑定')
+  assert.equal(app.server.calls.at(-1), 'POST /api/me/phone')
+  assert.deepEqual(app.server.bodies.at(-1), { code: 'c1' })
+})
+
+test('profile: the phone number is removed after a confirmation alone', async () => {
+  const app = await signedIn()
+  app.server.user.phone = '138******00'
+  const page = await app.open('profile')
+  app.answer = false
+  await page.tap('[data-act=removePhone]')
+  assert.equal(dialogues(app)[0].title, '确定解绑手机号？')
+  assert.equal(count(app.server.calls, 'DELETE /api/me/phone'), 0)
+  app.answer = true
+  await page.tap('[data-act=removePhone]')
+  assert.equal(count(app.server.calls, 'DELETE /api/me/phone'), 1)
+  has(page, '未绑定', '绑定手机号')
+  lacks(page, '138******00')
+})
+
+test('profile: what is being written outlasts the binding of a phone number', async () => {
+  const app = await signedIn()
+  const page = await app.open('profile')
+  await page.write('[data-field=nickname]', '新名字')
+  await tapPhone(page, CODE)
+  assert.deepEqual([page.data.nickname, page.data.dirty], ['新名字', true])
+  has(page, '138******00')
+})
+
+test('profile: a code that comes while the page is loading is not lost', async () => {
+  const app = await signedIn()
+  const page = await app.open('profile')
+  app.server.held.add('GET /api/me')
+  await page.show()
+  await tapPhone(page, CODE)
+  assert.equal(count(app.server.calls, 'POST /api/me/phone'), 0)
+  app.release()
+  await page.settle()
+  has(page, '138******00')
+})
+
+test('profile: while a number is being bound, the button asks for no other code', async () => {
+  const app = await signedIn()
+  const page = await app.open('profile')
+  assert.equal(phoneButton(page).openType, 'getPhoneNumber')
+  app.server.held.add('POST /api/me/phone')
+  await tapPhone(page, CODE)
+  assert.equal(phoneButton(page).openType, '')
+  app.release()
+  await page.settle()
+  assert.equal(phoneButton(page).openType, 'getPhoneNumber')
+})
+
+for (const [detail, ...said] of [
+  [{ errMsg: 'getPhoneNumber:fail user deny' }, 'phone_refused', '你没有授权手机号', 'You did not share'],
+  [{ errMsg: 'getPhoneNumber:fail', errno: 1400001 }, 'errno 1400001', '额度已用完', '付费管理'],
+  [{ errMsg: 'getPhoneNumber:fail', errno: 112 }, 'errno 112', '用户隐私保护指引', '声明收集手机号'],
+  [{ errMsg: 'getPhoneNumber:fail no permission' }, 'phone_unavailable', '已认证的非个人小程序'],
+]) {
+  test(`profile: without a code, ${JSON.stringify(detail)} is told in words, and nothing is sent`, async () => {
+    const app = await signedIn()
+    const page = await app.open('profile')
+    const before = app.server.calls.length
+    await tapPhone(page, detail)
+    has(page, ...said, '未绑定')
+    assert.equal(app.server.calls.length, before)
+  })
+}
+
+test("profile: WeChat's own words about the quota are off, for ours are shown", async () => {
+  const page = await (await signedIn()).open('profile')
+  assert.equal(phoneButton(page).phoneNumberNoQuotaToast, false)
+})
+
+test('profile: a number of the sandbox is on offer in development alone', async () => {
+  const app = await signedIn()
+  const page = await app.open('profile')
+  await page.tap('[data-act=sandboxPhone]')
+  has(page, '138******00')
+  assert.match(app.server.bodies.at(-1).code, /^[\w-]+$/)
+  const there = await signedIn({ kept: new Map([['demo:baseUrl', 'https://api.example.com']]) })
+  assert.equal((await there.open('profile')).all('[data-act=sandboxPhone]').length, 0)
+})
+
+test('profile: a phone code that the server refuses is told, and the number stays', async () => {
+  const app = await signedIn()
+  app.server.user.phone = '139******11'
+  const page = await app.open('profile')
+  app.server.wrong['POST /api/me/phone'] = refusal(400, 40003, 'phone_code_invalid')
+  await tapPhone(page, CODE)
+  has(page, '手机号凭证无效', 'phone_code_invalid', '139******11')
+})
+
 test('profile: the account is erased after a confirmation alone', async () => {
   const app = await signedIn()
   const page = await app.open('profile')

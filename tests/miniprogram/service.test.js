@@ -62,7 +62,7 @@ function inOrder(phone) {
 
 on('the first request logs in, and all that the client can do is done', async (api, phone, person) => {
   const me = await api.get('/api/me')
-  assert.deepEqual(Object.keys(me).sort(), ['avatar_url', 'created_at', 'id', 'nickname'])
+  assert.deepEqual(Object.keys(me).sort(), ['avatar_url', 'created_at', 'id', 'nickname', 'phone'])
   assert.equal((await api.put('/api/me', { nickname: '小明' })).nickname, '小明')
   assert.equal((await api.login()).id, me.id)
   assert.equal((await api.me()).nickname, '小明')
@@ -76,6 +76,32 @@ on('the first request logs in, and all that the client can do is done', async (a
   await api.login()
   assert.equal(await api.erase(), null)
   assert.notEqual((await api.me()).id, me.id)
+})
+
+on('the phone number is stored once for a code, shown masked, and removed', async (api, phone, person) => {
+  const code = `code-of-${person}`
+  phone.resends = call => call.path === '/api/me/phone' && call.method === 'POST' // the first answer is dropped
+  assert.equal((await api.phone({ code, errMsg: 'getPhoneNumber:ok' })).phone, '138******00')
+  assert.equal((await api.me()).phone, '138******00')
+  phone.resends = () => false
+  const other = new Phone({ person: `x${person}` })
+  try {
+    const stranger = createClient({ baseUrl: BASE, platform: other.wx })
+    await assert.rejects(stranger.phone({ code }), { error: 'phone_code_invalid', code: 40003 })
+    assert.equal((await stranger.me()).phone, null)
+  } finally {
+    other.close()
+  }
+  assert.equal((await api.removePhone()).phone, null)
+  assert.equal((await api.removePhone()).phone, null)
+  assert.equal((await api.me()).phone, null)
+})
+
+on('a phone code that goes again while the first sending is under way gives the number, too', async (api, phone, person) => {
+  const code = `twice-of-${person}`
+  await api.login()
+  const both = await Promise.all([api.phone({ code }), api.phone({ code })])
+  assert.deepEqual(both.map(user => user.phone), ['138******00', '138******00'])
 })
 
 on('an error of the server comes with its names, its sentence and its id', async api => {

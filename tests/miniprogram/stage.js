@@ -29,6 +29,7 @@ class Server {
       id: 'u_7Kq2mZ4xWc',
       nickname: '小明',
       avatar_url: null,
+      phone: null,
       created_at: '2026-08-01T04:00:00Z',
     }
     this.sessions = [session('s1', { current: true })]
@@ -68,6 +69,8 @@ class Server {
   }
 
   _data(call, body) {
+    if (call === 'POST /api/me/phone') this.user = { ...this.user, phone: '138******00' }
+    if (call === 'DELETE /api/me/phone') this.user = { ...this.user, phone: null }
     if (call === 'PUT /api/me') this.user = { ...this.user, ...body }
     if (call === 'DELETE /api/auth/sessions') this.sessions = this.sessions.filter(each => each.current)
     const one = call.match(/^DELETE \/api\/auth\/sessions\/(.+)$/)
@@ -82,6 +85,8 @@ const ROUTES = {
   'GET /api/me': server => server.user,
   'PUT /api/me': server => server.user,
   'DELETE /api/me': () => null,
+  'POST /api/me/phone': server => server.user,
+  'DELETE /api/me/phone': server => server.user,
   'POST /api/auth/logout': () => null,
   'GET /api/auth/sessions': server => ({ sessions: server.sessions }),
   'DELETE /api/auth/sessions': () => null,
@@ -239,6 +244,13 @@ class Page {
 
   get tree() {
     return this.component.toJSON()
+  }
+
+  /** What the element whose attribute has this value is given by the template. */
+  attributes(name, value) {
+    const of = ({ attrs }) => Object.fromEntries(attrs.map(each => [each.name, each.value]))
+    const all = node => (typeof node === 'string' ? [] : [of(node), ...node.children.flatMap(all)])
+    return all(this.tree).find(attributes => attributes[name] === value)
   }
 
   /** Elements of the rendered page, those inside components too, by a selector of CSS. */

@@ -8,6 +8,7 @@
 const REQUESTS_AT_ONCE = 10
 const ENDLESS = 60 * 60 * 1000 // ms of virtual time, far beyond any patience
 const TOO_MANY_EVENTS = 200000
+const PHONE = '/api/me/phone'
 
 /** A small generator of chance (mulberry32). */
 function chance(seed) {
@@ -84,6 +85,8 @@ class Server {
     this.sentAs = new Map() // the label of a request → the accounts whose tokens it carried
     this.owners = new Map() // every token ever issued → its account
     this.codes = new Map() // those that were used → the token
+    this.phoneCodes = new Map() // those that were used → the account
+    this.phones = new Map() // account → number, as the user sees it
     this._count = 0
   }
 
@@ -120,6 +123,9 @@ class Server {
     if (this.banned.has(this.owners.get(token))) return failure(403, 40300, 'user_banned')
     if (!account) return failure(401, 40102, 'session_ended')
     if (label) this.acted.set(label, (this.acted.get(label) || 0) + 1)
+    if (path === PHONE && method === 'POST' && !this._takes(data.code, account)) {
+      return failure(400, 40003, 'phone_code_invalid')
+    }
     return success(this._act(method, path, token, account)) || failure(409, 40900, 'session_key_missing')
   }
 
@@ -135,13 +141,28 @@ class Server {
     this.keyless.delete(account)
     const token = this.issue(account)
     this.codes.set(code, token)
-    return success({ token, user: user(account) })
+    return success({ token, user: this.user(account) })
+  }
+
+  /** A phone code works once, and when it is sent again by the same user. */
+  _takes(code, account) {
+    if (!this.phoneCodes.has(code)) this.phoneCodes.set(code, account)
+    return this.phoneCodes.get(code) === account
+  }
+
+  user(account) {
+    return user(account, this.phones.get(account))
   }
 
   _act(method, path, token, account) {
     if (path === '/api/auth/logout') this.sessions.delete(token)
     else if (path === '/api/me' && method === 'DELETE') this.erase(account)
-    else if (path === '/api/me') return user(account)
+    else if (path === '/api/me') return this.user(account)
+    else if (path === PHONE) {
+      if (method === 'DELETE') this.phones.delete(account)
+      else this.phones.set(account, '138******00')
+      return this.user(account)
+    }
     else if (path === '/api/me/decrypt') return this.keyless.has(account) ? undefined : { plain: account }
     else return { account, path }
     return null
@@ -153,7 +174,13 @@ function note(map, key, value) {
   if (value) map.get(key).add(value)
 }
 
-const user = account => ({ id: account, nickname: null, avatar_url: null, created_at: '2026-01-01T00:00:00Z' })
+const user = (account, phone = null) => ({
+  id: account,
+  nickname: null,
+  avatar_url: null,
+  phone,
+  created_at: '2026-01-01T00:00:00Z',
+})
 const success = data => data === undefined ? null : { status: 200, body: { code: 0, msg: 'ok', data } }
 const failure = (status, code, error, header = {}) => ({
   status,
@@ -224,7 +251,7 @@ class Phone {
     const { url, method, data, header } = options
     const token = (header.Authorization || '').replace('Bearer ', '')
     const path = url.replace('https://api.example.com', '')
-    const call = { number: this.sent.length, method, path, data, token, label: header['X-Label'] || '', at: this.time.timers.now() }
+    const call = { number: this.sent.length, method, path, data, token, label: labelOf(path, data, header), at: this.time.timers.now() }
     this.sent.push(call)
     this._running.add(call)
     this.most = Math.max(this.most, this._running.size)
@@ -271,6 +298,10 @@ class Phone {
     })
   }
 }
+
+/** What tells one request of an app from the others: a phone code does. */
+const labelOf = (path, data, header) =>
+  header['X-Label'] || (path === PHONE && data ? data.code : '')
 
 /** The phone gives the names of headers as it likes. */
 const lower = header =>

@@ -11,6 +11,7 @@ import pytest
 from myapi import wechat
 from myapi.wechat import errors, transport
 
+TOKEN = {"access_token": "t", "expires_in": 7200}
 GOOD = {"openid": "o-someone", "session_key": "tiihtNczf5v6AKRyjwEUhQ=="}
 
 
@@ -180,35 +181,31 @@ class TestConnections:
 
 class TestOtherCalls:
     def test_body_is_json_in_plain_utf8(self, make_client, answering):
-        server = answering({"errcode": 0, "msgid": 7})
+        server = answering(TOKEN, {"errcode": 0, "msgid": 7})
         client = make_client(server.url)
         reply = client.call(
             "POST",
             "/cgi-bin/message",
-            query={"access_token": "t&1"},
+            query={"lang": "zh&1"},
             json={"text": "你好 & \ud800"},
-            errcodes=errors.COMMON,
-            read=dict,
         )
         assert reply == {"errcode": 0, "msgid": 7}
-        head, body = server.requests[0].split("\r\n\r\n")
-        assert head.startswith("POST /cgi-bin/message?access_token=t%261 HTTP/1.1")
+        head, body = server.requests[1].split("\r\n\r\n")
+        assert head.startswith("POST /cgi-bin/message?access_token=t&lang=zh%261 HTTP/1.1")
         assert "Content-Type: application/json" in head
         assert body == '{"text": "你好 & ?"}'
 
     def test_errcode_means_what_the_call_says(self, make_client, answering):
-        client = make_client(answering({"errcode": 40013, "errmsg": "of another AppID"}).url)
+        client = make_client(answering(TOKEN, {"errcode": 40013, "errmsg": "x"}).url)
         table = {**errors.COMMON, 40013: wechat.CodeInvalid}
         with pytest.raises(wechat.CodeInvalid):
-            client.call("GET", "/x", errcodes=table, read=dict)
+            client.call("GET", "/x", errcodes=table)
         with pytest.raises(wechat.Misconfigured):
-            client.call("GET", "/x", errcodes=errors.COMMON, read=dict)
+            client.call("GET", "/x")
 
     def test_answer_may_be_larger_where_the_call_says_so(self, make_client, answering):
-        server = answering(b"{}".rjust(2 * transport.ANSWER_LIMIT))
-        call = functools.partial(
-            make_client(server.url).call, "GET", "/x", errcodes=errors.COMMON, read=dict
-        )
+        server = answering(TOKEN, b"{}".rjust(2 * transport.ANSWER_LIMIT))
+        call = functools.partial(make_client(server.url).call, "GET", "/x")
         assert call(limit=2 * transport.ANSWER_LIMIT) == {}
         with pytest.raises(wechat.Unavailable):
             call()

@@ -197,6 +197,176 @@ class TestFaults:
         assert (taken.count("slow"), taken.count(None)) == (50, 50)
 
 
+class Clock:
+    """The time of the sandbox, which a test moves on."""
+
+    def __init__(self):
+        self.now = 1_700_000_000.0
+
+    def __call__(self):
+        return self.now
+
+    def pass_(self, seconds):
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr("time.time", clock)
+    return clock
+
+
+def stable_token(sandbox, appid="wx", *, force=False):
+    answer = sandbox.stable_token(appid, "s", force_refresh=force)
+    return answer["access_token"], answer["expires_in"]
+
+
+def errcode_of(sandbox, token):
+    """Return what a call with this token gets; 0 if the token works."""
+    errcode = sandbox.phone_number(token, None)["errcode"]
+    return 0 if errcode == 47001 else errcode
+
+
+class TestStableToken:
+    def test_token_stays_the_same_with_its_remaining_life(self, sandbox, clock):
+        token, seconds = stable_token(sandbox)
+        assert seconds == 7200
+        clock.pass_(6000)
+        assert stable_token(sandbox) == (token, 1200)
+
+    def test_tokens_of_two_apps_differ(self, sandbox):
+        assert stable_token(sandbox, "wx")[0] != stable_token(sandbox, "wx2")[0]
+
+    def test_in_its_last_five_minutes_a_new_token_works_beside_the_old_one(self, sandbox, clock):
+        old, _ = stable_token(sandbox)
+        clock.pass_(7200 - 301)
+        assert stable_token(sandbox) == (old, 301)
+        clock.pass_(2)
+        new, seconds = stable_token(sandbox)
+        assert (new != old, seconds) == (True, 7200)
+        assert stable_token(sandbox)[0] == new
+        assert [errcode_of(sandbox, each) for each in (old, new)] == [0, 0]
+        clock.pass_(300)
+        assert [errcode_of(sandbox, each) for each in (old, new)] == [42001, 0]
+
+    def test_forced_token_ends_the_others_of_its_app_at_once(self, sandbox, clock):
+        older, _ = stable_token(sandbox)
+        other, _ = stable_token(sandbox, "wx2")
+        clock.pass_(7000)
+        old, _ = stable_token(sandbox)
+        new, seconds = stable_token(sandbox, force=True)
+        assert seconds == 7200
+        assert [errcode_of(sandbox, each) for each in (older, old, new)] == [40001, 40001, 0]
+        assert errcode_of(sandbox, other) == 0
+        assert stable_token(sandbox)[0] == new
+
+    def test_forcing_again_within_30_seconds_refreshes_nothing(self, sandbox, clock):
+        first, _ = stable_token(sandbox, force=True)
+        clock.pass_(29)
+        assert stable_token(sandbox, force=True) == (first, 7171)
+        clock.pass_(1)
+        second, _ = stable_token(sandbox, force=True)
+        assert errcode_of(sandbox, first) == 40001
+        clock.pass_(29)
+        assert stable_token(sandbox, force=True)[0] == second
+        assert stable_token(sandbox, "wx2", force=True)[1] == 7200
+
+    def test_forcing_more_than_20_times_a_day_refreshes_nothing(self, sandbox, clock):
+        tokens = []
+        for _ in range(22):
+            tokens.append(stable_token(sandbox, force=True)[0])
+            clock.pass_(60)
+        assert len(set(tokens)) == 20
+        assert tokens[19:] == [tokens[19]] * 3
+        clock.pass_(86_400 - 60 * 22)
+        assert stable_token(sandbox, force=True)[0] not in tokens
+
+    def test_forcing_too_early_refreshes_nothing_even_in_the_last_minutes(self, tmp_path):
+        sandbox = Sandbox(tmp_path / "sandbox.db", token_life=200)
+        first, _ = stable_token(sandbox, force=True)
+        assert stable_token(sandbox, force=True)[0] == first
+        assert stable_token(sandbox)[0] != first
+        sandbox.close()
+
+    def test_life_of_tokens_can_be_set(self, tmp_path, clock):
+        sandbox = Sandbox(tmp_path / "sandbox.db", token_life=2)
+        token, seconds = stable_token(sandbox)
+        assert (seconds, errcode_of(sandbox, token)) == (2, 0)
+        clock.pass_(2)
+        assert errcode_of(sandbox, token) == 42001
+        sandbox.close()
+
+    @pytest.mark.parametrize(("token", "expected"), [("", 41001), ("unknown", 40001)])
+    def test_missing_or_unknown_token_is_refused(self, sandbox, token, expected):
+        assert errcode_of(sandbox, token) == expected
+
+    def test_token_is_kept_in_the_file(self, tmp_path):
+        first, second = (Sandbox(tmp_path / "sandbox.db") for _ in range(2))
+        assert stable_token(first)[0] == stable_token(second)[0]
+        first.close()
+        second.close()
+
+
+class TestPhoneNumber:
+    @pytest.fixture
+    def ask(self, sandbox):
+        def ask(code, openid="", appid="wx"):
+            token, _ = stable_token(sandbox, appid)
+            return sandbox.phone_number(token, code, openid)
+
+        return ask
+
+    @pytest.mark.parametrize(
+        ("code", "number", "country", "pure"),
+        [
+            ("phone-13912345678", "13912345678", "86", "13912345678"),
+            ("phone-+8613912345678", "13912345678", "86", "13912345678"),
+            ("phone-7", "7", "86", "7"),
+            ("phone-+85251234567", "+85251234567", "852", "51234567"),
+            ("phone-+12025550123", "+12025550123", "1", "2025550123"),
+            ("phone-+447700900123", "+447700900123", "44", "7700900123"),
+            ("phone-", "13800000000", "86", "13800000000"),
+            ("phone-+", "13800000000", "86", "13800000000"),
+            ("phone-alice", "13800000000", "86", "13800000000"),
+            ("alice", "13800000000", "86", "13800000000"),
+            ("e31968a7f94cc5ee25fafc2aef2773f0", "13800000000", "86", "13800000000"),
+            ("é\ud800", "13800000000", "86", "13800000000"),
+        ],
+    )
+    def test_code_gives_its_number_once_per_app(self, ask, code, number, country, pure):
+        info = ask(code)["phone_info"]
+        assert (info["phoneNumber"], info["countryCode"]) == (number, country)
+        assert info["purePhoneNumber"] == pure
+        assert info["watermark"]["appid"] == "wx"
+        assert ask(code)["errcode"] == 40029
+        assert ask(code, appid="wx2")["phone_info"]["watermark"]["appid"] == "wx2"
+
+    @pytest.mark.parametrize(
+        ("code", "expected"), [("phone-used", 40029), ("phone-foreign", 40013), ("", 40029)]
+    )
+    def test_code_is_refused(self, ask, code, expected):
+        assert [ask(code)["errcode"] for _ in range(2)] == [expected] * 2
+
+    def test_code_that_has_logged_in_still_gives_a_number(self, ask, sandbox):
+        sandbox.exchange("wx", "s", "0aB3")
+        assert ask("0aB3")["errcode"] == 0
+
+    def test_openid_must_be_a_user_of_the_app(self, ask, sandbox):
+        ours = sandbox.exchange("wx", "s", "alice")["openid"]
+        theirs = sandbox.exchange("wx2", "s", "alice")["openid"]
+        unknown = sandbox.openid("bob", "wx")
+        assert [ask("phone-1", openid)["errcode"] for openid in (unknown, theirs, ours)] == [
+            40003,
+            40003,
+            0,
+        ]
+
+    def test_refused_token_leaves_the_code_unused(self, ask, sandbox):
+        assert sandbox.phone_number("unknown", "phone-1")["errcode"] == 40001
+        assert ask("phone-1")["errcode"] == 0
+
+
 ANOTHER_PROCESS = """
 import sys
 from myapi.wechat.sandbox import Sandbox
@@ -204,11 +374,14 @@ sandbox = Sandbox(sys.argv[1])
 sandbox.set_fault("slow", 0) if sys.argv[2:] else None
 print(sum("openid" in sandbox.exchange("wx", "s", f"alice.{n}") for n in range(100)))
 print(sum(sandbox.take_fault() is not None for n in range(100)))
+print(sandbox.stable_token("wx", "s")["access_token"])
+for n in range(100):
+    sandbox.count_call("/path")
 """
 
 
 def test_processes_share_one_state(tmp_path):
-    """Two processes that open the file at once use each code only once between them."""
+    """Two processes that open the file at once share codes, the access_token and the counts."""
     path = tmp_path / "new" / "sandbox.db"
     processes = [
         subprocess.Popen(
@@ -220,6 +393,10 @@ def test_processes_share_one_state(tmp_path):
     ]
     outputs = [process.communicate(timeout=60)[0].split() for process in processes]
     assert sum(int(output[0]) for output in outputs) == 100
+    assert outputs[0][2] == outputs[1][2]
+    sandbox = Sandbox(path)
+    assert sandbox.calls() == {"/path": 200}
+    sandbox.close()
 
 
 def test_state_is_kept_after_close(tmp_path):

@@ -168,7 +168,7 @@ def test_invalid_content_length_is_refused(ask, length):
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "/"), ("GET", "/sandbox/fault"), ("POST", "/sns/jscode2session"), ("PUT", "/x")],
+    [("GET", "/"), ("GET", "/sandbox/fault"), ("POST", "/cgi-bin/token"), ("PUT", "/x")],
 )
 def test_unknown_routes_are_not_found(ask, method, path):
     assert ask(method, path, b"{}")[0] == 404
@@ -285,16 +285,25 @@ def test_port_in_use_raises(sandbox, server):
 TOKEN = {"grant_type": "client_credential", "appid": "wx", "secret": "s", "force_refresh": False}
 
 
-def test_stable_token_is_constant_and_differs_by_app(ask):
+def test_stable_token_is_kept_and_differs_by_app(ask):
     first, second, other = (
         json.loads(ask("POST", "/cgi-bin/stable_token", {**TOKEN, "appid": appid})[1])
         for appid in ("wx", "wx", "wx-other")
     )
-    assert first == second
     assert first.keys() == {"access_token", "expires_in"}
+    assert first["expires_in"] == 7200
     assert len(first["access_token"]) >= 200
-    assert 0 < first["expires_in"] <= 7200
+    assert second["access_token"] == first["access_token"]
     assert other["access_token"] != first["access_token"]
+
+
+def test_stable_token_is_forced_only_by_true(ask):
+    tokens = [
+        json.loads(ask("POST", "/cgi-bin/stable_token", {**TOKEN, "force_refresh": force})[1])
+        for force in (False, "true", 1, None, True)
+    ]
+    assert len({answer["access_token"] for answer in tokens[:4]}) == 1
+    assert tokens[4]["access_token"] != tokens[0]["access_token"]
 
 
 @pytest.mark.parametrize(
@@ -326,3 +335,111 @@ def test_stable_token_error_40164_names_the_ip_address(ask):
         "invalid ip 127.0.0.1 ipv6 ::ffff:127.0.0.1, not in whitelist"
     )
     assert "access_token" in json.loads(ask("POST", "/cgi-bin/stable_token", TOKEN)[1])
+
+
+# ---- the phone number ----
+
+PHONE = "/wxa/business/getuserphonenumber"
+
+
+def token_of(ask, **more):
+    return json.loads(ask("POST", "/cgi-bin/stable_token", {**TOKEN, **more})[1])["access_token"]
+
+
+def phone(ask, token, body=None, method="POST"):
+    path = PHONE if token is None else f"{PHONE}?access_token={token}"
+    return json.loads(ask(method, path, {"code": "phone-1"} if body is None else body)[1])
+
+
+def test_phone_number_is_answered_like_wechat(ask, sandbox):
+    openid = json.loads(ask("GET", LOGIN)[1])["openid"]
+    answer = phone(ask, token_of(ask), {"code": "phone-13912345678", "openid": openid})
+    timestamp = answer["phone_info"]["watermark"].pop("timestamp")
+    assert abs(timestamp - time.time()) < 60
+    assert answer == {
+        "errcode": 0,
+        "errmsg": "ok",
+        "phone_info": {
+            "phoneNumber": "13912345678",
+            "purePhoneNumber": "13912345678",
+            "countryCode": "86",
+            "watermark": {"appid": "wx"},
+        },
+    }
+
+
+@pytest.mark.parametrize("body", [b"", b"code=phone-1", b"\xff", b"[]", {}, {"code": 7}])
+def test_phone_number_requires_json_with_a_code(ask, body):
+    assert phone(ask, token_of(ask), body)["errcode"] == 47001
+
+
+def test_refused_token_comes_before_the_body(ask):
+    assert phone(ask, None, b"{")["errcode"] == 41001
+    assert phone(ask, "", b"{")["errcode"] == 41001
+    assert phone(ask, "unknown", b"{")["errcode"] == 40001
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "errcode"),
+    [
+        ("GET", PHONE, 43002),
+        ("GET", "/cgi-bin/stable_token", 43002),
+        ("POST", LOGIN, 43001),
+    ],
+)
+def test_wrong_method_is_refused_like_wechat(ask, method, path, errcode):
+    assert json.loads(ask(method, path)[1])["errcode"] == errcode
+
+
+# ---- faults of the access_token ----
+
+
+@pytest.mark.parametrize("kind", [40001, 40014, 42001])
+def test_token_fault_hits_only_calls_that_carry_a_token(ask, kind):
+    ask("PUT", "/sandbox/fault", {"kind": kind, "times": 1})
+    assert "openid" in json.loads(ask("GET", f"{LOGIN}&access_token=x")[1])
+    token = token_of(ask)
+    assert phone(ask, None)["errcode"] == 41001
+    assert phone(ask, token)["errcode"] == kind
+    assert phone(ask, token)["errcode"] == 0
+
+
+def test_token_fault_for_two_calls_outlives_a_refresh(ask):
+    ask("PUT", "/sandbox/fault", {"kind": 40001, "times": 2})
+    assert phone(ask, token_of(ask))["errcode"] == 40001
+    assert phone(ask, token_of(ask, force_refresh=True))["errcode"] == 40001
+    assert phone(ask, token_of(ask))["errcode"] == 0
+
+
+def test_call_with_a_fault_leaves_the_phone_code_unused(ask):
+    token = token_of(ask)
+    ask("PUT", "/sandbox/fault", {"kind": "busy", "times": 1})
+    assert phone(ask, token)["errcode"] == -1
+    assert phone(ask, token)["errcode"] == 0
+
+
+@pytest.mark.parametrize("field", ["access_token", "expires_in", "phone_info"])
+def test_wrong_types_has_every_field_with_a_wrong_type(ask, field):
+    token, right = token_of(ask), {"access_token": str, "expires_in": int, "phone_info": dict}
+    ask("PUT", "/sandbox/fault", {"kind": "wrong_types", "times": 1})
+    assert not isinstance(phone(ask, token)[field], right[field])
+
+
+# ---- what was asked ----
+
+
+def test_calls_are_counted_by_path_with_those_that_fail(ask, sandbox):
+    ask("GET", LOGIN)
+    token_of(ask)
+    token_of(ask)
+    token_of(ask, force_refresh=True)
+    ask("PUT", "/sandbox/fault", {"kind": 45011, "times": 1})
+    phone(ask, "any")
+    ask("GET", "/nowhere")
+    assert sandbox.calls() == {
+        "/sns/jscode2session": 1,
+        "/cgi-bin/stable_token": 2,
+        "/cgi-bin/stable_token forced": 1,
+        PHONE: 1,
+    }
+    assert sandbox.calls()["/wxa/msg_sec_check"] == 0

@@ -2,8 +2,8 @@
  * What an app calls: `createClient` joins the parts of this folder.
  */
 
-const { DECRYPT, ERASE, LOGIN, LOGOUT, ME, SESSIONS } = require('./calls')
-const { ApiError } = require('./errors')
+const { DECRYPT, ERASE, LOGIN, LOGOUT, ME, PHONE, REMOVE_PHONE, SESSIONS } = require('./calls')
+const { ApiError, ofPhoneButton } = require('./errors')
 const { Foreground, TIMERS } = require('./platform')
 const { CONTROL, OPEN, SESSION } = require('./queue')
 const { Requests } = require('./requests')
@@ -174,6 +174,25 @@ class Client {
   /** @returns {Promise<SessionRow[]>} the devices on which the user is logged in */
   sessions() {
     return this._make(SESSIONS.method, SESSIONS.path).then(data => data.sessions)
+  }
+
+  /**
+   * Store the user's phone number: the server gets it from WeChat for the code that the button
+   * `open-type="getPhoneNumber"` or `"getRealtimePhoneNumber"` gives in `e.detail`. WeChat
+   * charges for each code and takes it once, but the server keeps its result for 5 minutes: so
+   * the same code is sent again when an answer was lost.
+   * @param {{ code?: string, errno?: number, errMsg?: string }} detail
+   * @returns {Promise<User>}
+   */
+  phone(detail) {
+    const code = detail && detail.code
+    if (typeof code !== 'string' || !code) return Promise.reject(ofPhoneButton(detail))
+    return this._make(PHONE.method, PHONE.path, { code }, { idempotent: true })
+  }
+
+  /** @returns {Promise<User>} without a phone number */
+  removePhone() {
+    return this._make(REMOVE_PHONE.method, REMOVE_PHONE.path)
   }
 
   /**

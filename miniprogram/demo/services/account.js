@@ -76,5 +76,6 @@ module.exports = {
   logout,
   erase,
   signedIn: settings.signedIn,
+  inDevelopment: settings.inDevelopment,
   era: () => era,
 }

@@ -1,6 +1,6 @@
 /** The last errors of all pages, as the page 出错了 shows them. */
 
-const { doing, advice } = require('../strings')
+const { doing, advice, adviceOfErrno } = require('../strings')
 const { clock } = require('../shared/format')
 
 const KEPT = 20
@@ -45,7 +45,7 @@ function note(what, error) {
     requestId: error.requestId,
     symptom: symptom ? symptom.zh : '',
     command: symptom ? `flask doctor --explain '${symptom.en}'` : '',
-    advice: advice[error.error] || '',
+    advice: adviceOfErrno[error.errno] || advice[error.error] || '',
   }
   entries = [entry, ...entries].slice(0, KEPT)
   return entry

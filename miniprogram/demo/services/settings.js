@@ -32,6 +32,9 @@ const baseUrl = () => read(URL_KEY) || DEFAULT_URL
 /** @param {string} url */
 const keepBaseUrl = url => keep(URL_KEY, url)
 
+/** A server in development is called over http; one in production answers over https alone. */
+const inDevelopment = () => baseUrl().startsWith('http://')
+
 const signedInKey = () => `demo:signedIn:${baseUrl()}`
 
 /** @returns {boolean} */
@@ -40,4 +43,4 @@ const signedIn = () => read(signedInKey()) === true
 /** @param {boolean} yes */
 const keepSignedIn = yes => keep(signedInKey(), yes)
 
-module.exports = { baseUrl, keepBaseUrl, signedIn, keepSignedIn }
+module.exports = { baseUrl, keepBaseUrl, inDevelopment, signedIn, keepSignedIn }

@@ -19,6 +19,9 @@ const { common } = require('../strings')
  * @property {{ [name: string]: (this: Page, event: any) => any }} [actions]
  */
 
+/** What is being done on a page. @type {WeakMap<Page, Promise<boolean>>} */
+const underWay = new WeakMap()
+
 /** @param {Plan} plan */
 function definePage(plan) {
   const { texts, data = {}, actions = {} } = plan
@@ -74,8 +77,32 @@ async function refresh(page, plan) {
  * @param {() => Promise<any>} call gives what the page is to show then
  * @returns {Promise<boolean>} whether it succeeded
  */
-async function run(page, doing, call) {
-  if (page.data.busy) return false
+function run(page, doing, call) {
+  if (page.data.busy) return Promise.resolve(false)
+  const done = perform(page, doing, call)
+  underWay.set(page, done)
+  return done
+}
+
+/**
+ * The same, after what is being done: for what must not be lost, such as a code that costs money.
+ * @param {Page} page
+ * @param {string} doing
+ * @param {() => Promise<any>} call
+ * @returns {Promise<boolean>}
+ */
+async function runNext(page, doing, call) {
+  while (page.data.busy) await underWay.get(page)
+  return run(page, doing, call)
+}
+
+/**
+ * @param {Page} page
+ * @param {string} doing
+ * @param {() => Promise<any>} call
+ * @returns {Promise<boolean>}
+ */
+async function perform(page, doing, call) {
   page.setData({ busy: doing, error: null })
   try {
     const shown = await call()
@@ -106,4 +133,4 @@ function confirm({ title, content, yes }) {
   })
 }
 
-module.exports = { confirm, definePage, run }
+module.exports = { confirm, definePage, run, runNext }

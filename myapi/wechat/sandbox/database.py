@@ -15,7 +15,11 @@ _TABLES = (
     "CREATE TABLE IF NOT EXISTS users"
     " (openid TEXT PRIMARY KEY, appid TEXT, name TEXT, session_key TEXT)",
     "CREATE TABLE IF NOT EXISTS codes (digest BLOB PRIMARY KEY) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS tokens (token TEXT PRIMARY KEY, appid TEXT, expires_at REAL)",
+    "CREATE TABLE IF NOT EXISTS forced (appid TEXT, at REAL)",
     "CREATE TABLE IF NOT EXISTS fault (kind TEXT, times INTEGER)",
+    "CREATE TABLE IF NOT EXISTS calls"
+    " (path TEXT, forced INTEGER, count INTEGER, PRIMARY KEY (path, forced)) WITHOUT ROWID",
 )
 
 

@@ -18,6 +18,8 @@ FAULTS = {
     "huge": "the correct answer, padded to 10 MB",
     "redirect": "status 302 to the same URL",
 }
+#: The errcodes of a refused access_token: they hit only calls that carry one.
+TOKEN_ERRCODES = {40001, 40014, 42001}
 
 
 class Reply(NamedTuple):
@@ -60,5 +62,9 @@ _REPLIES = {
     "http_502_html": Reply(502, _PAGE, "text/html"),
     "html": Reply(200, _PAGE, "text/html"),
     "empty": Reply(200),
-    "wrong_types": Reply(200, b'{"errcode": "0", "openid": 17, "session_key": ["x"]}'),
+    "wrong_types": Reply(
+        200,
+        b'{"errcode": "0", "openid": 17, "session_key": ["x"],'
+        b' "access_token": 17, "expires_in": "7200", "phone_info": ["x"]}',
+    ),
 }

@@ -1,16 +1,17 @@
-"""The sandbox over HTTP: two of WeChat's routes, and two control routes for loopback only."""
+"""The sandbox over HTTP: WeChat's routes, and two control routes for loopback only."""
 
 import ipaddress
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler
 from threading import Event
 from typing import Protocol
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
-from .codes import error_reply
 from .control import BadRequestError, Control, encrypt, parse_object, set_fault
+from .errcodes import error_reply
 from .faults import Reply, apply_fault, errcode_of
+from .routes import ROUTES, Call, answer, take_fault
 from .state import Sandbox
 
 #: Largest accepted body, in bytes.
@@ -41,16 +42,10 @@ class Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        if urlsplit(self.path).path == "/sns/jscode2session":
-            self._code_to_session()
-        else:
-            self._refuse(404, "no such route")
+        self._answer_or({})
 
     def do_POST(self) -> None:
-        if urlsplit(self.path).path == "/cgi-bin/stable_token":
-            self._stable_token()
-        else:
-            self._control({"/sandbox/encrypt": encrypt})
+        self._answer_or({"/sandbox/encrypt": encrypt})
 
     def do_PUT(self) -> None:
         self._control({"/sandbox/fault": set_fault})
@@ -58,35 +53,31 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
         """Log nothing."""
 
-    def _code_to_session(self) -> None:
-        self._answer(lambda sandbox: sandbox.exchange(*self._parameters()))
+    def _answer_or(self, controls: Mapping[str, Control]) -> None:
+        url = urlsplit(self.path)
+        if url.path in ROUTES:
+            self._answer(Call(self.command, url.path, url.query, self._body_or_nothing()))
+        else:
+            self._control(controls)
 
-    def _stable_token(self) -> None:
-        try:
-            body = parse_object(self._body())
-        except BadRequestError:  # WeChat's "data format error"
-            self._answer(lambda sandbox: error_reply(47001))
-            return
-        names = ("appid", "secret", "grant_type")
-        appid, secret, grant_type = (str(body.get(name) or "") for name in names)
-        self._answer(lambda sandbox: sandbox.stable_token(appid, secret, grant_type))
-
-    def _answer(self, compute: Callable[[Sandbox], dict[str, object]]) -> None:
-        """Send the answer of `compute`, or the fault that is set for this call."""
+    def _answer(self, call: Call) -> None:
+        """Send the answer of one of WeChat's routes, or the fault that is set for this call."""
         sandbox = self.options.sandbox
-        kind = sandbox.take_fault()
+        kind = take_fault(sandbox, call)
         errcode = errcode_of(kind)
-        answer = error_reply(errcode) if errcode is not None else compute(sandbox)
+        reply = error_reply(errcode) if errcode is not None else answer(sandbox, call)
         delay = self.options.slow if kind == "slow" else 0.0
         self.options.closing.wait(self.options.latency + delay)
-        self._send_with_fault(kind, Reply(200, json.dumps(answer).encode("ascii")))
+        self._send_with_fault(kind, Reply(200, json.dumps(reply).encode("ascii")))
 
-    def _parameters(self) -> tuple[str, str, str, str]:
-        query = parse_qs(urlsplit(self.path).query)
-        appid, secret, code, grant_type = (
-            query.get(name, [""])[0] for name in ("appid", "secret", "js_code", "grant_type")
-        )
-        return appid, secret, code, grant_type
+    def _body_or_nothing(self) -> bytes:
+        if self.command == "GET":
+            return b""
+        try:
+            return self._body()
+        except BadRequestError:
+            self.close_connection = True  # the body was not read
+            return b""
 
     def _send_with_fault(self, kind: str | None, reply: Reply) -> None:
         if kind == "closed":

@@ -1,4 +1,4 @@
-"""The sandbox's state: its users, the codes already used, and the current fault.
+"""The sandbox's state: its users, codes already used, access_tokens, the fault, and the calls.
 
 One file holds all of it and is shared by threads and processes: see `database`.
 """
@@ -8,20 +8,24 @@ import hashlib
 import json
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Mapping
 from os import PathLike, urandom
 from pathlib import Path
 
 from ..crypto import encrypt_user_data, sign_raw_data
-from .codes import app_errcode, error_reply, login_errcode, parse_code
+from . import phone, tokens
+from .codes import login_errcode, parse_code
 from .database import SandboxDatabase
-from .faults import parse_kind
+from .errcodes import app_errcode, error_reply
+from .faults import TOKEN_ERRCODES, errcode_of, parse_kind
 
 _FIND_USER = """
     SELECT appid, session_key FROM users
     WHERE (openid = :user OR name = :user) AND (:appid IS NULL OR appid = :appid)
     ORDER BY openid = :user DESC, rowid DESC LIMIT 1
 """
+_FAULT = "SELECT kind FROM fault"
 
 
 class UnknownUserError(LookupError):
@@ -29,11 +33,16 @@ class UnknownUserError(LookupError):
 
 
 class Sandbox:
-    """A fake WeChat. The README, section Sandbox, says what each login code does."""
+    """A fake WeChat. docs/reference/sandbox.md says what each code does."""
 
-    def __init__(self, path: str | PathLike[str]) -> None:
-        """Keep the state in the file at `path`, created with its folder on first use."""
+    def __init__(self, path: str | PathLike[str], *, token_life: int = 7200) -> None:
+        """Keep the state in the file at `path`, created with its folder on first use.
+
+        `token_life` is how many seconds a new access_token works. With 300 or less, every call
+        that is not forced gets a new one.
+        """
         self._database = SandboxDatabase(Path(path))
+        self.token_life = token_life
 
     def exchange(
         self, appid: str, secret: str, code: str, grant_type: str = "authorization_code"
@@ -56,19 +65,40 @@ class Sandbox:
         return {"session_key": session_key, "openid": openid}
 
     def stable_token(
-        self, appid: str, secret: str, grant_type: str = "client_credential"
+        self,
+        appid: str,
+        secret: str,
+        grant_type: str = "client_credential",
+        *,
+        force_refresh: bool = False,
     ) -> dict[str, object]:
         """Answer like stable_token: {access_token, expires_in}, or {errcode, errmsg}.
 
-        An app always gets the same token, as repeated calls do while a real one is valid. No
-        other call of the sandbox checks it.
+        An app gets its present token with the seconds that are left, and in its last 5 minutes a
+        new one beside it. `force_refresh` gives a new one and ends the others at once, but not
+        within 30 s of the last forced refresh, nor more than 20 times in 24 hours.
         """
         errcode = app_errcode(appid, secret, grant_type, "client_credential")
         if errcode is not None:
             return error_reply(errcode)
-        digest = hashlib.sha512(f"{appid}\0token".encode("utf-8", "replace")).digest()
-        token = base64.urlsafe_b64encode(digest * 3).decode("ascii")
-        return {"access_token": token, "expires_in": 7200}
+        with self._database.writing() as db:
+            token, seconds = tokens.issue(db, appid, self.token_life, force=force_refresh)
+        return {"access_token": token, "expires_in": seconds}
+
+    def phone_number(
+        self, access_token: str, code: str | None, openid: str = ""
+    ) -> dict[str, object]:
+        """Answer like getuserphonenumber: {errcode: 0, errmsg, phone_info}, or {errcode, errmsg}.
+
+        phone_info is {phoneNumber, purePhoneNumber, countryCode, watermark: {timestamp, appid}}.
+        `code` is None and `openid` is "" if the call does not give them.
+        """
+        with self._database.writing() as db:
+            appid, errcode = tokens.find_app(db, access_token)
+            errcode = errcode or _use_phone_code(db, appid, code, openid)
+        if code is None or errcode:
+            return error_reply(errcode)
+        return {"errcode": 0, "errmsg": "ok", "phone_info": phone.phone_info(code, appid)}
 
     def encrypt(
         self, user: str, data: Mapping[str, object], appid: str | None = None
@@ -113,17 +143,41 @@ class Sandbox:
             if times:
                 db.execute("INSERT INTO fault VALUES (?, ?)", (text, times))
 
-    def take_fault(self) -> str | None:
-        """Count one call and return the kind of its fault, None if it has none."""
+    def take_fault(self, *, carries_token: bool = True) -> str | None:
+        """Count one call and return the kind of its fault, None if it has none.
+
+        A call that does not carry an access_token leaves a fault of TOKEN_ERRCODES to the next one.
+        """
         with self._database.reading() as db:
-            if db.execute("SELECT kind FROM fault").fetchone() is None:
+            if not _hits(db.execute(_FAULT).fetchone(), carries_token):
                 return None
         with self._database.writing() as db:
             # Another process may have taken the last one meanwhile.
-            found = db.execute("SELECT kind FROM fault").fetchone()
+            found = db.execute(_FAULT).fetchone()
+            if not _hits(found, carries_token):
+                return None
             db.execute("UPDATE fault SET times = times - 1")
             db.execute("DELETE FROM fault WHERE times < 1")
-        return None if found is None else str(found[0])
+        return str(found[0])
+
+    def count_call(self, path: str, *, forced: bool = False) -> None:
+        """Count one call for `calls`."""
+        with self._database.writing() as db:
+            db.execute(
+                "INSERT INTO calls VALUES (?, ?, 1)"
+                " ON CONFLICT (path, forced) DO UPDATE SET count = count + 1",
+                (path, forced),
+            )
+
+    def calls(self) -> Counter[str]:
+        """Return how often each of WeChat's paths was called, over all servers of this file.
+
+        A stable_token call with force_refresh counts as "/cgi-bin/stable_token forced" instead.
+        Calls that got a fault count too.
+        """
+        with self._database.reading() as db:
+            rows = db.execute("SELECT path, forced, count FROM calls").fetchall()
+        return Counter({f"{path} forced" if forced else path: n for path, forced, n in rows})
 
     def session_keys(self) -> list[str]:
         """Return every user's session_key, for tests that check where they must not appear."""
@@ -133,6 +187,23 @@ class Sandbox:
     def close(self) -> None:
         """Close the file. The next call opens it again."""
         self._database.close()
+
+
+def _hits(fault: tuple[str] | None, carries_token: bool) -> bool:
+    """Whether the fault that is set hits a call."""
+    return fault is not None and (carries_token or errcode_of(fault[0]) not in TOKEN_ERRCODES)
+
+
+def _use_phone_code(db: sqlite3.Connection, appid: str, code: str | None, openid: str) -> int:
+    """Use up a phone code and return 0, or the errcode why it does not work."""
+    if code is None:
+        return 47001
+    user = "SELECT 1 FROM users WHERE openid = ? AND appid = ?"
+    if openid and db.execute(user, (openid, appid)).fetchone() is None:
+        return 40003
+    if code in phone.ERRCODES:
+        return phone.ERRCODES[code]
+    return 0 if code and _mark_used(db, appid, f"phone number\0{code}") else 40029
 
 
 def _mark_used(db: sqlite3.Connection, appid: str, code: str) -> bool:

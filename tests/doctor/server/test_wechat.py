@@ -54,6 +54,29 @@ def test_server_that_is_not_on_the_allow_list_warns(ask_wechat, wechat):
     assert results["account"].status == "ok"
 
 
+@pytest.mark.parametrize(
+    ("errmsg", "named"),
+    [
+        ("invalid ip 203.0.113.5 ipv6 ::ffff:203.0.113.5, not in whitelist", "203.0.113.5"),
+        ("invalid ip 203.0.113.5, not in whitelist, rid: 65f1a2b3-2-3", "203.0.113.5"),
+        ("invalid ip 2001:db8::5 ipv6 2001:db8::5, not in whitelist", "2001:db8::5"),
+        ("invalid ip  ipv6 2001:db8::5, not in whitelist", "2001:db8::5"),
+        (
+            "invalid ip 203.0.113.5 ipv6 2001:db8::5, not in whitelist",
+            "203.0.113.5, 2001:db8::5",
+        ),
+        ("not in whitelist", "?"),
+        ("invalid ip 999.0.0.1 ipv6 fe80:::, not in whitelist", "?"),
+    ],
+)
+def test_address_that_wechat_saw_is_named(ask_wechat, errmsg, named):
+    body = json.dumps({"errcode": 40164, "errmsg": errmsg}).encode()
+    with Peer(answering(body=body)) as peer:
+        found = ask_wechat(url=f"http://{HOST}:{peer.port}")["allow_list"]
+    assert found.evidence.en == f"40164: {named} is not on the list"
+    assert found.evidence.zh == f"40164：{named} 不在白名单中"
+
+
 def test_token_is_never_forced(pair):
     asked = []
 

@@ -1,8 +1,8 @@
-/** 个人资料: nickname and avatar, and the end of the account. */
+/** 个人资料: nickname and avatar, the phone number, and the end of the account. */
 
 const account = require('../../services/account')
 const { moment } = require('../../shared/format')
-const { confirm, definePage, run } = require('../../shared/page')
+const { confirm, definePage, run, runNext } = require('../../shared/page')
 const { NICKNAME_LENGTH, isAvatar, isNickname, lengthOf } = require('../../shared/profile')
 const { profile: texts } = require('../../strings')
 
@@ -28,17 +28,60 @@ function shownOf(user) {
   }
 }
 
+/**
+ * What is being written is not lost.
+ * @param {import('../../shared/page').Page} page
+ * @param {import('../../services/account').User} user
+ */
+function shownBeside(page, user) {
+  const { nickname, avatar, dirty } = page.data
+  return dirty ? { ...shownOf(user), ...draft(nickname, avatar), dirty } : shownOf(user)
+}
+
+/**
+ * WeChat charges for the code, so nothing that the page is doing may lose it.
+ * @param {import('../../shared/page').Page} page
+ * @param {{ code?: string }} detail
+ */
+function bindPhone(page, detail) {
+  return runNext(page, 'bindPhone', async () =>
+    shownBeside(page, await account.api().phone(detail))
+  )
+}
+
 definePage({
   texts,
   needsLogin: true,
-  data: { ...draft('', ''), user: null, initial: '', since: '', dirty: false, saved: false },
+  data: {
+    ...draft('', ''),
+    user: null,
+    initial: '',
+    since: '',
+    dirty: false,
+    saved: false,
+    sandbox: false,
+  },
   async load(page) {
     const user = await account.api().me()
-    const { nickname, avatar, dirty } = page.data
-    // what is being written is not lost
-    return dirty ? { ...shownOf(user), ...draft(nickname, avatar), dirty } : shownOf(user)
+    return { ...shownBeside(page, user), sandbox: account.inDevelopment() }
   },
   actions: {
+    onPhone(event) {
+      return bindPhone(this, event.detail)
+    },
+
+    onSandboxPhone() {
+      return bindPhone(this, { code: `demo-${Date.now()}` })
+    },
+
+    async onRemovePhone() {
+      const { removePhoneTitle: title, removePhoneText: content, removePhoneYes: yes } = texts
+      if (!(await confirm({ title, content, yes }))) return
+      await run(this, 'removePhone', async () =>
+        shownBeside(this, await account.api().removePhone())
+      )
+    },
+
     onNickname(event) {
       // the keyboard's own nickname may come with blur alone
       if (event.detail.value === this.data.nickname) return
