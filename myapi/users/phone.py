@@ -2,6 +2,7 @@
 
 WeChat takes money for each code when the phone gets it, and accepts it once. So a request that is
 sent again makes no second call: it waits for the first, and its answer is the user as it is then.
+The times are the database's clock: the two may come to different hosts.
 """
 
 import threading
@@ -12,12 +13,13 @@ from typing import NamedTuple
 from sqlalchemy import Connection, Update, delete, insert, select, update
 
 from myapi import audit
-from myapi.clock import iso, now
+from myapi.clock import iso
+from myapi.db.clock import database_now
 from myapi.db.data_keys import digest, digests, newest_data_key
 from myapi.db.transactions import Transaction, reading, transaction
 from myapi.extensions import keyring, wechat
 from myapi.users import accounts
-from myapi.users.accounts import UserRow
+from myapi.users.accounts import MAX_REORDER, UserRow
 from myapi.users.models import PhoneCode, User
 from myapi.web.errors import ApiError
 
@@ -64,7 +66,7 @@ def set_phone(user_id: int, openid: str, code: str) -> UserRow:
 def remove_phone(tx: Transaction, user_id: int) -> UserRow:
     """Delete the number; one that is on its way is not stored any more."""
     user = _lock(tx, user_id)
-    tx.execute(_update(user_id, None, None, now()))
+    tx.execute(_update(user_id, None, None, database_now(tx)))
     if user.phone is not None:
         audit.record(tx, "phone_removed", user=user.public_id)
     return user._replace(phone=None)
@@ -133,7 +135,7 @@ def _note_or_wait(user_id: int, code: str) -> tuple[UserRow, _Sent]:
 @transaction
 def _note_code(tx: Transaction, user_id: int, code: str) -> tuple[UserRow, _Sent]:
     user = _lock(tx, user_id)
-    at = now()
+    at = database_now(tx)
     sent = _Sent(digest(newest_data_key(tx), CODE, f"{user_id}\0{code}"), at, new=True, done=False)
     mine = tx.execute(select(PhoneCode).where(PhoneCode.user_id == user_id)).all()
     outdated = [each.digest for each in mine if not at - CODE_AGE < each.sent_at <= at]
@@ -160,8 +162,8 @@ def _store(tx: Transaction, user_id: int, sent: _Sent, number: str) -> UserRow:
     """Store a number, unless it was set or removed by a request that came later."""
     user = _lock(tx, user_id)
     done = update(PhoneCode).where(PhoneCode.digest == sent.digest)
-    tx.execute(done.values(done_at=now()))
-    if user.phone_at is not None and user.phone_at > sent.at:
+    tx.execute(done.values(done_at=database_now(tx)))
+    if user.phone_at is not None and sent.at <= user.phone_at < sent.at + MAX_REORDER:
         return user
     sealed = keyring().seal(number)
     tx.execute(_update(user_id, sealed, digest(newest_data_key(tx), NUMBER, number), sent.at))

@@ -1,7 +1,7 @@
 """My phone number: set by a code of WeChat, shown masked, removed, exported, erased."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -28,6 +28,21 @@ def bind(sign_in):
 def asked(wechat):
     """Return how many phone codes WeChat was asked for."""
     return lambda: wechat.sandbox.calls().get(PHONE, 0)
+
+
+@pytest.fixture
+def set_clock(monkeypatch):
+    """Set the clock of this host wrong by some seconds; the database keeps its own."""
+
+    def by(seconds):
+        class Clock(datetime):
+            @classmethod
+            def now(cls, tz=None):
+                return datetime.now(tz) + timedelta(seconds=seconds)
+
+        monkeypatch.setattr("myapi.clock.datetime", Clock)
+
+    return by
 
 
 @pytest.fixture
@@ -152,6 +167,34 @@ def test_code_sent_again_after_five_minutes_is_sent_to_wechat(sign_in, bind, ask
     assert asked() == 2
 
 
+@pytest.mark.parametrize("seconds", [-30, 30])
+def test_code_sent_again_to_a_host_with_another_clock_makes_no_second_call(
+    sign_in, bind, asked, set_clock, seconds
+):
+    alice = sign_in("alice")
+    bind(alice)
+    set_clock(seconds)
+    assert bind(alice).get_json()["data"]["phone"] == "138******00"
+    assert asked() == 1
+
+
+def test_number_replaces_one_that_came_to_a_host_whose_clock_is_ahead(sign_in, bind, set_clock):
+    alice = sign_in("alice")
+    set_clock(30)
+    bind(alice)
+    set_clock(0)
+    assert bind(alice, "phone-13911111122").get_json()["data"]["phone"] == "139******22"
+
+
+def test_number_replaces_one_that_was_stored_while_the_database_clock_was_ahead(
+    sign_in, bind, execute
+):
+    alice = sign_in("alice")
+    bind(alice)
+    execute("UPDATE users SET phone_at = :later", later="2999-01-01 00:00:00.000000")
+    assert bind(alice, "phone-13911111122").get_json()["data"]["phone"] == "139******22"
+
+
 def test_code_sent_many_times_at_once_makes_one_call(app, sign_in, asked):
     alice = sign_in("alice")
     body = {"json": {"code": "a code"}, "headers": alice.headers}
@@ -246,9 +289,7 @@ def test_export_has_the_whole_number(app, sign_in, bind):
         assert export.export(accounts.find(alice.user["id"]))["phone"] == NUMBER
 
 
-def test_logs_have_neither_number_nor_code_nor_token_nor_openid(
-    app, sign_in, bind, caplog, wechat
-):
+def test_logs_have_neither_number_nor_code_nor_token_nor_openid(app, sign_in, bind, caplog, wechat):
     alice = sign_in("alice")
     for code in ("phone-13912345678", "phone-used", "phone-foreign"):
         bind(alice, code)
