@@ -60,7 +60,7 @@ class WeChatClient:
 
         `token_store` keeps the access_token that all processes share; the default is this process.
         `concurrency` is how many calls may wait at once. `timeout` bounds each single wait in
-        seconds, and the whole call, its retry included, where `bounded(timeout)` gives a context
+        seconds, and the whole call, its retry included, where `bounded(seconds)` gives a context
         manager that raises TimeoutError when the time is up; the default does nothing.
         `on_call` gets the outcome of each call ("ok" or the error's name) and its seconds.
         Raises ValueError for a bound or a URL that makes no sense.
@@ -178,13 +178,19 @@ class WeChatClient:
         return exchange()
 
     def _fetch_token(self, forced: bool) -> Fetched:
-        """Ask for the access_token. It is part of a call, and has its place and its time."""
+        """Ask for the access_token. It is part of a call: it has its place and half of its time.
+
+        The other half is for the call, which can go on with the old token while that one lives.
+        """
         body = {"grant_type": "client_credential", "appid": self.appid, "secret": self._secret}
         path = "/cgi-bin/stable_token"
         started = time.monotonic()
         try:
-            return self._ask(
-                "POST", path, None, {**body, "force_refresh": forced}, TOKEN, read_token, ()
+            return self._in_time(
+                lambda: self._ask(
+                    "POST", path, None, {**body, "force_refresh": forced}, TOKEN, read_token, ()
+                ),
+                self._timeout / 2,
             )
         except WeChatError as error:
             self._report(path, error, time.monotonic() - started)
@@ -200,7 +206,7 @@ class WeChatClient:
             raise TooManyWaiting(f"{self._concurrency} calls wait for WeChat")
         started = time.monotonic()
         try:
-            result = self._in_time(work)
+            result = self._in_time(work, self._timeout)
         except WeChatError as error:
             self._report(path, error, time.monotonic() - started)
             raise
@@ -209,8 +215,8 @@ class WeChatClient:
         self._on_call("ok", time.monotonic() - started)
         return result
 
-    def _in_time(self, work: Callable[[], T]) -> T:
-        with suppress(TimeoutError), self._bounded(self._timeout):
+    def _in_time(self, work: Callable[[], T], seconds: float) -> T:
+        with suppress(TimeoutError), self._bounded(seconds):
             return work()
         # Out here: an exception raised by the bound holds the frames that it broke off.
         raise Timeout("the call has used up its time")
