@@ -49,7 +49,7 @@ def token(as_json: bool, utc: bool) -> None:
         "fetched_at": row.fetched_at and iso(row.fetched_at),
         "expires_at": row.expires_at and iso(row.expires_at),
         "being_renewed": row.is_being_renewed(now),
-        "forced_renewals_in_24h": row.forced_in_period(now),
+        "forced_renewals": row.forced_in_series(now),
         "next_forced_renewal_at": iso(next_forced) if next_forced > now else None,
     }
     if as_json:

@@ -111,7 +111,7 @@ class TestToken:
         shown = state(run)
         assert shown["state"] == "valid"
         assert shown["fetched_at"] < shown["expires_at"]
-        assert shown["forced_renewals_in_24h"] == 0
+        assert shown["forced_renewals"] == 0
         assert wechat.sandbox.calls()["/cgi-bin/stable_token"] == 1
 
     def test_token_is_never_shown(self, run, app):
@@ -128,7 +128,7 @@ class TestToken:
             run("wechat", "call", PHONE, "--json", '{"code": "b"}', code=1)
         shown = state(run)
         assert shown["state"] == "refused"
-        assert shown["forced_renewals_in_24h"] == 1
+        assert shown["forced_renewals"] == 1
         assert shown["next_forced_renewal_at"] > shown["fetched_at"]
 
 

@@ -240,6 +240,25 @@ def test_forced_renewals_keep_their_distance(start, remote, monkeypatch):
     assert all(pause >= least for pause, least in zip(pauses, FORCED_PAUSES[1:], strict=True))
 
 
+def test_forced_renewals_are_five_in_any_24_hours(start, remote, monkeypatch):
+    monkeypatch.setattr(access_token, "SHARED_FAILURE", 0)
+    store = Store()
+    client = start(store)
+    call(client)
+    remote.dead = {"first"}
+    forced_at = []
+    minutes = [0, *range(20 * 60, 30 * 60), *range(42 * 60, 54 * 60)]
+    for store.ahead in (timedelta(minutes=each) for each in minutes):
+        before = remote.asked.count("forced")
+        refused(client)
+        forced_at += [store.ahead] * (remote.asked.count("forced") - before)
+    assert len(forced_at) > 5
+    assert all(
+        sixth - first >= timedelta(hours=24)
+        for first, sixth in zip(forced_at, forced_at[5:], strict=False)
+    )
+
+
 def test_crowd_with_a_dead_token_forces_one_renewal(start, remote):
     store = Store()
     clients = [start(store) for _ in range(3)]
