@@ -110,15 +110,12 @@ class AccessToken:
         """Renew the token. This process has claimed it, and one has just ended a renewal maybe."""
         try:
             row, now = self._store.load()
-            if (token := self._usable(row, now, refused, RENEWED_BEFORE)) is None:
-                return self._fetch_and_keep(row, now, refused)
-        except BaseException:  # also when it is broken off: see concurrency.bounded
+            token = self._usable(row, now, refused, RENEWED_BEFORE)
+            return token or self._fetch_and_keep(now, refused)
+        finally:  # also when it is broken off: see concurrency.bounded
             self._store.update(token_row.release(claimed))
-            raise
-        self._store.update(token_row.release(claimed))
-        return token
 
-    def _fetch_and_keep(self, old: TokenRow, at: datetime, refused: str | None) -> str:
+    def _fetch_and_keep(self, at: datetime, refused: str | None) -> str:
         failure: WeChatError
         try:
             fetched = self._fetch(False)
@@ -131,8 +128,9 @@ class AccessToken:
             self._failure = None
             # If another one that expires later was there, it is that one.
             return self._usable(row, at, refused, NONE) or fetched.token
-        if token := self._usable(old, at, refused, NONE):
-            return token  # it lives for minutes; the next look at the row tries again
+        row, at = self._store.load()
+        if token := self._usable(row, at, refused, NONE):
+            return token  # an old one that lives, or one that another process has just got
         self._failure = time.monotonic(), failure
         raise failure
 
@@ -150,7 +148,7 @@ class AccessToken:
             fetched = self._fetch(True)
             if fetched.token != refused:
                 return fetched
-        self._store.update(token_row.give_up)
+        self._store.update(token_row.give_up(refused))
         raise Unavailable(f"WeChat refuses the access_token, {detail}")
 
     def _raise_shared_failure(self) -> None:

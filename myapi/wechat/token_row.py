@@ -139,9 +139,14 @@ def keep(fetched: Fetched, asked_at: datetime, refused: str | None) -> Change[To
     return change
 
 
-def give_up(row: TokenRow, now: datetime) -> tuple[TokenRow, None]:
+def give_up(refused: str) -> Change[None]:
     """Say to all processes that the token is dead, and that there is no other for now."""
-    return replace(row, given_up_at=now, renewing_until=None), None
+
+    def change(row: TokenRow, now: datetime) -> tuple[TokenRow, None]:
+        is_there = row.token == refused  # else another process has replaced it meanwhile
+        return (replace(row, given_up_at=now, renewing_until=None) if is_there else row), None
+
+    return change
 
 
 def count_forced(row: TokenRow, now: datetime) -> tuple[TokenRow, datetime | None]:
