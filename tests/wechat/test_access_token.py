@@ -211,6 +211,13 @@ def test_call_is_repeated_once_and_no_more(start, remote):
     assert remote.asked == ["plain", "first", "first", "plain", "second"]
 
 
+def test_call_that_was_repeated_for_a_busy_wechat_is_not_repeated_again(make_client, answering):
+    busy, dead = {"errcode": -1, "errmsg": "busy"}, {"errcode": 40001, "errmsg": "dead"}
+    server = answering({"access_token": "t", "expires_in": 7200}, busy, dead)
+    assert type(refused(make_client(server.url))) is wechat.TokenRefused
+    assert sum(request.startswith(f"POST {ANY}") for request in server.requests) == 2
+
+
 def test_refusals_without_end_are_answered_and_force_five_renewals_a_day(
     start, remote, monkeypatch
 ):
