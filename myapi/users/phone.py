@@ -5,8 +5,10 @@ sent again makes no second call: it waits for the first, and its answer is the u
 The times are the database's clock: the two may come to different hosts.
 """
 
+import re
 import threading
 import time
+import unicodedata
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -31,6 +33,9 @@ MAX_WAITING = 8  # requests of a process
 
 NUMBER, CODE = "phone", "phone-code"  # the purposes of digests
 
+# How people begin a number that is stored as +852… or, in China, without its country code.
+_ABROAD = re.compile(r"^00(?=[1-9])")
+_CHINA = re.compile(r"^(\+86|86(?=1[0-9]{10}$))")
 
 _waiting = threading.BoundedSemaphore(MAX_WAITING)
 
@@ -105,8 +110,9 @@ def mask(number: str) -> str:
 
 def phone_digests(connection: Connection, number: str) -> list[bytes]:
     """Return what `phone_digest` may be of a number, as people type it."""
-    typed = "".join(number.split()).replace("-", "").removeprefix("+86")
-    return digests(connection, NUMBER, typed)
+    # NFKC: full-width digits. All but + and digits goes: marks of an address book cannot be seen.
+    typed = re.sub(r"[^+0-9]", "", unicodedata.normalize("NFKC", number))
+    return digests(connection, NUMBER, _CHINA.sub("", _ABROAD.sub("+", typed)))
 
 
 def sent_codes(connection: Connection, user_id: int) -> list[dict[str, str]]:
