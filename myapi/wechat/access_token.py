@@ -13,8 +13,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from . import token_row
 from .errors import Timeout, Unavailable, WeChatError
@@ -32,10 +32,11 @@ POLL = 0.1
 SHARED_FAILURE = 1.0
 
 
-class _Known(NamedTuple):
+@dataclass(frozen=True)
+class _Known:
     """A token in this process's memory. The times are of `time.monotonic`."""
 
-    token: str
+    token: str = field(repr=False)
     fresh_until: float
     dies_at: float
 

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
-from typing import NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 #: How long a process has for a renewal. Then another one may try: the first may have been killed.
 CLAIM = timedelta(seconds=5)
@@ -29,10 +29,11 @@ NONE = timedelta(0)
 T = TypeVar("T")
 
 
-class Fetched(NamedTuple):
+@dataclass(frozen=True)
+class Fetched:
     """What stable_token answered: a token, and its remaining life in seconds."""
 
-    token: str
+    token: str = field(repr=False)
     expires_in: int
 
 
