@@ -19,14 +19,14 @@ from myapi.clock import iso
 from myapi.db.clock import database_now
 from myapi.db.data_keys import digest, digests, newest_data_key
 from myapi.db.transactions import Transaction, reading, transaction
-from myapi.extensions import keyring, wechat
+from myapi.extensions import keyring, settings, wechat
 from myapi.users import accounts
 from myapi.users.accounts import MAX_REORDER, UserRow
 from myapi.users.models import PhoneCode, User
 from myapi.web.errors import ApiError
 
 CODE_AGE = timedelta(minutes=5)  # of a code that is sent again
-UNFINISHED = timedelta(seconds=5)  # after that, the process that called WeChat has been killed
+BESIDES_WECHAT = timedelta(seconds=3)  # that a request may take besides its call to WeChat
 WAIT = 3.0  # s for the first of two requests to finish
 POLL = 0.2
 MAX_WAITING = 8  # requests of a process
@@ -142,12 +142,13 @@ def _note_or_wait(user_id: int, code: str) -> tuple[UserRow, _Sent]:
 def _note_code(tx: Transaction, user_id: int, code: str) -> tuple[UserRow, _Sent]:
     user = _lock(tx, user_id)
     at = database_now(tx)
+    given_up = BESIDES_WECHAT + timedelta(seconds=settings().wechat_timeout)  # then it was killed
     sent = _Sent(digest(newest_data_key(tx), CODE, f"{user_id}\0{code}"), at, new=True, done=False)
     mine = tx.execute(select(PhoneCode).where(PhoneCode.user_id == user_id)).all()
     outdated = [each.digest for each in mine if not at - CODE_AGE < each.sent_at <= at]
     for each in mine:
         if each.digest == sent.digest and each.digest not in outdated:
-            if each.done_at is not None or at < each.sent_at + UNFINISHED:
+            if each.done_at is not None or at < each.sent_at + given_up:
                 return user, sent._replace(new=False, done=each.done_at is not None)
             outdated.append(each.digest)
     if outdated:

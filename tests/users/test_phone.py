@@ -224,24 +224,31 @@ def test_code_may_be_sent_again_if_wechat_was_busy(sign_in, bind, asked, wechat)
     assert bind(alice).status_code == 200
 
 
-def test_code_whose_request_was_killed_may_be_sent_again_after_five_seconds(
-    app, sign_in, bind, monkeypatch, execute
+@pytest.mark.parametrize(("timeout", "on_its_way", "gone"), [(3, 5, 7), (20, 22, 24)])
+def test_code_may_be_sent_again_once_its_request_must_have_been_killed(
+    make_app, sign_in, bind, monkeypatch, execute, timeout, on_its_way, gone
 ):
-    alice = sign_in("alice")
+    """A request takes 3 s and what a call to WeChat may take."""
+    app = make_app(wechat_timeout=timeout)
+    alice = sign_in("alice", via=app.test_client())
 
     def killed(*_):
         raise SystemExit
+
+    def sent_ago(seconds):
+        at = now() - timedelta(seconds=seconds)
+        execute("UPDATE myapi_phone_codes SET sent_at = :at", at=f"{at:%Y-%m-%d %H:%M:%S.%f}")
 
     with monkeypatch.context() as patch:
         patch.setattr(type(app.extensions["wechat"]()), "phone_number", killed)
         with pytest.raises(SystemExit):
             bind(alice)
     monkeypatch.setattr(phone, "WAIT", 0)
+    sent_ago(on_its_way)
     early = bind(alice)
     assert early.get_json()["error"] == "service_unavailable"
     assert int(early.headers["Retry-After"]) > 0
-    old = now() - phone.UNFINISHED - timedelta(seconds=1)
-    execute("UPDATE myapi_phone_codes SET sent_at = :old", old=f"{old:%Y-%m-%d %H:%M:%S}.000000")
+    sent_ago(gone)
     assert bind(alice).get_json()["data"]["phone"] == "138******00"
 
 
