@@ -63,6 +63,7 @@ class AccessToken:
         known = self._alive(refused)
         if known and time.monotonic() < known.fresh_until:
             return known.token
+        started = time.monotonic()
         # While one caller of this process looks at the row, those who have a token go on with it.
         if not self._one_at_a_time.acquire(timeout=0 if known else self._patience):
             if known:
@@ -72,7 +73,7 @@ class AccessToken:
             known = self._alive(refused)
             if known and time.monotonic() < known.fresh_until:
                 return known.token
-            return self._look_up(refused)
+            return self._look_up(refused, started)
         finally:
             self._one_at_a_time.release()
 
@@ -81,20 +82,23 @@ class AccessToken:
         is_alive = known and known.token != refused and time.monotonic() < known.dies_at
         return known if is_alive else None
 
-    def _look_up(self, refused: str | None) -> str:
-        give_up = time.monotonic() + self._patience
+    def _look_up(self, refused: str | None, started: float) -> str:
         while True:
             row, now = self._store.load()
+            waited = time.monotonic() - started
             others_renew = row.is_being_renewed(now)
-            if token := self._usable(row, now, refused, NONE if others_renew else RENEWED_BEFORE):
+            # It may take half of the time. If callers with less tried, they would be broken off,
+            # one after the other, and each would have asked WeChat.
+            may_renew = not others_renew and waited <= self._patience / 2
+            if token := self._usable(row, now, refused, RENEWED_BEFORE if may_renew else NONE):
                 return token
             if row.token and row.token == refused and row.is_given_up(now):
                 raise Unavailable("WeChat refuses the access_token and gives no other")
             self._raise_shared_failure()
-            if not others_renew and (claimed := self._store.update(token_row.claim)):
+            if may_renew and (claimed := self._store.update(token_row.claim)):
                 return self._renew(claimed, refused)
-            if time.monotonic() >= give_up:
-                raise Timeout("another process is renewing the access_token")
+            if waited > self._patience or not (may_renew or others_renew):
+                raise Timeout("there was no time left to renew the access_token")
             time.sleep(POLL)
 
     def _usable(
