@@ -62,7 +62,7 @@ class WeChatClient:
 
         `token_store` keeps the access_token that all processes share; the default is this process.
         `concurrency` is how many calls may wait at once. `timeout` bounds each single wait in
-        seconds, and the whole call, its retry included, where `bounded(timeout)` gives a context
+        seconds, and the whole call, its retry included, where `bounded(seconds)` gives a context
         manager that raises TimeoutError when the time is up; the default does nothing.
         `on_call` gets the outcome of each call ("ok" or the error's name) and its seconds.
         Raises ValueError for a bound or a URL that makes no sense.
@@ -95,9 +95,11 @@ class WeChatClient:
             "grant_type": "authorization_code",
         }
         path = "/sns/jscode2session"
-        return self._in_turn(
-            path, lambda: self._ask("GET", path, query, None, LOGIN, read_login, [code])
-        )
+
+        def ask() -> Login:
+            return self._ask("GET", path, query, None, LOGIN, read_login, [code])
+
+        return self._in_turn(path, lambda: _twice_if_busy(ask))
 
     def phone_number(self, code: str, openid: str) -> str:
         """Exchange the code of a getPhoneNumber button, which works once. Raises a WeChatError.
@@ -176,9 +178,9 @@ class WeChatClient:
         `read` checks the types of the answer, and raises Unavailable if it is unusable; the default
         takes any object. `hide` are the secrets of the request besides token and AppSecret: an
         errmsg that repeats one is masked. `limit` is the size of the answer in bytes.
-        A token that WeChat refuses is replaced, and the call made once more. All of it takes
-        `timeout` seconds at most, the wait for a place included; the client's own time-out bounds
-        it in any case. Raises a WeChatError.
+        The call is made once more if WeChat is busy, or with another token if it refuses this one.
+        All of it takes `timeout` seconds at most, the wait for a place included; the client's own
+        time-out bounds it in any case. Raises a WeChatError.
         """
 
         def ask(token: str) -> T:
@@ -188,9 +190,19 @@ class WeChatClient:
 
         def ask_with_token() -> T:
             token = self._access_token.get()
-            with suppress(TokenRefused):
+            try:
                 return ask(token)
-            return ask(self._access_token.get(refused=token))
+            except TokenRefused:
+                is_refused = True
+            except WeChatError as error:
+                if error.errcode != BUSY:
+                    raise
+                is_refused = False
+            if is_refused:
+                token = self._access_token.get(refused=token)
+            else:
+                time.sleep(RETRY_PAUSE)
+            return ask(token)
 
         return self._in_turn(path, ask_with_token, timeout)
 
@@ -210,32 +222,26 @@ class WeChatClient:
         limit: int = ANSWER_LIMIT,
         timeout: float | None = None,
     ) -> T:
-        """Ask, and once more after errcode -1. All else is final: codes work once."""
-        secrets = (self._secret, *hide)
-
-        def exchange() -> T:
-            answer = self._transport.exchange(
-                method, path, query=query, body=body, limit=limit, timeout=timeout
-            )
-            return read(read_reply(answer, errcodes, hide=secrets))
-
-        try:
-            return exchange()
-        except WeChatError as error:
-            if error.errcode != BUSY:
-                raise
-        time.sleep(RETRY_PAUSE)
-        return exchange()
+        answer = self._transport.exchange(
+            method, path, query=query, body=body, limit=limit, timeout=timeout
+        )
+        return read(read_reply(answer, errcodes, hide=(self._secret, *hide)))
 
     def _fetch_token(self, forced: bool) -> Fetched:
-        """Ask for the access_token. It is part of a call, and has its place and its time."""
+        """Ask for the access_token. It is part of a call: it has its place and half of its time.
+
+        The other half is for the call, which can go on with the old token while that one lives.
+        """
         body = {"grant_type": "client_credential", "appid": self.appid, "secret": self._secret}
         path = "/cgi-bin/stable_token"
         started = time.monotonic()
+
+        def ask() -> Fetched:
+            asked = {**body, "force_refresh": forced}
+            return self._ask("POST", path, None, asked, TOKEN, read_token, ())
+
         try:
-            return self._ask(
-                "POST", path, None, {**body, "force_refresh": forced}, TOKEN, read_token, ()
-            )
+            return self._in_time(lambda: _twice_if_busy(ask), self._timeout / 2)
         except WeChatError as error:
             self._report(path, error, time.monotonic() - started)
             raise
@@ -289,3 +295,14 @@ class WeChatClient:
             },
         )
         self._on_call(error.name, seconds)
+
+
+def _twice_if_busy(ask: Callable[[], T]) -> T:
+    """Ask, and once more after errcode -1. All else is final: codes work once."""
+    try:
+        return ask()
+    except WeChatError as error:
+        if error.errcode != BUSY:
+            raise
+    time.sleep(RETRY_PAUSE)
+    return ask()
