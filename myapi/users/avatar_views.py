@@ -4,7 +4,7 @@ from flask import Blueprint, Response, request
 
 from myapi.users import avatar, pictures
 from myapi.web.access import public
-from myapi.web.endpoint import endpoint
+from myapi.web.endpoint import media_endpoint
 from myapi.web.errors import ApiError
 
 bp = Blueprint("avatars", __name__, url_prefix="/avatars")
@@ -15,7 +15,7 @@ CACHE_CONTROL = "private, max-age=86400, immutable"
 
 @bp.get("/<name>")
 @public
-@endpoint(media_types=(pictures.JPEG, pictures.PNG), errors=("not_found", "service_unavailable"))
+@media_endpoint(pictures.JPEG, pictures.PNG, errors=("not_found", "service_unavailable"))
 def show(name: str) -> Response:
     """Show the uploaded picture of a user."""
     found = avatar.find(name)

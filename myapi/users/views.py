@@ -15,7 +15,7 @@ from myapi.users.schemas import (
 )
 from myapi.web.access import caller
 from myapi.web.body.upload import File
-from myapi.web.endpoint import endpoint
+from myapi.web.endpoint import endpoint, upload_endpoint
 from myapi.web.rate_limits import limit_user
 
 bp = Blueprint("me", __name__, url_prefix="/api/me")
@@ -81,7 +81,7 @@ def remove_phone() -> UserOut:
 
 @bp.post("/avatar")
 @limit_user
-@endpoint(file=AVATAR, returns=UserOut, errors=("rate_limited", "service_unavailable"))
+@upload_endpoint(AVATAR, returns=UserOut, errors=("rate_limited", "service_unavailable"))
 def upload_avatar(read: Callable[[], bytes]) -> UserOut:
     """Upload my picture with wx.uploadFile; it takes the place of the one before.
 
