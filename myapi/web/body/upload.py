@@ -69,11 +69,17 @@ def _parse(limit: int, invalid: str) -> MultiDict[str, FileStorage]:
             request.stream, MULTIPART, request.content_length, request.mimetype_params
         )
     except ClientDisconnected:
-        raise ApiError("invalid_request", fields=[FieldError("", "cut_off")]) from None
+        raise _cut_off() from None
     except HTTPException:
         raise
     except ValueError as error:
+        if request.stream.tell() < (request.content_length or 0):
+            raise _cut_off() from None
         raise ApiError(invalid, reason=str(error)) from None
     except Exception:  # servers raise different exceptions for a bad chunk or trailer
-        raise ApiError("invalid_request", fields=[FieldError("", "cut_off")]) from None
+        raise _cut_off() from None
     return files
+
+
+def _cut_off() -> ApiError:
+    return ApiError("invalid_request", fields=[FieldError("", "cut_off")])
