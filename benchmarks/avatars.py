@@ -18,7 +18,7 @@ from myapi.wechat.sandbox import Sandbox, SandboxServer
 from tests.service import Service, at_once, migrate
 
 SIZE = (3264, 2448)  # 8 million pixels
-WEBP_SIZE = (2500, 2000)
+WEBP_SIZE = (2000, 2000)
 
 
 def pictures() -> dict[str, bytes]:

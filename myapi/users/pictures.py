@@ -27,7 +27,7 @@ FORMATS = ("JPEG", "PNG", "WEBP")
 JPEG, PNG = "image/jpeg", "image/png"
 
 MAX_PIXELS = 8_000_000
-MAX_PIXELS_WEBP = 5_000_000  # its decoder takes 16 bytes for each
+MAX_PIXELS_WEBP = 4_000_000  # its decoder takes 16 bytes for each
 MAX_SIDE = 4096
 SIDE = 512  # of the result, at most
 MAX_BYTES = 256 * 2**10  # of the result
@@ -180,7 +180,7 @@ def _as_png(small: Image.Image) -> Picture:
     for side in PNG_SIDES:
         small.thumbnail((side, side))
         file = BytesIO()
-        small.save(file, "PNG", optimize=True)
+        small.save(file, "PNG")
         if file.tell() <= MAX_BYTES:
             return Picture(PNG, file.getvalue())
     raise PictureError("too many bytes")
