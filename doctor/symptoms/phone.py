@@ -42,7 +42,7 @@ PHONE: dict[str, Symptom] = {
             "保存响应里的 avatar_url，不要保存这个路径。与服务器无关。",
         ),
         r"upload(file|task).{0,60}(file not found|file error|no such file"
-        r"|file .{0,8}not exist|文件不存在|找不到.{0,6}文件)",
+        r"|file .{0,8}n.t exist|文件不存在|找不到.{0,6}文件)",
     ),
     "domain_list": Symptom(
         Text(

@@ -436,7 +436,7 @@ const NO_FILE = ['picture_missing', 'upload_file']
  */
 const WORDS = [
   [/upload(file|task).{0,60}(file (not found|error)|no such file)/i, NO_FILE],
-  [/upload(file|task).{0,60}(file .{0,8}not exist|文件不存在|找不到.{0,6}文件)/i, NO_FILE],
+  [/upload(file|task).{0,60}(file .{0,8}n.t exist|文件不存在|找不到.{0,6}文件)/i, NO_FILE],
   [/COMMON_NAME|证书.{0,4}域名|域名.{0,4}证书.{0,4}(不符|不匹配|不一致)/i, INSIDE[-200]],
   [/CERT_DATE|certificate.{0,20}expired|证书.{0,8}过期/i, INSIDE[-201]],
   [/AUTHORITY_INVALID|ERR_CERT_(INVALID|REVOKED)|trust anchor|self.?signed|自签/i, INSIDE[-202]],

@@ -89,8 +89,10 @@ function upload(platform, { field, path, onProgress }, { success, ...options }, 
     success: result => success({ ...result, data: parsed(result && result.data) }),
   })
   if (onProgress && task && task.onProgressUpdate) {
-    task.onProgressUpdate(({ progress }) => {
-      if (underWay() && progress >= 0 && progress <= 100) quietly(() => onProgress(progress))
+    task.onProgressUpdate(told => {
+      const percent = told && told.progress
+      const known = Number.isFinite(percent) && percent >= 0 && percent <= 100
+      if (known && underWay()) quietly(() => onProgress(percent))
     })
   }
   return task
