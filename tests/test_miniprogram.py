@@ -98,6 +98,10 @@ def test_client_handles_broken_connections_and_responses():
     run_tests("broken")
 
 
+def test_client_uploads_pictures_over_http():
+    run_tests("upload")
+
+
 # ---- against the real service ----
 
 

@@ -259,8 +259,8 @@ class Phone {
     const listeners = []
     const tell = progress => listeners.forEach(listener => listener({ progress }))
     const told = result => {
-      const { data } = result
-      success({ ...result, data: typeof data === 'string' ? data : JSON.stringify(data) })
+      const { statusCode, data } = result // its header is not promised
+      success({ statusCode, data: typeof data === 'string' ? data : JSON.stringify(data) })
       this.time.at(1, () => tell(100))
     }
     const form = { ...options, method: 'POST', data: { [name]: filePath }, success: told }
