@@ -187,7 +187,7 @@ const advice = {
   decrypt_failed: '先 wx.login，再让用户点击取得新的密文；确认 AppID 与服务器一致。',
   phone_code_invalid: '手机号凭证只能用一次、5 分钟内有效，也不是 wx.login 的 code；确认 AppID 与服务器一致。',
   content_risky: '请用户换一种说法；微信的判定在服务器日志里。',
-  picture_invalid: '只接受 JPEG、PNG、WebP，以图片内容为准；动图、过大或损坏的图片都会被拒绝。',
+  picture_invalid: '以图片内容为准，与文件名无关：动图、过大或损坏的图片都会被拒绝。',
   token_missing: '该接口需要登录：不要传 auth: false。',
   token_invalid: '确认 token 来自这台服务器、密钥没有被移除；客户端会自动重新登录。',
   session_ended: '无需处理：客户端会自动重新登录并重发请求。',

@@ -42,13 +42,13 @@ const ERRORS = {
     status: 400,
     code: 40004,
     en: 'WeChat judged this text risky: write another one.',
-    zh: '内容未通过微信的安全检测，请修改后重试。',
+    zh: '微信判定该内容有风险，请修改后再试。',
   },
   picture_invalid: {
     status: 400,
     code: 40005,
-    en: 'The picture cannot be used: choose a JPEG, PNG or WebP.',
-    zh: '图片无法使用，请选择 JPEG、PNG 或 WebP 图片。',
+    en: 'Send one picture: a JPEG, PNG or WebP of at most 8 million pixels, not animated.',
+    zh: '请上传一张图片：JPEG、PNG 或 WebP，最多 800 万像素，不能是动图。',
   },
   token_missing: {
     status: 401,

@@ -6,12 +6,14 @@
 'use strict'
 
 const assert = require('node:assert/strict')
+const path = require('node:path')
 const { test } = require('node:test')
 
 const { Phone } = require('./phone')
 const { App } = require('./stage')
 
 const URL = process.env.MYAPI_TEST_URL
+const PICTURE = path.join(__dirname, '../../docs/miniprogram/home-light.png')
 const skip = URL ? false : 'tests/test_miniprogram_demo.py runs this one'
 
 /** A phone on which the developer tool logs in; two of them are two devices of one user. */
@@ -35,9 +37,21 @@ test('every page does with the real service what it says', { skip, timeout: 6000
 
     const profile = await app.open('profile')
     await profile.write('[data-field=nickname]', '小明😀')
-    await profile.write('[data-field=avatar]', 'https://example.com/a.png')
     await profile.tap('[data-act=save]')
     has(profile, '已保存', '小明😀')
+
+    await profile.tap('[data-act=avatar]', 'chooseavatar', { avatarUrl: PICTURE })
+    has(profile, '更换头像', '小明😀')
+    const shown = profile.attributes('class', 'profile-image').src
+    assert.ok(shown.startsWith(`${URL}/avatars/`), shown)
+    const picture = await fetch(shown)
+    assert.deepEqual([picture.status, picture.headers.get('content-type')], [200, 'image/jpeg'])
+    await profile.tap('[data-act=avatar]', 'chooseavatar', { avatarUrl: __filename })
+    has(profile, 'picture_invalid')
+    assert.equal(profile.attributes('class', 'profile-image').src, shown)
+    await profile.tap('[data-act=removeAvatar]')
+    has(profile, '选择头像')
+    assert.equal((await fetch(shown)).status, 404)
 
     await profile.tap('[data-act=sandboxPhone]')
     has(profile, '138******00', '小明😀')

@@ -449,7 +449,7 @@ test('profile: a nickname that the server refuses is told, and stays in the fiel
   app.server.wrong['PUT /api/me'] = refusal(400, 40004, 'content_risky')
   await page.write('[data-field=nickname]', '坏名字')
   await page.tap('[data-act=save]')
-  has(page, '内容未通过微信的安全检测', 'content_risky')
+  has(page, '微信判定该内容有风险', 'content_risky')
   assert.equal(page.data.nickname, '坏名字')
 })
 
@@ -531,7 +531,7 @@ test('profile: a picture that cannot be shown gives way to the letter, until the
 })
 
 for (const [name, wrong, ...said] of [
-  ['refuses', refusal(400, 40005, 'picture_invalid'), 'picture_invalid', 'HTTP 400', '图片无法使用', 'JPEG、PNG、WebP'],
+  ['refuses', refusal(400, 40005, 'picture_invalid'), 'picture_invalid', 'HTTP 400', '请上传一张图片', '以图片内容为准'],
   ['finds too large', refusal(413, 41300, 'payload_too_large'), 'payload_too_large', '2 MiB'],
 ]) {
   test(`profile: a picture that the server ${name} is told with what to do, and the old one stays`, async () => {

@@ -89,6 +89,7 @@ class Server {
     this.phoneCodes = new Map() // those that were used → the account
     this.phones = new Map() // account → number, as the user sees it
     this.pictures = new Map() // account → path on the phone
+    this.nicknames = new Map() // by account
     this._count = 0
   }
 
@@ -153,13 +154,23 @@ class Server {
   }
 
   user(account) {
-    return user(account, this.phones.get(account), this.pictures.get(account))
+    const picture = this.pictures.get(account)
+    return {
+      id: account,
+      nickname: this.nicknames.get(account) || null,
+      avatar_url: picture ? `https://api.example.com/avatars/${picture.slice(-8)}` : null,
+      phone: this.phones.get(account) || null,
+      created_at: '2026-01-01T00:00:00Z',
+    }
   }
 
   _act(method, path, token, account, data) {
     if (path === '/api/auth/logout') this.sessions.delete(token)
     else if (path === '/api/me' && method === 'DELETE') this.erase(account)
-    else if (path === '/api/me') return this.user(account)
+    else if (path === '/api/me') {
+      if (method === 'PUT') this.nicknames.set(account, data.nickname)
+      return this.user(account)
+    }
     else if (path === PHONE) {
       if (method === 'DELETE') this.phones.delete(account)
       else this.phones.set(account, '138******00')
@@ -180,13 +191,6 @@ function note(map, key, value) {
   if (value) map.get(key).add(value)
 }
 
-const user = (account, phone = null, picture = '') => ({
-  id: account,
-  nickname: null,
-  avatar_url: picture ? `https://api.example.com/avatars/${picture.slice(-8)}` : null,
-  phone,
-  created_at: '2026-01-01T00:00:00Z',
-})
 const success = data => data === undefined ? null : { status: 200, body: { code: 0, msg: 'ok', data } }
 const failure = (status, code, error, header = {}) => ({
   status,
@@ -332,4 +336,4 @@ const labelOf = (path, data, header) =>
 const lower = header =>
   Object.fromEntries(Object.entries({ 'X-Request-Id': 'r', ...header }).map(([k, v]) => [k.toLowerCase(), v]))
 
-module.exports = { Phone, Server, Time, chance, failure, success, user, REQUESTS_AT_ONCE }
+module.exports = { Phone, Server, Time, chance, failure, success, REQUESTS_AT_ONCE }
