@@ -42,6 +42,7 @@ REGISTRY = {
         40004,
         "WeChat judged this text risky: write another one.",
         "微信判定该内容有风险，请修改后再试。",
+    ),
     "picture_invalid": ErrorSpec(
         400,
         40005,
