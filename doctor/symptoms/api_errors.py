@@ -58,6 +58,30 @@ API_ERRORS: dict[str, Symptom] = {
         "account",
         by_status=False,
     ),
+    "content_risky": _error(
+        "content_risky",
+        400,
+        40004,
+        Text(
+            "WeChat judged the text risky, for example a nickname (MYAPI_CONTENT_CHECK=on): the"
+            " user has to write another one. Nothing is stored.",
+            "微信判定文本有风险，例如昵称（MYAPI_CONTENT_CHECK=on）：请用户修改。没有存储任何内容。",
+        ),
+        by_status=False,
+    ),
+    "picture_invalid": _error(
+        "picture_invalid",
+        400,
+        40005,
+        Text(
+            "What was uploaded is not one JPEG, PNG or WebP within the limits: it is of another"
+            " kind, whatever its name, animated, damaged, or has too many pixels. Nothing is"
+            " stored. Send it with wx.uploadFile in the field file.",
+            "上传的内容不是限制之内的一张 JPEG、PNG 或 WebP：文件名不算数，也不能是动图、"
+            "已损坏或像素太多。没有存储任何内容。请用 wx.uploadFile 以字段 file 发送。",
+        ),
+        by_status=False,
+    ),
     "invalid_request": _error(
         "invalid_request",
         400,
