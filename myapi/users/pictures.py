@@ -29,6 +29,7 @@ JPEG, PNG = "image/jpeg", "image/png"
 MAX_PIXELS = 8_000_000
 MAX_PIXELS_WEBP = 4_000_000  # its decoder takes 16 bytes for each
 MAX_SIDE = 4096
+SCAN, MAX_SCANS = b"\xff\xda", 64  # of a JPEG: each one may take the time of a whole picture
 SIDE = 512  # of the result, at most
 MAX_BYTES = 256 * 2**10  # of the result
 QUALITIES = (85, 75, 60, 45, 30)  # of JPEG: the first one that gives few enough bytes
@@ -67,6 +68,8 @@ def _convert(data: bytes) -> Picture:
     with Image.open(BytesIO(data), formats=FORMATS) as source:
         _check_size(*source.size)
         # A JPEG with a second picture in it (MPO) is what many phones take: the first one is it.
+        if source.format in {"JPEG", "MPO"} and data.count(SCAN) > MAX_SCANS:
+            raise PictureError("scans")
         if source.format in {"PNG", "WEBP"} and getattr(source, "n_frames", 1) != 1:
             raise PictureError("animation")
         small = _shrunk(source)

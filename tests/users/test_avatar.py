@@ -347,6 +347,15 @@ def animated(kind):
 JPEG = encoded(noise((80, 80)))
 PNG = encoded(noise((80, 80)), "PNG")
 WEBP = encoded(noise((80, 80)), "WEBP")
+
+
+def with_scans(count):
+    """Make a JPEG that refines its pixels again and again: 20 bytes, and milliseconds, each."""
+    data = encoded(plain((4096, 1953), 200, "L"), progressive=True)
+    last, end = data.rindex(b"\xff\xda"), data.rindex(b"\xff\xd9")
+    return data[:end] + data[last:end] * count + data[end:]
+
+
 NO_DATA = (b"IDAT", zlib.compress(b""))
 BOMB = (b"IDAT", zlib.compress(b"\0" * 50_000_000, 9))
 
@@ -397,6 +406,7 @@ HOSTILE = {
     "jpeg that says 65 500 x 65 500": JPEG.replace(
         struct.pack(">HH", 80, 80), struct.pack(">HH", 65_500, 65_500), 1
     ),
+    "jpeg of 20 000 scans": with_scans(20_000),
     "webp that says 16 384 x 16 384": vp8x(16_384, 16_384),
     "webp that says 16 million": vp8x(2**24, 2**24),
     "webp without a picture": vp8x(10, 10),
