@@ -246,9 +246,7 @@ def test_export_has_the_whole_number(app, sign_in, bind):
         assert export.export(accounts.find(alice.user["id"]))["phone"] == NUMBER
 
 
-def test_logs_have_neither_number_nor_code_nor_token_nor_openid(
-    app, sign_in, bind, caplog, wechat
-):
+def test_logs_have_neither_number_nor_code_nor_token_nor_openid(app, sign_in, bind, caplog, wechat):
     alice = sign_in("alice")
     for code in ("phone-13912345678", "phone-used", "phone-foreign"):
         bind(alice, code)
