@@ -37,6 +37,8 @@ class Settings:
     wechat_appid: str = setting("", parsers.appid)
     wechat_secret: str = setting("", parsers.printable, secret=True)
     wechat_base_url: str = setting("https://api.weixin.qq.com", parsers.wechat_base_url)
+    wechat_push_token: str = setting("", parsers.push_token, secret=True)
+    wechat_push_aes_key: str = setting("", parsers.push_aes_key, secret=True)
     wechat_timeout: float = setting(3.0, parsers.number(0.1, 30))
     wechat_concurrency: int = setting(500, parsers.integer(1, 2000))
 
@@ -168,6 +170,11 @@ def _conflicts(settings: Settings, given: Mapping[str, Any]) -> Iterator[str]:
     elif bool(settings.wechat_appid) != bool(settings.wechat_secret):
         yield "MYAPI_WECHAT_APPID, MYAPI_WECHAT_SECRET" + localized(
             ": set both, or neither to use the sandbox", "：要么都写，要么都不写（用沙箱）"
+        )
+    token, aes_key = settings.wechat_push_token, settings.wechat_push_aes_key
+    if (aes_key and not token) or (token and not aes_key and settings.production):
+        yield "MYAPI_WECHAT_PUSH_TOKEN, MYAPI_WECHAT_PUSH_AES_KEY" + localized(
+            ": set both, or neither to take no pushes", "：要么都写，要么都不写（不接收推送）"
         )
     if settings.session_idle_days > settings.session_max_days and "session_idle_days" in given:
         yield "MYAPI_SESSION_IDLE_DAYS" + localized(

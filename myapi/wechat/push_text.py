@@ -75,8 +75,9 @@ class _Xml:
             return
         value: object = children or "".join(texts).strip()
         siblings = self._open[-1][1]
-        before = siblings.setdefault(name, value)
-        if isinstance(before, list):
+        if name not in siblings:
+            siblings[name] = value
+        elif isinstance(before := siblings[name], list):
             before.append(value)
-        elif before is not value:
+        else:
             siblings[name] = [before, value]
