@@ -25,7 +25,7 @@ from myapi.web.endpoint import endpoint
 from myapi.web.errors import ApiError, ErrorSpec
 from myapi.web.field_errors import FieldError
 from myapi.web.rate_limits import per_address, per_user
-from myapi.wechat import WeChatError
+from myapi.wechat import TextScene, WeChatError
 
 __all__ = [
     "ApiError",
@@ -36,6 +36,7 @@ __all__ = [
     "Extension",
     "FieldError",
     "Group",
+    "TextScene",
     "UtcDateTime",
     "WeChatError",
     "caller",

@@ -16,6 +16,7 @@ from tests.fixtures import DATABASES
 from tests.service import at_once, migrate, wait_for
 
 TOKEN = "/cgi-bin/stable_token"
+PHONE = "/wxa/business/getuserphonenumber"
 PROCESSES = 3
 CALLS = 200
 USERS = 20
@@ -104,6 +105,31 @@ def test_killed_renewal_is_taken_over(service, wechat):
     turns = itertools.count()
     wait_for(lambda: is_answered(phone, f"code {next(turns)}"), seconds=30)
     print(f"a renewal killed: the next number after {time.monotonic() - killed:.1f} s")  # noqa: T201
+
+
+def test_renewal_that_hangs_fails_no_call_while_the_old_token_lives(serve, wechat):
+    wechat.sandbox.token_life = 200  # all processes want another one
+    service = serve(workers=1)
+    phone = service.sign_in("alice")
+    assert service.flask("wechat", "call", PHONE, "--json", '{"code": "a"}').returncode == 0
+    wechat.sandbox.set_fault("slow", 1)
+    answer = phone.post("/api/me/phone", json={"code": "b"})
+    assert answer.json()["data"]["phone"] == "138******00"
+    assert wechat.sandbox.take_fault() is None, "the renewal was slow"
+
+
+def test_crowd_asks_a_wechat_that_hangs_for_a_token_once_in_a_while(serve, wechat):
+    service = serve(workers=PROCESSES, rate_limit_user="100000/minute")
+    phone = service.sign_in("alice")
+    wechat.latency = 10
+
+    def ask(number):
+        time.sleep(number * 0.02)  # each of them has a little more time left than the one before
+        return phone.post("/api/me/phone", json={"code": f"code {number}"}, timeout=10)
+
+    answers = at_once(*[functools.partial(ask, number) for number in range(CALLS)])
+    assert {answer.json()["error"] for answer in answers} == {"wechat_timeout"}
+    assert wechat.sandbox.calls()[TOKEN] < 12
 
 
 def assert_answered(answers):

@@ -21,6 +21,7 @@ PROMISED = {
     " exports=<factory>, erases=(), on=<factory>)",
     "FieldError": "(field, rule='invalid', limit=None, msg='', msg_zh='', did_you_mean='')",
     "Group": None,
+    "TextScene": None,
     "UtcDateTime": None,
     "WeChatError": "(detail='', errcode=None, rid=None)",
     "caller": "()",
@@ -73,6 +74,26 @@ def test_caller_and_found_user_have_the_promised_fields():
     for of in (Caller, FoundUser):
         for field in ("user_id", "user", "openid"):
             assert hasattr(of, field)
+
+
+def test_text_is_checked_as_promised(app):
+    with app.app_context():
+        signature = inspect.signature(extend.wechat().check_text)
+    assert list(signature.parameters) == [
+        "openid",
+        "text",
+        "scene",
+        "title",
+        "nickname",
+        "signature",
+        "timeout",
+    ]
+    assert [(scene.name, scene.value) for scene in extend.TextScene] == [
+        ("PROFILE", 1),
+        ("COMMENT", 2),
+        ("FORUM", 3),
+        ("SOCIAL_LOG", 4),
+    ]
 
 
 def test_git_tracks_and_ignores_nothing_below_app():

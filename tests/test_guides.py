@@ -236,7 +236,8 @@ def follow(team, code):
 def test_every_block_of_the_guide_works(team):
     begin, *blocks = blocks_of(team.translate("docs/guides/your-own-code.md"))
     kinds = ["python", "python", "json", "python"]
-    assert [block.language for block in blocks] == [*kinds, *kinds, "sh"]
+    checked = ["python"] * 3
+    assert [block.language for block in blocks] == [*kinds, *kinds, "sh", *checked]
     team.flask("db", "upgrade")  # as `make run` has done before
     follow(team, begin.code)
     written, later, migrate = blocks[:4], blocks[4:8], blocks[8]
@@ -246,6 +247,19 @@ def test_every_block_of_the_guide_works(team):
         team.write(block.file, block.code)
     follow(team, migrate.code)
     assert "current: " in team.flask("db", "state").stdout
+
+    texts, view, its_test = blocks[9:]
+    notes = team.read("app/notes.py")
+    former = notes[notes.index('@bp.post("")') : notes.index("\n\n@bp.delete")]
+    notes = notes.replace(former, view.code).replace(
+        "from myapi.extend import", "from app.texts import refuse_risky\nfrom myapi.extend import"
+    )
+    for file, code in {
+        "app/notes.py": notes,
+        **{x.file: x.code for x in (texts, its_test)},
+    }.items():
+        team.write(file, code)
+    follow(team, "make test-app")
 
 
 @pytest.fixture

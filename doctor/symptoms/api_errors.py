@@ -58,6 +58,17 @@ API_ERRORS: dict[str, Symptom] = {
         "account",
         by_status=False,
     ),
+    "content_risky": _error(
+        "content_risky",
+        400,
+        40004,
+        Text(
+            "WeChat judged the text risky, for example a nickname (MYAPI_CONTENT_CHECK=on): the"
+            " user has to write another one. Nothing is stored.",
+            "微信判定文本有风险，例如昵称（MYAPI_CONTENT_CHECK=on）：请用户修改。没有存储任何内容。",
+        ),
+        by_status=False,
+    ),
     "invalid_request": _error(
         "invalid_request",
         400,

@@ -26,7 +26,6 @@ def upgrade():
         sa.Column("renewing_until", _time()),
         sa.Column("given_up_at", _time()),
         sa.Column("forced_count", sa.Integer, nullable=False),
-        sa.Column("forced_since", _time()),
         sa.Column("forced_at", _time()),
         **OPTIONS,
     )

@@ -176,6 +176,7 @@ const advice = {
   login_code_invalid: 'code 只能用一次、5 分钟内有效：每次登录都重新调用 wx.login。',
   decrypt_failed: '先 wx.login，再让用户点击取得新的密文；确认 AppID 与服务器一致。',
   phone_code_invalid: '手机号凭证只能用一次、5 分钟内有效，也不是 wx.login 的 code；确认 AppID 与服务器一致。',
+  content_risky: '请用户修改文本；微信的判定不能绕过。沙箱按文本中的 risky 判定。',
   token_missing: '该接口需要登录：不要传 auth: false。',
   token_invalid: '确认 token 来自这台服务器、密钥没有被移除；客户端会自动重新登录。',
   session_ended: '无需处理：客户端会自动重新登录并重发请求。',

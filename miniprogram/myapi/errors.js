@@ -38,6 +38,12 @@ const ERRORS = {
     en: 'The code of the phone number is wrong, used or too old: tap the button again.',
     zh: '手机号凭证无效、已使用或已过期，请重新点击按钮获取。',
   },
+  content_risky: {
+    status: 400,
+    code: 40004,
+    en: 'WeChat judged this text risky: write another one.',
+    zh: '微信判定该内容有风险，请修改后再试。',
+  },
   token_missing: {
     status: 401,
     code: 40100,

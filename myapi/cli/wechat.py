@@ -3,6 +3,7 @@
 import errno
 import json
 import re
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,10 @@ def group() -> None:
     """Call WeChat's API, and develop without WeChat."""
 
 
-#: Names in what WeChat answers whose values are secrets or personal.
-SECRET = re.compile(r"token|secret|session_?key|ticket|phone|openid|unionid", re.IGNORECASE)
+#: Names in requests and answers whose values are secrets or personal.
+SECRET = re.compile(
+    r"token|secret|session_?key|ticket|phone|openid|unionid|^touser$|^code$", re.IGNORECASE
+)
 
 
 @group.command()
@@ -49,7 +52,7 @@ def token(as_json: bool, utc: bool) -> None:
         "fetched_at": row.fetched_at and iso(row.fetched_at),
         "expires_at": row.expires_at and iso(row.expires_at),
         "being_renewed": row.is_being_renewed(now),
-        "forced_renewals_in_24h": row.forced_in_period(now),
+        "forced_renewals": row.forced_in_series(now),
         "next_forced_renewal_at": iso(next_forced) if next_forced > now else None,
     }
     if as_json:
@@ -80,8 +83,10 @@ def call(path: str, body: str | None, query: tuple[str, ...]) -> None:
             )
         )
     method = "GET" if body is None else "POST"
+    parameters, sent = _parameters(query), _object(body)
+    hide = [*_secrets(parameters), *_secrets(sent)]
     try:
-        answer: Reply = wechat().call(method, path, query=_parameters(query), json=_object(body))
+        answer: Reply = wechat().call(method, path, query=parameters, json=sent, hide=hide)
     except WeChatError as error:
         raise click.ClickException(str(error)) from None
     output.print_json(_masked(answer))
@@ -164,14 +169,27 @@ def _object(text: str | None) -> dict[str, Any] | None:
     return value
 
 
-def _masked(value: Any) -> Any:  # noqa: ANN401 (JSON)
+def _masked(value: Any, *, is_secret: bool = False) -> Any:  # noqa: ANN401 (JSON)
     """Mask what is secret or personal, by its name."""
     if isinstance(value, dict):
         return {
-            name: "***" if SECRET.search(name) and isinstance(each, str | int) else _masked(each)
-            for name, each in value.items()
+            name: _masked(each, is_secret=bool(SECRET.search(name))) for name, each in value.items()
         }
-    return [_masked(each) for each in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [_masked(each, is_secret=is_secret) for each in value]
+    return "***" if is_secret and isinstance(value, str | int) else value
+
+
+def _secrets(value: Any, *, is_secret: bool = False) -> Iterator[str]:  # noqa: ANN401 (JSON)
+    """Find the texts that `_masked` masks."""
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield from _secrets(each, is_secret=bool(SECRET.search(name)))
+    elif isinstance(value, list):
+        for each in value:
+            yield from _secrets(each, is_secret=is_secret)
+    elif is_secret and isinstance(value, str):
+        yield value
 
 
 def _reason(error: OSError) -> str:

@@ -31,7 +31,6 @@ class AccessToken(Base):
     renewing_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     given_up_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     forced_count: Mapped[int] = mapped_column(Integer)
-    forced_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     forced_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 

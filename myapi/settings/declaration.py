@@ -41,6 +41,7 @@ class Settings:
     wechat_push_aes_key: str = setting("", parsers.push_aes_key, secret=True)
     wechat_timeout: float = setting(3.0, parsers.number(0.1, 30))
     wechat_concurrency: int = setting(500, parsers.integer(1, 2000))
+    content_check: bool = setting(False, parsers.switch)
 
     rate_limit_storage_url: str = setting("memory://", parsers.rate_limit_storage_url, secret=True)
     rate_limit_login: str = setting("600/minute", parsers.rate_limit)

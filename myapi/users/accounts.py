@@ -12,8 +12,8 @@ from myapi.users.models import User
 from myapi.web.errors import ApiError
 from myapi.wechat import Login
 
-#: A stored session_key that is newer by less than this is of a login that overtook this one. One
-#: that is newer by more was stored while the clock was ahead.
+#: A stored session_key or phone number that is newer by less than this is of a request that
+#: overtook this one. One that is newer by more was stored while the clock was ahead.
 MAX_REORDER = timedelta(minutes=1)
 
 

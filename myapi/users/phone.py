@@ -2,33 +2,40 @@
 
 WeChat takes money for each code when the phone gets it, and accepts it once. So a request that is
 sent again makes no second call: it waits for the first, and its answer is the user as it is then.
+The times are the database's clock: the two may come to different hosts.
 """
 
+import re
 import threading
 import time
+import unicodedata
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Update, delete, insert, select, update
 
 from myapi import audit
-from myapi.clock import iso, now
+from myapi.clock import iso
+from myapi.db.clock import database_now
 from myapi.db.data_keys import digest, digests, newest_data_key
 from myapi.db.transactions import Transaction, reading, transaction
-from myapi.extensions import keyring, wechat
+from myapi.extensions import keyring, settings, wechat
 from myapi.users import accounts
-from myapi.users.accounts import UserRow
+from myapi.users.accounts import MAX_REORDER, UserRow
 from myapi.users.models import PhoneCode, User
 from myapi.web.errors import ApiError
 
 CODE_AGE = timedelta(minutes=5)  # of a code that is sent again
-UNFINISHED = timedelta(seconds=5)  # after that, the process that called WeChat has been killed
+BESIDES_WECHAT = timedelta(seconds=3)  # that a request may take besides its call to WeChat
 WAIT = 3.0  # s for the first of two requests to finish
 POLL = 0.2
 MAX_WAITING = 8  # requests of a process
 
 NUMBER, CODE = "phone", "phone-code"  # the purposes of digests
 
+# How people begin a number that is stored as +852… or, in China, without its country code.
+_ABROAD = re.compile(r"^00(?=[1-9])")
+_CHINA = re.compile(r"^(\+86|86(?=1[0-9]{10}$))")
 
 _waiting = threading.BoundedSemaphore(MAX_WAITING)
 
@@ -64,7 +71,7 @@ def set_phone(user_id: int, openid: str, code: str) -> UserRow:
 def remove_phone(tx: Transaction, user_id: int) -> UserRow:
     """Delete the number; one that is on its way is not stored any more."""
     user = _lock(tx, user_id)
-    tx.execute(_update(user_id, None, None, now()))
+    tx.execute(_update(user_id, None, None, database_now(tx)))
     if user.phone is not None:
         audit.record(tx, "phone_removed", user=user.public_id)
     return user._replace(phone=None)
@@ -103,8 +110,9 @@ def mask(number: str) -> str:
 
 def phone_digests(connection: Connection, number: str) -> list[bytes]:
     """Return what `phone_digest` may be of a number, as people type it."""
-    typed = "".join(number.split()).replace("-", "").removeprefix("+86")
-    return digests(connection, NUMBER, typed)
+    # NFKC: full-width digits. All but + and digits goes: marks of an address book cannot be seen.
+    typed = re.sub(r"[^+0-9]", "", unicodedata.normalize("NFKC", number))
+    return digests(connection, NUMBER, _CHINA.sub("", _ABROAD.sub("+", typed)))
 
 
 def sent_codes(connection: Connection, user_id: int) -> list[dict[str, str]]:
@@ -133,13 +141,14 @@ def _note_or_wait(user_id: int, code: str) -> tuple[UserRow, _Sent]:
 @transaction
 def _note_code(tx: Transaction, user_id: int, code: str) -> tuple[UserRow, _Sent]:
     user = _lock(tx, user_id)
-    at = now()
+    at = database_now(tx)
+    given_up = BESIDES_WECHAT + timedelta(seconds=settings().wechat_timeout)  # then it was killed
     sent = _Sent(digest(newest_data_key(tx), CODE, f"{user_id}\0{code}"), at, new=True, done=False)
     mine = tx.execute(select(PhoneCode).where(PhoneCode.user_id == user_id)).all()
     outdated = [each.digest for each in mine if not at - CODE_AGE < each.sent_at <= at]
     for each in mine:
         if each.digest == sent.digest and each.digest not in outdated:
-            if each.done_at is not None or at < each.sent_at + UNFINISHED:
+            if each.done_at is not None or at < each.sent_at + given_up:
                 return user, sent._replace(new=False, done=each.done_at is not None)
             outdated.append(each.digest)
     if outdated:
@@ -160,8 +169,8 @@ def _store(tx: Transaction, user_id: int, sent: _Sent, number: str) -> UserRow:
     """Store a number, unless it was set or removed by a request that came later."""
     user = _lock(tx, user_id)
     done = update(PhoneCode).where(PhoneCode.digest == sent.digest)
-    tx.execute(done.values(done_at=now()))
-    if user.phone_at is not None and user.phone_at > sent.at:
+    tx.execute(done.values(done_at=database_now(tx)))
+    if user.phone_at is not None and sent.at <= user.phone_at < sent.at + MAX_REORDER:
         return user
     sealed = keyring().seal(number)
     tx.execute(_update(user_id, sealed, digest(newest_data_key(tx), NUMBER, number), sent.at))

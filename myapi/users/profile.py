@@ -1,22 +1,46 @@
 """Change the profile of a user."""
 
+import logging
 from typing import Any
 
 from sqlalchemy import update
 
+from myapi import audit
 from myapi.db.transactions import Transaction, transaction
-from myapi.users import accounts
-from myapi.users.accounts import UserRow
+from myapi.users import accounts, nickname
+from myapi.users.accounts import Account, UserRow
 from myapi.users.models import User
+from myapi.users.nickname import Doubt
 from myapi.web.errors import ApiError
 
 
+def change_profile(account: Account, changes: dict[str, Any]) -> UserRow:
+    """Check a new nickname, then `update_profile`. Raises `content_risky`, `session_ended`."""
+    doubt = nickname.check(account, changes.get("nickname"))
+    return update_profile(account.id, changes, doubt)
+
+
 @transaction
-def update_profile(tx: Transaction, user_id: int, changes: dict[str, Any]) -> UserRow:
-    """Set `nickname`, `avatar_url` or both; None clears one. Raises `session_ended` if erased."""
+def update_profile(
+    tx: Transaction, user_id: int, changes: dict[str, Any], doubt: Doubt | None = None
+) -> UserRow:
+    """Set `nickname`, `avatar_url` or both; None clears one. Raises `session_ended` if erased.
+
+    A `doubt` about the nickname is logged, for a person to look at it.
+    """
     user = accounts.lock(tx, user_id)
     if user is None:
         raise ApiError("session_ended")
     if changes:
         tx.execute(update(User).where(User.id == user_id).values(changes))
+    if doubt:
+        audit.record(
+            tx,
+            "nickname_review",
+            level=logging.WARNING,
+            user=user.public_id,
+            outcome=doubt.outcome,
+            label=doubt.label,
+            errcode=doubt.errcode,
+        )
     return user._replace(**changes)

@@ -6,6 +6,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from myapi.clock import iso
 from myapi.users.accounts import Account, UserRow
+from myapi.users.nickname import BLANK, is_blank
 from myapi.users.phone import masked
 from myapi.web.errors import ApiError
 from myapi.web.field_errors import FieldError
@@ -17,7 +18,8 @@ Nickname = Annotated[
         max_length=32,
         pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$(?!\n)",
         extra={"format": "one_line"},
-        description="One line, without control characters.",
+        extra_json_schema={"not": {"pattern": BLANK}},
+        description="One line in which something is visible, without control characters.",
         examples=["小明"],
     ),
 ]
@@ -73,6 +75,11 @@ class ProfileRequest(Struct):
 
     nickname: Nickname | UnsetType | None = UNSET
     avatar_url: AvatarUrl | UnsetType | None = UNSET
+
+    def __post_init__(self) -> None:
+        if isinstance(self.nickname, str) and is_blank(self.nickname):
+            blank = FieldError("nickname", "format", "visible")
+            raise ApiError("invalid_request", fields=[blank])
 
     def changes(self) -> dict[str, str | None]:
         given = {"nickname": self.nickname, "avatar_url": self.avatar_url}

@@ -28,10 +28,10 @@ def show() -> UserOut:
 
 @bp.put("")
 @limit_user
-@endpoint(body=ProfileRequest, returns=UserOut, errors=("rate_limited",))
+@endpoint(body=ProfileRequest, returns=UserOut, errors=("content_risky", "rate_limited"))
 def update(body: ProfileRequest) -> UserOut:
     """Change my nickname, my avatar or both; null clears one."""
-    return UserOut.of(profile.update_profile(caller().user_id, body.changes()))
+    return UserOut.of(profile.change_profile(caller().account, body.changes()))
 
 
 @bp.delete("")

@@ -37,6 +37,12 @@ REGISTRY = {
         "The code of the phone number is wrong, used or too old: tap the button again.",
         "手机号凭证无效、已使用或已过期，请重新点击按钮获取。",
     ),
+    "content_risky": ErrorSpec(
+        400,
+        40004,
+        "WeChat judged this text risky: write another one.",
+        "微信判定该内容有风险，请修改后再试。",
+    ),
     "token_missing": ErrorSpec(401, 40100, "Log in first: there is no bearer token.", "请先登录。"),
     "token_invalid": ErrorSpec(401, 40101, "The token is not valid.", "登录状态无效，请重新登录。"),
     "session_ended": ErrorSpec(

@@ -86,6 +86,9 @@ FORMATS = {
         "{field} must be one line without control characters.",
         "{field} 只能是一行文本，不能含控制字符。",
     ),
+    "visible": Text(
+        "{field} must have at least one visible character.", "{field} 至少要有一个可见字符。"
+    ),
     "ascii": Text("{field} may have ASCII characters only.", "{field} 只能含 ASCII 字符。"),
     "base64": Text("{field} must be Base64.", "{field} 必须是 Base64 编码。"),
     "date_time": Text(

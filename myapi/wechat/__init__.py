@@ -1,6 +1,7 @@
 """A client that knows WeChat, and no Flask app: its calls, encrypted user data, a sandbox."""
 
 from .client import WeChatClient
+from .content import TextScene, TextVerdict
 from .crypto import (
     DecryptError,
     check_raw_data,
@@ -19,6 +20,7 @@ from .errors import (
     TokenRefused,
     TooManyWaiting,
     Unavailable,
+    UserAway,
     UserBlocked,
     WeChatError,
 )
@@ -34,12 +36,15 @@ __all__ = [
     "PhoneCodeInvalid",
     "QuotaExceeded",
     "Reply",
+    "TextScene",
+    "TextVerdict",
     "Timeout",
     "TokenRefused",
     "TokenRow",
     "TokenStore",
     "TooManyWaiting",
     "Unavailable",
+    "UserAway",
     "UserBlocked",
     "WeChatClient",
     "WeChatError",

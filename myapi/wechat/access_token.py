@@ -13,8 +13,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from . import token_row
 from .errors import Timeout, Unavailable, WeChatError
@@ -32,10 +32,11 @@ POLL = 0.1
 SHARED_FAILURE = 1.0
 
 
-class _Known(NamedTuple):
+@dataclass(frozen=True)
+class _Known:
     """A token in this process's memory. The times are of `time.monotonic`."""
 
-    token: str
+    token: str = field(repr=False)
     fresh_until: float
     dies_at: float
 
@@ -62,6 +63,7 @@ class AccessToken:
         known = self._alive(refused)
         if known and time.monotonic() < known.fresh_until:
             return known.token
+        started = time.monotonic()
         # While one caller of this process looks at the row, those who have a token go on with it.
         if not self._one_at_a_time.acquire(timeout=0 if known else self._patience):
             if known:
@@ -71,7 +73,7 @@ class AccessToken:
             known = self._alive(refused)
             if known and time.monotonic() < known.fresh_until:
                 return known.token
-            return self._look_up(refused)
+            return self._look_up(refused, started)
         finally:
             self._one_at_a_time.release()
 
@@ -80,20 +82,23 @@ class AccessToken:
         is_alive = known and known.token != refused and time.monotonic() < known.dies_at
         return known if is_alive else None
 
-    def _look_up(self, refused: str | None) -> str:
-        give_up = time.monotonic() + self._patience
+    def _look_up(self, refused: str | None, started: float) -> str:
         while True:
             row, now = self._store.load()
+            waited = time.monotonic() - started
             others_renew = row.is_being_renewed(now)
-            if token := self._usable(row, now, refused, NONE if others_renew else RENEWED_BEFORE):
+            # It may take half of the time. If callers with less tried, they would be broken off,
+            # one after the other, and each would have asked WeChat.
+            may_renew = not others_renew and waited <= self._patience / 2
+            if token := self._usable(row, now, refused, RENEWED_BEFORE if may_renew else NONE):
                 return token
             if row.token and row.token == refused and row.is_given_up(now):
                 raise Unavailable("WeChat refuses the access_token and gives no other")
             self._raise_shared_failure()
-            if not others_renew and (claimed := self._store.update(token_row.claim)):
+            if may_renew and (claimed := self._store.update(token_row.claim)):
                 return self._renew(claimed, refused)
-            if time.monotonic() >= give_up:
-                raise Timeout("another process is renewing the access_token")
+            if waited > self._patience or not (may_renew or others_renew):
+                raise Timeout("there was no time left to renew the access_token")
             time.sleep(POLL)
 
     def _usable(
@@ -110,15 +115,12 @@ class AccessToken:
         """Renew the token. This process has claimed it, and one has just ended a renewal maybe."""
         try:
             row, now = self._store.load()
-            if (token := self._usable(row, now, refused, RENEWED_BEFORE)) is None:
-                return self._fetch_and_keep(row, now, refused)
-        except BaseException:  # also when it is broken off: see concurrency.bounded
+            token = self._usable(row, now, refused, RENEWED_BEFORE)
+            return token or self._fetch_and_keep(now, refused)
+        finally:  # also when it is broken off: see concurrency.bounded
             self._store.update(token_row.release(claimed))
-            raise
-        self._store.update(token_row.release(claimed))
-        return token
 
-    def _fetch_and_keep(self, old: TokenRow, at: datetime, refused: str | None) -> str:
+    def _fetch_and_keep(self, at: datetime, refused: str | None) -> str:
         failure: WeChatError
         try:
             fetched = self._fetch(False)
@@ -131,8 +133,9 @@ class AccessToken:
             self._failure = None
             # If another one that expires later was there, it is that one.
             return self._usable(row, at, refused, NONE) or fetched.token
-        if token := self._usable(old, at, refused, NONE):
-            return token  # it lives for minutes; the next look at the row tries again
+        row, at = self._store.load()
+        if token := self._usable(row, at, refused, NONE):
+            return token  # an old one that lives, or one that another process has just got
         self._failure = time.monotonic(), failure
         raise failure
 
@@ -150,7 +153,7 @@ class AccessToken:
             fetched = self._fetch(True)
             if fetched.token != refused:
                 return fetched
-        self._store.update(token_row.give_up)
+        self._store.update(token_row.give_up(refused))
         raise Unavailable(f"WeChat refuses the access_token, {detail}")
 
     def _raise_shared_failure(self) -> None:

@@ -8,12 +8,14 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TypeVar
 
 from .access_token import AccessToken
+from .content import CHECK_TEXT, TextScene, TextVerdict, pieces, read_verdict, worst
 from .errors import (
     ADVICE,
     BUSY,
     COMMON,
     LOGIN,
     PHONE,
+    TEXT,
     TOKEN,
     Errcodes,
     Misconfigured,
@@ -60,7 +62,7 @@ class WeChatClient:
 
         `token_store` keeps the access_token that all processes share; the default is this process.
         `concurrency` is how many calls may wait at once. `timeout` bounds each single wait in
-        seconds, and the whole call, its retry included, where `bounded(timeout)` gives a context
+        seconds, and the whole call, its retry included, where `bounded(seconds)` gives a context
         manager that raises TimeoutError when the time is up; the default does nothing.
         `on_call` gets the outcome of each call ("ok" or the error's name) and its seconds.
         Raises ValueError for a bound or a URL that makes no sense.
@@ -93,9 +95,11 @@ class WeChatClient:
             "grant_type": "authorization_code",
         }
         path = "/sns/jscode2session"
-        return self._in_turn(
-            path, lambda: self._ask("GET", path, query, None, LOGIN, read_login, [code])
-        )
+
+        def ask() -> Login:
+            return self._ask("GET", path, query, None, LOGIN, read_login, [code])
+
+        return self._in_turn(path, lambda: _twice_if_busy(ask))
 
     def phone_number(self, code: str, openid: str) -> str:
         """Exchange the code of a getPhoneNumber button, which works once. Raises a WeChatError.
@@ -113,6 +117,48 @@ class WeChatClient:
             hide=[code, openid],
         )
 
+    def check_text(
+        self,
+        openid: str,
+        text: str,
+        scene: TextScene,
+        *,
+        title: str = "",
+        nickname: str = "",
+        signature: str = "",
+        timeout: float | None = None,
+    ) -> TextVerdict:
+        """Ask what WeChat thinks of a text that a user wrote. Raises a WeChatError.
+
+        The user must have been in the mini program within two hours. `title`, `nickname` and
+        `signature` stand beside the text; WeChat reads a signature in scene PROFILE alone.
+        A text of more than 2 500 characters takes one call for each 2 400; its verdict is the worst
+        one. All of it takes `timeout` seconds at most; the default is the client's.
+        Raises ValueError for an empty text.
+        Source: msgSecCheck version 2, POST /wxa/msg_sec_check.
+        """
+        if not text:
+            raise ValueError("there is no text to check")
+        beside = {"title": title, "nickname": nickname, "signature": signature}
+        given = {name: value for name, value in beside.items() if value}
+        asked = {"version": 2, "openid": openid, "scene": TextScene(scene), **given}
+        end = time.monotonic() + (timeout or self._timeout)
+        verdicts: list[TextVerdict] = []
+        for content in pieces(text):
+            verdict = self.call(
+                "POST",
+                CHECK_TEXT,
+                json={**asked, "content": content},
+                errcodes=TEXT,
+                read=read_verdict,
+                hide=[openid, content, *given.values()],
+                timeout=end - time.monotonic(),
+            )
+            verdicts.append(verdict)
+            if verdict.suggest == "risky":
+                break
+        return worst(verdicts)
+
     def call(
         self,
         method: str,
@@ -124,6 +170,7 @@ class WeChatClient:
         read: Callable[[Reply], T] = dict,  # type: ignore[assignment]  # then T is Reply
         hide: Iterable[str] = (),
         limit: int = ANSWER_LIMIT,
+        timeout: float | None = None,
     ) -> T:
         """Make one call with the access_token, and return what `read` makes of the answer.
 
@@ -131,21 +178,33 @@ class WeChatClient:
         `read` checks the types of the answer, and raises Unavailable if it is unusable; the default
         takes any object. `hide` are the secrets of the request besides token and AppSecret: an
         errmsg that repeats one is masked. `limit` is the size of the answer in bytes.
-        A token that WeChat refuses is replaced, and the call made once more. All of it takes
-        `timeout` seconds at most. Raises a WeChatError.
+        The call is made once more if WeChat is busy, or with another token if it refuses this one.
+        All of it takes `timeout` seconds at most, the wait for a place included; the client's own
+        time-out bounds it in any case. Raises a WeChatError.
         """
 
         def ask(token: str) -> T:
             asked = {"access_token": token, **(query or {})}
-            return self._ask(method, path, asked, json, errcodes, read, [token, *hide], limit)
+            secrets = [token, *hide]
+            return self._ask(method, path, asked, json, errcodes, read, secrets, limit, timeout)
 
         def ask_with_token() -> T:
             token = self._access_token.get()
-            with suppress(TokenRefused):
+            try:
                 return ask(token)
-            return ask(self._access_token.get(refused=token))
+            except TokenRefused:
+                is_refused = True
+            except WeChatError as error:
+                if error.errcode != BUSY:
+                    raise
+                is_refused = False
+            if is_refused:
+                token = self._access_token.get(refused=token)
+            else:
+                time.sleep(RETRY_PAUSE)
+            return ask(token)
 
-        return self._in_turn(path, ask_with_token)
+        return self._in_turn(path, ask_with_token, timeout)
 
     def close(self) -> None:
         """Close the connections that are kept. A later call opens new ones."""
@@ -161,46 +220,48 @@ class WeChatClient:
         read: Callable[[Reply], T],
         hide: Iterable[str],
         limit: int = ANSWER_LIMIT,
+        timeout: float | None = None,
     ) -> T:
-        """Ask, and once more after errcode -1. All else is final: codes work once."""
-        secrets = (self._secret, *hide)
-
-        def exchange() -> T:
-            answer = self._transport.exchange(method, path, query=query, body=body, limit=limit)
-            return read(read_reply(answer, errcodes, hide=secrets))
-
-        try:
-            return exchange()
-        except WeChatError as error:
-            if error.errcode != BUSY:
-                raise
-        time.sleep(RETRY_PAUSE)
-        return exchange()
+        answer = self._transport.exchange(
+            method, path, query=query, body=body, limit=limit, timeout=timeout
+        )
+        return read(read_reply(answer, errcodes, hide=(self._secret, *hide)))
 
     def _fetch_token(self, forced: bool) -> Fetched:
-        """Ask for the access_token. It is part of a call, and has its place and its time."""
+        """Ask for the access_token. It is part of a call: it has its place and half of its time.
+
+        The other half is for the call, which can go on with the old token while that one lives.
+        """
         body = {"grant_type": "client_credential", "appid": self.appid, "secret": self._secret}
         path = "/cgi-bin/stable_token"
         started = time.monotonic()
+
+        def ask() -> Fetched:
+            asked = {**body, "force_refresh": forced}
+            return self._ask("POST", path, None, asked, TOKEN, read_token, ())
+
         try:
-            return self._ask(
-                "POST", path, None, {**body, "force_refresh": forced}, TOKEN, read_token, ()
-            )
+            return self._in_time(lambda: _twice_if_busy(ask), self._timeout / 2)
         except WeChatError as error:
             self._report(path, error, time.monotonic() - started)
             raise
 
-    def _in_turn(self, path: str, work: Callable[[], T]) -> T:
+    def _in_turn(self, path: str, work: Callable[[], T], timeout: float | None = None) -> T:
         """Call WeChat if fewer than `concurrency` calls wait for it, within the time for one call.
 
-        Else it waits for up to PLACE_WAIT, and raises TooManyWaiting.
+        Else it waits for up to PLACE_WAIT, and raises TooManyWaiting. `timeout` bounds both.
         """
-        if not self._places.acquire(timeout=PLACE_WAIT):
+        asked_at = time.monotonic()
+        wait = PLACE_WAIT if timeout is None else max(0.0, min(PLACE_WAIT, timeout))
+        if not self._places.acquire(timeout=wait):
             self._on_call(TooManyWaiting.name, 0.0)
             raise TooManyWaiting(f"{self._concurrency} calls wait for WeChat")
         started = time.monotonic()
+        left = self._timeout
+        if timeout is not None:
+            left = min(left, timeout - (started - asked_at))
         try:
-            result = self._in_time(work)
+            result = self._in_time(work, left)
         except WeChatError as error:
             self._report(path, error, time.monotonic() - started)
             raise
@@ -209,9 +270,10 @@ class WeChatClient:
         self._on_call("ok", time.monotonic() - started)
         return result
 
-    def _in_time(self, work: Callable[[], T]) -> T:
-        with suppress(TimeoutError), self._bounded(self._timeout):
-            return work()
+    def _in_time(self, work: Callable[[], T], seconds: float) -> T:
+        if seconds > 0:
+            with suppress(TimeoutError), self._bounded(seconds):
+                return work()
         # Out here: an exception raised by the bound holds the frames that it broke off.
         raise Timeout("the call has used up its time")
 
@@ -233,3 +295,14 @@ class WeChatClient:
             },
         )
         self._on_call(error.name, seconds)
+
+
+def _twice_if_busy(ask: Callable[[], T]) -> T:
+    """Ask, and once more after errcode -1. All else is final: codes work once."""
+    try:
+        return ask()
+    except WeChatError as error:
+        if error.errcode != BUSY:
+            raise
+    time.sleep(RETRY_PAUSE)
+    return ask()

@@ -74,6 +74,10 @@ class TokenRefused(Unavailable):
     """The access_token is dead: the call is made again with another one."""
 
 
+class UserAway(Unavailable):
+    """WeChat judges no text of a user who has not been in the mini program for two hours."""
+
+
 class Timeout(WeChatError):
     """No whole answer within the time that a call may take."""
 
@@ -142,6 +146,16 @@ PHONE: Errcodes = {
     40003: PhoneCodeInvalid,  # of another user
     40013: PhoneCodeInvalid,  # of another AppID
     40029: PhoneCodeInvalid,  # wrong, used, too old, or a code of wx.login
+}
+
+#: msg_sec_check.
+TEXT: Errcodes = {
+    **COMMON,
+    40003: Unavailable,  # no openid
+    40129: Unavailable,  # no such scene
+    43104: Unavailable,  # an openid of another AppID
+    47001: Unavailable,  # a field is missing, or too long
+    61010: UserAway,  # "code is expired", it says
 }
 
 #: What the operator can do about it, by errcode.

@@ -58,9 +58,9 @@ def read_reply(body: bytes, errcodes: Errcodes, *, hide: Iterable[str] = ()) -> 
 def read_login(reply: Reply) -> Login:
     """Read what code2Session answers. Raises Unavailable if a field is not what it should be."""
     return Login(
-        openid=_identifier(reply, "openid"),
+        openid=identifier(reply, "openid"),
         session_key=_session_key(reply),
-        unionid=None if reply.get("unionid") in (None, "") else _identifier(reply, "unionid"),
+        unionid=None if reply.get("unionid") in (None, "") else identifier(reply, "unionid"),
     )
 
 
@@ -100,16 +100,28 @@ def read_phone(appid: str) -> Callable[[Reply], str]:
     return read
 
 
+def identifier(reply: Reply, name: str) -> str:
+    """Read an id of at most 128 printable ASCII characters. Raises Unavailable if it is none."""
+    value = reply.get(name)
+    if not isinstance(value, str) or not _ID.fullmatch(value):
+        raise Unavailable(f"{name} is unusable")
+    return value
+
+
 def harmless(errmsg: object, hide: Iterable[str]) -> str:
     """Make `errmsg` fit for a log: one short printable line that repeats nothing of `hide`."""
     if not isinstance(errmsg, str):
         return ""
     # Unprintable ones go first: one in the midst of a secret would keep it from being found.
-    text = "".join(character for character in errmsg if character.isprintable())
-    for secret in filter(None, hide):
-        for spelling in (secret, *_encoded(secret)):
+    text = _printable(errmsg)
+    for secret in hide:
+        for spelling in filter(None, (_printable(secret), *_encoded(secret))):
             text = text.replace(spelling, "***")
     return text[:ERRMSG_LIMIT]
+
+
+def _printable(text: str) -> str:
+    return "".join(filter(str.isprintable, text))
 
 
 def _rid(errmsg: object) -> str | None:
@@ -144,13 +156,6 @@ def _unique(pairs: list[tuple[str, object]]) -> Reply:
     if len(found) != len(pairs):
         raise ValueError("a name is given twice: another parser could read the other value")
     return found
-
-
-def _identifier(reply: Reply, name: str) -> str:
-    value = reply.get(name)
-    if not isinstance(value, str) or not _ID.fullmatch(value):
-        raise Unavailable(f"{name} is unusable")
-    return value
 
 
 def _session_key(reply: Reply) -> str:

@@ -7,13 +7,13 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
-from typing import NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 #: How long a process has for a renewal. Then another one may try: the first may have been killed.
 CLAIM = timedelta(seconds=5)
 #: After a dead token could not be replaced, how long nobody tries again.
 GIVEN_UP = timedelta(seconds=10)
-#: How long after the last forced renewal of a period the next one may be made; no more than these.
+#: How long after a forced renewal of a series the next one may be made; no more than these.
 FORCED_PAUSES = (
     timedelta(0),
     timedelta(seconds=30),
@@ -21,17 +21,19 @@ FORCED_PAUSES = (
     timedelta(minutes=30),
     timedelta(hours=2),
 )
-FORCED_PERIOD = timedelta(hours=24)
+#: A series ends this long after its last one. So there are no more in any 24 hours.
+FORCED_SERIES_END = timedelta(hours=24)
 
 NONE = timedelta(0)
 
 T = TypeVar("T")
 
 
-class Fetched(NamedTuple):
+@dataclass(frozen=True)
+class Fetched:
     """What stable_token answered: a token, and its remaining life in seconds."""
 
-    token: str
+    token: str = field(repr=False)
     expires_in: int
 
 
@@ -44,9 +46,8 @@ class TokenRow:
     expires_at: datetime | None = None
     renewing_until: datetime | None = None  # a process has claimed the renewal
     given_up_at: datetime | None = None  # the token is dead, and there was no other
-    forced_count: int = 0  # forced renewals in the period that began with the first of them
-    forced_since: datetime | None = None
-    forced_at: datetime | None = None
+    forced_count: int = 0  # forced renewals of a series
+    forced_at: datetime | None = None  # the last of them
 
     def left(self, now: datetime) -> timedelta:
         """Return how long the token lives; zero or less if there is no living one."""
@@ -59,18 +60,18 @@ class TokenRow:
     def is_given_up(self, now: datetime) -> bool:
         return self.given_up_at is not None and abs(now - self.given_up_at) < GIVEN_UP
 
-    def forced_in_period(self, now: datetime) -> int:
-        """Return how many forced renewals were made in the period that still runs."""
-        since = self.forced_since
-        return 0 if since is None or not since <= now < since + FORCED_PERIOD else self.forced_count
+    def forced_in_series(self, now: datetime) -> int:
+        """Return how many forced renewals were made in the series that has not ended yet."""
+        at = self.forced_at
+        return 0 if at is None or not at <= now < at + FORCED_SERIES_END else self.forced_count
 
     def next_forced(self, now: datetime) -> datetime:
         """Return when a forced renewal may be made: now, or later."""
-        made = self.forced_in_period(now)
-        if made == 0 or self.forced_since is None or self.forced_at is None:
+        made = self.forced_in_series(now)
+        if made == 0 or self.forced_at is None:
             return now
-        end = self.forced_since + FORCED_PERIOD
-        return max(now, self.forced_at + FORCED_PAUSES[made]) if made < len(FORCED_PAUSES) else end
+        pause = FORCED_PAUSES[made] if made < len(FORCED_PAUSES) else FORCED_SERIES_END
+        return max(now, self.forced_at + pause)
 
 
 #: Makes a new row of the row as it is and of the store's time, and a result for the caller.
@@ -139,9 +140,14 @@ def keep(fetched: Fetched, asked_at: datetime, refused: str | None) -> Change[To
     return change
 
 
-def give_up(row: TokenRow, now: datetime) -> tuple[TokenRow, None]:
+def give_up(refused: str) -> Change[None]:
     """Say to all processes that the token is dead, and that there is no other for now."""
-    return replace(row, given_up_at=now, renewing_until=None), None
+
+    def change(row: TokenRow, now: datetime) -> tuple[TokenRow, None]:
+        is_there = row.token == refused  # else another process has replaced it meanwhile
+        return (replace(row, given_up_at=now, renewing_until=None) if is_there else row), None
+
+    return change
 
 
 def count_forced(row: TokenRow, now: datetime) -> tuple[TokenRow, datetime | None]:
@@ -149,6 +155,4 @@ def count_forced(row: TokenRow, now: datetime) -> tuple[TokenRow, datetime | Non
     at = row.next_forced(now)
     if at > now:
         return row, at
-    made = row.forced_in_period(now)
-    since = row.forced_since if made else now
-    return replace(row, forced_count=made + 1, forced_since=since, forced_at=now), None
+    return replace(row, forced_count=row.forced_in_series(now) + 1, forced_at=now), None

@@ -53,7 +53,7 @@ class Transport:
         """
         self._request = requests.Request("GET", base_url).prepare()
         self._prefix = self._request.path_url.rstrip("/")
-        self._waits = urllib3.Timeout(connect=timeout / 2, read=timeout)
+        self._timeout = timeout
         self._connections = connections
         self._lock = threading.Lock()
         self._adapter: _Adapter | None = None
@@ -68,11 +68,13 @@ class Transport:
         query: Mapping[str, str] | None = None,
         body: Mapping[str, object] | None = None,
         limit: int = ANSWER_LIMIT,
+        timeout: float | None = None,
     ) -> bytes:
         """Return the body of a 200 answer as it came. Raises Timeout or Unavailable.
 
         `body` is sent as JSON, in plain UTF-8: WeChat misreads some values that are escaped.
-        An answer of more than `limit` bytes is Unavailable.
+        An answer of more than `limit` bytes is Unavailable. `timeout` may bound each wait to less
+        than the transport's own.
         """
         target = self._prefix + path
         if query is not None:
@@ -81,9 +83,10 @@ class Transport:
         if body is not None:
             content = json.dumps(body, ensure_ascii=False).encode(errors="replace")
         handled_before = sys.exc_info()[1]
+        wait = self._timeout if timeout is None else min(timeout, self._timeout)
         failure: WeChatError
         try:
-            status, answer = self._send(method, target, content, limit)
+            status, answer = self._send(method, target, content, limit, wait)
         except Exception as error:  # each of them is an answer that did not come
             failure = _failure(error, handled_before)
         else:
@@ -101,7 +104,7 @@ class Transport:
             adapter.close()
 
     def _send(
-        self, method: str, target: str, content: bytes | None, limit: int
+        self, method: str, target: str, content: bytes | None, limit: int, wait: float
     ) -> tuple[int, bytes]:
         response = self._opened().pool.urlopen(
             method,
@@ -110,7 +113,7 @@ class Transport:
             headers=_HEADERS if content is None else _JSON_HEADERS,
             retries=_NO_RETRY,
             redirect=False,
-            timeout=self._waits,
+            timeout=urllib3.Timeout(connect=wait / 2, read=wait),
             preload_content=False,
         )
         try:

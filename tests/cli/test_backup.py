@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import make_url
 
+from myapi.settings import SANDBOX_APPID
+
 
 def rows(file):
     """Return all rows of a backup, after an integrity check."""
@@ -39,6 +41,22 @@ class TestSqlite:
         run("backup", str(tmp_path / "copy.db"))
         restored = make_app(database_url=f"sqlite:///{tmp_path}/copy.db").test_client()
         assert restored.get("/api/me", headers=phone.headers).status_code == 200
+
+    def test_backup_has_the_phone_number_and_its_old_access_token_stops_nobody(
+        self, run, sign_in, make_app, wechat, tmp_path
+    ):
+        phone = sign_in("alice")
+        assert phone.post("/api/me/phone", {"code": "phone-13911111122"}).status_code == 200
+        run("backup", str(tmp_path / "copy.db"))
+        wechat.sandbox.stable_token(SANDBOX_APPID, "secret", force_refresh=True)
+        restored = make_app(database_url=f"sqlite:///{tmp_path}/copy.db")
+        typed = {"via": restored.test_cli_runner(), "input": "13911111122\n"}
+        found = run("users", "list", "--phone", "-", "--json", **typed).stdout
+        assert phone.user["id"] in found
+        answer = restored.test_client().post(
+            "/api/me/phone", json={"code": "phone-13800000000"}, headers=phone.headers
+        )
+        assert answer.get_json()["data"]["phone"] == "138******00"
 
     def test_backup_during_writes_is_a_snapshot_and_blocks_no_write(self, run, sign_in, tmp_path):
         sign_in("first")

@@ -66,6 +66,19 @@ def test_same_openid_at_two_mini_programs_is_two_users(run, sign_in, stranger, o
     assert stranger.get("/api/me").status_code == 403
 
 
+def test_phone_number_and_access_token_of_another_mini_program_are_its_own(
+    run, sign_in, stranger, execute
+):
+    ours = sign_in("alice")
+    for each in (ours, stranger):
+        assert each.post("/api/me/phone", {"code": f"of {each.user['id']}"}).status_code == 200
+    found = items(run, "users", "list", "--phone", "-", input="13800000000\n")
+    assert [each["id"] for each in found] == [ours.user["id"]]
+    tokens = execute("SELECT appid, token FROM myapi_access_tokens ORDER BY appid")
+    assert [appid for appid, _token in tokens] == ["wx-other", "wxsandbox000000000"]
+    assert run("wechat", "token").stdout.count("wxsandbox000000000") == 1
+
+
 def test_session_of_another_mini_program_is_not_found(run, stranger):
     session = stranger.get("/api/auth/sessions").get_json()["data"]["sessions"][0]["id"]
     refused = run("sessions", "revoke", session, code=1)

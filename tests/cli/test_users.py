@@ -379,12 +379,36 @@ def test_show_phone_shows_the_whole_number_and_is_recorded(run, with_number, cap
     assert "13800000000" not in caplog.text
 
 
-@pytest.mark.parametrize("typed", ["13800000000", "138 0000 0000", "+86 138-0000-0000"])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "13800000000",
+        "138 0000 0000",
+        "+86 138-0000-0000",
+        "8613800000000",
+        "0086 138 0000 0000",
+        "(+86) 138.0000.0000",
+        "１３８００００００００",
+        "\u202d138\u00a00000\u20110000\u202c",  # as copied from an address book
+    ],
+)
 def test_list_finds_users_by_a_phone_number_that_is_typed(run, sign_in, with_number, typed):
     sign_in("bob")
     found = run("users", "list", "--phone", "-", "--json", input=f"{typed}\n")
     assert ids_of(found) == [with_number.user["id"]]
     assert ids_of(run("users", "list", "--phone", "-", "--json", input="13900000000\n")) == []
+
+
+@pytest.mark.parametrize(
+    "typed", ["+85251234567", "+852 5123-4567", "00852 5123 4567", "＋852 5123 4567"]
+)
+def test_list_finds_users_by_a_phone_number_abroad(run, sign_in, typed):
+    phone = sign_in("alice")
+    assert phone.post("/api/me/phone", {"code": "phone-+85251234567"}).status_code == 200
+    found = run("users", "list", "--phone", "-", "--json", input=f"{typed}\n")
+    assert ids_of(found) == [phone.user["id"]]
+    for other in ("51234567", "85251234567"):
+        assert ids_of(run("users", "list", "--phone", "-", "--json", input=f"{other}\n")) == []
 
 
 def ids_of(result):

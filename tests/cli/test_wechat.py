@@ -10,8 +10,10 @@ import sys
 import pytest
 import requests
 
+from myapi.extensions import wechat as client_of_app
 from myapi.settings import ROOT
 from myapi.wechat.sandbox import SandboxServer
+from myapi.wechat.transport import Transport
 from tests.cli.conftest import command, environment
 
 LOGIN = {"appid": "wx1", "secret": "s", "js_code": "alice", "grant_type": "authorization_code"}
@@ -111,7 +113,7 @@ class TestToken:
         shown = state(run)
         assert shown["state"] == "valid"
         assert shown["fetched_at"] < shown["expires_at"]
-        assert shown["forced_renewals_in_24h"] == 0
+        assert shown["forced_renewals"] == 0
         assert wechat.sandbox.calls()["/cgi-bin/stable_token"] == 1
 
     def test_token_is_never_shown(self, run, app):
@@ -128,7 +130,7 @@ class TestToken:
             run("wechat", "call", PHONE, "--json", '{"code": "b"}', code=1)
         shown = state(run)
         assert shown["state"] == "refused"
-        assert shown["forced_renewals_in_24h"] == 1
+        assert shown["forced_renewals"] == 1
         assert shown["next_forced_renewal_at"] > shown["fetched_at"]
 
 
@@ -140,6 +142,27 @@ class TestCall:
         assert answer["phone_info"]["purePhoneNumber"] == "***"
         assert answer["phone_info"]["watermark"]["appid"] == "wxsandbox000000000"
         assert "13912345678" not in printed
+
+    def test_lists_of_personal_data_are_masked(self, run, app, monkeypatch):
+        answer = {"total": 2, "data": {"openid": ["o-one", "o-two"]}, "openids": [{"id": "o-3"}]}
+        with app.app_context():
+            monkeypatch.setattr(type(client_of_app()), "call", lambda *_, **__: answer)
+        printed = json.loads(run("wechat", "call", "/cgi-bin/user/get").stdout)
+        assert printed == {
+            "total": 2,
+            "data": {"openid": ["***", "***"]},
+            "openids": [{"id": "o-3"}],
+        }
+
+    def test_errmsg_that_repeats_the_request_is_masked(self, run, caplog, monkeypatch):
+        run("wechat", "call", PHONE, "--json", '{"code": "a"}')  # fetches the access_token
+        refusal = b'{"errcode": 40003, "errmsg": "invalid openid o-is-secret of this app"}'
+        monkeypatch.setattr(Transport, "exchange", lambda *_, **__: refusal)
+        for name in ("openid", "touser", "code"):
+            body = json.dumps({name: "o-is-secret"})
+            printed = run("wechat", "call", "/wxa/x", "--json", body, code=1).output
+            assert "invalid openid *** of this app" in printed
+            assert "o-is-secret" not in printed + caplog.text
 
     def test_call_without_json_is_a_get_with_its_query(self, run, wechat):
         result = run("wechat", "call", PHONE, "--query", "a=b", code=1)

@@ -90,6 +90,7 @@ def test_service_log_lines_have_the_fields_and_types_of_the_table(
     with app.app_context():
         audit.record_now("key_rotation", step="add")
         audit.record_now("reencrypt", moved=1, unreadable=0)
+        audit.record_now("nickname_review", user="a", outcome="review", label=21000, errcode=None)
     app.testing = False
     app.view_functions["hello.hello"] = public(lambda: 1 / 0)
     app.config["PROPAGATE_EXCEPTIONS"] = False

@@ -60,6 +60,8 @@ def test_defaults_are_as_documented(tmp_path):
     assert settings.log_format == "text"
     assert settings.bind == "127.0.0.1:8000"
     assert settings.wechat_concurrency == 500
+    assert not settings.content_check
+    assert read(tmp_path, MYAPI_CONTENT_CHECK="on").content_check
     assert settings.rate_limit_login == "600/minute"
     assert Settings.from_env(PRODUCTION, tmp_path).trusted_proxies == 1
     assert Settings.from_env(PRODUCTION, tmp_path).log_format == "json"

@@ -1,7 +1,7 @@
 """My phone number: set by a code of WeChat, shown masked, removed, exported, erased."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -28,6 +28,21 @@ def bind(sign_in):
 def asked(wechat):
     """Return how many phone codes WeChat was asked for."""
     return lambda: wechat.sandbox.calls().get(PHONE, 0)
+
+
+@pytest.fixture
+def set_clock(monkeypatch):
+    """Set the clock of this host wrong by some seconds; the database keeps its own."""
+
+    def by(seconds):
+        class Clock(datetime):
+            @classmethod
+            def now(cls, tz=None):
+                return datetime.now(tz) + timedelta(seconds=seconds)
+
+        monkeypatch.setattr("myapi.clock.datetime", Clock)
+
+    return by
 
 
 @pytest.fixture
@@ -152,6 +167,34 @@ def test_code_sent_again_after_five_minutes_is_sent_to_wechat(sign_in, bind, ask
     assert asked() == 2
 
 
+@pytest.mark.parametrize("seconds", [-30, 30])
+def test_code_sent_again_to_a_host_with_another_clock_makes_no_second_call(
+    sign_in, bind, asked, set_clock, seconds
+):
+    alice = sign_in("alice")
+    bind(alice)
+    set_clock(seconds)
+    assert bind(alice).get_json()["data"]["phone"] == "138******00"
+    assert asked() == 1
+
+
+def test_number_replaces_one_that_came_to_a_host_whose_clock_is_ahead(sign_in, bind, set_clock):
+    alice = sign_in("alice")
+    set_clock(30)
+    bind(alice)
+    set_clock(0)
+    assert bind(alice, "phone-13911111122").get_json()["data"]["phone"] == "139******22"
+
+
+def test_number_replaces_one_that_was_stored_while_the_database_clock_was_ahead(
+    sign_in, bind, execute
+):
+    alice = sign_in("alice")
+    bind(alice)
+    execute("UPDATE users SET phone_at = :later", later="2999-01-01 00:00:00.000000")
+    assert bind(alice, "phone-13911111122").get_json()["data"]["phone"] == "139******22"
+
+
 def test_code_sent_many_times_at_once_makes_one_call(app, sign_in, asked):
     alice = sign_in("alice")
     body = {"json": {"code": "a code"}, "headers": alice.headers}
@@ -181,24 +224,31 @@ def test_code_may_be_sent_again_if_wechat_was_busy(sign_in, bind, asked, wechat)
     assert bind(alice).status_code == 200
 
 
-def test_code_whose_request_was_killed_may_be_sent_again_after_five_seconds(
-    app, sign_in, bind, monkeypatch, execute
+@pytest.mark.parametrize(("timeout", "on_its_way", "gone"), [(3, 5, 7), (20, 22, 24)])
+def test_code_may_be_sent_again_once_its_request_must_have_been_killed(
+    make_app, sign_in, bind, monkeypatch, execute, timeout, on_its_way, gone
 ):
-    alice = sign_in("alice")
+    """A request takes 3 s and what a call to WeChat may take."""
+    app = make_app(wechat_timeout=timeout)
+    alice = sign_in("alice", via=app.test_client())
 
     def killed(*_):
         raise SystemExit
+
+    def sent_ago(seconds):
+        at = now() - timedelta(seconds=seconds)
+        execute("UPDATE myapi_phone_codes SET sent_at = :at", at=f"{at:%Y-%m-%d %H:%M:%S.%f}")
 
     with monkeypatch.context() as patch:
         patch.setattr(type(app.extensions["wechat"]()), "phone_number", killed)
         with pytest.raises(SystemExit):
             bind(alice)
     monkeypatch.setattr(phone, "WAIT", 0)
+    sent_ago(on_its_way)
     early = bind(alice)
     assert early.get_json()["error"] == "service_unavailable"
     assert int(early.headers["Retry-After"]) > 0
-    old = now() - phone.UNFINISHED - timedelta(seconds=1)
-    execute("UPDATE myapi_phone_codes SET sent_at = :old", old=f"{old:%Y-%m-%d %H:%M:%S}.000000")
+    sent_ago(gone)
     assert bind(alice).get_json()["data"]["phone"] == "138******00"
 
 

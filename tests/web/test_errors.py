@@ -12,6 +12,7 @@ STABLE = {
     "invalid_request": (400, 40000),
     "login_code_invalid": (400, 40001),
     "phone_code_invalid": (400, 40003),
+    "content_risky": (400, 40004),
     "decrypt_failed": (400, 40002),
     "token_missing": (401, 40100),
     "token_invalid": (401, 40101),

@@ -148,7 +148,9 @@ def in_gevent():
     """Make calls in a process that gevent has patched; see gevent_process."""
     pytest.importorskip("gevent")
 
-    def run(url, codes, *, timeout=0.5, concurrency=50, at_once=1, roots=None, hang=False):
+    def run(
+        url, codes, *, timeout=0.5, concurrency=50, at_once=1, roots=None, hang=False, check=None
+    ):
         order = {
             "url": url,
             "codes": codes,
@@ -157,6 +159,7 @@ def in_gevent():
             "at_once": at_once,
             "roots": roots and str(roots),
             "name_server_hangs": hang,
+            "check": check,
         }
         program = [sys.executable, "-m", "tests.wechat.gevent_process", json.dumps(order)]
         done = subprocess.run(

@@ -1,6 +1,7 @@
 """A process that gevent has patched, as a worker is: it makes calls and prints what came of them.
 
-Run with one argument, the JSON of `Order`; `in_gevent` in conftest does. Prints the JSON of
+Run with one argument, the JSON of `Order`; `in_gevent` in conftest does. With `check`, the codes
+are texts, each checked within so many seconds. Prints the JSON of
 {"outcomes": [[name, detail, seconds], …], "connections": how many are still open}.
 """
 
@@ -25,7 +26,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from myapi.concurrency import bounded
-from myapi.wechat import WeChatClient, WeChatError, transport
+from myapi.wechat import TextScene, WeChatClient, WeChatError, transport
 
 if order["roots"]:
     transport.DEFAULT_CA_BUNDLE_PATH = order["roots"]
@@ -42,7 +43,11 @@ client = WeChatClient(
 def call(code):
     started = time.monotonic()
     try:
-        outcome = ["ok", client.code_to_session(code).openid]
+        if order["check"]:
+            verdict = client.check_text("o", code, TextScene.COMMENT, timeout=order["check"])
+            outcome = ["ok", verdict.suggest]
+        else:
+            outcome = ["ok", client.code_to_session(code).openid]
     except WeChatError as error:
         outcome = [error.name, error.detail]
         if error.__cause__ or error.__context__:

@@ -40,6 +40,7 @@ class WeChat:
         self.asked = []
         self.lock = threading.Lock()
         self.token_reply = None
+        self.before_it_is_sent = lambda: None
 
     def answer(self, request):
         with self.lock:
@@ -73,6 +74,7 @@ def start(raw_server, make_client, remote):
     def behave(server, connection):
         while request := server.read_request(connection):
             body = json.dumps(remote.answer(request)).encode()
+            remote.before_it_is_sent()
             connection.sendall(b"HTTP/1.1 200 X\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
 
     server = raw_server(behave)
@@ -149,6 +151,7 @@ def test_old_token_serves_if_it_cannot_be_renewed(start, remote):
     client = start(store)
     assert [call(client), call(client)] == ["first", "first"]
     assert remote.asked.count("plain") == 2, "one attempt, then none for a while"
+    assert not store.load()[0].is_being_renewed(store.load()[1])
 
 
 def test_killed_renewal_holds_the_others_up_for_five_seconds(start, remote):
@@ -208,6 +211,13 @@ def test_call_is_repeated_once_and_no_more(start, remote):
     assert remote.asked == ["plain", "first", "first", "plain", "second"]
 
 
+def test_call_that_was_repeated_for_a_busy_wechat_is_not_repeated_again(make_client, answering):
+    busy, dead = {"errcode": -1, "errmsg": "busy"}, {"errcode": 40001, "errmsg": "dead"}
+    server = answering({"access_token": "t", "expires_in": 7200}, busy, dead)
+    assert type(refused(make_client(server.url))) is wechat.TokenRefused
+    assert sum(request.startswith(f"POST {ANY}") for request in server.requests) == 2
+
+
 def test_refusals_without_end_are_answered_and_force_five_renewals_a_day(
     start, remote, monkeypatch
 ):
@@ -238,6 +248,43 @@ def test_forced_renewals_keep_their_distance(start, remote, monkeypatch):
     pauses = [later - at for at, later in itertools.pairwise(forced_at)]
     assert len(pauses) == 4
     assert all(pause >= least for pause, least in zip(pauses, FORCED_PAUSES[1:], strict=True))
+
+
+def test_forced_renewals_are_five_in_any_24_hours(start, remote, monkeypatch):
+    monkeypatch.setattr(access_token, "SHARED_FAILURE", 0)
+    store = Store()
+    client = start(store)
+    call(client)
+    remote.dead = {"first"}
+    forced_at = []
+    minutes = [0, *range(20 * 60, 30 * 60), *range(42 * 60, 54 * 60)]
+    for store.ahead in (timedelta(minutes=each) for each in minutes):
+        before = remote.asked.count("forced")
+        refused(client)
+        forced_at += [store.ahead] * (remote.asked.count("forced") - before)
+    assert len(forced_at) > 5
+    assert all(
+        sixth - first >= timedelta(hours=24)
+        for first, sixth in zip(forced_at, forced_at[5:], strict=False)
+    )
+
+
+def test_slow_renewal_gives_way_to_that_of_another_process(start, remote):
+    store = Store()
+    slow, other = start(store), start(store)
+    call(slow)
+    remote.dead, remote.forced = {"first"}, "second"
+
+    def overtake():
+        if remote.asked[-1] == "plain":
+            remote.before_it_is_sent = lambda: None
+            store.ahead = timedelta(seconds=6)  # the claim of the slow one has ended
+            assert call(other) == "second"
+
+    remote.before_it_is_sent = overtake
+    assert call(slow) == "second"
+    assert store.load()[0].given_up_at is None
+    assert remote.asked.count("forced") == 1
 
 
 def test_crowd_with_a_dead_token_forces_one_renewal(start, remote):

@@ -7,6 +7,7 @@ import traceback
 import pytest
 
 from myapi import wechat
+from myapi.wechat import token_row
 from myapi.wechat.errors import COMMON
 from myapi.wechat.sandbox import FAULTS
 
@@ -140,3 +141,13 @@ def test_misconfiguration_is_loud_and_says_what_to_do(make_client, server, caplo
     (record,) = [record for record in caplog.records if record.name == "myapi.wechat"]
     assert record.levelname == "ERROR"
     assert "What to do: the App" in record.getMessage()
+
+
+def test_access_token_is_in_no_repr(make_client, answering):
+    client = make_client(answering({"access_token": "shh", "expires_in": 7200}, {}).url)
+    client.call("GET", "/wxa/anything")
+    kept = vars(client._access_token)
+    shown = repr([kept, vars(kept["_store"]), token_row.Fetched("shh", 1)])
+    assert "_Known" in shown
+    assert "TokenRow" in shown
+    assert "shh" not in shown

@@ -379,10 +379,101 @@ def test_refused_token_comes_before_the_body(ask):
     assert phone(ask, "unknown", b"{")["errcode"] == 40001
 
 
+# ---- the check of a text ----
+
+CHECK = "/wxa/msg_sec_check"
+TEXT = {"content": "hello", "version": 2, "scene": 2}
+
+
+def check(ask, token, body):
+    return json.loads(ask("POST", f"{CHECK}?access_token={token}", body)[1])
+
+
+@pytest.fixture
+def body(ask):
+    return {**TEXT, "openid": json.loads(ask("GET", LOGIN)[1])["openid"]}
+
+
+@pytest.mark.parametrize(
+    ("field", "text", "suggest", "label"),
+    [
+        ("content", "hello", "pass", 100),
+        ("content", "a Review, please", "review", 21000),
+        ("content", "Risky!", "risky", 20001),
+        ("content", "review of a risky text", "risky", 20001),
+        ("title", "risky", "risky", 20001),
+        ("nickname", "review", "review", 21000),
+        ("signature", "risky", "risky", 20001),
+    ],
+)
+def test_text_is_judged_by_its_words(ask, body, field, text, suggest, label):
+    answer = check(ask, token_of(ask), {**body, field: text})
+    assert answer["errcode"] == 0
+    assert answer["result"] == {"suggest": suggest, "label": label}
+    assert answer["detail"][0].items() >= {"errcode": 0, "suggest": suggest}.items()
+    assert len(answer["trace_id"]) > 20
+
+
+@pytest.mark.parametrize(
+    ("change", "errcode"),
+    [
+        ({"scene": 0}, 40129),
+        ({"scene": 5}, 40129),
+        ({"scene": "2"}, 40129),
+        ({"scene": None}, 40129),
+        ({"scene": [2]}, 40129),
+        ({"openid": "o-of-nobody"}, 40003),
+        ({"openid": None}, 40003),
+        ({"openid": ["o"]}, 40003),
+        ({"content": ""}, 47001),
+        ({"content": None}, 47001),
+        ({"content": 7}, 47001),
+        ({"content": "x" * 2501}, 47001),
+    ],
+    ids=repr,
+)
+def test_check_is_refused_like_by_wechat(ask, body, change, errcode):
+    answer = check(ask, token_of(ask), {**body, **change})
+    assert answer["errcode"] == errcode
+    assert "result" not in answer
+
+
+@pytest.mark.parametrize("body", [b"", b"content=hello", b"\xff", b"[]"])
+def test_check_requires_json(ask, body):
+    assert check(ask, token_of(ask), body)["errcode"] == 47001
+
+
+def test_check_that_leaves_the_version_out_is_the_old_one_without_a_verdict(ask, body):
+    token = token_of(ask)
+    for version in ({}, {"version": 1}, {"version": "2"}):
+        old = {"content": "hello", **version}
+        assert check(ask, token, old).keys() == {"errcode", "errmsg"}
+        assert check(ask, token, old)["errcode"] == 0
+        assert check(ask, token, {**old, "content": "risky"})["errcode"] == 87014
+
+
+def test_openid_of_another_app_is_unknown_to_the_check(ask, body):
+    assert check(ask, token_of(ask, appid="wx-other"), body)["errcode"] == 40003
+
+
+def test_check_requires_a_token(ask, body):
+    assert check(ask, "", body)["errcode"] == 41001
+    assert check(ask, "unknown", body)["errcode"] == 40001
+
+
+def test_check_is_counted_and_gets_the_faults_of_a_token(ask, body, sandbox):
+    token = token_of(ask)
+    ask("PUT", "/sandbox/fault", {"kind": 40001, "times": 1})
+    assert check(ask, token, body)["errcode"] == 40001
+    assert check(ask, token, body)["errcode"] == 0
+    assert sandbox.calls()[CHECK] == 2
+
+
 @pytest.mark.parametrize(
     ("method", "path", "errcode"),
     [
         ("GET", PHONE, 43002),
+        ("GET", CHECK, 43002),
         ("GET", "/cgi-bin/stable_token", 43002),
         ("POST", LOGIN, 43001),
     ],
@@ -418,9 +509,10 @@ def test_call_with_a_fault_leaves_the_phone_code_unused(ask):
     assert phone(ask, token)["errcode"] == 0
 
 
-@pytest.mark.parametrize("field", ["access_token", "expires_in", "phone_info"])
+@pytest.mark.parametrize("field", ["access_token", "expires_in", "phone_info", "result"])
 def test_wrong_types_has_every_field_with_a_wrong_type(ask, field):
     token, right = token_of(ask), {"access_token": str, "expires_in": int, "phone_info": dict}
+    right["result"] = dict
     ask("PUT", "/sandbox/fault", {"kind": "wrong_types", "times": 1})
     assert not isinstance(phone(ask, token)[field], right[field])
 

@@ -94,6 +94,10 @@ const FORMATS = {
     en: '{field} must be one line without control characters.',
     zh: '{field} 只能是一行文本，不能含控制字符。',
   },
+  visible: {
+    en: '{field} must have at least one visible character.',
+    zh: '{field} 至少要有一个可见字符。',
+  },
   ascii: { en: '{field} may have ASCII characters only.', zh: '{field} 只能含 ASCII 字符。' },
   base64: { en: '{field} must be Base64.', zh: '{field} 必须是 Base64 编码。' },
   date_time: {

@@ -13,6 +13,7 @@ _ERRMSG = {
     40014: "invalid access_token",
     40029: "invalid code",
     40125: "invalid appsecret",
+    40129: "invalid scene value",
     40163: "code been used",
     40164: "invalid ip 127.0.0.1 ipv6 ::ffff:127.0.0.1, not in whitelist",
     40226: "code blocked",
@@ -28,6 +29,8 @@ _ERRMSG = {
     45011: "api minute-quota reach limit, must slower, retry next minute",
     47001: "data format error",
     48001: "api unauthorized",
+    61010: "code is expired",
+    87014: "risky content",
 }
 
 

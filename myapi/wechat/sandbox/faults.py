@@ -65,6 +65,7 @@ _REPLIES = {
     "wrong_types": Reply(
         200,
         b'{"errcode": "0", "openid": 17, "session_key": ["x"],'
-        b' "access_token": 17, "expires_in": "7200", "phone_info": ["x"]}',
+        b' "access_token": 17, "expires_in": "7200", "phone_info": ["x"],'
+        b' "result": ["x"], "trace_id": 17}',
     ),
 }

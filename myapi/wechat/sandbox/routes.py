@@ -73,10 +73,15 @@ def phone_number(sandbox: Sandbox, call: Call) -> Answer:
     )
 
 
+def check_text(sandbox: Sandbox, call: Call) -> Answer:
+    return sandbox.check_text(call.parameter("access_token"), call.json())
+
+
 ROUTES = {
     "/sns/jscode2session": Route("GET", code_to_session),
     "/cgi-bin/stable_token": Route("POST", stable_token),
     "/wxa/business/getuserphonenumber": Route("POST", phone_number, takes_token=True),
+    "/wxa/msg_sec_check": Route("POST", check_text, takes_token=True),
 }
 
 

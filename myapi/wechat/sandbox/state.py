@@ -12,9 +12,10 @@ from collections import Counter
 from collections.abc import Mapping
 from os import PathLike, urandom
 from pathlib import Path
+from typing import Any
 
 from ..crypto import encrypt_user_data, sign_raw_data
-from . import phone, tokens
+from . import content, phone, tokens
 from .codes import login_errcode, parse_code
 from .database import SandboxDatabase
 from .errcodes import app_errcode, error_reply
@@ -99,6 +100,20 @@ class Sandbox:
         if code is None or errcode:
             return error_reply(errcode)
         return {"errcode": 0, "errmsg": "ok", "phone_info": phone.phone_info(code, appid)}
+
+    def check_text(self, access_token: str, body: dict[str, Any] | None) -> dict[str, object]:
+        """Answer like msg_sec_check: {errcode: 0, errmsg, result, detail, trace_id}, or an error.
+
+        `result` is {suggest, label}: see `content.WORDS`. `body` is None if it is no JSON object.
+        """
+        with self._database.reading() as db:
+            appid, errcode = tokens.find_app(db, access_token)
+            errcode = errcode or content.body_errcode(body)
+            if errcode or body is None:
+                return error_reply(errcode)
+            if body.get("version") == 2 and not _is_user(db, appid, body.get("openid")):
+                return error_reply(40003)
+        return content.judge(body)
 
     def encrypt(
         self, user: str, data: Mapping[str, object], appid: str | None = None
@@ -198,12 +213,17 @@ def _use_phone_code(db: sqlite3.Connection, appid: str, code: str | None, openid
     """Use up a phone code and return 0, or the errcode why it does not work."""
     if code is None:
         return 47001
-    user = "SELECT 1 FROM users WHERE openid = ? AND appid = ?"
-    if openid and db.execute(user, (openid, appid)).fetchone() is None:
+    if openid and not _is_user(db, appid, openid):
         return 40003
     if code in phone.ERRCODES:
         return phone.ERRCODES[code]
     return 0 if code and _mark_used(db, appid, f"phone number\0{code}") else 40029
+
+
+def _is_user(db: sqlite3.Connection, appid: str, openid: object) -> bool:
+    """Whether the user of an openid has logged in."""
+    user = "SELECT 1 FROM users WHERE openid = ? AND appid = ?"
+    return db.execute(user, (str(openid), appid)).fetchone() is not None
 
 
 def _mark_used(db: sqlite3.Connection, appid: str, code: str) -> bool:

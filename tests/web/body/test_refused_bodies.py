@@ -73,6 +73,12 @@ OURS = [
     ),
     (
         ME,
+        {"nickname": " "},
+        "nickname must have at least one visible character.",
+        "nickname 至少要有一个可见字符。",
+    ),
+    (
+        ME,
         {"avatar_url": "http://a.example/1.png"},
         "avatar_url must be an https URL; percent-encode characters that are not ASCII.",
         "avatar_url 必须是 https 网址，非 ASCII 字符须用百分号编码。",
