@@ -158,6 +158,12 @@ def _note_code(tx: Transaction, user_id: int, code: str) -> tuple[UserRow, _Sent
 
 
 @transaction
+def purge_codes(tx: Transaction) -> None:
+    """Delete the notes of codes that are too old to be sent again."""
+    tx.execute(delete(PhoneCode).where(PhoneCode.sent_at < database_now(tx) - CODE_AGE))
+
+
+@transaction
 def _forget_code(tx: Transaction, sent: _Sent) -> None:
     tx.execute(
         delete(PhoneCode).where(PhoneCode.digest == sent.digest, PhoneCode.sent_at == sent.at)

@@ -337,6 +337,27 @@ def test_odd_answer_of_wechat_is_a_named_error_and_stores_nothing(
     assert execute("SELECT phone, phone_digest FROM users") == [(None, None)]
 
 
+@pytest.mark.parametrize("kind", ["slow", "drip", "drip_headers"])
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_slow_answer_of_wechat_is_a_timeout_and_stores_nothing(make_app, sign_in, wechat, kind):
+    alice = sign_in("alice", via=make_app(wechat_timeout=0.3).test_client())
+    assert alice.post("/api/me/phone", {"code": "first"}).status_code == 200
+    alice.delete("/api/me/phone")
+    wechat.sandbox.set_fault(kind, 1)
+    answer = alice.post("/api/me/phone", {"code": "second"})
+    assert (answer.status_code, answer.get_json()["error"]) == (504, "wechat_timeout")
+    assert alice.get("/api/me").get_json()["data"]["phone"] is None
+
+
+def test_purge_deletes_the_digests_of_old_codes(sign_in, bind, execute, runner):
+    bind(sign_in("alice"))
+    assert runner.invoke(args=["sessions", "purge"]).exit_code == 0
+    assert execute("SELECT count(*) FROM myapi_phone_codes") == [(1,)]
+    execute("UPDATE myapi_phone_codes SET sent_at = :old", old="2026-01-01 00:00:00.000000")
+    assert runner.invoke(args=["sessions", "purge"]).exit_code == 0
+    assert execute("SELECT count(*) FROM myapi_phone_codes") == [(0,)]
+
+
 def test_key_rotation_keeps_number_and_look_up(make_app, sign_in, bind, app):
     alice = sign_in("alice")
     bind(alice)
