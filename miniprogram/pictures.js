@@ -32,6 +32,8 @@ const themes = JSON.parse(read('theme.json'))
 
 // ---- what is shown ----
 
+const CHOSEN = { avatarUrl: 'http://tmp/1a2b.jpg' }
+
 /** The states of the demo that are worth a picture. @type {Record<string, () => Promise<any>>} */
 const STATES = {
   async 'signed-out'() {
@@ -42,8 +44,17 @@ const STATES = {
   },
   async profile() {
     const page = await (await new App().signIn()).open('profile')
+    await page.tap('[data-act=avatar]', 'chooseavatar', CHOSEN)
     await page.write('[data-field=nickname]', '小明同学')
     await page.tap('[data-act=save]')
+    return page
+  },
+  async avatar() {
+    const app = await new App().signIn()
+    const page = await app.open('profile')
+    app.server.held.add('POST /api/me/avatar')
+    await page.tap('[data-act=avatar]', 'chooseavatar', CHOSEN)
+    app.progress(62)
     return page
   },
   async phone() {
@@ -89,7 +100,7 @@ function atRest(page) {
   return page
 }
 
-const PAGE_OF = { 'signed-out': 'home', phone: 'profile' }
+const PAGE_OF = { 'signed-out': 'home', avatar: 'profile', phone: 'profile' }
 /** Those that show the end of a page that is longer than the screen. */
 const SCROLLED = ['phone']
 
@@ -115,14 +126,23 @@ function styles(name, theme) {
 const escape = text =>
   text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;').replace(/"/g, '&quot;')
 
+/** Stands for whatever picture the server has: hills and a sun. */
+const PICTURE = `data:image/svg+xml,${encodeURIComponent(`
+  <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 64">
+    <rect width="64" height="64" fill="#9fd3e8"/><circle cx="44" cy="21" r="8" fill="#ffd166"/>
+    <path d="M0 44 20 26 40 46 50 38 64 50V64H0z" fill="#3c8d6e"/>
+    <path d="M0 54Q32 42 64 56V64H0z" fill="#2b6b53"/></svg>`)}`
+
 /** What `toJSON` of the simulation gives, as HTML. */
 function html(node) {
   if (typeof node === 'string') return escape(node)
   const attributes = {}
   node.attrs.forEach(({ name, value }) => (attributes[name] = value))
   const tag = node.tagName === 'main' ? 'page' : node.tagName
+  const looks = ['class', 'style'].map(name => ` ${name}="${escape(attributes[name] || '')}"`).join('')
+  if (tag === 'wx-image') return `<img${looks} src="${PICTURE}" alt="">`
   const inside = tag === 'wx-input' ? field(attributes) : node.children.map(html).join('')
-  return `<${tag} class="${escape(attributes.class || '')}">${inside}</${tag}>`
+  return `<${tag}${looks}>${inside}</${tag}>`
 }
 
 function field({ value, placeholder, placeholderClass }) {

@@ -90,7 +90,8 @@ class UnixSocketService(Service):
     """The service on a Unix socket."""
 
     def __init__(self, path, **settings):
-        super().__init__(bind=f"unix:{path}", wechat_base_url="http://127.0.0.1:9", **settings)
+        given = {"wechat_base_url": "http://127.0.0.1:9", **settings}
+        super().__init__(bind=f"unix:{path}", **given)
         self.path = path
 
     def ready(self):

@@ -169,6 +169,26 @@ def test_phone_number_guide_stores_a_number_and_own_code_gets_it(reader, page):
     assert "Invoke-RestMethod" in send_there.code  # with `flask`, which a test cannot type there
 
 
+@in_both_languages("docs/guides/avatar-and-nickname.md")
+def test_avatar_guide_uploads_a_picture_and_has_the_sandbox_judge_a_nickname(reader, page):
+    _button, _page, send, send_there = blocks_of(page)  # test_miniprogram runs the page
+    reader.type(f"git clone {ADDRESS}\ncd myapi")
+    reader.save(".env", "MYAPI_CONTENT_CHECK=on\n")
+    shutil.copy(ROOT / "docs/miniprogram/home-light.png", reader.folder / "avatar.jpg")
+    reader.type("make run")
+    log_in = "TOKEN=$(.venv/bin/flask dev token alice)\n"
+    user = json.loads(reader.type(log_in + send.code))["data"]
+    assert requests.get(user["avatar_url"], timeout=10).headers["Content-Type"] == "image/jpeg"
+    rename = (
+        'curl -X PUT localhost:8000/api/me -H "Authorization: Bearer $TOKEN"'
+        """ -H 'Content-Type: application/json' -d '{"nickname":"so risky"}'"""
+    )
+    assert '"error":"content_risky"' in reader.type(log_in + rename)
+    assert send_there.code == send.code.replace("localhost", "http://127.0.0.1").replace(
+        "curl ", "curl.exe "
+    ).replace("$TOKEN", "$token")  # curl comes with Windows
+
+
 @in_both_languages("docs/guides/go-live.md")
 def test_service_set_up_by_hand_answers_through_nginx(reader, page, tmp_path):
     need(Nginx)

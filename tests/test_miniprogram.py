@@ -98,6 +98,10 @@ def test_client_handles_broken_connections_and_responses():
     run_tests("broken")
 
 
+def test_client_uploads_pictures_over_http():
+    run_tests("upload")
+
+
 # ---- against the real service ----
 
 
@@ -366,11 +370,11 @@ def text_of(wording):
 
 
 def body_of(operation):
-    return (
-        operation["requestBody"]["content"]["application/json"]["schema"]
-        if ("requestBody" in operation)
-        else {}
-    )
+    """Return the schema of a body: of JSON, or of a form with a file."""
+    if "requestBody" not in operation:
+        return {}
+    (content,) = operation["requestBody"]["content"].values()
+    return content["schema"]
 
 
 def data_of(operation):
@@ -529,6 +533,32 @@ def test_readme_example_shows_the_user(name):
     ],
 )
 def test_phone_number_guide_shows_the_number_or_why_there_is_none(detail, shown):
-    (setting_up, *_), (page,) = map(javascript_of, ("README.md", "docs/guides/phone-number.md"))
-    tapped = json.dumps(["onPhone", detail])
-    assert json.loads(node("-e", RUN_PAGE, TESTS, setting_up, page, tapped)) == shown
+    assert run_page("docs/guides/phone-number.md", "onPhone", detail) == shown
+
+
+@pytest.mark.parametrize("name", ["avatar-and-nickname.md", "avatar-and-nickname.zh-CN.md"])
+@pytest.mark.parametrize(
+    ("handler", "detail", "shown"),
+    [
+        ("onLoad", {}, {"avatar": None, "nickname": None}),
+        (
+            "onAvatar",
+            {"avatarUrl": "wxfile://tmp_1.jpg"},
+            {"avatar": "https://api.example.com/avatars/mp_1.jpg"},
+        ),
+        ("onAvatar", {}, {"title": "没有可上传的图片，请重新选择。"}),
+        ("onNickname", {"value": "小明"}, {"nickname": "小明"}),
+        ("onNickname", {"value": ""}, {"nickname": None}),
+    ],
+)
+def test_avatar_guide_shows_the_picture_and_the_name_or_why_there_is_none(
+    name, handler, detail, shown
+):
+    assert run_page(f"docs/guides/{name}", handler, detail) == shown
+
+
+def run_page(guide, handler, detail):
+    """Return what the page of a guide shows when this handler is called."""
+    (setting_up, *_), (page,) = map(javascript_of, ("README.md", guide))
+    tapped = json.dumps([handler, detail])
+    return json.loads(node("-e", RUN_PAGE, TESTS, setting_up, page, tapped))

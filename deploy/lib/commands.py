@@ -301,8 +301,14 @@ def _show_result(machine: Machine, domain: str, folder: Path) -> int:
     exit_code = found if found in {0, 1} else 2
     url = f"https://{domain}/api/hello"
     show("\n" + said(f"{url} is live; {changes}.", f"{url} 已上线；{changes}。"))
-    place = "开发管理 → 开发设置 → 服务器域名 → request 合法域名"
-    show(said(f"In the mini program console, {place}:", f"在小程序后台的 {place} 填写："))
+    place = "开发管理 → 开发设置 → 服务器域名"
+    lists = "request 合法域名", "uploadFile 合法域名"
+    show(
+        said(
+            f"In the mini program console, {place}, enter it in both lists, {' and '.join(lists)}:",
+            f"在小程序后台的 {place} 中，{'和'.join(lists)}都要填写：",
+        )
+    )
     show(f"https://{domain}")
     show("\n" + said(*DOCTOR_VERDICTS[exit_code]))
     return exit_code

@@ -40,6 +40,7 @@ MESSAGES = {
 }
 
 MIN_BUFFER, MAX_BUFFER = 16 * 2**10, 2**20  # bytes
+UPLOAD = 2 * 2**20 + 2**14  # bytes of a picture and of the form around it, as in the service
 QUEUE = 20  # s; during a restart, requests wait in the socket's queue
 ROLLED_BACK = 5  # s for the service to end a view that has taken too long, and to say so
 
@@ -79,6 +80,11 @@ class Site:
     def body_buffer(self) -> int:
         """Bytes of a body that are held in memory; only a larger one is written to disk."""
         return max(MIN_BUFFER, min(self.max_body_bytes, MAX_BUFFER))
+
+    @property
+    def max_upload_bytes(self) -> int:
+        """Bytes of a body with a picture."""
+        return max(UPLOAD, self.max_body_bytes)
 
     @property
     def read_timeout(self) -> int:
@@ -145,7 +151,8 @@ def _template_values(site: Site) -> Values:
         for name, value in vars(site).items()
         if name != "version"
     }
-    fields |= {"BODY_BUFFER": (str(site.body_buffer),), "READ_TIMEOUT": (str(site.read_timeout),)}
+    for name in ("body_buffer", "max_upload_bytes", "read_timeout"):
+        fields[name.upper()] = (str(getattr(site, name)),)
     english = {f"MSG_{status}": (msg,) for status, (msg, _) in MESSAGES.items()}
     chinese = {f"ZH_{status}": (msg,) for status, (_, msg) in MESSAGES.items()}
     return {**fields, **english, **chinese}

@@ -15,13 +15,14 @@ from doctor.texts import Text, join, printable, untranslated
 
 @check(
     "domain_list",
+    "upload_domain_list",
     "tool_only",
     "bad_url",
     fault=Text("WeChat does not accept this URL", "微信不接受这个 URL"),
     fix=Text(
-        "write https://NAME and nothing else in the mini program and in its console:"
-        " lower case, no port, no path",
-        "小程序代码和后台的 request 合法域名都只写 https://域名：小写，不带端口和路径",
+        "write https://NAME and nothing else in the mini program and in its console, in the lists"
+        " for request and for uploadFile: lower case, no port, no path",
+        "小程序代码和后台的 request、uploadFile 合法域名都只写 https://域名：小写，不带端口和路径",
     ),
 )
 def url(target: Target) -> Finding:

@@ -69,6 +69,19 @@ API_ERRORS: dict[str, Symptom] = {
         ),
         by_status=False,
     ),
+    "picture_invalid": _error(
+        "picture_invalid",
+        400,
+        40005,
+        Text(
+            "What was uploaded is not one JPEG, PNG or WebP within the limits: it is of another"
+            " kind, whatever its name, animated, damaged, or has too many pixels. Nothing is"
+            " stored. Send it with wx.uploadFile in the field file.",
+            "上传的内容不是限制之内的一张 JPEG、PNG 或 WebP：文件名不算数，也不能是动图、"
+            "已损坏或像素太多。没有存储任何内容。请用 wx.uploadFile 以字段 file 发送。",
+        ),
+        by_status=False,
+    ),
     "invalid_request": _error(
         "invalid_request",
         400,

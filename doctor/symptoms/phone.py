@@ -5,7 +5,45 @@ from __future__ import annotations
 from doctor.symptoms.symptom import Symptom, numbers
 from doctor.texts import Text
 
+#: How phones and the tool say that a URL is on no list of the console.
+UNLISTED = (
+    numbers(600002) + r"|domain ?list|合法域名|域名不合法|域名.{0,4}(列表|配置|校验)|url not in"
+)
+UPLOAD = r"upload(file|task)|上传"
+
 PHONE: dict[str, Symptom] = {
+    "upload_domain_list": Symptom(
+        Text(
+            "uploadFile:fail url not in domain list (errno 600002)",
+            "uploadFile:fail url not in domain list：不在以下 uploadFile 合法域名列表中"
+            "（errno 600002）",
+        ),
+        Text(
+            "The domain is not on this mini program's list for uploads, which is not that for"
+            " requests. Add https://NAME as an uploadFile 合法域名 in the console (开发管理 →"
+            " 开发设置 → 服务器域名), then refresh 详情 → 域名信息 in the developer tool.",
+            "域名不在小程序的 uploadFile 合法域名列表里，这份列表与 request 的分开。到小程序后台"
+            "（开发管理 → 开发设置 → 服务器域名）把 https://域名 也填为 uploadFile 合法域名，"
+            "再到开发者工具的 详情 → 域名信息 刷新。",
+        ),
+        rf"^(?=.*({UPLOAD}))(?=.*({UNLISTED}))",
+        checks=("url",),
+    ),
+    "upload_file": Symptom(
+        Text(
+            "uploadFile:fail file not found",
+            "uploadFile:fail file not found：找不到要上传的文件",
+        ),
+        Text(
+            "The phone has no file at the path that wx.uploadFile was given. The path that"
+            " chooseAvatar gives is a temporary one: upload the picture at once, and store the"
+            " avatar_url of the answer, never that path. The server is not at fault.",
+            "手机上没有 wx.uploadFile 指定的文件。chooseAvatar 给出的是临时路径：应立即上传，"
+            "保存响应里的 avatar_url，不要保存这个路径。与服务器无关。",
+        ),
+        r"upload(file|task).{0,60}(file not found|file error|no such file"
+        r"|file .{0,8}n.t exist|文件不存在|找不到.{0,6}文件)",
+    ),
     "domain_list": Symptom(
         Text(
             "url not in domain list (errno 600002)",
@@ -18,8 +56,7 @@ PHONE: dict[str, Symptom] = {
             "域名不在小程序的合法域名列表里。到小程序后台（开发管理 → 开发设置 → 服务器域名）添加"
             " https://域名，和代码里写的完全一致，再到开发者工具的 详情 → 域名信息 刷新。",
         ),
-        numbers(600002)
-        + r"|domain ?list|合法域名|域名不合法|域名.{0,4}(列表|配置|校验)|url not in",
+        UNLISTED,
         checks=("url", "icp", "redirect"),
     ),
     "bad_url": Symptom(
@@ -222,7 +259,7 @@ PHONE: dict[str, Symptom] = {
         ),
         "",
         numbers(600000, 600001, 602001, -1, -2, -3, -4, -21, -109)
-        + r"|(request|login):?\s?fail|net::|ERR_FAILED|网络(错误|异常)",
+        + r"|(request|login|uploadfile):?\s?fail|net::|ERR_FAILED|网络(错误|异常)",
         ("port", "tls", "icp"),
     ),
 }

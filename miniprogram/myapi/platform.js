@@ -1,12 +1,12 @@
 /**
- * What the client takes of the phone: six functions of `wx`, the clock, and whether the app is
+ * What the client takes of the phone: some functions of `wx`, the clock, and whether the app is
  * in front. uni-app and Taro have the same functions under their own names.
  */
 
 /**
  * @typedef {Pick<WechatMiniprogram.Wx,
  *   'request' | 'login' | 'getStorageSync' | 'setStorageSync' | 'removeStorageSync'>
- *   & Partial<Pick<WechatMiniprogram.Wx, 'onAppShow' | 'onAppHide'>>} Platform
+ *   & Partial<Pick<WechatMiniprogram.Wx, 'uploadFile' | 'onAppShow' | 'onAppHide'>>} Platform
  */
 
 /**

@@ -16,6 +16,7 @@ const { send } = require('./transport')
  * @property {'GET' | 'POST' | 'PUT' | 'DELETE'} method
  * @property {string} path
  * @property {any} [data]
+ * @property {import('./transport').File} [file] goes with wx.uploadFile, without data
  * @property {{ [name: string]: string }} [header]
  * @property {number} [timeout] ms, counted from the sending
  * @property {boolean} [idempotent] sending it twice does no more than once
@@ -36,6 +37,7 @@ class Request {
     this.method = wish.method
     this.path = wish.path
     this.data = wish.data
+    this.file = wish.file
     this.header = wish.header || {}
     this.timeout = wish.timeout || timeout
     this.idempotent = wish.idempotent === undefined ? wish.method !== 'POST' : wish.idempotent
@@ -134,6 +136,7 @@ class Requests {
       method: request.method,
       url: baseUrl + request.path,
       data: request.data,
+      file: request.file,
       header: headerOf(request),
       timeout: request.timeout,
     })
@@ -220,7 +223,7 @@ class Requests {
     if (request.tries >= RETRIES) return false
     if (error.error === 'interrupted') return true
     const then = this._settings.timers.now() + this._waitFor(request, error)
-    return passing(error) && then <= request.sentFirst + PATIENCE
+    return passing(error) && then <= request.sentFirst + Math.max(PATIENCE, 2 * request.timeout)
   }
 
   /**
@@ -277,7 +280,9 @@ class Requests {
  */
 function headerOf(request) {
   /** @type {{ [name: string]: string }} */
-  const header = { 'Content-Type': 'application/json' }
+  const header = {}
+  // the phone writes that of a form itself, for it chooses the boundary of the parts
+  if (!request.file) header['Content-Type'] = 'application/json'
   Object.keys(request.header)
     .filter(name => !/^(authorization|content-type)$/i.test(name))
     .forEach(name => (header[name] = request.header[name]))

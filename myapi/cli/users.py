@@ -26,6 +26,7 @@ from myapi.cli.times import with_age
 from myapi.clock import iso
 from myapi.language import localized
 from myapi.users import accounts, erasure
+from myapi.users.avatar import url_of
 from myapi.users.export import export as export_user
 from myapi.users.phone import masked, unsealed
 
@@ -208,7 +209,7 @@ def _item(row: Any) -> Item:  # noqa: ANN401 (a row of the list)
         "openid": row.openid,
         "unionid": row.unionid,
         "nickname": row.nickname,
-        "avatar_url": row.avatar_url,
+        "avatar_url": url_of(row.avatar_url),
         "phone": masked(row.phone),
         "created_at": iso(row.created_at),
         "last_seen_at": row.last_seen_at and iso(row.last_seen_at),

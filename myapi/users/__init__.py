@@ -1,10 +1,10 @@
-"""Accounts: profile, phone number, decryption of WeChat's data, export, erasure."""
+"""Accounts: profile, phone number, avatar, decryption of WeChat's data, export, erasure."""
 
 from flask import Flask
 
 from myapi import user_events
-from myapi.users import erasure, export, phone, views
-from myapi.users.models import PhoneCode
+from myapi.users import avatar, avatar_views, erasure, export, phone, views
+from myapi.users.models import Avatar, PhoneCode
 
 
 def init_app(app: Flask) -> None:
@@ -12,4 +12,6 @@ def init_app(app: Flask) -> None:
     export.init_app(app)
     erasure.init_app(app)
     export.register(app, PhoneCode.__tablename__, phone.sent_codes)
+    export.register(app, Avatar.__tablename__, avatar.uploaded)
     app.register_blueprint(views.bp)
+    app.register_blueprint(avatar_views.bp)

@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from myapi.clock import iso
 from myapi.db.transactions import reading
 from myapi.users.accounts import UserRow
+from myapi.users.avatar import url_of
 from myapi.users.phone import unsealed
 
 #: Called as (connection, user_id); returns what can be written as JSON, without secrets.
@@ -23,7 +24,7 @@ USER_FIELDS: dict[str, Callable[[UserRow], Any]] = {
     "openid": lambda user: user.openid,
     "unionid": lambda user: user.unionid,
     "nickname": lambda user: user.nickname,
-    "avatar_url": lambda user: user.avatar_url,
+    "avatar_url": lambda user: url_of(user.avatar_url),
     "phone": lambda user: unsealed(user.phone),
     "created_at": lambda user: iso(user.created_at),
     "banned_at": lambda user: user.banned_at and iso(user.banned_at),

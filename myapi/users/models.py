@@ -1,8 +1,9 @@
-"""The tables of users, and of the codes for their phone numbers."""
+"""The tables of users, of their pictures, and of the codes for their phone numbers."""
 
 from datetime import datetime
 
-from sqlalchemy import String, UniqueConstraint
+from sqlalchemy import ForeignKey, LargeBinary, String, UniqueConstraint
+from sqlalchemy.dialects import mysql
 from sqlalchemy.orm import Mapped, mapped_column
 
 from myapi.db.types import (
@@ -33,6 +34,7 @@ class User(Base):
     openid: Mapped[str] = mapped_column(exact(128))
     unionid: Mapped[str | None] = mapped_column(exact(128))
     nickname: Mapped[str | None] = mapped_column(String(32))
+    # An https URL, or `avatars/<name>` of an uploaded picture: see users/avatar.py.
     avatar_url: Mapped[str | None] = mapped_column(String(512))
     # Only the newest session_key is valid, so the time when WeChat gave it is stored with it.
     session_key: Mapped[bytes | None] = mapped_column(binary(255), info=SEALED)
@@ -43,6 +45,23 @@ class User(Base):
     phone_digest: Mapped[bytes | None] = mapped_column(binary(32), index=True)
     # When the request came that set or removed it.
     phone_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Avatar(Base):
+    """The uploaded picture of a user. Its name is random, and another one for each picture."""
+
+    __tablename__ = "myapi_avatars"
+    __table_args__ = ON_MYSQL
+
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    name: Mapped[str] = mapped_column(exact(32), unique=True)
+    content_type: Mapped[str] = mapped_column(exact(32))
+    data: Mapped[bytes] = mapped_column(
+        LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql")  # a BLOB of MySQL ends at 64 KiB
+    )
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class PhoneCode(Base):

@@ -7,7 +7,7 @@ from sqlalchemy import update
 
 from myapi import audit
 from myapi.db.transactions import Transaction, transaction
-from myapi.users import accounts, nickname
+from myapi.users import accounts, avatar, nickname
 from myapi.users.accounts import Account, UserRow
 from myapi.users.models import User
 from myapi.users.nickname import Doubt
@@ -26,11 +26,17 @@ def update_profile(
 ) -> UserRow:
     """Set `nickname`, `avatar_url` or both; None clears one. Raises `session_ended` if erased.
 
-    A `doubt` about the nickname is logged, for a person to look at it.
+    An `avatar_url` that is not the one shown deletes the uploaded picture. A `doubt` about the
+    nickname is logged, for a person to look at it.
     """
     user = accounts.lock(tx, user_id)
     if user is None:
         raise ApiError("session_ended")
+    if "avatar_url" in changes:
+        if changes["avatar_url"] == avatar.url_of(user.avatar_url):  # sent back with all the rest
+            changes = {name: value for name, value in changes.items() if name != "avatar_url"}
+        else:
+            avatar.discard(tx, user_id)
     if changes:
         tx.execute(update(User).where(User.id == user_id).values(changes))
     if doubt:

@@ -6,6 +6,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from myapi.clock import iso
 from myapi.users.accounts import Account, UserRow
+from myapi.users.avatar import url_of
 from myapi.users.nickname import BLANK, is_blank
 from myapi.users.phone import masked
 from myapi.web.errors import ApiError
@@ -64,7 +65,7 @@ class UserOut(Struct):
         return cls(
             id=user.public_id,
             nickname=user.nickname,
-            avatar_url=user.avatar_url,
+            avatar_url=url_of(user.avatar_url),
             phone=masked(user.phone),
             created_at=iso(user.created_at),
         )

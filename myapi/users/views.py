@@ -1,10 +1,11 @@
 """The caller's own account."""
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint
 
-from myapi.users import decryption, erasure, phone, profile
+from myapi.users import avatar, decryption, erasure, phone, profile
 from myapi.users.schemas import (
     Decrypted,
     DecryptRequest,
@@ -13,10 +14,18 @@ from myapi.users.schemas import (
     UserOut,
 )
 from myapi.web.access import caller
-from myapi.web.endpoint import endpoint
+from myapi.web.body.upload import File
+from myapi.web.endpoint import endpoint, upload_endpoint
 from myapi.web.rate_limits import limit_user
 
 bp = Blueprint("me", __name__, url_prefix="/api/me")
+
+AVATAR = File(
+    "file",
+    avatar.MAX_BYTES,
+    invalid="picture_invalid",
+    description="A JPEG, PNG or WebP of at most 2 MiB and 8 million pixels.",
+)
 
 
 @bp.get("")
@@ -68,6 +77,24 @@ def set_phone(body: PhoneRequest) -> UserOut:
 def remove_phone() -> UserOut:
     """Delete my phone number."""
     return UserOut.of(phone.remove_phone(caller().user_id))
+
+
+@bp.post("/avatar")
+@limit_user
+@upload_endpoint(AVATAR, returns=UserOut, errors=("rate_limited", "service_unavailable"))
+def upload_avatar(read: Callable[[], bytes]) -> UserOut:
+    """Upload my picture with wx.uploadFile; it takes the place of the one before.
+
+    It is turned upright, made small (512 pixels at most) and rid of everything but its pixels.
+    """
+    return UserOut.of(avatar.upload(caller().user_id, read))
+
+
+@bp.delete("/avatar")
+@endpoint(returns=UserOut)
+def remove_avatar() -> UserOut:
+    """Delete my picture."""
+    return UserOut.of(avatar.remove(caller().user_id))
 
 
 @bp.post("/decrypt")

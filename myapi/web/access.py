@@ -81,14 +81,21 @@ def init_app(app: Flask, authenticate: Authenticate) -> None:
 def _check(app: Flask, views: Mapping[str, Callable[..., Any]]) -> None:
     """Apply the access rule. A body that is too large is refused before it is read."""
     this: Request = request._get_current_object()  # type: ignore[attr-defined]  # resolved once
-    if this.environ.get("CONTENT_LENGTH") and _is_too_large(app, this.content_length):
+    if this.environ.get("CONTENT_LENGTH") and (this.content_length or 0) > _limit(app, this):
         raise ApiError("payload_too_large")
     if this.endpoint is not None:  # else the router answers with 404 or 405
         _rule(views[this.endpoint])(this)
 
 
-def _is_too_large(app: Flask, length: int | None) -> bool:
-    return length is not None and length > app.config["MAX_CONTENT_LENGTH"]
+def _limit(app: Flask, this: Request) -> int:
+    view = app.view_functions.get(this.endpoint or "")
+    return max_body_bytes(app, view)
+
+
+def max_body_bytes(app: Flask, view: Callable[..., Any] | None) -> int:
+    """Return the limit of a route: its own, if that is higher than what all routes have."""
+    common: int = app.config["MAX_CONTENT_LENGTH"]
+    return max(common, getattr(view, "max_body_bytes", 0))
 
 
 def _rule(view: Callable[..., Any]) -> Rule:

@@ -43,6 +43,12 @@ REGISTRY = {
         "WeChat judged this text risky: write another one.",
         "微信判定该内容有风险，请修改后再试。",
     ),
+    "picture_invalid": ErrorSpec(
+        400,
+        40005,
+        "Send one picture: a JPEG, PNG or WebP of at most 8 million pixels, not animated.",
+        "请上传一张图片：JPEG、PNG 或 WebP，最多 800 万像素，不能是动图。",
+    ),
     "token_missing": ErrorSpec(401, 40100, "Log in first: there is no bearer token.", "请先登录。"),
     "token_invalid": ErrorSpec(401, 40101, "The token is not valid.", "登录状态无效，请重新登录。"),
     "session_ended": ErrorSpec(

@@ -47,7 +47,8 @@ class RequestLog:
             nonlocal status, route
             status, route = int(line[:3]), route_of(environ)
             headers.append(("X-Request-Id", request_id))
-            headers.append(("Cache-Control", "no-store"))
+            if not any(name == "Cache-Control" for name, _ in headers):  # a view may have its own
+                headers.append(("Cache-Control", "no-store"))
             headers.append(("X-Content-Type-Options", "nosniff"))
             return start_response(line, headers, *exc_info)
 

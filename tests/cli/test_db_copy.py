@@ -18,7 +18,7 @@ from myapi.db.copy import database, sync, verification
 from myapi.db.copy.target import MARKER
 from myapi.extensions import Base, db
 from myapi.settings import ROOT, Settings
-from myapi.users.models import User
+from myapi.users.models import Avatar, User
 from tests.cli.conftest import environment
 from tests.fixtures import DATABASES, close, empty_database
 from tests.raw_logins import ADVICE, PARTS, RAW_LOGINS
@@ -95,6 +95,17 @@ def user(number, **given):
     }
 
 
+def picture(number):
+    """The largest picture there is, of all bytes."""
+    return {
+        "user_id": number,
+        "name": f"{number:032x}",
+        "content_type": "image/png",
+        "data": bytes((each + number) % 256 for each in range(256)) * 1024,
+        "created_at": NOON,
+    }
+
+
 def session(number):
     return {
         "public_id": f"session-{number}",
@@ -136,6 +147,15 @@ def test_copy_copies_all_rows_and_prints_the_counts(run, sign_in, fill, target, 
     assert "users: 31 rows, SHA-256 " in result.stdout
     assert result.stdout.endswith("both databases hold the same rows\n")
     assert tables(target) == {*Base.metadata.tables, "alembic_version"}
+
+
+def test_pictures_are_copied(run, app, fill, target, database_url, monkeypatch):
+    fill(5)
+    monkeypatch.setattr(database, "LARGE_BATCH_SIZE", 2)
+    with app.app_context(), db.engine.begin() as connection:
+        connection.execute(insert(Avatar), [picture(number) for number in range(1, 6)])
+    run("db", "copy", "--to", target)
+    assert contents(target) == contents(database_url)
 
 
 @sqlite_source

@@ -116,6 +116,20 @@ class TestOnBoth:
         assert len(users()) == 1
         assert users() != before
 
+    def test_restore_brings_pictures_back(self, run, execute, sign_in, backup):
+        alice = sign_in("alice")
+        data = bytes(range(256)) * 1024  # as large as one can be
+        execute(
+            "INSERT INTO myapi_avatars SELECT id, :name, 'image/png', :data, created_at FROM users",
+            name="0" * 32,
+            data=data,
+        )
+        file = backup()
+        run("users", "erase", alice.user["id"], "--yes")
+        run("restore", str(file), "--yes")
+        served = alice.client.get(f"/avatars/{'0' * 32}")
+        assert (served.data == data, served.headers["Content-Type"]) == (True, "image/png")
+
     def test_restore_ends_every_session(self, run, sign_in, backup):
         alice = sign_in("alice")
         file = backup()

@@ -2,6 +2,7 @@
 
 import gzip
 import http.client
+import io
 import json
 import re
 import shutil
@@ -15,9 +16,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from deploy.lib import nginx
 from myapi.web.errors import REGISTRY
+from myapi.wechat.sandbox import Sandbox, SandboxServer
 from tests.front import DOMAIN, Front, UnixSocketService
 from tests.requirements import need
 from tests.servers import HOST, Nginx
@@ -307,10 +310,84 @@ def test_view_that_takes_too_long_is_cut_off_by_the_service_before_nginx(with_li
     assert (logged["status"], logged["error"]) == (503, "service_unavailable")
 
 
+# ---- pictures ----
+
+
+@pytest.fixture(scope="module")
+def pictures(migrated_sqlite, tmp_path_factory):
+    """Nginx, the service and a sandbox behind it, and the headers of a user who is logged in."""
+    need(Nginx)
+    folder = tmp_path_factory.mktemp("pictures")
+    file = shutil.copy(migrated_sqlite, folder)
+    sandbox = Sandbox(folder / "sandbox.db")
+    with SandboxServer(sandbox) as wechat:
+        service = UnixSocketService(
+            folder / "http.sock",
+            database_url=f"sqlite:///{file}",
+            wechat_base_url=wechat.url,
+            public_url=f"https://{DOMAIN}",
+            **PRODUCTION,
+        )
+        with service, Front(service.path) as front:
+            code = json.dumps({"code": "alice"})
+            login = front.call("POST", "/api/auth/login", code, Content_Type="application/json")
+            token = json.loads(login.body)["data"]["token"]
+            yield front, {"Authorization": f"Bearer {token}"}
+    sandbox.close()
+
+
+def upload(pictures, size):
+    """Upload a JPEG that has `size` bytes with what is behind it."""
+    front, headers = pictures
+    file = io.BytesIO()
+    Image.effect_noise((400, 300), 50).save(file, "JPEG")
+    picture = file.getvalue().ljust(size, b"\0")
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'
+    body = head + picture + b"\r\n--x--\r\n"
+    kind = {"Content-Type": "multipart/form-data; boundary=x"}
+    return front.call("POST", "/api/me/avatar", body, **headers, **kind)
+
+
+def test_picture_of_2_mib_passes_and_a_larger_one_is_413(pictures):
+    assert upload(pictures, 2 * 2**20).status == 200
+    for size in (2 * 2**20 + 1, 2 * 2**20 + 50_000):  # refused by the service, and by Nginx
+        assert is_error(upload(pictures, size), 413, "payload_too_large", 41300)
+    front, headers = pictures
+    large = front.call("PUT", "/api/me", b"x" * 65_537, **headers)
+    assert is_error(large, 413, "payload_too_large", 41300)
+
+
+def test_picture_is_shown_through_nginx_with_headers_of_its_own(pictures):
+    front, headers = pictures
+    url = json.loads(upload(pictures, 0).body)["data"]["avatar_url"]
+    path = url.removeprefix(f"https://{DOMAIN}")
+    assert path.startswith("/avatars/")
+    answer = front.call("GET", path)
+    assert Image.open(io.BytesIO(answer.body)).size == (400, 300)
+    assert answer.getheader("Content-Type") == "image/jpeg"
+    assert answer.headers.get_all("Cache-Control") == ["private, max-age=86400, immutable"]
+    assert answer.headers.get_all("X-Content-Type-Options") == ["nosniff"]
+    assert answer.headers.get_all("Strict-Transport-Security") == ["max-age=63072000"]
+    assert answer.headers.get_all("Content-Security-Policy") == [CONTENT_SECURITY_POLICY]
+    again = front.call("GET", path, If_None_Match=answer.getheader("ETag"))
+    assert (again.status, again.body) == (304, b"")
+    assert again.headers.get_all("Cache-Control") == ["private, max-age=86400, immutable"]
+    assert front.call("DELETE", "/api/me/avatar", **headers).status == 200
+    assert is_error(front.call("GET", path), 404, "not_found", 40400)
+
+
 @pytest.mark.parametrize(
     ("limits", "lines"),
     [
-        ({}, ("max_body_size 65536;", "body_buffer_size 65536;", "read_timeout 25s;")),
+        (
+            {},
+            (
+                "max_body_size 65536;",
+                "max_body_size 2113536;",
+                "body_buffer_size 65536;",
+                "read_timeout 25s;",
+            ),
+        ),
         (
             {"max_body_bytes": 2**24, "request_timeout": 60},
             ("max_body_size 16777216;", "body_buffer_size 1048576;", "read_timeout 65s;"),

@@ -84,6 +84,7 @@ def test_user_logs_in_over_https_after_one_command(server):
     done = server.up()
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"https://{DOMAIN}/api/hello is live" in done.stdout
+    assert "request 合法域名 and uploadFile 合法域名" in done.stdout
     server.log_in("alice")
     taken = time.monotonic() - began
     figure(DEBIAN.name, "from a bare root file system to the first login", f"{taken:.1f} s")

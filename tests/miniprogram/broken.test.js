@@ -3,7 +3,10 @@
 'use strict'
 
 const assert = require('node:assert/strict')
+const fs = require('node:fs')
 const http = require('node:http')
+const os = require('node:os')
+const path = require('node:path')
 const { test } = require('node:test')
 
 const { createClient } = require('../../miniprogram/myapi/index')
@@ -42,8 +45,12 @@ function answer(random, state, request, response) {
   })
 }
 
-test('every promise settles, and no exchange meets another', async () => {
+test('every promise settles, and no exchange meets another', async t => {
   let promises = 0
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'myapi-broken-'))
+  t.after(() => fs.rmSync(folder, { recursive: true }))
+  const picture = path.join(folder, 'tmp_1a2b.jpg')
+  fs.writeFileSync(picture, Buffer.alloc(100000, 'picture'))
   for (let seed = 1; seed <= 30; seed += 1) {
     const random = chance(seed)
     const state = { trouble: random() * 0.7, tokens: 0 }
@@ -63,7 +70,8 @@ test('every promise settles, and no exchange meets another', async () => {
       return real({ ...options, success: over(options.success), fail: over(options.fail) })
     }
     const api = createClient({ baseUrl, platform: phone.wx, timers: timers(random), timeout: 2500 })
-    const wishes = Array.from({ length: 40 }, (_, i) => (i % 4 ? api.get(`/api/x/${i}`) : api.post('/api/x', { i })))
+    const kinds = [i => api.post('/api/x', { i }), () => api.uploadAvatar(picture), i => api.get(`/api/x/${i}`)]
+    const wishes = Array.from({ length: 40 }, (_, i) => kinds[Math.min(i % 4, 2)](i))
     for (const { status, reason } of await Promise.allSettled(wishes)) {
       if (status === 'rejected') assert.equal(reason.name, 'ApiError', reason.stack)
       promises += 1

@@ -457,6 +457,198 @@ for (const [detail, error, symptom] of [
   })
 }
 
+// ---- the avatar ----
+
+const PICTURE = 'wxfile://tmp_1a2b.jpg'
+
+test('a picture goes as the field file of a form, with the token, and gives the user', async () => {
+  const { time, phone, api } = world({ token: 'live' })
+  const [set] = await outcomes(time, [api.uploadAvatar(PICTURE)])
+  assert.match(set.value.avatar_url, /^https:/)
+  const [{ by, method, path, data, header, token }] = phone.sent
+  assert.deepEqual([by, method, path, data], ['uploadFile', 'POST', '/api/me/avatar', { file: PICTURE }])
+  assert.equal(token, kept(phone).token)
+  assert.deepEqual(Object.keys(header), ['Authorization']) // the phone chooses the boundary of the form
+  const [removed] = await outcomes(time, [api.removeAvatar()])
+  assert.equal(removed.value.avatar_url, null)
+})
+
+for (const [lost, mood] of [
+  ['a network failure', { after: { errno: 600001, errMsg: '网络错误 errcode:-101' } }],
+  ['a time-out of the phone', { after: 'silence' }],
+  ['a busy server', { before: failure(503, 50300, 'service_unavailable') }],
+  ['a proxy whose app is away', { before: { status: 502, body: '<html>Bad Gateway</html>' } }],
+]) {
+  test(`a picture that meets ${lost} is sent again`, async () => {
+    const { time, phone, api } = world({ token: 'live', mood: () => (phone.sent.length === 1 ? mood : undefined) })
+    const [settled] = await outcomes(time, [api.uploadAvatar(PICTURE)])
+    assert.match(settled.value.avatar_url, /^https:/)
+    assert.deepEqual(phone.sent.map(call => call.data), [{ file: PICTURE }, { file: PICTURE }])
+  })
+}
+
+test('a picture that the background cut off goes again when the app is shown', async () => {
+  const { time, phone, api } = world({ token: 'live', mood: () => (phone.sent.length === 1 ? { after: 'silence' } : undefined) })
+  time.at(10, () => phone.hide())
+  time.at(100000, () => phone.show())
+  const [settled] = await outcomes(time, [api.uploadAvatar(PICTURE)])
+  assert.match(settled.value.avatar_url, /^https:/)
+  assert.deepEqual(phone.sent.map(call => call.outcome), [600003, 200])
+})
+
+test('a picture survives a session that has ended: one login, and it goes once more', async () => {
+  const { time, phone, api } = world({ token: 'dead' })
+  const [settled] = await outcomes(time, [api.uploadAvatar(PICTURE)])
+  assert.match(settled.value.avatar_url, /^https:/)
+  assert.deepEqual([phone.logins, phone.exchanges.length, phone.sent.length], [1, 1, 3])
+})
+
+test('a picture whose token is refused again is not sent a third time', async () => {
+  const mood = call => (call.by === 'uploadFile' ? { before: failure(401, 40102, 'session_ended') } : undefined)
+  const { time, phone, api } = world({ mood })
+  const [settled] = await outcomes(time, [api.uploadAvatar(PICTURE)])
+  assert.equal(settled.error, 'session_ended')
+  assert.equal(phone.sent.filter(call => call.by === 'uploadFile').length, 2)
+})
+
+test('a picture is never sent as another user', async () => {
+  const { time, server, phone, api } = world({ token: 'dead' })
+  phone.person = 'bob'
+  const [settled] = await outcomes(time, [api.uploadAvatar(PICTURE)])
+  assert.deepEqual([settled.error, server.pictures.size], ['signed_out', 0])
+})
+
+test('pictures and profiles are sent in the order in which they were made, ten at once', async () => {
+  const { time, phone, api } = world({ token: 'dead' })
+  const change = i => (i % 2 ? api.uploadAvatar(`wxfile://${i}`) : api.put('/api/me', { nickname: `${i}` }))
+  assert.deepEqual(names(await outcomes(time, many(60, change))), ['ok'])
+  const taken = phone.sent.filter(call => call.outcome === 200 && call.path !== '/api/auth/login')
+  assert.deepEqual(taken.map(({ data }) => data.nickname || data.file), many(60, i => (i % 2 ? `wxfile://${i}` : `${i}`)))
+  assert.deepEqual([phone.logins, phone.most], [1, 10])
+})
+
+test('a picture has more time than a request, as much as the app gives it', async () => {
+  const lasting = async (options, settings) => {
+    const { time, phone } = world({ token: 'live', mood: () => ({ after: 'silence' }) })
+    const api = createClient({ baseUrl: BASE, platform: phone.wx, timers: time.timers, ...settings })
+    const [settled] = await outcomes(time, [api.uploadAvatar(PICTURE, options)])
+    assert.equal(settled.error, 'timeout')
+    return phone.sent[0].ended
+  }
+  assert.equal(await lasting(), 30000)
+  assert.equal(await lasting({ timeout: 3000 }), 3000)
+  assert.equal(await lasting({}, { timeout: 60000 }), 60000)
+})
+
+for (const path of ['', undefined, null, 7, {}]) {
+  test(`no picture, ${JSON.stringify(path)}, is picture_missing, and nothing is sent`, async () => {
+    const { time, phone, api } = world()
+    const [settled] = await outcomes(time, [api.uploadAvatar(path)])
+    assert.deepEqual([settled.error, phone.sent.length, phone.logins], ['picture_missing', 0, 0])
+  })
+}
+
+test('progress is told from 0 to 100, and no more after the end', async () => {
+  const { time, api } = world({ token: 'live' })
+  const told = []
+  await outcomes(time, [api.uploadAvatar(PICTURE, { onProgress: percent => told.push(percent) })])
+  assert.deepEqual(told, [0, 40, 100])
+})
+
+test('progress begins again with the next sending, and never counts for a former one', async () => {
+  const { time, phone, api } = world({ token: 'live', mood: () => (phone.sent.length === 1 ? { after: 'silence' } : undefined) })
+  const told = []
+  await outcomes(time, [api.uploadAvatar(PICTURE, { onProgress: percent => told.push(percent) })])
+  assert.deepEqual(told, [0, 40, 100, 0, 40, 100])
+})
+
+test('an app that fails at the progress, and a phone that tells nonsense or none, lose no picture', async () => {
+  const broken = () => {
+    throw new Error('of the app')
+  }
+  const { time, phone, api } = world({ token: 'live' })
+  assert.deepEqual(names(await outcomes(time, [api.uploadAvatar(PICTURE, { onProgress: broken })])), ['ok'])
+  const real = phone.wx.uploadFile
+  const told = []
+  const onProgress = percent => told.push(percent)
+  const odd = [-1, 101, NaN, undefined, null, '50%']
+  phone.wx.uploadFile = options => ({
+    ...real(options),
+    onProgressUpdate: listener => odd.forEach(progress => listener({ progress })),
+  })
+  assert.deepEqual(names(await outcomes(time, [api.uploadAvatar(PICTURE, { onProgress })])), ['ok'])
+  for (const task of [undefined, {}]) {
+    phone.wx.uploadFile = options => {
+      real(options)
+      return task
+    }
+    assert.deepEqual(names(await outcomes(time, [api.uploadAvatar(PICTURE, { onProgress })])), ['ok'])
+  }
+  assert.deepEqual(told, [])
+})
+
+test('whatever answers an upload is understood, or told as no answer of ours', async () => {
+  const me = { id: 'u', avatar_url: 'https://api.example.com/avatars/x' }
+  const error = (code, error) => JSON.stringify({ code, error, msg: 'm', request_id: 'r1' })
+  for (const [statusCode, data, expected] of [
+    [200, JSON.stringify({ code: 0, msg: 'ok', data: me }), me],
+    ['200', JSON.stringify({ code: 0, msg: 'ok', data: me }), me],
+    [200, { code: 0, msg: 'ok', data: me }, me], // a phone that has parsed it already
+    [400, error(40005, 'picture_invalid'), 'picture_invalid 400'],
+    [413, error(41300, 'payload_too_large'), 'payload_too_large 413'],
+    [413, '<html>413 Request Entity Too Large</html>', 'bad_answer 413'],
+    [200, '<!doctype html><title>portal</title>', 'bad_answer 200'],
+    [200, '{"code": 0, "data": {"id', 'bad_answer 200'],
+    [200, '', 'bad_answer 200'],
+    [200, 'null', 'bad_answer 200'],
+    [200, '7', 'bad_answer 200'],
+    [200, '"text"', 'bad_answer 200'],
+    [200, undefined, 'bad_answer 200'],
+    [200, error(40100, 'token_missing'), 'token_missing 200'],
+    [403, '[]', 'bad_answer 403'],
+    [undefined, undefined, 'bad_answer 0'],
+  ]) {
+    const { time, phone, api } = world({ token: 'live' })
+    phone.wx.uploadFile = ({ success }) => time.at(1, () => success({ statusCode, data, errMsg: 'uploadFile:ok' }))
+    const [settled] = await outcomes(time, [api.uploadAvatar(PICTURE)])
+    assert.deepEqual(settled.error ? `${settled.error} ${settled.status}` : settled.value, expected, String(data))
+  }
+  const { time, phone, api } = world({ token: 'live' })
+  phone.wx.uploadFile = ({ success }) => time.at(1, () => success(undefined))
+  assert.deepEqual(names(await outcomes(time, [api.uploadAvatar(PICTURE)])), ['bad_answer'])
+})
+
+for (const [errno, errMsg, error, symptom] of [
+  [600002, 'uploadFile:fail url not in domain list', 'domain_not_listed', 'upload_domain_list'],
+  [600002, 'uploadFile:fail 不在以下 uploadFile 合法域名列表中', 'domain_not_listed', 'upload_domain_list'],
+  [undefined, 'uploadFile:fail createUploadTask:fail url not in domain list', 'domain_not_listed', 'upload_domain_list'],
+  [undefined, 'uploadFile:fail createUploadTask:fail file not found', 'picture_missing', 'upload_file'],
+  [undefined, 'uploadFile:fail createUploadTask:fail invalid url', 'bad_url', 'bad_url'],
+  [600009, 'uploadFile:fail invalid url', 'bad_url', 'bad_url'],
+  [undefined, 'request:fail https://uploadfile.example.com url not in domain list', 'domain_not_listed', 'domain_list'],
+]) {
+  test(`an upload that fails with ${errno}, ${errMsg}, is ${error}, ${symptom}, and not sent again`, async () => {
+    const { time, phone, api } = world({ token: 'live' })
+    let sent = 0
+    phone.wx.uploadFile = ({ fail }) => {
+      sent += 1
+      time.at(1, () => fail({ errno, errMsg }))
+    }
+    const [{ it }] = await outcomes(time, [api.uploadAvatar(PICTURE)])
+    assert.deepEqual([it.error, it.symptom, sent], [error, SYMPTOMS[symptom], 1])
+  })
+}
+
+test('a platform without uploadFile, and one that throws, is told as an error', async () => {
+  for (const uploadFile of [undefined, () => assert.fail('parameter error')]) {
+    const { time, phone } = world({ token: 'live' })
+    const platform = { ...phone.wx, uploadFile }
+    const api = createClient({ baseUrl: BASE, platform, timers: time.timers })
+    assert.deepEqual(names(await outcomes(time, [api.uploadAvatar(PICTURE)])), ['request_failed'])
+    assert.deepEqual(names(await outcomes(time, [api.get('/api/x')])), ['ok'])
+  }
+})
+
 // ---- answers ----
 
 const refused = fields => {

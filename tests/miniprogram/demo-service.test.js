@@ -6,12 +6,14 @@
 'use strict'
 
 const assert = require('node:assert/strict')
+const path = require('node:path')
 const { test } = require('node:test')
 
 const { Phone } = require('./phone')
 const { App } = require('./stage')
 
 const URL = process.env.MYAPI_TEST_URL
+const PICTURE = path.join(__dirname, '../../docs/miniprogram/home-light.png')
 const skip = URL ? false : 'tests/test_miniprogram_demo.py runs this one'
 
 /** A phone on which the developer tool logs in; two of them are two devices of one user. */
@@ -19,6 +21,13 @@ function device() {
   const phone = new Phone({ person: 'developer' })
   const app = new App({ phone, kept: new Map([['demo:baseUrl', URL]]) })
   return { phone, app }
+}
+
+/** What a URL gives: status and type. A body that nobody reads would keep the connection open. */
+async function opened(url) {
+  const answer = await fetch(url)
+  await answer.arrayBuffer()
+  return [answer.status, answer.headers.get('content-type')]
 }
 
 const has = (page, ...texts) => texts.forEach(text => assert.ok(page.text.includes(text), `${text} in ${page.text}`))
@@ -35,9 +44,20 @@ test('every page does with the real service what it says', { skip, timeout: 6000
 
     const profile = await app.open('profile')
     await profile.write('[data-field=nickname]', '小明😀')
-    await profile.write('[data-field=avatar]', 'https://example.com/a.png')
     await profile.tap('[data-act=save]')
     has(profile, '已保存', '小明😀')
+
+    await profile.tap('[data-act=avatar]', 'chooseavatar', { avatarUrl: PICTURE })
+    has(profile, '更换头像', '小明😀')
+    const shown = profile.attributes('class', 'profile-image').src
+    assert.ok(shown.startsWith(`${URL}/avatars/`), shown)
+    assert.deepEqual(await opened(shown), [200, 'image/jpeg'])
+    await profile.tap('[data-act=avatar]', 'chooseavatar', { avatarUrl: __filename })
+    has(profile, 'picture_invalid')
+    assert.equal(profile.attributes('class', 'profile-image').src, shown)
+    await profile.tap('[data-act=removeAvatar]')
+    has(profile, '选择头像')
+    assert.equal((await opened(shown))[0], 404)
 
     await profile.tap('[data-act=sandboxPhone]')
     has(profile, '138******00', '小明😀')
@@ -56,7 +76,7 @@ test('every page does with the real service what it says', { skip, timeout: 6000
     const trouble = await app.open('trouble')
     for (const id of ['path', 'body', 'token', 'refused']) await trouble.tap(`[data-id=${id}]`)
     const errors = trouble.data.entries.map(entry => entry.error)
-    assert.deepEqual(errors, ['network', 'token_invalid', 'invalid_request', 'not_found'])
+    assert.deepEqual(errors, ['network', 'token_invalid', 'invalid_request', 'not_found', 'picture_invalid'])
     assert.ok(trouble.data.entries[3].requestId)
     await devices.show()
     assert.equal(devices.data.devices.length, 1) // the forged token opened no session

@@ -179,7 +179,7 @@ test('whatever can be tapped is at least 44 px high', () => {
   }
   for (const file of files('.wxml')) {
     for (const [tag, classes] of [...read(file).matchAll(/<[^>]*\sclass="([\w-]+)[^>]*>/g)]) {
-      if (!/bind:(tap|input|getphonenumber)/.test(tag)) continue
+      if (!/bind:(tap|input|getphonenumber|chooseavatar)/.test(tag)) continue
       assert.ok(heights[classes] >= 44, `${file}: ${classes} is ${heights[classes]} px high`)
     }
   }
@@ -374,20 +374,19 @@ test('home: another address is asked at once, and kept; a wrong one is refused',
 test('profile: who I am, and a form that saves what is right', async () => {
   const app = await signedIn()
   const page = await app.open('profile')
-  has(page, '小明', 'u_7Kq2mZ4xWc', '2 / 32', '个人资料')
+  has(page, '小明', 'u_7Kq2mZ4xWc', '2 / 32', '昵称')
   await page.tap('[data-act=save]') // nothing has changed
   await page.write('[data-field=nickname]', '小明同学😀')
   has(page, '5 / 32')
-  await page.write('[data-field=avatar]', 'https://example.com/a.png')
   await page.tap('[data-act=save]')
   has(page, '已保存', '小明同学😀')
   assert.equal(count(app.server.calls, 'PUT /api/me'), 1)
-  assert.deepEqual(app.server.bodies.at(-1), { nickname: '小明同学😀', avatar_url: 'https://example.com/a.png' })
-  assert.equal(page.all('wx-image').length, 1)
-  await page.write('[data-field=avatar]', '')
+  // with avatar_url, the server would delete the picture that was uploaded
+  assert.deepEqual(app.server.bodies.at(-1), { nickname: '小明同学😀' })
+  await page.write('[data-field=nickname]', '')
   lacks(page, '已保存')
   await page.tap('[data-act=save]')
-  assert.equal(app.server.user.avatar_url, null)
+  assert.deepEqual(app.server.bodies.at(-1), { nickname: null })
 })
 
 test('profile: two taps on 保存 save once', async () => {
@@ -401,9 +400,6 @@ test('profile: two taps on 保存 save once', async () => {
 for (const [field, wrong, said] of [
   ['nickname', '字'.repeat(33), '昵称最多 32 个字'],
   ['nickname', 'a\u0007b', '昵称最多 32 个字'],
-  ['avatar', 'http://example.com/a.png', '头像地址须以 https:// 开头'],
-  ['avatar', 'https://example.com/a b', '头像地址须以 https:// 开头'],
-  ['avatar', `https://example.com/${'a'.repeat(512)}`, '头像地址须以 https:// 开头'],
 ]) {
   test(`profile: a wrong ${field} is told and not sent: ${JSON.stringify(wrong).slice(0, 30)}`, async () => {
     const app = await signedIn()
@@ -427,6 +423,147 @@ test('profile: what is being written outlasts a look at another page, and a fail
   has(page, 'nickname 太长，最多 3 个字符。', 'nickname is too long: the maximum length is 3.')
   lacks(page, '已保存')
   assert.equal(page.data.nickname, '新名字')
+})
+
+test('profile: a nickname that WeChat refuses on the phone is emptied and not saved', async () => {
+  const app = await signedIn()
+  const page = await app.open('profile')
+  const review = detail => page.tap('[data-field=nickname]', 'nicknamereview', detail)
+  await page.write('[data-field=nickname]', '好名字')
+  for (const detail of [{ pass: true, timeout: false }, { pass: false, timeout: true }]) {
+    await review(detail)
+    assert.equal(page.data.nickname, '好名字')
+  }
+  await review({ pass: false, timeout: false })
+  has(page, '微信没有通过这个昵称')
+  assert.equal(page.data.nickname, '')
+  await page.write('[data-field=nickname]', '别的名字')
+  lacks(page, '微信没有通过这个昵称')
+  await page.tap('[data-act=save]')
+  assert.deepEqual(app.server.bodies.at(-1), { nickname: '别的名字' })
+})
+
+test('profile: a nickname that the server refuses is told, and stays in the field', async () => {
+  const app = await signedIn()
+  const page = await app.open('profile')
+  app.server.wrong['PUT /api/me'] = refusal(400, 40004, 'content_risky')
+  await page.write('[data-field=nickname]', '坏名字')
+  await page.tap('[data-act=save]')
+  has(page, '微信判定该内容有风险', 'content_risky')
+  assert.equal(page.data.nickname, '坏名字')
+})
+
+const TEMPORARY = { avatarUrl: 'http://tmp/1a2b.jpg', errMsg: 'chooseAvatar:ok' }
+const choose = (page, detail = TEMPORARY) => page.tap('[data-act=avatar]', 'chooseavatar', detail)
+const avatarButton = page => page.attributes('data-act', 'avatar')
+const pictures = page => page.all('wx-image').length
+
+test('profile: a picture that is chosen is uploaded at once, and the answer of the server is shown', async () => {
+  const app = await signedIn()
+  const page = await app.open('profile')
+  has(page, '选择头像')
+  assert.deepEqual([pictures(page), page.all('[data-act=removeAvatar]').length], [0, 0])
+  await choose(page)
+  assert.equal(app.server.calls.at(-1), 'POST /api/me/avatar')
+  assert.deepEqual(app.server.bodies.at(-1), { file: TEMPORARY.avatarUrl })
+  has(page, '更换头像', '移除头像')
+  assert.equal(page.attributes('class', 'profile-image').src, `${BASE}/avatars/1-1a2b.jpg`)
+})
+
+test('profile: the temporary path of a picture is kept nowhere', async () => {
+  const app = await signedIn()
+  const page = await app.open('profile')
+  await choose(page)
+  for (const held of [page.data, [...app.kept]]) assert.doesNotMatch(JSON.stringify(held), /tmp/)
+})
+
+test('profile: while a picture is under way, its progress is shown and no other is chosen', async () => {
+  const app = await signedIn()
+  const page = await app.open('profile')
+  assert.equal(avatarButton(page).openType, 'chooseAvatar')
+  app.server.held.add('POST /api/me/avatar')
+  await choose(page)
+  assert.equal(avatarButton(page).openType, '')
+  app.progress(42)
+  has(page, '正在上传…', '正在发送图片', '42%')
+  app.progress(100)
+  has(page, '服务器正在处理', '100%')
+  app.release()
+  await page.settle()
+  assert.equal(avatarButton(page).openType, 'chooseAvatar')
+  lacks(page, '正在上传…', '100%')
+})
+
+test('profile: a picture that comes while the page loads anew is not lost, nor what is being written', async () => {
+  const app = await signedIn()
+  const page = await app.open('profile')
+  await page.write('[data-field=nickname]', '新名字')
+  app.server.held.add('GET /api/me')
+  await page.show() // coming back from choosing shows the page again
+  await choose(page)
+  assert.equal(count(app.server.calls, 'POST /api/me/avatar'), 0)
+  app.release()
+  await page.settle()
+  assert.equal(pictures(page), 1)
+  assert.deepEqual([page.data.nickname, page.data.dirty], ['新名字', true])
+})
+
+test('profile: 移除头像 removes it, and the first letter of the nickname stands there again', async () => {
+  const app = await signedIn()
+  const page = await app.open('profile')
+  await choose(page)
+  await page.tap('[data-act=removeAvatar]')
+  assert.equal(count(app.server.calls, 'DELETE /api/me/avatar'), 1)
+  assert.equal(pictures(page), 0)
+  assert.equal(page.all('[class~=main--profile-avatar]')[0].textContent, '小')
+  has(page, '选择头像')
+})
+
+test('profile: a picture that cannot be shown gives way to the letter, until there is another', async () => {
+  const app = await signedIn()
+  app.server.user.avatar_url = 'https://example.com/gone.png'
+  const page = await app.open('profile')
+  await page.tap('[class~=main--profile-image]', 'error', { errMsg: 'GET 404' })
+  assert.equal(pictures(page), 0)
+  assert.equal(page.all('[class~=main--profile-avatar]')[0].textContent, '小')
+  await choose(page)
+  assert.equal(pictures(page), 1)
+})
+
+for (const [name, wrong, ...said] of [
+  ['refuses', refusal(400, 40005, 'picture_invalid'), 'picture_invalid', 'HTTP 400', '请上传一张图片', '以图片内容为准'],
+  ['finds too large', refusal(413, 41300, 'payload_too_large'), 'payload_too_large', '2 MiB'],
+]) {
+  test(`profile: a picture that the server ${name} is told with what to do, and the old one stays`, async () => {
+    const app = await signedIn()
+    app.server.user.avatar_url = 'https://example.com/a.png'
+    const page = await app.open('profile')
+    app.server.wrong['POST /api/me/avatar'] = wrong
+    await choose(page)
+    has(page, ...said)
+    assert.equal(page.attributes('class', 'profile-image').src, 'https://example.com/a.png')
+  })
+}
+
+test('profile: a domain that is not on the list for uploads is told, with the command that explains it', async () => {
+  const uploadFile = ({ fail }) => setImmediate(fail, { errMsg: 'uploadFile:fail createUploadTask:fail url not in domain list' })
+  const app = await signedIn({ wx: { uploadFile } })
+  await choose(await app.open('profile'))
+  const [entry] = app.module('services/journal').all()
+  assert.deepEqual([entry.error, entry.doing], ['domain_not_listed', '上传头像'])
+  assert.match(entry.command, /--explain 'uploadFile:fail url not in domain list/)
+  assert.match(entry.advice, /uploadFile/)
+})
+
+test('profile: a choice that was cancelled is no error, one that gave no picture is', async () => {
+  const app = await signedIn()
+  const page = await app.open('profile')
+  const before = app.server.calls.length
+  await choose(page, { errMsg: 'chooseAvatar:fail cancel' })
+  assert.equal(page.data.error, null)
+  await choose(page, { errMsg: 'chooseAvatar:fail' })
+  has(page, 'picture_missing', '没有可上传的图片')
+  assert.equal(app.server.calls.length, before)
 })
 
 const CODE = { code: 'c1', encryptedData: 'c2VjcmV0', iv: 'aXY=', errMsg: 'getPhoneNumber:ok' }

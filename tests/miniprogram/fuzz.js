@@ -144,7 +144,7 @@ class Judge {
   /** The app does something. */
   wish(random, upTo) {
     const leaving = random() < this.leaves
-    const kind = leaving ? upTo(2) : 2 + upTo(18)
+    const kind = leaving ? upTo(2) : 2 + upTo(20)
     const wish = { kind, label: `w${this.wishes.length}`, at: this.time.timers.now(), owner: this.api._session._user, settled: 0 }
     this.wishes.push(wish)
     this.moment += 1
@@ -168,23 +168,39 @@ class Judge {
     if (kind === 5) return api.sessions()
     if (kind === 18) return api.phone({ code: wish.label })
     if (kind === 19) return api.removePhone()
+    if (kind === 20) return this._upload(wish, upTo)
+    if (kind === 21) return api.removeAvatar()
     if (kind < 10) return api.post(`/api/x/${wish.label}`, {}, options)
     if (kind < 12) return api.put(`/api/x/${wish.label}`, {}, options)
     return api.get(`/api/x/${wish.label}`, undefined, options)
   }
 
+  /** The app looks at the progress, or fails at that. */
+  _upload(wish, upTo) {
+    const fails = upTo(2) === 0
+    return this.api.uploadAvatar(wish.label, {
+      onProgress: percent => {
+        this._note(!wish.settled, 'progress of an upload that is over')
+        this._note(percent >= 0 && percent <= 100, `a progress of ${percent}`)
+        if (fails) throw new Error('of the app')
+      },
+    })
+  }
+
   /** Look at each exchange when it starts. */
   _watch() {
     const { phone } = this
-    const real = phone.wx.request
-    phone.wx.request = options => {
-      if (options.url.endsWith(LOGIN)) this._mayExchange()
-      const task = real(options)
-      const call = phone.sent[phone.sent.length - 1]
-      call.moment = this.moment
-      this._note(phone._running.size <= 10, 'more than ten requests at once')
-      this._note(!call.url || !call.url.includes('token-'), 'a token in an address')
-      return task
+    for (const name of ['request', 'uploadFile']) {
+      const real = phone.wx[name]
+      phone.wx[name] = options => {
+        if (options.url.endsWith(LOGIN)) this._mayExchange()
+        const task = real(options)
+        const call = phone.sent[phone.sent.length - 1]
+        call.moment = this.moment
+        this._note(phone._running.size <= 10, 'more than ten requests at once')
+        this._note(!call.url || !call.url.includes('token-'), 'a token in an address')
+        return task
+      }
     }
   }
 

@@ -4,12 +4,15 @@
 
 const assert = require('node:assert/strict')
 const fs = require('node:fs')
+const os = require('node:os')
+const path = require('node:path')
 const { test } = require('node:test')
 
 const { createClient } = require('../../miniprogram/myapi/index')
 const { Phone } = require('./phone')
 const { phoneWithDeadToken, storm } = require('./storm')
 
+const PICTURE = path.join(__dirname, '../../docs/miniprogram/home-light.png')
 const BASE = process.env.MYAPI_TEST_TLS_URL // https://api.example.com:PORT
 const skip = BASE ? false : 'tests/test_miniprogram.py runs this one'
 const here = (host, options, found) =>
@@ -29,6 +32,24 @@ test('a storm through Nginx and TLS: one login, none lost', { skip, timeout: 120
   await assert.rejects(api.post('/api/me', { text: 'x'.repeat(70000) }), { error: 'payload_too_large', code: 41300 })
   assert.equal(await api.erase(), null)
   phone.close()
+})
+
+test('a picture goes through Nginx up to 2 MiB, and a larger one is told as such', { skip, timeout: 60000 }, async () => {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'myapi-nginx-'))
+  const padded = bytes => {
+    const file = path.join(folder, `${bytes}.png`)
+    fs.writeFileSync(file, Buffer.concat([fs.readFileSync(PICTURE)], bytes)) // ends in zeros
+    return file
+  }
+  const phone = new Phone({ person: 'alice', ...settings(fs.readFileSync(process.env.MYAPI_TEST_AUTHORITY)) })
+  const api = createClient({ baseUrl: BASE, platform: phone.wx })
+  try {
+    assert.match((await api.uploadAvatar(padded(2 * 2 ** 20 - 1000))).avatar_url, /^https:/)
+    await assert.rejects(api.uploadAvatar(padded(3 * 2 ** 20)), { error: 'payload_too_large', code: 41300, status: 413 })
+  } finally {
+    phone.close()
+    fs.rmSync(folder, { recursive: true })
+  }
 })
 
 test('an authority that the phone does not know is told as such', { skip }, async () => {

@@ -2,13 +2,15 @@
  * A phone for tests: `wx` as an app sees it, with real HTTP beneath it.
  *
  * What it does as phones do: `success` for every status; ten requests at once, the rest wait;
- * lower-case names of headers; JSON parsed and anything else left as text; errno, with errMsg
- * in Chinese; what runs 5 s after the app went to the background is cut off; its network stack
+ * lower-case names of headers; JSON parsed and anything else left as text, but all of it text and
+ * without headers after an upload; a list of domains for each of the two; errno, with errMsg in
+ * Chinese; what runs 5 s after the app went to the background is cut off; its network stack
  * can send a request a second time by itself.
  */
 
 'use strict'
 
+const fs = require('node:fs')
 const http = require('node:http')
 const https = require('node:https')
 
@@ -34,13 +36,14 @@ const CAUSES = {
 class Phone {
   /**
    * `person` is the user of the sandbox. `options` are for Node's request, such as `ca`.
-   * `domains` is the list of the console: hosts beginning with https; without it, any URL is
-   * taken, as with urlCheck off. `cutOff` shortens the 5 s.
+   * `domains` and `uploadDomains` are the lists of the console: hosts beginning with https;
+   * without them, any URL is taken, as with urlCheck off. `cutOff` shortens the 5 s.
    */
-  constructor({ person, options = {}, domains = null, cutOff = CUT_OFF }) {
-    Object.assign(this, { person, options, domains, cutOff })
+  constructor({ person, options = {}, domains = null, uploadDomains = domains, cutOff = CUT_OFF }) {
+    Object.assign(this, { person, options, cutOff })
+    this.domains = { request: domains, uploadFile: uploadDomains }
     this.kept = new Map()
-    this.sent = [] // what was given to wx.request
+    this.sent = [] // what was given to wx.request and wx.uploadFile
     this.logins = 0
     this.most = 0 // wanted at once
     /** Told of each answer before the app; gives ms to hold it back. */
@@ -56,7 +59,8 @@ class Phone {
       'https:': new https.Agent({ keepAlive: true, maxSockets: AT_ONCE, ...options }),
     }
     this.wx = {
-      request: options => this._request(options),
+      request: options => this._request('request', options),
+      uploadFile: options => this._upload(options),
       login: ({ success }) => {
         const code = `${this.person}.${Date.now()}x${(this.logins += 1)}`
         setTimeout(success, 5, { code, errMsg: 'login:ok' })
@@ -89,14 +93,26 @@ class Phone {
     Object.values(this._agents).forEach(agent => agent.destroy())
   }
 
-  _request(options) {
+  _upload(options) {
+    const listeners = []
+    const onProgressUpdate = listener => listeners.push(listener)
+    const onProgress = progress => listeners.forEach(listener => listener({ progress }))
+    const task = this._request('uploadFile', { ...options, method: 'POST' }, onProgress)
+    return { ...task, onProgressUpdate }
+  }
+
+  _request(by, options, onProgress) {
     const url = new URL(options.url)
-    const call = { options, url, method: options.method, path: url.pathname, data: options.data }
+    const call = { by, options, onProgress, url, method: options.method, path: url.pathname, data: options.data }
     this.sent.push(call)
     this.most = Math.max(this.most, this._running.size + this._waiting.length + 1)
-    if (this.domains && !(url.protocol === 'https:' && this.domains.includes(url.host))) {
+    const listed = this.domains[by]
+    if (listed && !(url.protocol === 'https:' && listed.includes(url.host))) {
       this._running.add(call)
-      setTimeout(() => this._fail(call, 600002, 'url 不在以下 request 合法域名列表中'), 1)
+      setTimeout(() => this._fail(call, 600002, `url 不在以下 ${by} 合法域名列表中`), 1)
+    } else if (by === 'uploadFile' && !fs.existsSync(options.filePath)) {
+      this._running.add(call)
+      setTimeout(() => this._fail(call, undefined, 'createUploadTask:fail file not found'), 1)
     } else if (this._running.size < AT_ONCE) this._start(call)
     else this._waiting.push(call)
     return { abort: () => this._fail(call, 0, 'abort') }
@@ -111,11 +127,11 @@ class Phone {
 
   _send(call, then) {
     const { method, header, data } = call.options
-    const body = method === 'GET' || data === undefined ? '' : JSON.stringify(data)
+    const [type, body] = call.by === 'uploadFile' ? form(call.options) : ['application/json', json(method, data)]
     if (method === 'GET') for (const [k, v] of Object.entries(data || {})) call.url.searchParams.set(k, v)
     const { request } = call.url.protocol === 'https:' ? https : http
     const headers = {
-      'content-type': 'application/json', // wx.request says so unless told otherwise
+      'content-type': type, // unless told otherwise
       'accept-language': 'zh-CN',
       ...lower(header),
       'content-length': Buffer.byteLength(body),
@@ -135,16 +151,14 @@ class Phone {
       }
       return this._broken(call, error)
     })
+    if (call.onProgress) call.real.on('finish', () => call.onProgress(100))
     call.real.end(body)
   }
 
   _answer(call, [response, text]) {
-    const result = {
-      statusCode: response.statusCode,
-      header: response.headers, // lower-case, as many phones give them
-      data: parsed(text),
-      errMsg: 'request:ok',
-    }
+    const { statusCode, headers } = response // these lower-case, as many phones give them
+    const told = call.by === 'uploadFile' ? { data: text } : { data: parsed(text), header: headers }
+    const result = { statusCode, ...told, errMsg: `${call.by}:ok` }
     setTimeout(() => {
       if (!this._end(call)) return
       call.status = response.statusCode
@@ -162,7 +176,7 @@ class Phone {
     if (!this._end(call)) return
     if (call.real) call.real.destroy()
     call.errno = errno
-    call.options.fail({ errno, errMsg: `request:fail ${errMsg}` })
+    call.options.fail({ errno, errMsg: `${call.by}:fail ${errMsg}` })
   }
 
   _end(call) {
@@ -176,6 +190,17 @@ class Phone {
 
 const lower = header =>
   Object.fromEntries(Object.entries(header || {}).map(([name, value]) => [name.toLowerCase(), value]))
+
+const json = (method, data) => (method === 'GET' || data === undefined ? '' : JSON.stringify(data))
+
+/** What wx.uploadFile makes of a file: the type with its boundary, and the body. */
+function form({ name, filePath }) {
+  const boundary = `----phone${Math.random().toString(36).slice(2)}`
+  const disposition = `form-data; name="${name}"; filename="${filePath.split('/').pop()}"`
+  const head = `--${boundary}\r\nContent-Disposition: ${disposition}\r\nContent-Type: image/jpeg\r\n\r\n`
+  const body = Buffer.concat([Buffer.from(head), fs.readFileSync(filePath), Buffer.from(`\r\n--${boundary}--\r\n`)])
+  return [`multipart/form-data; boundary=${boundary}`, body]
+}
 
 function parsed(text) {
   try {

@@ -6,6 +6,7 @@
 'use strict'
 
 const assert = require('node:assert/strict')
+const path = require('node:path')
 const { test } = require('node:test')
 
 const { createClient } = require('../../miniprogram/myapi/index')
@@ -13,6 +14,7 @@ const { LOGIN, Phone } = require('./phone')
 const { figures, phoneWithDeadToken, storm } = require('./storm')
 
 const BASE = process.env.MYAPI_TEST_URL
+const PICTURE = path.join(__dirname, '../../docs/miniprogram/home-light.png')
 const skip = BASE ? false : 'tests/test_miniprogram.py runs this one'
 
 /** Have the operator do something: restart, ban NAME, erase NAME, fault KIND TIMES, … */
@@ -37,6 +39,13 @@ function on(name, body, make = person => new Phone({ person })) {
       phone.close()
     }
   })
+}
+
+/** What a URL gives: status and type. A body that nobody reads would keep the connection open. */
+async function opened(url) {
+  const answer = await fetch(url)
+  await answer.arrayBuffer()
+  return [answer.status, answer.headers.get('content-type')]
 }
 
 const dead = person => phoneWithDeadToken(BASE, person)
@@ -103,6 +112,30 @@ on('a phone code that goes again while the first sending is under way gives the 
   const both = await Promise.all([api.phone({ code }), api.phone({ code })])
   assert.deepEqual(both.map(user => user.phone), ['138******00', '138******00'])
 })
+
+on('a picture becomes the avatar, a later one takes its place, and it is removed', async (api, phone) => {
+  phone.resends = call => call.by === 'uploadFile' // the first answer is dropped
+  const first = (await api.uploadAvatar(PICTURE)).avatar_url
+  phone.resends = () => false
+  assert.deepEqual(await opened(first), [200, 'image/jpeg'])
+  const told = []
+  const second = (await api.uploadAvatar(PICTURE, { onProgress: percent => told.push(percent) })).avatar_url
+  assert.deepEqual(told, [100])
+  assert.notEqual(second, first)
+  assert.equal((await opened(first))[0], 404)
+  assert.equal((await api.me()).avatar_url, second)
+  await assert.rejects(api.uploadAvatar(__filename), { error: 'picture_invalid', code: 40005, status: 400 })
+  assert.equal((await api.me()).avatar_url, second)
+  assert.equal((await api.removeAvatar()).avatar_url, null)
+  assert.equal((await api.removeAvatar()).avatar_url, null)
+  assert.equal((await opened(second))[0], 404)
+})
+
+on('a picture that meets a session that has ended is uploaded after one login', async (api, phone) => {
+  assert.ok((await api.uploadAvatar(PICTURE)).avatar_url)
+  assert.deepEqual(counts(phone), [1, 1])
+  assert.deepEqual(phone.sent.filter(call => call.by === 'uploadFile').map(call => call.status), [401, 200])
+}, dead)
 
 on('an error of the server comes with its names, its sentence and its id', async api => {
   await assert.rejects(api.put('/api/me', { nickname: 'x'.repeat(33) }), error => {

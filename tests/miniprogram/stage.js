@@ -71,6 +71,11 @@ class Server {
   _data(call, body) {
     if (call === 'POST /api/me/phone') this.user = { ...this.user, phone: '138******00' }
     if (call === 'DELETE /api/me/phone') this.user = { ...this.user, phone: null }
+    if (call === 'POST /api/me/avatar') {
+      const name = `${count(this.calls, call)}-${body.file.split('/').pop()}`
+      this.user = { ...this.user, avatar_url: `${BASE}/avatars/${name}` } // plain http, as in development
+    }
+    if (call === 'DELETE /api/me/avatar') this.user = { ...this.user, avatar_url: null }
     if (call === 'PUT /api/me') this.user = { ...this.user, ...body }
     if (call === 'DELETE /api/auth/sessions') this.sessions = this.sessions.filter(each => each.current)
     const one = call.match(/^DELETE \/api\/auth\/sessions\/(.+)$/)
@@ -85,6 +90,8 @@ const ROUTES = {
   'GET /api/me': server => server.user,
   'PUT /api/me': server => server.user,
   'DELETE /api/me': () => null,
+  'POST /api/me/avatar': server => server.user,
+  'DELETE /api/me/avatar': server => server.user,
   'POST /api/me/phone': server => server.user,
   'DELETE /api/me/phone': server => server.user,
   'POST /api/auth/logout': () => null,
@@ -110,6 +117,7 @@ function session(id, more = {}) {
   }
 }
 
+const count = (list, wanted) => list.filter(each => each === wanted).length
 const reply = (body, statusCode = 200) => ({ statusCode, data: body, header: {} })
 const data = body => reply({ code: 0, msg: 'ok', data: body })
 const failure = (errno, errMsg) => ({ errno, errMsg: `request:fail ${errMsg}` })
@@ -170,7 +178,8 @@ class App {
       if (options && options.success) options.success({ confirm: this.answer })
     }
     return {
-      request: options => (this.phone ? this._really(options) : this._request(options)),
+      request: options => (this.phone ? this._really('request', options) : this._request(options)),
+      uploadFile: options => (this.phone ? this._really('uploadFile', options) : this._upload(options)),
       login: ({ success }) => {
         this.logins += 1
         setImmediate(success, { code: 'the code is a mock one' })
@@ -187,14 +196,22 @@ class App {
     }
   }
 
-  _really(options) {
+  _really(name, options) {
     this.running += 1
     const over = then => result => {
       this.running -= 1
       then(result)
     }
     const { success, fail } = options
-    return this.phone.wx.request({ ...options, success: over(success), fail: over(fail) })
+    return this.phone.wx[name]({ ...options, success: over(success), fail: over(fail) })
+  }
+
+  /** `progress` tells how far the picture is. */
+  _upload({ filePath, name, success, ...options }) {
+    const text = result => success({ statusCode: result.statusCode, data: JSON.stringify(result.data) })
+    const task = this._request({ ...options, method: 'POST', data: { [name]: filePath }, success: text })
+    const onProgressUpdate = listener => (this.progress = progress => listener({ progress }))
+    return { ...task, onProgressUpdate }
   }
 
   _request({ method, url, data: body, header, timeout, success, fail }) {

@@ -9,6 +9,7 @@ const REQUESTS_AT_ONCE = 10
 const ENDLESS = 60 * 60 * 1000 // ms of virtual time, far beyond any patience
 const TOO_MANY_EVENTS = 200000
 const PHONE = '/api/me/phone'
+const AVATAR = '/api/me/avatar'
 
 /** A small generator of chance (mulberry32). */
 function chance(seed) {
@@ -87,6 +88,8 @@ class Server {
     this.codes = new Map() // those that were used → the token
     this.phoneCodes = new Map() // those that were used → the account
     this.phones = new Map() // account → number, as the user sees it
+    this.pictures = new Map() // account → path on the phone
+    this.nicknames = new Map() // by account
     this._count = 0
   }
 
@@ -126,7 +129,7 @@ class Server {
     if (path === PHONE && method === 'POST' && !this._takes(data.code, account)) {
       return failure(400, 40003, 'phone_code_invalid')
     }
-    return success(this._act(method, path, token, account)) || failure(409, 40900, 'session_key_missing')
+    return success(this._act(method, path, token, account, data)) || failure(409, 40900, 'session_key_missing')
   }
 
   _login(code) {
@@ -151,19 +154,33 @@ class Server {
   }
 
   user(account) {
-    return user(account, this.phones.get(account))
+    const picture = this.pictures.get(account)
+    return {
+      id: account,
+      nickname: this.nicknames.get(account) || null,
+      avatar_url: picture ? `https://api.example.com/avatars/${picture.slice(-8)}` : null,
+      phone: this.phones.get(account) || null,
+      created_at: '2026-01-01T00:00:00Z',
+    }
   }
 
-  _act(method, path, token, account) {
+  _act(method, path, token, account, data) {
     if (path === '/api/auth/logout') this.sessions.delete(token)
     else if (path === '/api/me' && method === 'DELETE') this.erase(account)
-    else if (path === '/api/me') return this.user(account)
+    else if (path === '/api/me') {
+      if (method === 'PUT') this.nicknames.set(account, data.nickname)
+      return this.user(account)
+    }
     else if (path === PHONE) {
       if (method === 'DELETE') this.phones.delete(account)
       else this.phones.set(account, '138******00')
       return this.user(account)
     }
-    else if (path === '/api/me/decrypt') return this.keyless.has(account) ? undefined : { plain: account }
+    else if (path === AVATAR) {
+      if (method === 'DELETE') this.pictures.delete(account)
+      else this.pictures.set(account, data.file)
+      return this.user(account)
+    } else if (path === '/api/me/decrypt') return this.keyless.has(account) ? undefined : { plain: account }
     else return { account, path }
     return null
   }
@@ -174,13 +191,6 @@ function note(map, key, value) {
   if (value) map.get(key).add(value)
 }
 
-const user = (account, phone = null) => ({
-  id: account,
-  nickname: null,
-  avatar_url: null,
-  phone,
-  created_at: '2026-01-01T00:00:00Z',
-})
 const success = data => data === undefined ? null : { status: 200, body: { code: 0, msg: 'ok', data } }
 const failure = (status, code, error, header = {}) => ({
   status,
@@ -201,7 +211,7 @@ class Phone {
     this.storageFails = () => false
     this.log = [] // { at, what, … }
     this.logins = 0 // of wx.login
-    this.sent = [] // every wx.request
+    this.sent = [] // every wx.request and wx.uploadFile
     this.exchanges = []
     this.most = 0 // requests at once
     this._running = new Set()
@@ -209,6 +219,7 @@ class Phone {
     this._hidden = null
     this.wx = {
       request: options => this._request(options),
+      uploadFile: options => this._upload(options),
       login: options => this._login(options),
       getStorageSync: key => this._store(() => this.kept.get(key) || ''),
       setStorageSync: (key, value) => this._store(() => this.kept.set(key, value)),
@@ -247,11 +258,29 @@ class Phone {
     this.time.at(this.latency('login'), () => (mood ? fail(mood) : succeed({ code, errMsg: 'login:ok' })))
   }
 
-  _request(options) {
+  /** A form with one file; it tells of the progress, and of some of it too late. */
+  _upload({ filePath, name, success, ...options }) {
+    const listeners = []
+    const tell = progress => listeners.forEach(listener => listener({ progress }))
+    const told = result => {
+      const { statusCode, data } = result // its header is not promised
+      success({ statusCode, data: typeof data === 'string' ? data : JSON.stringify(data) })
+      this.time.at(1, () => tell(100))
+    }
+    const form = { ...options, method: 'POST', data: { [name]: filePath }, success: told }
+    const task = this._request(form, 'uploadFile')
+    for (const [ms, progress] of [[0, 0], [10, 40], [20, 100]]) {
+      this.time.at(ms, () => tell(progress))
+    }
+    return { ...task, onProgressUpdate: listener => listeners.push(listener) }
+  }
+
+  _request(options, by = 'request') {
     const { url, method, data, header } = options
     const token = (header.Authorization || '').replace('Bearer ', '')
     const path = url.replace('https://api.example.com', '')
-    const call = { number: this.sent.length, method, path, data, token, label: labelOf(path, data, header), at: this.time.timers.now() }
+    const label = labelOf(path, data, header)
+    const call = { by, number: this.sent.length, method, path, data, header, token, label, at: this.time.timers.now() }
     this.sent.push(call)
     this._running.add(call)
     this.most = Math.max(this.most, this._running.size)
@@ -264,7 +293,7 @@ class Phone {
     call.fail = (errno, errMsg) =>
       end(() => {
         call.outcome = errno
-        options.fail({ errno, errMsg: `request:fail ${errMsg}` })
+        options.fail({ errno, errMsg: `${by}:fail ${errMsg}` })
       })
     const answer = result =>
       end(() => {
@@ -274,7 +303,7 @@ class Phone {
           statusCode: result.status,
           data: result.body,
           header: lower(result.header),
-          errMsg: 'request:ok',
+          errMsg: `${by}:ok`,
         })
       })
     this._pass(call, answer)
@@ -299,12 +328,12 @@ class Phone {
   }
 }
 
-/** What tells one request of an app from the others: a phone code does. */
+/** What tells one request of an app from the others: a phone code does, and a picture. */
 const labelOf = (path, data, header) =>
-  header['X-Label'] || (path === PHONE && data ? data.code : '')
+  header['X-Label'] || (path === PHONE && data ? data.code : path === AVATAR && data ? data.file : '')
 
 /** The phone gives the names of headers as it likes. */
 const lower = header =>
   Object.fromEntries(Object.entries({ 'X-Request-Id': 'r', ...header }).map(([k, v]) => [k.toLowerCase(), v]))
 
-module.exports = { Phone, Server, Time, chance, failure, success, user, REQUESTS_AT_ONCE }
+module.exports = { Phone, Server, Time, chance, failure, success, REQUESTS_AT_ONCE }

@@ -8,6 +8,7 @@ from myapi.web.access import local_only, public
 PUBLIC = {
     ("GET", "/api/hello"),
     ("POST", "/api/auth/login"),
+    ("GET", "/avatars/<name>"),
     ("GET", "/healthz"),
     ("GET", "/readyz"),
 }
@@ -64,7 +65,7 @@ def test_new_route_requires_a_token_by_default(app, client):
     assert client.get("/api/notes").status_code == 401
 
 
-def test_production_has_only_four_public_routes(make_app):
+def test_production_has_only_five_public_routes(make_app):
     app = make_app(env="production", wechat_appid="wx0123456789abcdef", wechat_secret="s" * 32)
     client = app.test_client()
     found = set()

@@ -13,6 +13,7 @@ STABLE = {
     "login_code_invalid": (400, 40001),
     "phone_code_invalid": (400, 40003),
     "content_risky": (400, 40004),
+    "picture_invalid": (400, 40005),
     "decrypt_failed": (400, 40002),
     "token_missing": (401, 40100),
     "token_invalid": (401, 40101),

@@ -57,6 +57,27 @@ const REMOVE_PHONE = {
   gives: ['id', 'phone'],
 }
 
+/**
+ * A form with the picture as its field, as wx.uploadFile sends it.
+ * @type {Route}
+ */
+const AVATAR = {
+  method: 'POST',
+  path: '/api/me/avatar',
+  auth: true,
+  takes: ['file'],
+  gives: ['id', 'avatar_url'],
+}
+
+/** @type {Route} */
+const REMOVE_AVATAR = {
+  method: 'DELETE',
+  path: '/api/me/avatar',
+  auth: true,
+  takes: [],
+  gives: ['id', 'avatar_url'],
+}
+
 /** @type {Route} */
 const DECRYPT = {
   method: 'POST',
@@ -66,4 +87,15 @@ const DECRYPT = {
   gives: [],
 }
 
-module.exports = { LOGIN, LOGOUT, SESSIONS, ME, ERASE, PHONE, REMOVE_PHONE, DECRYPT }
+module.exports = {
+  LOGIN,
+  LOGOUT,
+  SESSIONS,
+  ME,
+  ERASE,
+  PHONE,
+  REMOVE_PHONE,
+  AVATAR,
+  REMOVE_AVATAR,
+  DECRYPT,
+}

@@ -2,7 +2,18 @@
  * What an app calls: `createClient` joins the parts of this folder.
  */
 
-const { DECRYPT, ERASE, LOGIN, LOGOUT, ME, PHONE, REMOVE_PHONE, SESSIONS } = require('./calls')
+const {
+  AVATAR,
+  DECRYPT,
+  ERASE,
+  LOGIN,
+  LOGOUT,
+  ME,
+  PHONE,
+  REMOVE_AVATAR,
+  REMOVE_PHONE,
+  SESSIONS,
+} = require('./calls')
 const { ApiError, ofPhoneButton } = require('./errors')
 const { Foreground, TIMERS } = require('./platform')
 const { CONTROL, OPEN, SESSION } = require('./queue')
@@ -36,6 +47,8 @@ const { loginCode } = require('./transport')
 /** The phone runs no more at once. */
 const WIDTH = 10
 const TIMEOUT = 15000
+/** 2 MiB, the most that the server takes, at 70 KiB a second. */
+const UPLOAD_TIMEOUT = 30000
 const CODE_TIMEOUT = 10000
 /** https://name or http://name, with a port or a path, and nothing that could hide another host. */
 const BASE_URL = /^https?:\/\/[\w.-]+(:\d+)?(\/[\w.\-/]*)?$/
@@ -46,6 +59,8 @@ class Client {
     if (!BASE_URL.test(baseUrl)) throw new TypeError('baseUrl must look like https://api.example.com')
     const base = baseUrl.replace(/\/+$/, '')
     const share = timers.random()
+    /** @private */
+    this._uploadTimeout = Math.max(timeout, UPLOAD_TIMEOUT)
     const foreground = new Foreground(platform)
     /** @private */
     this._requests = new Requests({
@@ -193,6 +208,36 @@ class Client {
   /** @returns {Promise<User>} without a phone number */
   removePhone() {
     return this._make(REMOVE_PHONE.method, REMOVE_PHONE.path)
+  }
+
+  /**
+   * Make a picture on the phone the user's avatar. The server keeps one, so the same picture
+   * may be sent again when an answer was lost.
+   * @param {string} tempFilePath `e.detail.avatarUrl` of the button `open-type="chooseAvatar"`;
+   *   a JPEG, PNG or WebP of at most 2 MiB
+   * @param {{ onProgress?: (percent: number) => void, timeout?: number }} [options]
+   *   onProgress: told 0 to 100, from the beginning again when the picture is sent again;
+   *   timeout: ms for one sending, 30 s or the client's unless told
+   * @returns {Promise<User>}
+   */
+  uploadAvatar(tempFilePath, { onProgress, timeout = this._uploadTimeout } = {}) {
+    if (typeof tempFilePath !== 'string' || !tempFilePath) {
+      return Promise.reject(new ApiError('picture_missing'))
+    }
+    const file = { field: AVATAR.takes[0], path: tempFilePath, onProgress }
+    return this._requests.make({
+      lane: SESSION,
+      method: AVATAR.method,
+      path: AVATAR.path,
+      file,
+      idempotent: true,
+      timeout,
+    })
+  }
+
+  /** @returns {Promise<User>} without an avatar */
+  removeAvatar() {
+    return this._make(REMOVE_AVATAR.method, REMOVE_AVATAR.path)
   }
 
   /**

@@ -44,6 +44,12 @@ const ERRORS = {
     en: 'WeChat judged this text risky: write another one.',
     zh: '微信判定该内容有风险，请修改后再试。',
   },
+  picture_invalid: {
+    status: 400,
+    code: 40005,
+    en: 'Send one picture: a JPEG, PNG or WebP of at most 8 million pixels, not animated.',
+    zh: '请上传一张图片：JPEG、PNG 或 WebP，最多 800 万像素，不能是动图。',
+  },
   token_missing: {
     status: 401,
     code: 40100,
@@ -225,6 +231,12 @@ const ERRORS = {
     en: 'WeChat cannot give your phone number now: try again later, or update WeChat.',
     zh: '暂时无法获取手机号，请稍后再试或更新微信。',
   },
+  picture_missing: {
+    status: 0,
+    code: 16,
+    en: 'There is no picture to upload: choose one again.',
+    zh: '没有可上传的图片，请重新选择。',
+  },
 }
 
 /**
@@ -236,6 +248,14 @@ const SYMPTOMS = {
   domain_list: {
     en: 'url not in domain list (errno 600002)',
     zh: 'url not in domain list：不在以下 request 合法域名列表中（errno 600002）',
+  },
+  upload_domain_list: {
+    en: 'uploadFile:fail url not in domain list (errno 600002)',
+    zh: 'uploadFile:fail url not in domain list：不在以下 uploadFile 合法域名列表中（errno 600002）',
+  },
+  upload_file: {
+    en: 'uploadFile:fail file not found',
+    zh: 'uploadFile:fail file not found：找不到要上传的文件',
   },
   bad_url: {
     en: 'request:fail invalid url (errno 600009)',
@@ -405,11 +425,18 @@ const INSIDE = {
   '-1001': ['timeout', 'timeout'],
 }
 
+/** The call that has a list of domains of its own. */
+const UPLOAD = /upload(file|task)|上传/i
+/** @type {[string, string]} */
+const NO_FILE = ['picture_missing', 'upload_file']
+
 /**
  * The words of phones and tools, for an errMsg without a number: the specific before the general.
  * @type {[RegExp, [string, string]][]}
  */
 const WORDS = [
+  [/upload(file|task).{0,60}(file (not found|error)|no such file)/i, NO_FILE],
+  [/upload(file|task).{0,60}(file .{0,8}n.t exist|文件不存在|找不到.{0,6}文件)/i, NO_FILE],
   [/COMMON_NAME|证书.{0,4}域名|域名.{0,4}证书.{0,4}(不符|不匹配|不一致)/i, INSIDE[-200]],
   [/CERT_DATE|certificate.{0,20}expired|证书.{0,8}过期/i, INSIDE[-201]],
   [/AUTHORITY_INVALID|ERR_CERT_(INVALID|REVOKED)|trust anchor|self.?signed|自签/i, INSIDE[-202]],
@@ -546,7 +573,7 @@ function ofAnswer(answer) {
 }
 
 /**
- * Make the error of what `fail` of wx.request or wx.login was called with. errMsg is in the
+ * Make the error of what `fail` of wx.request, wx.uploadFile or wx.login was called with. errMsg is in the
  * phone's language: it is read for the numbers in it, and where an old phone gives no errno.
  * @param {{ errno?: number, errMsg?: string }} failure
  * @returns {ApiError}
@@ -578,9 +605,20 @@ function ofPhoneButton(detail) {
  * @returns {[string, string]}
  */
 function cause(errno, errMsg) {
+  const said = withoutNames(errMsg)
+  const [error, symptom] = causeOf(errno, said)
+  const listed = symptom === 'domain_list' && UPLOAD.test(said)
+  return [error, listed ? 'upload_domain_list' : symptom]
+}
+
+/**
+ * @param {number} errno
+ * @param {string} said errMsg without the names in it
+ * @returns {[string, string]}
+ */
+function causeOf(errno, said) {
   const known = ERRNOS[errno] || ERRNOS[600000]
   if (known[1] !== 'network') return known
-  const said = withoutNames(errMsg)
   const inside = (said.match(/(^|[^\w.-])-\d{1,4}(?![\w-])/g) || [])
     .map(number => Number(number.slice(number.indexOf('-'))))
     .filter(number => INSIDE[number])

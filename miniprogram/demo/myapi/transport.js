@@ -1,5 +1,5 @@
 /**
- * One call of wx.request or wx.login as a promise that always settles, within its time.
+ * One call of wx.request, wx.uploadFile or wx.login as a promise that always settles, within its time.
  */
 
 const { ApiError, isObject, ofFailure } = require('./errors')
@@ -8,7 +8,9 @@ const { ApiError, isObject, ofFailure } = require('./errors')
 /** @typedef {import('./platform').Timers} Timers */
 
 /** @typedef {{ method: 'GET' | 'POST' | 'PUT' | 'DELETE', url: string, data?: any,
- *   header: { [name: string]: string }, timeout: number }} Call */
+ *   file?: File, header: { [name: string]: string }, timeout: number }} Call */
+
+/** @typedef {{ field: string, path: string, onProgress?: (percent: number) => void }} File */
 
 const GRACE = 1000 // ms that the phone has to tell of its own time-out, before ours counts
 
@@ -56,18 +58,54 @@ class Answer {
  * @returns {Promise<Answer | ApiError>}
  */
 function send(platform, timers, call) {
-  return within(timers, call.timeout + GRACE, settle => {
-    const task = platform.request({
-      url: call.url,
-      method: call.method,
-      data: call.data,
-      header: call.header,
-      timeout: call.timeout,
-      success: result => settle(read(result, timers.now())),
-      fail: failure => settle(ofFailure(failure)),
-    })
+  let over = false
+  const outcome = within(timers, call.timeout + GRACE, settle => {
+    const { url, method, data, file, header, timeout } = call
+    const success = (/** @type {any} */ result) => settle(read(result, timers.now()))
+    const fail = (/** @type {any} */ failure) => settle(ofFailure(failure))
+    const task = file
+      ? upload(platform, file, { url, header, timeout, success, fail }, () => !over)
+      : platform.request({ url, method, data, header, timeout, success, fail })
     return () => task && task.abort && task.abort()
   })
+  outcome.then(() => (over = true))
+  return outcome
+}
+
+/**
+ * wx.uploadFile leaves the answer as text; what is no JSON stays text, as with wx.request.
+ * @param {Platform} platform
+ * @param {File} file
+ * @param {{ url: string, header: object, timeout: number, success: (result: any) => void,
+ *   fail: (failure: any) => void }} options
+ * @param {() => boolean} underWay a phone may tell of progress after the end
+ */
+function upload(platform, { field, path, onProgress }, { success, ...options }, underWay) {
+  if (!platform.uploadFile) throw new TypeError('this platform has no uploadFile')
+  const task = platform.uploadFile({
+    ...options,
+    filePath: path,
+    name: field,
+    success: result => success({ ...result, data: parsed(result && result.data) }),
+  })
+  if (onProgress && task && task.onProgressUpdate) {
+    task.onProgressUpdate(told => {
+      const percent = told && told.progress
+      const known = Number.isFinite(percent) && percent >= 0 && percent <= 100
+      if (known && underWay()) quietly(() => onProgress(percent))
+    })
+  }
+  return task
+}
+
+/** @param {any} body */
+function parsed(body) {
+  if (typeof body !== 'string') return body
+  try {
+    return JSON.parse(body)
+  } catch (_) {
+    return body
+  }
 }
 
 /**
@@ -123,7 +161,7 @@ function quietly(action) {
   try {
     action()
   } catch (_) {
-    // the request has been given up in any case
+    // it can change nothing for the request
   }
 }
 

@@ -13,6 +13,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
+    LargeBinary,
     MetaData,
     Row,
     Select,
@@ -25,6 +26,7 @@ from sqlalchemy import (
     select,
     tuple_,
 )
+from sqlalchemy.dialects import mysql
 
 from myapi.db import schema_version
 from myapi.db.copy.values import row_hash
@@ -32,6 +34,8 @@ from myapi.db.schema_version import VERSION_TABLE
 from myapi.extensions import Base
 
 BATCH_SIZE = 500  # rows held in memory, and written in one transaction
+LARGE_BATCH_SIZE = 20  # the same, of a table that holds files, such as pictures
+LARGE = (LargeBinary, mysql.MEDIUMBLOB, mysql.LONGBLOB)
 
 Key: TypeAlias = tuple[Any, ...]
 Rows: TypeAlias = dict[Key, Mapping[str, Any]]  # by primary key
@@ -110,7 +114,9 @@ class ReflectedDatabase:
 
         Rows that are inserted or deleted meanwhile make no other row be skipped or read twice.
         """
-        statement = self._select(schema).order_by(*self._key_columns(schema)).limit(BATCH_SIZE)
+        large = any(_is_large(column) for column in self.tables[schema.name].columns)
+        size = min(BATCH_SIZE, LARGE_BATCH_SIZE) if large else BATCH_SIZE
+        statement = self._select(schema).order_by(*self._key_columns(schema)).limit(size)
         rows = self._read(schema, statement)
         while rows:
             yield rows
@@ -152,6 +158,10 @@ def _use_model_type(_inspector: object, table: Table, column: Any) -> None:  # n
     model = Base.metadata.tables.get(table.name)
     if model is not None and column["name"] in model.columns:
         column["type"] = model.columns[column["name"]].type.copy()
+
+
+def _is_large(column: Column[Any]) -> bool:
+    return isinstance(column.type, LARGE) and getattr(column.type, "length", None) is None
 
 
 def _schema_of(table: Table) -> TableSchema:

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from flask import Flask
 
 from myapi.settings import Settings
-from myapi.web.access import refusals
+from myapi.web.access import max_body_bytes, refusals
+from myapi.web.body.upload import MULTIPART, File
 from myapi.web.endpoint import Endpoint
 from myapi.web.errors import RETRY_AFTER, ErrorSpec, errors_of
 from myapi.web.openapi.json_schema import (
@@ -51,7 +52,7 @@ LIMITS = (
 )
 
 #: The blueprints in the order in which a newcomer needs them; a team's own are between.
-FIRST, LAST = ("hello", "auth", "me"), ("sandbox", "health")
+FIRST, LAST = ("hello", "auth", "me", "avatars"), ("sandbox", "health")
 
 
 class Route(NamedTuple):
@@ -79,8 +80,10 @@ class Route(NamedTuple):
         """Every error that this route can answer with, in the registry's order."""
         declared = self.declared
         named = {*EVERY_ROUTE, *refusals(self.view), *(declared.errors if declared else ())}
-        if declared and declared.body:
+        if declared and (declared.body or declared.file):
             named.update(WITH_BODY)
+        if declared and declared.file:
+            named.add(declared.file.invalid)
         if is_limited(self.view):
             named.add("rate_limited")
         return {name: spec for name, spec in self.all_errors.items() if name in named}
@@ -125,7 +128,7 @@ def routes(app: Flask) -> Iterator[Route]:
         for method in METHODS:
             if method in (rule.methods or ()):
                 view = app.view_functions[rule.endpoint]
-                limit: int = app.config["MAX_CONTENT_LENGTH"]
+                limit = max_body_bytes(app, view)
                 yield Route(path, method, rule.endpoint, arguments, view, errors_of(app), limit)
 
 
@@ -154,6 +157,8 @@ def _operation(route: Route, components: Components) -> Schema:
     if route.declared and route.declared.body:
         body = incoming(route.declared.body, components)
         operation["requestBody"] = {"required": True, "content": _json(body, components)}
+    if route.declared and route.declared.file:
+        operation["requestBody"] = {"required": True, "content": _multipart(route.declared.file)}
     operation["responses"] = dict(_responses(route, components))
     return operation
 
@@ -180,6 +185,8 @@ def _responses(route: Route, components: Components) -> Iterator[tuple[str, Sche
 def _success(declared: Endpoint | None, components: Components) -> Schema:
     if declared is None:
         content: Schema = {"text/plain": {"schema": {"type": "string"}}}
+    elif declared.media_types:
+        content = {name: {"schema": _BINARY} for name in declared.media_types}
     else:
         schema = outgoing(declared.returns, components)
         content = _json(enveloped(schema) if declared.envelope else schema, components)
@@ -217,6 +224,15 @@ def _json(schema: Schema, components: Components) -> Schema:
     return {JSON: {"schema": schema, "example": example(schema, components)}}
 
 
+def _multipart(file: File) -> Schema:
+    schema = {
+        "type": "object",
+        "properties": {file.field: {**_BINARY, "description": file.description}},
+        "required": [file.field],
+    }
+    return {MULTIPART: {"schema": schema}}
+
+
 def _headers(*names: str) -> Schema:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
@@ -227,6 +243,7 @@ def _paragraphs(docstring: str | None) -> tuple[str, str]:
     return first, " ".join(rest.split())
 
 
+_BINARY: Schema = {"type": "string", "format": "binary"}
 _HEADERS = {
     "X-Request-Id": {
         "description": "The id of this request in the log.",

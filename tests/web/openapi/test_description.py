@@ -108,7 +108,8 @@ def test_errors_of_a_route_come_from_its_endpoint_its_access_rule_and_its_body(a
             expected |= SESSION_ERRORS | {"service_unavailable"}
         if route.declared:
             expected |= set(route.declared.errors)
-            expected |= BODY_ERRORS if route.declared.body else set()
+            expected |= BODY_ERRORS if route.declared.body or route.declared.file else set()
+            expected |= {route.declared.file.invalid} if route.declared.file else set()
         if route.endpoint.startswith("sandbox.") or route.path == "/metrics":
             expected |= {"not_found"}  # for other machines
         assert errors_of(operations[route.endpoint]).keys() == expected, route.path
@@ -134,6 +135,9 @@ def test_request_body_is_described_where_there_is_one(app, operations):
             reference = {"$ref": f"#/components/schemas/{name}"}
             assert body["required"]
             assert body["content"]["application/json"]["schema"] == reference
+        elif route.declared and route.declared.file:
+            schema = body["content"]["multipart/form-data"]["schema"]
+            assert schema["required"] == list(schema["properties"]) == ["file"]
         else:
             assert body is None
 
@@ -147,6 +151,8 @@ def test_responses_are_described_in_their_envelope(operations):
     assert answer("auth.logout")["application/json"]["schema"] == enveloped({"type": "null"})
     hello = {"$ref": "#/components/schemas/Hello"}
     assert answer("hello.hello")["application/json"]["schema"] == hello
+    picture = {"schema": {"type": "string", "format": "binary"}}
+    assert answer("avatars.show") == {"image/jpeg": picture, "image/png": picture}
     assert answer("health.metrics") == {"text/plain": {"schema": {"type": "string"}}}
 
 
@@ -232,3 +238,5 @@ def test_limits_are_told_with_their_values(make_app):
     assert "131072 字节" in chinese[limits]
     too_large = described["paths"]["/api/me"]["put"]["responses"]["413"]
     assert too_large["description"] == "payload_too_large: a body of more than 131072 bytes"
+    too_large = described["paths"]["/api/me/avatar"]["post"]["responses"]["413"]
+    assert too_large["description"] == "payload_too_large: a body of more than 2113536 bytes"

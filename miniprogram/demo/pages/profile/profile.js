@@ -1,27 +1,26 @@
-/** 个人资料: nickname and avatar, the phone number, and the end of the account. */
+/** 个人资料: avatar and nickname, the phone number, and the end of the account. */
 
 const account = require('../../services/account')
 const { moment } = require('../../shared/format')
 const { confirm, definePage, run, runNext } = require('../../shared/page')
-const { NICKNAME_LENGTH, isAvatar, isNickname, lengthOf } = require('../../shared/profile')
+const { NICKNAME_LENGTH, isNickname, lengthOf } = require('../../shared/profile')
 const { profile: texts } = require('../../strings')
 
-/** @param {string} nickname @param {string} avatar */
-function draft(nickname, avatar) {
+/** @param {string} nickname */
+function draft(nickname) {
   return {
     nickname,
-    avatar,
     count: `${lengthOf(nickname)} / ${NICKNAME_LENGTH}`,
     nicknameWrong: !isNickname(nickname),
-    avatarWrong: !isAvatar(avatar),
   }
 }
 
 /** @param {import('../../services/account').User} user */
 function shownOf(user) {
   return {
-    ...draft(user.nickname || '', user.avatar_url || ''),
+    ...draft(user.nickname || ''),
     user,
+    avatarBroken: false,
     initial: Array.from(user.nickname || '?')[0],
     since: moment(user.created_at),
     dirty: false,
@@ -34,8 +33,8 @@ function shownOf(user) {
  * @param {import('../../services/account').User} user
  */
 function shownBeside(page, user) {
-  const { nickname, avatar, dirty } = page.data
-  return dirty ? { ...shownOf(user), ...draft(nickname, avatar), dirty } : shownOf(user)
+  const { nickname, dirty } = page.data
+  return dirty ? { ...shownOf(user), ...draft(nickname), dirty } : shownOf(user)
 }
 
 /**
@@ -49,16 +48,33 @@ function bindPhone(page, detail) {
   )
 }
 
+/**
+ * The path of WeChat is a temporary one: the picture is uploaded at once, and only what the
+ * server answers is shown. The page loads anew when the user comes back from choosing.
+ * @param {import('../../shared/page').Page} page
+ * @param {string} path
+ */
+function uploadAvatar(page, path) {
+  return runNext(page, 'uploadAvatar', async () => {
+    page.setData({ percent: 0 })
+    const onProgress = (/** @type {number} */ percent) => page.setData({ percent })
+    return shownBeside(page, await account.api().uploadAvatar(path, { onProgress }))
+  })
+}
+
 definePage({
   texts,
   needsLogin: true,
   data: {
-    ...draft('', ''),
+    ...draft(''),
     user: null,
     initial: '',
     since: '',
+    avatarBroken: false, // the picture cannot be shown
+    percent: 0,
     dirty: false,
     saved: false,
+    reviewed: true, // not refused by WeChat
     sandbox: false,
   },
   async load(page) {
@@ -66,6 +82,21 @@ definePage({
     return { ...shownBeside(page, user), sandbox: account.inDevelopment() }
   },
   actions: {
+    onChooseAvatar(event) {
+      const { avatarUrl, errMsg = '' } = event.detail
+      return /cancel/i.test(errMsg) ? undefined : uploadAvatar(this, avatarUrl)
+    },
+
+    async onRemoveAvatar() {
+      await run(this, 'removeAvatar', async () =>
+        shownBeside(this, await account.api().removeAvatar())
+      )
+    },
+
+    onAvatarError() {
+      this.setData({ avatarBroken: true })
+    },
+
     onPhone(event) {
       return bindPhone(this, event.detail)
     },
@@ -85,24 +116,24 @@ definePage({
     onNickname(event) {
       // the keyboard's own nickname may come with blur alone
       if (event.detail.value === this.data.nickname) return
-      const shown = draft(event.detail.value, this.data.avatar)
-      this.setData({ ...shown, dirty: true, saved: false })
+      this.setData({ ...draft(event.detail.value), dirty: true, saved: false, reviewed: true })
     },
 
-    onAvatar(event) {
-      const shown = draft(this.data.nickname, event.detail.value.trim())
-      this.setData({ ...shown, dirty: true, saved: false })
+    /** WeChat checks the nickname itself, empties the field where it is risky, and tells here. */
+    onNicknameReview(event) {
+      const { pass, timeout } = event.detail
+      if (pass || timeout) return
+      this.setData({ ...draft(''), dirty: true, saved: false, reviewed: false })
     },
 
     async onSave() {
-      const { nickname, avatar, dirty, nicknameWrong, avatarWrong } = this.data
-      if (!dirty || nicknameWrong || avatarWrong) return
+      const { nickname, dirty, nicknameWrong } = this.data
+      if (!dirty || nicknameWrong) return
       await run(this, 'save', async () => {
-        const written = { nickname: nickname || null, avatar_url: avatar || null }
-        const shown = shownOf(await account.api().put('/api/me', written))
-        const { nickname: later, avatar: laterAvatar } = this.data
-        if (later === nickname && laterAvatar === avatar) return { ...shown, saved: true }
-        return { ...shown, ...draft(later, laterAvatar), dirty: true }
+        const shown = shownOf(await account.api().put('/api/me', { nickname: nickname || null }))
+        const { nickname: later } = this.data
+        if (later === nickname) return { ...shown, saved: true }
+        return { ...shown, ...draft(later), dirty: true }
       })
     },
 

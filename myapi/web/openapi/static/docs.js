@@ -49,7 +49,7 @@ async function load(path) {
 async function call(method, path, body) {
   const headers = { 'Accept-Language': chinese ? 'zh' : 'en' }
   if (token) headers.Authorization = `Bearer ${token}`
-  if (body !== undefined) headers['Content-Type'] = 'application/json'
+  if (typeof body === 'string') headers['Content-Type'] = 'application/json' // the browser says it of a form
   const started = performance.now()
   const response = await fetch(API + path, { method: method.toUpperCase(), headers, body, credentials: 'omit' })
   const text = await response.text()
@@ -159,6 +159,23 @@ function literal(value, indent = '  ') {
   return `${open}\n${items.map((item) => `${indent}  ${item},\n`).join('')}${indent}${close}`
 }
 
+function uploadSnippet(operation, path, field) {
+  return [
+    'wx.uploadFile({',
+    `  url: ${literal(API + path)},`,
+    '  filePath, // such as e.detail.avatarUrl of chooseAvatar',
+    `  name: ${literal(field)},`,
+    '  header: { Authorization: `Bearer ${token}` },',
+    '  success(res) {',
+    '    const data = JSON.parse(res.data) // a string, unlike in wx.request',
+    '    if (res.statusCode === 200) console.log(data.data)',
+    '    else console.error(data.error, data.msg)',
+    '  },',
+    '  fail: (err) => console.error(err.errMsg), // no answer came',
+    '})',
+  ].join('\n')
+}
+
 function snippet(operation, path, body) {
   const answer = operation.responses['200'].content['application/json']?.schema
   const data = answer?.properties?.data ? 'res.data.data' : 'res.data'
@@ -202,6 +219,7 @@ function copyButton(text) {
 function section(operation) {
   const { path, method, operationId, responses } = operation
   const body = operation.requestBody?.content['application/json']
+  const form = operation.requestBody?.content['multipart/form-data']
   const success = responses['200'].content
   return el('section', { id: operationId, className: 'operation' },
     el('div', { className: 'about' },
@@ -209,9 +227,10 @@ function section(operation) {
       el('p', { className: 'route' }, badge(method), pathOf(path), operation.security && lock()),
       operation.description && el('p', {}, t(operation.description)),
       body && [el('h4', {}, t('Body')), body.schema.$ref && note(resolved(body.schema).description), fields(body.schema, true)],
+      form && [el('h4', {}, t('Body')), el('p', { className: 'note' }, el('code', {}, 'multipart/form-data')), fields(form.schema, true)],
       answered(success),
       errors(responses)),
-    tryIt(operation, body))
+    tryIt(operation, body, form && Object.keys(form.schema.properties)[0]))
 }
 
 const badge = (method) => el('span', { className: `badge ${method}` }, method.toUpperCase())
@@ -224,7 +243,7 @@ function answered(success) {
   const schema = success['application/json']?.schema
   const data = schema?.properties?.data
   const heading = el('h4', {}, t('Response'), el('span', { className: 'status ok' }, '200'))
-  if (!schema) return [heading, note('Plain text.')]
+  if (!schema) return [heading, note('text/plain' in success ? 'Plain text.' : 'A picture.')]
   if (!data) return [heading, note(resolved(schema).description), fields(schema) ?? el('p', { className: 'note' }, el('code', {}, typeOf(schema)))]
   heading.append(el('code', { className: 'where' }, 'data'))
   if (data.type === 'null') return [heading, note('`null`: no data.')]
@@ -249,11 +268,12 @@ function errorTable(names) {
   })))
 }
 
-function tryIt(operation, body) {
+function tryIt(operation, body, field) { // field: the name of a file to upload
   const { path, method, operationId } = operation
   const inputs = (operation.parameters ?? []).map(({ name }) =>
     ({ name, input: label(el('input', { required: true, spellcheck: false, autocomplete: 'off', oninput: draw }), name) }))
   const area = body && label(el('textarea', { value: pretty(body.example), spellcheck: false, oninput: draw }), 'Body')
+  const file = field && label(el('input', { type: 'file', required: true }), field)
   const code = el('div', { className: 'code' })
   const answer = el('div', { className: 'answer', ariaLive: 'polite' })
   const button = el('button', { type: 'submit' }, t('Send'))
@@ -262,15 +282,21 @@ function tryIt(operation, body) {
   const filled = () => inputs.reduce((made, { name, input }) =>
     made.replace(`{${name}}`, encodeURIComponent(input.value) || `{${name}}`), path)
   function draw() {
-    text = snippet(operation, filled(), area?.value)
+    text = field ? uploadSnippet(operation, filled(), field) : snippet(operation, filled(), area?.value)
     code.replaceChildren(paint(text))
     if (area) area.rows = Math.min(16, area.value.split('\n').length)
+  }
+  function sent() {
+    if (!field) return area?.value
+    const form = new FormData()
+    form.append(field, file.files[0])
+    return form
   }
   async function send(event) {
     event.preventDefault()
     button.disabled = true
     try {
-      const result = await call(method, filled(), area?.value)
+      const result = await call(method, filled(), sent())
       learn(operationId, result)
       answer.replaceChildren(...shown(result))
     } catch (error) {
@@ -292,11 +318,11 @@ function tryIt(operation, body) {
   if (example) answer.append(el('p', { className: 'meta' }, t('Example')), paint(pretty(example)))
 
   return el('form', { className: 'try', onsubmit: send },
-    el('div', { className: 'bar' }, el('span', {}, 'wx.request'), copyButton(() => text)),
+    el('div', { className: 'bar' }, el('span', {}, field ? 'wx.uploadFile' : 'wx.request'), copyButton(() => text)),
     code,
     el('div', { className: 'inputs' },
       inputs.map(({ name, input }) => el('label', {}, el('code', {}, name), input)),
-      area, button),
+      area, file && el('label', {}, el('code', {}, field), file), button),
     answer)
 }
 
