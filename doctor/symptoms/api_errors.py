@@ -123,6 +123,21 @@ API_ERRORS: dict[str, Symptom] = {
         "settings",
         "redirect",
     ),
+    "picture_invalid": _error(
+        "picture_invalid",
+        400,
+        40005,
+        Text(
+            "The upload is not one picture that the server takes: a JPEG, PNG or WebP of at most"
+            " 2 MiB, 4096 pixels on a side and 8 million in all (WebP: 4 million), not animated and"
+            " not damaged. Send e.detail.avatarUrl of chooseAvatar by wx.uploadFile with"
+            " name: 'file'. The server's log has the reason.",
+            "上传的不是服务器接受的一张图片：JPEG、PNG 或 WebP，最大 2 MiB，边长最多 4096 像素，"
+            "总共最多 800 万像素（WebP 为 400 万），不能是动图，也不能损坏。请用 wx.uploadFile 上传"
+            " chooseAvatar 的 e.detail.avatarUrl，并写 name: 'file'。原因在服务器的日志里。",
+        ),
+        by_status=False,
+    ),
     "session_ended": _error(
         "session_ended",
         401,

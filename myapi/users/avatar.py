@@ -10,7 +10,9 @@ import logging
 import re
 import secrets
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from flask import has_request_context, request
@@ -31,9 +33,11 @@ log = logging.getLogger(__name__)
 PREFIX = "avatars/"
 NAME = re.compile(r"[0-9a-f]{32}")
 MAX_BYTES = 2 * 2**20  # of an uploaded file
-WAIT = 2.0  # s for the pictures of other users
+WAIT = 2.0  # s in all for the pictures of other users
+READ_AT_ONCE = 8  # uploads of a process that are in memory; a slow phone must not hold up all
 
-_one_picture = threading.BoundedSemaphore(1)
+_reading = threading.BoundedSemaphore(READ_AT_ONCE)
+_decoding = threading.BoundedSemaphore(1)
 
 
 class Served(NamedTuple):
@@ -96,18 +100,29 @@ _SELECT = select(Avatar.content_type, Avatar.data, Avatar.created_at)
 
 
 def _converted(read: Callable[[], bytes]) -> Picture:
-    """Read and decode one picture at a time: a large one takes up to 80 MB for a moment.
+    """Decode one picture at a time: a large one takes up to 75 MB for a moment.
 
-    Others wait before they are read, so that those who wait take no memory.
+    Of those that wait, most are not read yet, and so take no memory.
     """
-    if not _one_picture.acquire(timeout=WAIT):
+    started = time.monotonic()
+    with _turn(_reading, WAIT):
+        left = WAIT - (time.monotonic() - started)
+        data = read()
+        with _turn(_decoding, left):
+            try:
+                return off_loop(pictures.convert, data)
+            except PictureError as error:
+                raise ApiError("picture_invalid", reason=str(error)) from None
+
+
+@contextmanager
+def _turn(semaphore: threading.BoundedSemaphore, wait: float) -> Iterator[None]:
+    if not semaphore.acquire(timeout=max(0, wait)):
         raise ApiError("service_unavailable", reason="too many pictures at once")
     try:
-        return off_loop(pictures.convert, read())
-    except PictureError as error:
-        raise ApiError("picture_invalid", reason=str(error)) from None
+        yield
     finally:
-        _one_picture.release()
+        semaphore.release()
 
 
 @transaction

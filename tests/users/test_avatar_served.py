@@ -46,6 +46,15 @@ def test_uploads_at_once_are_stored_or_refused_for_a_moment_and_hello_goes_on(se
     assert not service.events("internal_error")
 
 
+def test_slow_upload_holds_up_no_other(serve):
+    service = serve()
+    slow, phone = service.sign_in("slow"), service.sign_in()
+    with socket.create_connection((HOST, service.port), timeout=20) as connection:
+        connection.sendall(head(slow, "Content-Length: 100000") + FORM[:300])
+        for _ in range(3):
+            assert upload(phone, jpeg((50, 50))).status_code == 200
+
+
 def send(phone, *pieces):
     """Send a request in pieces; return the status and the body of the answer."""
     with socket.create_connection((HOST, phone.service.port), timeout=20) as connection:

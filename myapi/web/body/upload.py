@@ -73,12 +73,21 @@ def _parse(limit: int, invalid: str) -> MultiDict[str, FileStorage]:
     except HTTPException:
         raise
     except ValueError as error:
-        if request.stream.tell() < (request.content_length or 0):
+        if _is_cut_off():
             raise _cut_off() from None
         raise ApiError(invalid, reason=str(error)) from None
     except Exception:  # servers raise different exceptions for a bad chunk or trailer
         raise _cut_off() from None
     return files
+
+
+def _is_cut_off() -> bool:
+    """Whether the body ended early. The parser also stops early where it is malformed."""
+    try:
+        more = request.stream.read(1)
+    except Exception:  # as above
+        return True
+    return not more and request.stream.tell() < (request.content_length or 0)
 
 
 def _cut_off() -> ApiError:
