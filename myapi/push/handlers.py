@@ -1,13 +1,14 @@
 """What is done with an event: by myapi, then by the team's own code."""
 
 import logging
+import time
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from flask import Flask, current_app
 
 from myapi.push.people import openid_in
-from myapi.users import accounts, erasure, phone, profile
+from myapi.users import accounts, avatar_check, erasure, phone, profile
 from myapi.users.accounts import UserRow
 
 log = logging.getLogger(__name__)
@@ -16,6 +17,8 @@ log = logging.getLogger(__name__)
 #: its handlers: each may be called twice for one event.
 Handler: TypeAlias = Callable[[dict[str, Any]], object]
 
+#: Seconds after a verdict for which its picture may still be on its way.
+NEW = 120
 #: What `RevokeInfo` names: WeChat's number → what of ours it is.
 REVOKED = {
     "6": ("nickname", "avatar"),
@@ -76,6 +79,29 @@ def warn_of_punishment(event: dict[str, Any]) -> None:
     )
 
 
+def judge_picture(event: dict[str, Any]) -> None:
+    """Carry out WeChat's verdict on a picture: a risky one is deleted."""
+    trace_id, result = str(event.get("trace_id", "")), event.get("result")
+    if str(event.get("errcode", 0)) != "0" or not isinstance(result, dict):
+        log.warning(
+            "WeChat could not judge a picture (errcode %s)",
+            str(event.get("errcode"))[:12],
+            extra={"event": "picture_not_judged"},
+        )
+        return
+    label = str(result.get("label", ""))
+    suggest = str(result.get("suggest", ""))
+    known = avatar_check.judged(trace_id, suggest, int(label) if label.isdecimal() else 0)
+    if not known and _is_new(event):
+        raise LookupError("the picture of this verdict is not there yet")
+
+
+def _is_new(event: dict[str, Any]) -> bool:
+    """Whether the picture may still be on its way: its event can come before the answer does."""
+    created = str(event.get("CreateTime", "")).strip()
+    return created.isdecimal() and time.time() - int(created) < NEW
+
+
 def _user(event: dict[str, Any]) -> UserRow | None:
     openid = openid_in(event)
     user = None if openid is None else accounts.find(openid)
@@ -92,5 +118,6 @@ BUILT_IN: dict[str, Handler] = {
     "user_authorization_revoke": revoke,
     "user_authorization_cancellation": cancel,
     "user_info_modified": clear_profile,
+    "wxa_media_check": judge_picture,
     "wxa_punish_event": warn_of_punishment,
 }

@@ -1,7 +1,6 @@
 """Only in development: the WeChat sandbox pushes an event, which WeChat could not from outside."""
 
 import json
-import secrets
 import time
 from typing import Annotated, Any
 
@@ -15,7 +14,6 @@ from myapi.web.access import local_only
 from myapi.web.endpoint import endpoint
 from myapi.web.errors import ApiError
 from myapi.wechat import push
-from myapi.wechat.push import PushKeys
 from myapi.wechat.sandbox import is_user_name
 
 bp = Blueprint("sandbox_push", __name__, url_prefix="/sandbox")
@@ -60,7 +58,7 @@ def send(body: PushRequest) -> PushOut:
     if keys is None:
         raise ApiError("not_found")
     text = json.dumps(event(body), ensure_ascii=False).encode()
-    query, sent = sealed(keys, text)
+    query, sent = push.seal_push(keys, text)
     answer = current_app.test_client().post(
         "/wechat/push", query_string=query, data=sent, buffered=True
     )
@@ -83,15 +81,3 @@ def event(body: PushRequest) -> dict[str, Any]:
     if body.event in BY_OPENID:  # FromUserName is the platform's own account
         common |= {"FromUserName": "o" + "platform" * 3, "OpenID": openid, "AppID": appid}
     return {**common, **body.fields}
-
-
-def sealed(keys: PushKeys, text: bytes) -> tuple[dict[str, str], bytes]:
-    """Return the query and the body of a push, signed, and encrypted if there is an AES key."""
-    query = {"timestamp": str(int(time.time())), "nonce": secrets.token_hex(5)}
-    signed = {**query, "signature": push.sign(keys.token, *query.values())}
-    if keys.aes_key is None:
-        return signed, text
-    encrypted = push.encrypt(keys, text)
-    signature = push.sign(keys.token, *query.values(), encrypted)
-    body = json.dumps({"ToUserName": "gh_sandbox", "Encrypt": encrypted}).encode()
-    return {**signed, "encrypt_type": "aes", "msg_signature": signature}, body

@@ -89,6 +89,12 @@ class Settings:
         return not self.production and not self.wechat_appid
 
     @property
+    def checks_pictures(self) -> bool:
+        """Whether WeChat judges uploaded pictures: it fetches them, and pushes its verdict."""
+        reachable = self.public_url and self.wechat_push_token
+        return self.content_check and bool(reachable or self.sandbox)
+
+    @property
     def appid(self) -> str:
         """The mini program's AppID; the sandbox has one of its own."""
         return self.wechat_appid or SANDBOX_APPID
@@ -128,6 +134,11 @@ class Settings:
             yield f"MYAPI_DATABASE_URL: {_PLAIN_TEXT} (TLS: ssl_ca=FILE in its query)"
         if parsers.leaves_this_machine_unencrypted(self.rate_limit_storage_url):
             yield f"MYAPI_RATE_LIMIT_STORAGE_URL: {_PLAIN_TEXT} (TLS: rediss://)"
+        if self.content_check and not self.checks_pictures:
+            yield (
+                "MYAPI_CONTENT_CHECK checks no pictures without MYAPI_PUBLIC_URL and"
+                " MYAPI_WECHAT_PUSH_TOKEN: WeChat fetches them, and pushes its verdict"
+            )
         if self.dev_lan and not self.production:
             yield "MYAPI_DEV_LAN is on: everyone on this network can call the service"
 

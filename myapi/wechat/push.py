@@ -10,8 +10,11 @@ import base64
 import binascii
 import hashlib
 import hmac
+import json
 import os
 import re
+import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -123,6 +126,18 @@ def encrypt(keys: PushKeys, text: bytes, random: bytes | None = None) -> str:
     encryptor = Cipher(AES(keys.key), CBC(keys.key[:16])).encryptor()
     sealed = encryptor.update(plain + bytes([padding]) * padding) + encryptor.finalize()
     return base64.b64encode(sealed).decode()
+
+
+def seal_push(keys: PushKeys, text: bytes) -> tuple[dict[str, str], bytes]:
+    """Return query and body of a push as WeChat sends it, for the sandbox and tests."""
+    query = {"timestamp": str(int(time.time())), "nonce": secrets.token_hex(5)}
+    signed = {**query, "signature": sign(keys.token, *query.values())}
+    if keys.aes_key is None:
+        return signed, text
+    sealed = encrypt(keys, text)
+    signature = sign(keys.token, *query.values(), sealed)
+    body = json.dumps({"ToUserName": "gh_sandbox", "Encrypt": sealed}).encode()
+    return {**signed, "encrypt_type": "aes", "msg_signature": signature}, body
 
 
 def _check(query: Mapping[str, str], name: str, token: str, *signed: str) -> None:

@@ -14,14 +14,13 @@ import pytest
 import requests
 import sqlalchemy
 
-from myapi.push import sandbox
-from myapi.push.keys import SANDBOX_AES_KEY, SANDBOX_TOKEN
 from myapi.settings import SANDBOX_APPID
-from myapi.wechat.push import PushKeys
+from myapi.wechat.push import PushKeys, seal_push
+from myapi.wechat.sandbox import pushes
 from tests.faults.report import PROPERTY
 from tests.service import wait_for
 
-KEYS = PushKeys(SANDBOX_APPID, SANDBOX_TOKEN, SANDBOX_AES_KEY)
+KEYS = PushKeys(SANDBOX_APPID, pushes.TOKEN, pushes.AES_KEY)
 SENDERS = 8
 TRIES = 3  # WeChat sends a push that is not acknowledged again, three times in all
 KILL_EVERY = 1.0  # s
@@ -73,7 +72,7 @@ class Storm:
 
     def _push(self, session, text):
         for attempt in range(TRIES):
-            query, body = sandbox.sealed(KEYS, text)
+            query, body = seal_push(KEYS, text)
             started = time.monotonic()
             with self.lock:
                 self.sent += 1

@@ -2,13 +2,15 @@
 
 import json
 import time
+from io import BytesIO
 
 import pytest
+from PIL import Image
 
 from myapi.push import sandbox
 from myapi.push.keys import push_keys
 from myapi.settings import SANDBOX_APPID
-from myapi.wechat.push import PushKeys
+from myapi.wechat.push import PushKeys, seal_push
 from tests.service import at_once, wait_for
 from tests.wechat import test_push as samples
 
@@ -32,7 +34,7 @@ def push(app, client):
 
 
 def send(client, keys, event):
-    query, body = sandbox.sealed(keys, json.dumps(event).encode())
+    query, body = seal_push(keys, json.dumps(event).encode())
     return client.post("/wechat/push", query_string=query, data=body, buffered=True)
 
 
@@ -293,3 +295,106 @@ def test_sandbox_pushes_an_event(client, sign_in, execute):
 def test_other_keys_are_refused(client):
     keys = PushKeys(SANDBOX_APPID, "another", "B" * 43)
     assert send(client, keys, {"Event": "x"}).get_json()["error"] == "push_refused"
+
+
+def picture():
+    file = BytesIO()
+    Image.new("RGB", (40, 30), "navy").save(file, "PNG")
+    return file.getvalue()
+
+
+def upload(phone):
+    return phone.client.post(
+        "/api/me/avatar",
+        headers=phone.headers,
+        data={"file": (BytesIO(picture()), "a.png")},
+    ).get_json()["data"]["avatar_url"]
+
+
+@pytest.fixture
+def checked(make_app, sign_in):
+    """Sign in to an app that has its pictures judged: `checked("alice")`."""
+    app = make_app(content_check=True, public_url="https://api.example.com")
+    return lambda name: sign_in(name, via=app.test_client())
+
+
+def verdict(push, execute, suggest, **fields):
+    ((trace_id,),) = execute("SELECT trace_id FROM myapi_avatars")
+    push("wxa_media_check", **judgement(trace_id, suggest), **fields)
+    done(execute)
+
+
+def judgement(trace_id, suggest):
+    result = {"suggest": suggest, "label": 20001}
+    return {"trace_id": trace_id, "version": 2, "errcode": 0, "result": result}
+
+
+@pytest.mark.parametrize(("suggest", "stays"), [("pass", True), ("review", True), ("risky", False)])
+def test_risky_picture_is_deleted(checked, push, execute, suggest, stays, caplog):
+    alice = checked("alice")
+    url = upload(alice)
+    assert url.startswith("https://api.example.com/avatars/")
+    verdict(push, execute, suggest)
+    assert (alice.get("/api/me").get_json()["data"]["avatar_url"] == url) is stays
+    assert len(execute("SELECT 1 FROM myapi_avatars")) == stays
+    logged = {getattr(record, "event", "") for record in caplog.records}
+    assert {"avatar_review": "review", "avatar_removed": "risky"}.items() >= {
+        (event, suggest) for event in logged & {"avatar_review", "avatar_removed"}
+    }
+
+
+def test_picture_that_wechat_could_not_fetch_stays(checked, push, execute):
+    alice = checked("alice")
+    url = upload(alice)
+    ((trace_id,),) = execute("SELECT trace_id FROM myapi_avatars")
+    push("wxa_media_check", trace_id=trace_id, errcode=-1008, result={"suggest": "risky"})
+    done(execute)
+    assert alice.get("/api/me").get_json()["data"]["avatar_url"] == url
+
+
+def test_verdict_on_a_picture_that_was_replaced_deletes_nothing(checked, push, execute):
+    alice = checked("alice")
+    upload(alice)
+    ((trace_id,),) = execute("SELECT trace_id FROM myapi_avatars")
+    newer = upload(alice)
+    push("wxa_media_check", CreateTime=1, **judgement(trace_id, "risky"))
+    done(execute)
+    assert alice.get("/api/me").get_json()["data"]["avatar_url"] == newer
+
+
+def test_verdict_that_comes_before_its_picture_is_tried_again(checked, push, execute, runner):
+    push("wxa_media_check", **judgement("early", "risky"))
+    wait_for(lambda: execute("SELECT last_error FROM myapi_events")[0][0] == "LookupError")
+    alice = checked("alice")
+    upload(alice)
+    execute("UPDATE myapi_avatars SET trace_id = 'early'")
+    execute("UPDATE myapi_events SET next_at = created_at")
+    assert runner.invoke(args=["events", "run"]).exit_code == 0
+    assert alice.get("/api/me").get_json()["data"]["avatar_url"] is None
+
+
+def test_outage_at_wechat_stops_no_upload_and_is_logged(checked, wechat, caplog):
+    alice = checked("alice")
+    wechat.sandbox.set_fault("busy", 9)
+    assert upload(alice)
+    (record,) = (each for each in caplog.records if getattr(each, "event", "") == "avatar_review")
+    assert record.outcome == "wechat_unavailable"
+
+
+def test_pictures_are_not_judged_unless_asked_for(sign_in, wechat):
+    upload(sign_in("alice"))
+    assert wechat.sandbox.calls()["/wxa/media_check_async"] == 0
+
+
+@pytest.mark.parametrize(("name", "stays"), [("alice", True), ("risky-rita", False)])
+def test_sandbox_judges_a_picture_after_a_second(serve, name, stays):
+    service = serve(content_check="on")
+    phone = service.sign_in(name)
+    answer = phone.post("/api/me/avatar", files={"file": ("a.png", picture())})
+    assert answer.json()["data"]["avatar_url"].startswith(service.url)
+
+    def shown():
+        return phone.get("/api/me").json()["data"]["avatar_url"]
+
+    wait_for(lambda: service.flask("events", "list", "--state", "done").stdout.count("media"))
+    assert bool(shown()) is stays
