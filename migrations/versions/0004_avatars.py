@@ -9,7 +9,10 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
+# MySQL commits each step by itself: a run that was killed is repeated from the first step.
 OPTIONS = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "if_not_exists": True}
+
+BY_TRACE = "ix_myapi_avatars_trace_id"
 
 
 def upgrade():
@@ -24,6 +27,7 @@ def upgrade():
         ),
         sa.Column("name", _exact(32), nullable=False, unique=True),
         sa.Column("content_type", _exact(32), nullable=False),
+        sa.Column("trace_id", _exact(128)),
         sa.Column(
             "data", sa.LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql"), nullable=False
         ),
@@ -32,6 +36,9 @@ def upgrade():
         ),
         **OPTIONS,
     )
+    indexes = sa.inspect(op.get_bind()).get_indexes("myapi_avatars")
+    if BY_TRACE not in {index["name"] for index in indexes}:
+        op.create_index(BY_TRACE, "myapi_avatars", ["trace_id"])
 
 
 def downgrade():

@@ -23,6 +23,7 @@ COMMANDS = {
     "backup": ("backup", "command"),
     "restore": ("backup", "restore"),
     "wechat": ("wechat", "group"),
+    "events": ("events", "group"),
     "doctor": ("doctor", "command"),
     "db": ("db", "group"),  # replaces Flask-Migrate's own
     "new": ("new", "command"),
@@ -35,7 +36,7 @@ COMPLETION = "_FLASK_COMPLETE"
 RESERVED = {
     *COMMANDS,
     *("run", "shell", "routes"),
-    *("console", "events", "jobs", "messages"),
+    *("console", "jobs", "messages"),
 }
 
 

@@ -53,6 +53,11 @@ def binary(length: int) -> TypeEngine[bytes]:
     return LargeBinary(length).with_variant(mysql.VARBINARY(length), "mysql")
 
 
+def large_binary() -> TypeEngine[bytes]:
+    """Up to 16 MiB; a plain BLOB of MySQL ends at 64 KiB."""
+    return LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql")
+
+
 def id_column() -> MappedColumn[int]:
     """An auto-incremented integer primary key."""
     return mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)

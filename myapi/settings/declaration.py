@@ -37,6 +37,8 @@ class Settings:
     wechat_appid: str = setting("", parsers.appid)
     wechat_secret: str = setting("", parsers.printable, secret=True)
     wechat_base_url: str = setting("https://api.weixin.qq.com", parsers.wechat_base_url)
+    wechat_push_token: str = setting("", parsers.push_token, secret=True)
+    wechat_push_aes_key: str = setting("", parsers.push_aes_key, secret=True)
     wechat_timeout: float = setting(3.0, parsers.number(0.1, 30))
     wechat_concurrency: int = setting(500, parsers.integer(1, 2000))
     content_check: bool = setting(False, parsers.switch)
@@ -87,6 +89,12 @@ class Settings:
         return not self.production and not self.wechat_appid
 
     @property
+    def checks_pictures(self) -> bool:
+        """Whether WeChat judges uploaded pictures: it fetches them, and pushes its verdict."""
+        reachable = self.public_url and self.wechat_push_token
+        return self.content_check and bool(reachable or self.sandbox)
+
+    @property
     def appid(self) -> str:
         """The mini program's AppID; the sandbox has one of its own."""
         return self.wechat_appid or SANDBOX_APPID
@@ -126,6 +134,11 @@ class Settings:
             yield f"MYAPI_DATABASE_URL: {_PLAIN_TEXT} (TLS: ssl_ca=FILE in its query)"
         if parsers.leaves_this_machine_unencrypted(self.rate_limit_storage_url):
             yield f"MYAPI_RATE_LIMIT_STORAGE_URL: {_PLAIN_TEXT} (TLS: rediss://)"
+        if self.content_check and not self.checks_pictures:
+            yield (
+                "MYAPI_CONTENT_CHECK checks no pictures without MYAPI_PUBLIC_URL and"
+                " MYAPI_WECHAT_PUSH_TOKEN: WeChat fetches them, and pushes its verdict"
+            )
         if self.dev_lan and not self.production:
             yield "MYAPI_DEV_LAN is on: everyone on this network can call the service"
 
@@ -169,6 +182,11 @@ def _conflicts(settings: Settings, given: Mapping[str, Any]) -> Iterator[str]:
     elif bool(settings.wechat_appid) != bool(settings.wechat_secret):
         yield "MYAPI_WECHAT_APPID, MYAPI_WECHAT_SECRET" + localized(
             ": set both, or neither to use the sandbox", "：要么都写，要么都不写（用沙箱）"
+        )
+    token, aes_key = settings.wechat_push_token, settings.wechat_push_aes_key
+    if (aes_key and not token) or (token and not aes_key and settings.production):
+        yield "MYAPI_WECHAT_PUSH_TOKEN, MYAPI_WECHAT_PUSH_AES_KEY" + localized(
+            ": set both, or neither to take no pushes", "：要么都写，要么都不写（不接收推送）"
         )
     if settings.session_idle_days > settings.session_max_days and "session_idle_days" in given:
         yield "MYAPI_SESSION_IDLE_DAYS" + localized(

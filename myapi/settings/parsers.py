@@ -105,6 +105,25 @@ def appid(text: str) -> str:
     return text
 
 
+def push_token(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9]{3,32}", text):
+        raise ValueError(
+            localized("must be 3 to 32 letters and digits", "应为 3 到 32 个字母和数字")
+        )
+    return text
+
+
+def push_aes_key(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9+/]{43}", text):
+        raise ValueError(
+            localized(
+                "must be the EncodingAESKey of the console, 43 characters",
+                "应为控制台中的 EncodingAESKey，43 个字符",
+            )
+        )
+    return text
+
+
 def secret_keys(text: str) -> tuple[str, ...]:
     """Split the comma-separated keys. All of them verify; the last one signs."""
     keys = tuple(key.strip() for key in text.split(","))

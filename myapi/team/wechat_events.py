@@ -1,12 +1,11 @@
 """Handlers of WeChat's events, which the team's own code registers."""
 
-import logging
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
 from flask import Flask
 
-log = logging.getLogger(__name__)
+from myapi.push import handlers
 
 #: Called with the event, as WeChat sent it and myapi has decrypted it.
 EventHandler: TypeAlias = Callable[[dict[str, Any]], object]
@@ -16,13 +15,14 @@ HANDLERS: dict[str, list[EventHandler]] = {}
 
 
 def on_event(name: str) -> Callable[[F], F]:
-    """Handle an event that WeChat pushes, such as `user_authorization_revoke`.
+    """Handle an event that WeChat pushes, such as `subscribe_msg_popup_event`.
 
-        @on_event("user_authorization_revoke")
-        def revoked(event: dict[str, Any]) -> None: ...
+        @on_event("subscribe_msg_popup_event")
+        def counted(event: dict[str, Any]) -> None: ...
 
-    This version does not receive WeChat's pushes yet. The handler is kept, and is called once a
-    version does; until then the start logs a warning. It may then be called twice for one event.
+    The event is what WeChat sent; from XML, all its values are texts. The handler is called after
+    WeChat has its answer, in an app context, outside of any request. If it raises, the event is
+    handled again later; so it may be called twice for one event, and has to allow for that.
     """
 
     def decorate(handler: F) -> F:
@@ -33,7 +33,6 @@ def on_event(name: str) -> Callable[[F], F]:
 
 
 def init_app(app: Flask) -> None:
-    app.extensions["wechat_events"] = HANDLERS
-    if HANDLERS:
-        names = ", ".join(HANDLERS)
-        log.warning("this version of myapi does not receive WeChat's events yet: %s", names)
+    for name, each in HANDLERS.items():
+        for handler in each:
+            handlers.register(app, name, handler)

@@ -2,8 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, LargeBinary, String, UniqueConstraint
-from sqlalchemy.dialects import mysql
+from sqlalchemy import ForeignKey, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from myapi.db.types import (
@@ -14,6 +13,7 @@ from myapi.db.types import (
     binary,
     exact,
     id_column,
+    large_binary,
     user_id_column,
 )
 from myapi.extensions import Base
@@ -58,9 +58,8 @@ class Avatar(Base):
     )
     name: Mapped[str] = mapped_column(exact(32), unique=True)
     content_type: Mapped[str] = mapped_column(exact(32))
-    data: Mapped[bytes] = mapped_column(
-        LargeBinary().with_variant(mysql.MEDIUMBLOB(), "mysql")  # a BLOB of MySQL ends at 64 KiB
-    )
+    trace_id: Mapped[str | None] = mapped_column(exact(128), index=True)  # of WeChat's verdict
+    data: Mapped[bytes] = mapped_column(large_binary())
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

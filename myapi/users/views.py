@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Blueprint
 
-from myapi.users import avatar, decryption, erasure, phone, profile
+from myapi.users import avatar, avatar_check, decryption, erasure, phone, profile
 from myapi.users.schemas import (
     Decrypted,
     DecryptRequest,
@@ -87,7 +87,9 @@ def upload_avatar(read: Callable[[], bytes]) -> UserOut:
 
     It is turned upright, made small (512 pixels at most) and rid of everything but its pixels.
     """
-    return UserOut.of(avatar.upload(caller().user_id, read))
+    user = avatar.upload(caller().user_id, read)
+    avatar_check.ask(user)
+    return UserOut.of(user)
 
 
 @bp.delete("/avatar")

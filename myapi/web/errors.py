@@ -67,6 +67,7 @@ REGISTRY = {
         "This server runs in development mode: it answers only direct requests from this machine.",
         "服务运行在开发模式，仅响应本机直接访问（不经代理）。",
     ),
+    "push_refused": ErrorSpec(403, 40304, "This push is not WeChat's.", "该推送不是来自微信。"),
     "not_found": ErrorSpec(404, 40400, "Not found.", "资源不存在。"),
     "method_not_allowed": ErrorSpec(
         405, 40500, "This path does not allow this method.", "不支持该请求方法。"

@@ -1,6 +1,6 @@
-"""Checking what users write: what msg_sec_check is asked, and what it answers.
+"""Checking what users write and upload: what WeChat is asked, and what it answers.
 
-Source: msgSecCheck version 2, POST /wxa/msg_sec_check.
+Source: msgSecCheck version 2, POST /wxa/msg_sec_check; mediaCheckAsync version 2.
 """
 
 from collections.abc import Iterator
@@ -12,6 +12,8 @@ from .errors import Unavailable
 from .replies import Reply, identifier
 
 CHECK_TEXT = "/wxa/msg_sec_check"
+CHECK_MEDIA = "/wxa/media_check_async"
+PICTURE = 2  # the media_type
 
 #: Characters that one call may have.
 LIMIT = 2500
@@ -68,3 +70,8 @@ def read_verdict(reply: Reply) -> TextVerdict:
         if result.get("suggest") == suggest:
             return TextVerdict(suggest, label, identifier(reply, "trace_id"))
     raise Unavailable("suggest is unusable")
+
+
+def read_trace_id(reply: Reply) -> str:
+    """Read what media_check_async answers: the id of the event that will have the verdict."""
+    return identifier(reply, "trace_id")

@@ -158,6 +158,13 @@ TEXT: Errcodes = {
     61010: UserAway,  # "code is expired", it says
 }
 
+#: media_check_async.
+MEDIA: Errcodes = {
+    **TEXT,
+    40004: Unavailable,  # no picture of a kind that it knows
+    87020: QuotaExceeded,  # the same picture too often
+}
+
 #: What the operator can do about it, by errcode.
 ADVICE: dict[int, str] = {
     40001: "the AppSecret does not belong to this AppID: compare, or reset it in the console",

@@ -24,7 +24,7 @@ def parse_body(shape: type[S]) -> S:
     if request.mimetype != "application/json" or request.content_encoding not in {None, "identity"}:
         raise ApiError("unsupported_media_type")
     try:
-        text = _read().decode("utf-8")
+        text = read_body().decode("utf-8")
         value = _STRICT.decode(text)
         if "\\u" in text:  # a lone surrogate such as \\ud800 is not a character
             json.dumps(value, ensure_ascii=False).encode("utf-8")
@@ -53,8 +53,8 @@ def _body_error(rule: str, limit: str | None = None) -> ApiError:
     return ApiError("invalid_request", fields=[FieldError("", rule, limit)])
 
 
-def _read() -> bytes:
-    """Read the whole body, or raise an `ApiError`. Werkzeug cuts off a body that is too long."""
+def read_body() -> bytes:
+    """Return the whole body, or raise an `ApiError`. Werkzeug cuts off a body that is too long."""
     chunked = request.content_length is None and "wsgi.input_terminated" in request.environ
     try:
         body = request.get_data(cache=False)

@@ -38,5 +38,9 @@ def judge(body: dict[str, Any]) -> dict[str, object]:
         "errmsg": "ok",
         "result": {"suggest": suggest, "label": label},
         "detail": [{**detail, "prob": 90}],
-        "trace_id": f"{secrets.token_hex(4)}-{secrets.token_hex(4)}-{secrets.token_hex(4)}",
+        "trace_id": trace_id(),
     }
+
+
+def trace_id() -> str:
+    return "-".join(secrets.token_hex(4) for _ in range(3))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
+from . import pushes
 from .errcodes import error_reply
 from .state import Sandbox
 
@@ -77,11 +78,20 @@ def check_text(sandbox: Sandbox, call: Call) -> Answer:
     return sandbox.check_text(call.parameter("access_token"), call.json())
 
 
+def check_media(sandbox: Sandbox, call: Call) -> Answer:
+    body = call.json()
+    answer, event = sandbox.check_media(call.parameter("access_token"), body)
+    if body is not None and event is not None:
+        pushes.push_later(body["media_url"], event)
+    return answer
+
+
 ROUTES = {
     "/sns/jscode2session": Route("GET", code_to_session),
     "/cgi-bin/stable_token": Route("POST", stable_token),
     "/wxa/business/getuserphonenumber": Route("POST", phone_number, takes_token=True),
     "/wxa/msg_sec_check": Route("POST", check_text, takes_token=True),
+    "/wxa/media_check_async": Route("POST", check_media, takes_token=True),
 }
 
 

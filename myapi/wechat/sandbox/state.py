@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ..crypto import encrypt_user_data, sign_raw_data
-from . import content, phone, tokens
+from . import content, phone, pushes, tokens
 from .codes import login_errcode, parse_code
 from .database import SandboxDatabase
 from .errcodes import app_errcode, error_reply
@@ -114,6 +114,29 @@ class Sandbox:
             if body.get("version") == 2 and not _is_user(db, appid, body.get("openid")):
                 return error_reply(40003)
         return content.judge(body)
+
+    def check_media(
+        self, access_token: str, body: dict[str, Any] | None
+    ) -> tuple[dict[str, object], dict[str, Any] | None]:
+        """Answer like media_check_async, and return the event that follows, if one does.
+
+        The answer is {errcode: 0, errmsg, trace_id}, or an error. `body` is None if it is no JSON
+        object.
+        """
+        with self._database.reading() as db:
+            appid, errcode = tokens.find_app(db, access_token)
+            body = body or {}
+            if not errcode and not isinstance(body.get("media_url"), str):
+                errcode = 47001
+            found = db.execute(
+                "SELECT name FROM users WHERE appid = ? AND openid = ?",
+                (appid, str(body.get("openid"))),
+            ).fetchone()
+        if errcode or found is None:
+            return error_reply(errcode or 40003), None
+        trace_id = content.trace_id()
+        event = pushes.media_event(appid, trace_id, pushes.verdict_on(str(found[0])))
+        return {"errcode": 0, "errmsg": "ok", "trace_id": trace_id}, event
 
     def encrypt(
         self, user: str, data: Mapping[str, object], appid: str | None = None

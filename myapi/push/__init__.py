@@ -1,0 +1,17 @@
+"""What WeChat tells the server: verified, stored, then handled, once each."""
+
+from flask import Flask
+
+from myapi.extensions import settings
+from myapi.push import handlers, inbox, sandbox, views
+from myapi.push.soon import Soon
+from myapi.users import erasure
+
+
+def init_app(app: Flask) -> None:
+    handlers.init_app(app)
+    erasure.register(app, inbox.forget_user)
+    app.extensions["events_soon"] = Soon(app)
+    app.register_blueprint(views.bp)
+    if settings().sandbox:
+        app.register_blueprint(sandbox.bp)

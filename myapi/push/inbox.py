@@ -1,0 +1,225 @@
+"""The inbox: an event is stored once, and handled until its handlers have succeeded.
+
+All times are the database's: several servers share the inbox.
+"""
+
+import json
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import Update, delete, insert, select, update
+
+from myapi.db.clock import database_now
+from myapi.db.data_keys import digest, digests, newest_data_key
+from myapi.db.pagination import Page, page
+from myapi.db.transactions import Transaction, changed, reading, transaction
+from myapi.extensions import keyring, settings
+from myapi.push.models import DONE, FAILED, WAITING, Event
+from myapi.push.people import openid_in
+from myapi.users import accounts
+from myapi.wechat.push import Push
+
+log = logging.getLogger(__name__)
+
+TEXT, USER = "event", "event-user"  # the purposes of digests
+
+#: How long a handler may take. Then another process may try: the first may have been killed.
+CLAIM = timedelta(minutes=5)
+#: How long after a failed attempt the next one is made. After the last of them there is none.
+PAUSES = (
+    *(timedelta(minutes=minutes) for minutes in (1, 5, 15)),
+    *(timedelta(hours=hours) for hours in (1, 3, 6, 12, 24)),
+)
+#: How long texts and digests are kept.
+TEXT_AGE = timedelta(days=30)
+DIGEST_AGE = timedelta(days=400)
+BATCH = 500
+
+#: Called with the event's name and the event; raises if it is to be tried again.
+Handle = Callable[[str, dict[str, Any]], None]
+
+
+class Claimed(NamedTuple):
+    """An event that this process handles now."""
+
+    id: int
+    name: str
+    text: bytes | None
+    attempts: int
+
+
+@transaction
+def store(tx: Transaction, push: Push) -> bool:
+    """Store an event; False if it is there already: WeChat has sent it again."""
+    key = newest_data_key(tx)
+    text = push.text.decode(errors="replace")
+    if tx.scalar(select(Event.id).where(Event.digest.in_(digests(tx, TEXT, text)))) is not None:
+        return False
+    at = database_now(tx)
+    openid = openid_in(push.event)
+    values = {
+        "appid": settings().appid,
+        "digest": digest(key, TEXT, text),
+        "user_digest": openid and digest(key, USER, _user(openid)),
+        "name": _name(push.event),
+        "text": keyring().seal(json.dumps(push.event, ensure_ascii=False)),
+        "state": WAITING,
+        "attempts": 0,
+        "created_at": at,
+        "next_at": at,
+    }
+    tx.execute(insert(Event).values(values))
+    return True
+
+
+def handle_due(handle: Handle, limit: int | None = None) -> tuple[int, int]:
+    """Handle the events whose time has come; return how many succeeded and how many failed."""
+    succeeded = failed = 0
+    while (limit is None or succeeded + failed < limit) and (event := _claim_next()):
+        if _handle(handle, event):
+            succeeded += 1
+        else:
+            failed += 1
+    return succeeded, failed
+
+
+def _handle(handle: Handle, event: Claimed) -> bool:
+    try:
+        text = None if event.text is None else keyring().unseal(event.text)
+        if event.text is not None and text is None:
+            raise ValueError("no secret key unseals the event")
+        if text is not None:
+            handle(event.name, json.loads(text))
+    except Exception as error:
+        log.exception(
+            "the event %s (%s) could not be handled",
+            event.id,
+            event.name,
+            extra={"event": "event_failed"},
+        )
+        _record_failure(event, type(error).__name__)
+        return False
+    _record_success(event)
+    return True
+
+
+def _claim_next() -> Claimed | None:
+    """Take the next event whose time has come: until its claim ends, no other process does."""
+    columns = (Event.id, Event.name, Event.text, Event.attempts)
+    while True:
+        with reading() as connection:
+            at = database_now(connection)
+            due = (Event.state == WAITING, Event.next_at <= at, Event.appid == settings().appid)
+            statement = select(*columns).where(*due).order_by(Event.next_at, Event.id)
+            row = connection.execute(statement.limit(1)).first()
+        if row is None:
+            return None
+        found = Claimed(*row)
+        if _claim(found, at):
+            return found._replace(attempts=found.attempts + 1)
+
+
+@transaction
+def _claim(tx: Transaction, found: Claimed, at: datetime) -> bool:
+    """Claim an event, unless another process was first."""
+    values = {"next_at": at + CLAIM, "attempts": found.attempts + 1}
+    unclaimed = _update(found).where(Event.state == WAITING, Event.next_at <= at)
+    return changed(tx, unclaimed.values(values)) > 0
+
+
+@transaction
+def _record_success(tx: Transaction, event: Claimed) -> None:
+    tx.execute(_update(event).values(state=DONE, last_error=None))
+
+
+@transaction
+def _record_failure(tx: Transaction, event: Claimed, error: str) -> None:
+    if event.attempts > len(PAUSES):
+        values: dict[str, Any] = {"state": FAILED}
+    else:
+        values = {"next_at": database_now(tx) + PAUSES[event.attempts - 1]}
+    tx.execute(_update(event).values(last_error=error[:255], **values))
+
+
+def _update(event: Claimed) -> Update:
+    return update(Event).where(Event.id == event.id, Event.attempts == event.attempts)
+
+
+@transaction
+def retry(tx: Transaction, event_id: int) -> bool:
+    """Let an event be handled again at once; False if there is none, or its text is gone."""
+    this = (Event.id == event_id, Event.appid == settings().appid, Event.text.is_not(None))
+    again = {"state": WAITING, "next_at": database_now(tx), "attempts": 0}
+    return changed(tx, update(Event).where(*this).values(again)) > 0
+
+
+def forget_user(tx: Transaction, user_id: int) -> None:
+    """Empty the events of a user who is being erased."""
+    user = accounts.lock(tx, user_id)
+    if user is not None:
+        theirs = Event.user_digest.in_(digests(tx, USER, _user(user.openid)))
+        tx.execute(update(Event).where(theirs).values(text=None, user_digest=None))
+
+
+@transaction
+def purge_batch(tx: Transaction) -> tuple[int, int]:
+    """Empty the texts of handled events after TEXT_AGE, and delete rows after DIGEST_AGE.
+
+    Returns how many of both, at most BATCH each.
+    """
+    at = database_now(tx)
+    old = select(Event.id).where(Event.created_at < at - DIGEST_AGE).limit(BATCH)
+    deleted = changed(tx, delete(Event).where(Event.id.in_(tx.scalars(old).all())))
+    read = select(Event.id).where(
+        Event.created_at < at - TEXT_AGE, Event.text.is_not(None), Event.state != WAITING
+    )
+    ids = tx.scalars(read.limit(BATCH)).all()
+    emptied = changed(
+        tx, update(Event).where(Event.id.in_(ids)).values(text=None, user_digest=None)
+    )
+    return emptied, deleted
+
+
+def events(limit: int, after: int | None = None, *, state: str | None = None) -> Page:
+    """List events of our AppID, the newest first."""
+    where = [Event.appid == settings().appid]
+    if state is not None:
+        where.append(Event.state == state)
+    return page(_EVENTS.where(*where), Event.id, limit, after)
+
+
+def event(event_id: int) -> tuple[Any, dict[str, Any] | None] | None:
+    """Return the row of an event and what it says; None if there is none, or its text is gone."""
+    ours = (Event.id == event_id, Event.appid == settings().appid)
+    with reading() as connection:
+        row = connection.execute(_EVENTS.add_columns(Event.text).where(*ours)).first()
+    if row is None:
+        return None
+    text = None if row.text is None else keyring().unseal(row.text)
+    return row, None if text is None else json.loads(text)
+
+
+_EVENTS = select(
+    Event.id,
+    Event.name,
+    Event.state,
+    Event.attempts,
+    Event.last_error,
+    Event.created_at,
+    Event.next_at,
+)
+
+
+def _name(event: dict[str, Any]) -> str:
+    """Return the name of an event, or the type of a message, as far as it is one."""
+    for field in ("Event", "MsgType"):
+        value = event.get(field)
+        if isinstance(value, str) and value.isascii() and value.isprintable() and value:
+            return value.strip()[:64]
+    return "-"
+
+
+def _user(openid: str) -> str:
+    return f"{settings().appid}\0{openid}"

@@ -1,0 +1,22 @@
+"""Which user an event is about."""
+
+from typing import Any
+
+#: Events whose user is in OpenID. FromUserName is the platform's own account in them, and looks
+#: like an openid: erasing by it would erase nobody, or another person.
+BY_OPENID = {
+    "user_info_modified",
+    "user_authorization_revoke",
+    "user_authorization_cancellation",
+}
+#: Events of the mini program, of no user.
+OF_NOBODY = {"wxa_media_check", "wxa_punish_event"}
+
+
+def openid_in(event: dict[str, Any]) -> str | None:
+    """Return the openid of the user that an event names, or None."""
+    name = event.get("Event")
+    if name in OF_NOBODY:
+        return None
+    openid = event.get("OpenID" if name in BY_OPENID else "FromUserName")
+    return openid.strip() if isinstance(openid, str) and openid.strip() else None

@@ -1,0 +1,41 @@
+"""Handle events as soon as WeChat has its answer, in a thread of the process that took them."""
+
+import logging
+import threading
+
+from flask import Flask
+
+from myapi.push import inbox
+from myapi.push.handlers import handle
+
+log = logging.getLogger(__name__)
+
+
+class Soon:
+    """One thread of a process at most handles events; those that come meanwhile are its next.
+
+    What it does not get to, because it ends with its process, the next `flask events run` does.
+    """
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._at_work = threading.Lock()
+        self._asked = False
+
+    def ask(self) -> None:
+        """Start the thread, unless it is at work."""
+        self._asked = True
+        if not self._at_work.locked():
+            threading.Thread(target=self._work, name="events", daemon=True).start()
+
+    def _work(self) -> None:
+        # Whoever asks after the last look finds the lock free, or is found here.
+        while self._asked and self._at_work.acquire(blocking=False):
+            try:
+                self._asked = False
+                with self._app.app_context():
+                    inbox.handle_due(handle)
+            except Exception:
+                log.exception("events could not be handled", extra={"event": "events_failed"})
+            finally:
+                self._at_work.release()

@@ -1,0 +1,51 @@
+"""Where WeChat checks the URL and pushes its events."""
+
+from flask import Blueprint, Response, current_app, request
+
+from myapi.push import inbox
+from myapi.push.keys import push_keys
+from myapi.push.soon import Soon
+from myapi.web.access import public
+from myapi.web.body import read_body
+from myapi.web.errors import ApiError
+from myapi.wechat import push
+from myapi.wechat.push import PushKeys
+from myapi.wechat.push_text import PushRefused
+
+bp = Blueprint("push", __name__, url_prefix="/wechat")
+
+
+@bp.get("/push")
+@public
+def check() -> Response:
+    """Answer WeChat's check of this URL: the echostr as it came, if the signature is right."""
+    try:
+        return _text(push.check_url(_keys(), request.args))
+    except PushRefused as error:
+        raise ApiError("push_refused", reason=str(error)) from None
+
+
+@bp.post("/push")
+@public
+def receive() -> Response:
+    """Take an event of WeChat: verified, stored, answered, and then handled."""
+    try:
+        taken = push.read_push(_keys(), request.args, read_body())
+    except PushRefused as error:
+        raise ApiError("push_refused", reason=str(error)) from None
+    response = _text("success")
+    if inbox.store(taken):
+        soon: Soon = current_app.extensions["events_soon"]
+        response.call_on_close(soon.ask)
+    return response
+
+
+def _keys() -> PushKeys:
+    keys = push_keys()
+    if keys is None:
+        raise ApiError("not_found")
+    return keys
+
+
+def _text(text: str) -> Response:
+    return Response(text, content_type="text/plain; charset=utf-8")

@@ -1,0 +1,400 @@
+"""What WeChat pushes is verified, stored, answered and handled, once."""
+
+import json
+import time
+from io import BytesIO
+
+import pytest
+from PIL import Image
+
+from myapi.push import sandbox
+from myapi.push.keys import push_keys
+from myapi.settings import SANDBOX_APPID
+from myapi.wechat.push import PushKeys, seal_push
+from tests.service import at_once, wait_for
+from tests.wechat import test_push as samples
+
+pytestmark = pytest.mark.on_mysql
+
+IDENTITY = {"wechat_appid": samples.APPID, "wechat_secret": "a-secret-of-the-tests"}
+SAFE = {"wechat_push_token": samples.TOKEN, "wechat_push_aes_key": "A" * 43}
+PRODUCTION = {"env": "production", **IDENTITY, "trusted_proxies": 0}
+
+
+@pytest.fixture
+def push(app, client):
+    """Push an event as WeChat does: `push("user_info_modified", "alice")`; return the answer."""
+
+    def push(name, openid="alice", **fields):
+        with app.app_context():
+            event = sandbox.event(sandbox.PushRequest(name, openid, fields))
+            return send(client, push_keys(), event)
+
+    return push
+
+
+def send(client, keys, event):
+    query, body = seal_push(keys, json.dumps(event).encode())
+    return client.post("/wechat/push", query_string=query, data=body, buffered=True)
+
+
+def done(execute):
+    """Wait until all events have been handled."""
+    wait_for(lambda: not execute("SELECT 1 FROM myapi_events WHERE state = 'waiting'"))
+
+
+def test_push_is_answered_in_bare_text(push):
+    answer = push("debug_demo", debug_str="hello world")
+    assert (answer.status_code, answer.text) == (200, "success")
+    assert answer.headers["Content-Type"].startswith("text/plain")
+    assert answer.headers["Content-Length"] == "7"
+
+
+@pytest.mark.parametrize("env", [PRODUCTION, IDENTITY])
+def test_samples_of_wechat_are_taken(make_app, env):
+    client = make_app(**env, **SAFE).test_client()
+    checked = client.get("/wechat/push", query_string=samples.URL_QUERY)
+    assert (checked.status_code, checked.text) == (200, samples.URL_QUERY["echostr"])
+    answer = client.post(
+        "/wechat/push",
+        query_string=samples.SAFE_QUERY,
+        data=samples.SAFE_BODY,
+        content_type="text/xml",
+    )
+    assert (answer.status_code, answer.text) == (200, "success")
+
+
+def test_sample_of_the_plain_mode_is_taken_in_development(make_app):
+    client = make_app(**IDENTITY, wechat_push_token=samples.TOKEN).test_client()
+    answer = client.post("/wechat/push", query_string=samples.PLAIN_QUERY, data=samples.PLAIN_BODY)
+    assert answer.text == "success"
+
+
+@pytest.mark.parametrize("forged", samples.FORGED.values(), ids=samples.FORGED.keys())
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_forged_push_is_refused_by_name_and_nothing_is_stored(make_app, forged):
+    keys, query, body = forged
+    given = {"wechat_push_token": keys.token, "wechat_push_aes_key": keys.aes_key or ""}
+    app = make_app(**IDENTITY, **given)
+    answer = app.test_client().post("/wechat/push", query_string=query, data=body)
+    assert answer.get_json()["error"] in {"push_refused", "payload_too_large"}
+    assert answer.status_code in {403, 413}
+    with app.app_context():
+        from myapi.push import inbox
+
+        assert inbox.events(10).rows == []
+
+
+def test_without_keys_there_is_no_route(make_app):
+    client = make_app(**IDENTITY).test_client()
+    assert client.get("/wechat/push").get_json()["error"] == "not_found"
+    assert client.post("/wechat/push", data=b"{}").get_json()["error"] == "not_found"
+
+
+def test_push_sent_again_is_answered_and_handled_once(app, client, execute):
+    handled = []
+    app.extensions["event_handlers"]["again"] = [handled.append]
+    event = {"Event": "again", "FromUserName": "o", "CreateTime": 1}
+    with app.app_context():
+        keys = push_keys()
+    assert {send(client, keys, event).text for _ in range(3)} == {"success"}
+    done(execute)
+    assert handled == [event]
+    assert execute("SELECT count(*) FROM myapi_events") == [(1,)]
+
+
+def test_push_sent_many_times_at_once_is_stored_once(app, execute):
+    event = {"Event": "storm", "FromUserName": "o", "CreateTime": 1}
+    with app.app_context():
+        keys = push_keys()
+    clients = [app.test_client() for _ in range(6)]
+    answers = at_once(*[lambda each=each: send(each, keys, event) for each in clients])
+    assert {answer.text for answer in answers} == {"success"}
+    assert execute("SELECT count(*) FROM myapi_events") == [(1,)]
+    done(execute)
+
+
+def test_text_of_an_event_is_sealed(push, execute, wechat):
+    push("x", secret="13800000000")
+    openid = wechat.sandbox.openid("alice", SANDBOX_APPID)
+    rows = repr(execute("SELECT * FROM myapi_events"))
+    assert "13800000000" not in rows
+    assert openid not in rows
+
+
+@pytest.mark.parametrize(
+    ("number", "left"),
+    [
+        ("6", (None, None, "138******00")),
+        ("8", ("Alice", "https://example.com/a.png", None)),
+        ("19", (None, "https://example.com/a.png", "138******00")),
+        ("20", ("Alice", None, "138******00")),
+        ("7", ("Alice", "https://example.com/a.png", "138******00")),
+        ("201", ("Alice", "https://example.com/a.png", "138******00")),
+    ],
+)
+def test_withdrawn_permission_deletes_what_it_names(push, sign_in, execute, number, left):
+    alice, bob = full_profile(sign_in("alice")), full_profile(sign_in("bob"))
+    push("user_authorization_revoke", RevokeInfo=number)
+    done(execute)
+    user = alice.get("/api/me").get_json()["data"]
+    assert (user["nickname"], user["avatar_url"], user["phone"]) == left
+    assert bob.get("/api/me").get_json()["data"]["phone"] == "138******00"
+
+
+def test_withdrawal_of_a_plugin_deletes_nothing_of_ours(push, sign_in, execute):
+    alice = full_profile(sign_in("alice"))
+    push("user_authorization_revoke", RevokeInfo="8", PluginID="wx1")
+    done(execute)
+    assert alice.get("/api/me").get_json()["data"]["phone"] == "138******00"
+
+
+def full_profile(phone):
+    phone.put("/api/me", {"nickname": "Alice", "avatar_url": "https://example.com/a.png"})
+    phone.post("/api/me/phone", {"code": f"a code {time.monotonic()}"})
+    return phone
+
+
+def test_risky_profile_is_cleared(push, sign_in, execute):
+    alice = full_profile(sign_in("alice"))
+    push("user_info_modified")
+    done(execute)
+    user = alice.get("/api/me").get_json()["data"]
+    assert (user["nickname"], user["avatar_url"]) == (None, None)
+    assert user["phone"] == "138******00"
+
+
+def test_closed_wechat_account_is_erased(push, sign_in, execute):
+    alice, bob = sign_in("alice"), sign_in("bob")
+    push("subscribe_msg_popup_event", List={"TemplateId": "t"})
+    done(execute)
+    push("user_authorization_cancellation")
+    done(execute)
+    assert alice.get("/api/me").get_json()["error"] == "session_ended"
+    assert bob.get("/api/me").status_code == 200
+    kept = execute("SELECT text, user_digest FROM myapi_events")
+    assert [tuple(row) for row in kept] == [(None, None), (None, None)]
+
+
+def test_event_of_the_platforms_own_account_concerns_no_user(app, client, sign_in, wechat, execute):
+    """FromUserName of these events looks like an openid, and is not the user's."""
+    alice = sign_in("alice")
+    with app.app_context():
+        keys = push_keys()
+    openid = wechat.sandbox.openid("alice", SANDBOX_APPID)
+    for odd in ({}, {"OpenID": ""}, {"OpenID": 7}, {"OpenID": alice.user["id"]}):
+        event = {"Event": "user_authorization_cancellation", "FromUserName": openid, **odd}
+        assert send(client, keys, event).text == "success"
+    done(execute)
+    assert alice.get("/api/me").status_code == 200
+
+
+def test_punishment_is_logged_as_an_error(push, execute, caplog):
+    push("wxa_punish_event", event_type=3, detail="{}")
+    done(execute)
+    (record,) = (each for each in caplog.records if getattr(each, "event", "") == "punished")
+    assert record.levelname == "ERROR"
+
+
+def test_failing_handler_is_called_again_until_it_succeeds(app, push, execute, runner):
+    calls = []
+
+    def fails_twice(event):
+        calls.append(event)
+        if len(calls) < 3:
+            raise RuntimeError("a secret of the handler")
+
+    app.extensions["event_handlers"]["odd"] = [fails_twice]
+    assert push("odd").text == "success"
+    wait_for(lambda: len(calls) == 1 and execute("SELECT last_error FROM myapi_events")[0][0])
+    assert execute("SELECT state, last_error FROM myapi_events") == [("waiting", "RuntimeError")]
+    assert runner.invoke(args=["events", "run"]).output.startswith("0 events handled, 0 failed")
+    for expected in ("0 events handled, 1 failed", "1 event handled, 0 failed"):
+        execute("UPDATE myapi_events SET next_at = created_at")
+        assert runner.invoke(args=["events", "run"]).output.startswith(expected)
+    assert execute("SELECT state, last_error FROM myapi_events") == [("done", None)]
+    assert len(calls) == 3
+
+
+def test_event_that_fails_for_days_waits_for_an_operator(app, push, execute, runner):
+    app.extensions["event_handlers"]["odd"] = [lambda event: 1 / 0]
+    push("odd")
+    wait_for(lambda: execute("SELECT last_error FROM myapi_events")[0][0])
+    for _ in range(8):
+        execute("UPDATE myapi_events SET next_at = created_at")
+        assert runner.invoke(args=["events", "run"]).exit_code == 1
+    assert execute("SELECT state FROM myapi_events") == [("failed",)]
+    app.extensions["event_handlers"]["odd"] = []
+    (number,) = execute("SELECT id FROM myapi_events")[0]
+    assert runner.invoke(args=["events", "retry", str(number)]).output.startswith("1 event handled")
+    assert execute("SELECT state FROM myapi_events") == [("done",)]
+
+
+def test_event_whose_process_was_killed_is_handled_after_the_claim(app, push, execute, monkeypatch):
+    from myapi.push import inbox
+
+    calls = []
+    app.extensions["event_handlers"]["odd"] = [calls.append]
+    monkeypatch.setattr(type(app.extensions["events_soon"]), "ask", lambda self: None)
+    push("odd")
+    with app.app_context():
+        assert inbox._claim_next() is not None  # and the process is killed
+        assert inbox.handle_due(lambda name, event: calls.append(event)) == (0, 0)
+        execute("UPDATE myapi_events SET next_at = created_at")
+        assert inbox.handle_due(lambda name, event: calls.append(event)) == (1, 0)
+    assert len(calls) == 1
+
+
+def test_events_are_handled_by_one_process_each(app, push, execute, monkeypatch):
+    from myapi.push import inbox
+
+    monkeypatch.setattr(type(app.extensions["events_soon"]), "ask", lambda self: None)
+    for number in range(12):
+        push("many", number=number)
+    handled = []
+
+    def work():
+        with app.app_context():
+            return inbox.handle_due(lambda name, event: handled.append(event["number"]))
+
+    results = at_once(*[work] * 4)
+    assert sum(succeeded for succeeded, _ in results) == 12
+    assert sorted(handled) == list(range(12))
+
+
+def test_purge_empties_after_30_days_and_deletes_after_400(app, push, execute, runner):
+    for name in ("new", "old", "ancient"):
+        push(name)
+    done(execute)
+    for name, year in (("old", 2026), ("ancient", 2024)):
+        execute(
+            "UPDATE myapi_events SET created_at = :at WHERE name = :name",
+            at=f"{year}-10-01 00:00:00.000000",
+            name=name,
+        )
+    assert runner.invoke(args=["events", "purge"]).output == "1 event emptied, 1 deleted\n"
+    rows = execute("SELECT name, text IS NULL FROM myapi_events ORDER BY id")
+    assert [tuple(row) for row in rows] == [("new", 0), ("old", 1)]
+
+
+def test_sandbox_pushes_an_event(client, sign_in, execute):
+    alice = full_profile(sign_in("alice"))
+    answer = client.post(
+        "/sandbox/push",
+        json={
+            "event": "user_authorization_revoke",
+            "openid": "alice",
+            "fields": {"RevokeInfo": "8"},
+        },
+    )
+    assert answer.get_json() == {"status": 200, "answer": "success"}
+    done(execute)
+    assert alice.get("/api/me").get_json()["data"]["phone"] is None
+
+
+def test_other_keys_are_refused(client):
+    keys = PushKeys(SANDBOX_APPID, "another", "B" * 43)
+    assert send(client, keys, {"Event": "x"}).get_json()["error"] == "push_refused"
+
+
+def picture():
+    file = BytesIO()
+    Image.new("RGB", (40, 30), "navy").save(file, "PNG")
+    return file.getvalue()
+
+
+def upload(phone):
+    return phone.client.post(
+        "/api/me/avatar",
+        headers=phone.headers,
+        data={"file": (BytesIO(picture()), "a.png")},
+    ).get_json()["data"]["avatar_url"]
+
+
+@pytest.fixture
+def checked(make_app, sign_in):
+    """Sign in to an app that has its pictures judged: `checked("alice")`."""
+    app = make_app(content_check=True, public_url="https://api.example.com")
+    return lambda name: sign_in(name, via=app.test_client())
+
+
+def verdict(push, execute, suggest, **fields):
+    ((trace_id,),) = execute("SELECT trace_id FROM myapi_avatars")
+    push("wxa_media_check", **judgement(trace_id, suggest), **fields)
+    done(execute)
+
+
+def judgement(trace_id, suggest):
+    result = {"suggest": suggest, "label": 20001}
+    return {"trace_id": trace_id, "version": 2, "errcode": 0, "result": result}
+
+
+@pytest.mark.parametrize(("suggest", "stays"), [("pass", True), ("review", True), ("risky", False)])
+def test_risky_picture_is_deleted(checked, push, execute, suggest, stays, caplog):
+    alice = checked("alice")
+    url = upload(alice)
+    assert url.startswith("https://api.example.com/avatars/")
+    verdict(push, execute, suggest)
+    assert (alice.get("/api/me").get_json()["data"]["avatar_url"] == url) is stays
+    assert len(execute("SELECT 1 FROM myapi_avatars")) == stays
+    logged = {getattr(record, "event", "") for record in caplog.records}
+    assert {"avatar_review": "review", "avatar_removed": "risky"}.items() >= {
+        (event, suggest) for event in logged & {"avatar_review", "avatar_removed"}
+    }
+
+
+def test_picture_that_wechat_could_not_fetch_stays(checked, push, execute):
+    alice = checked("alice")
+    url = upload(alice)
+    ((trace_id,),) = execute("SELECT trace_id FROM myapi_avatars")
+    push("wxa_media_check", trace_id=trace_id, errcode=-1008, result={"suggest": "risky"})
+    done(execute)
+    assert alice.get("/api/me").get_json()["data"]["avatar_url"] == url
+
+
+def test_verdict_on_a_picture_that_was_replaced_deletes_nothing(checked, push, execute):
+    alice = checked("alice")
+    upload(alice)
+    ((trace_id,),) = execute("SELECT trace_id FROM myapi_avatars")
+    newer = upload(alice)
+    push("wxa_media_check", CreateTime=1, **judgement(trace_id, "risky"))
+    done(execute)
+    assert alice.get("/api/me").get_json()["data"]["avatar_url"] == newer
+
+
+def test_verdict_that_comes_before_its_picture_is_tried_again(checked, push, execute, runner):
+    push("wxa_media_check", **judgement("early", "risky"))
+    wait_for(lambda: execute("SELECT last_error FROM myapi_events")[0][0] == "LookupError")
+    alice = checked("alice")
+    upload(alice)
+    execute("UPDATE myapi_avatars SET trace_id = 'early'")
+    execute("UPDATE myapi_events SET next_at = created_at")
+    assert runner.invoke(args=["events", "run"]).exit_code == 0
+    assert alice.get("/api/me").get_json()["data"]["avatar_url"] is None
+
+
+def test_outage_at_wechat_stops_no_upload_and_is_logged(checked, wechat, caplog):
+    alice = checked("alice")
+    wechat.sandbox.set_fault("busy", 9)
+    assert upload(alice)
+    (record,) = (each for each in caplog.records if getattr(each, "event", "") == "avatar_review")
+    assert record.outcome == "wechat_unavailable"
+
+
+def test_pictures_are_not_judged_unless_asked_for(sign_in, wechat):
+    upload(sign_in("alice"))
+    assert wechat.sandbox.calls()["/wxa/media_check_async"] == 0
+
+
+@pytest.mark.parametrize(("name", "stays"), [("alice", True), ("risky-rita", False)])
+def test_sandbox_judges_a_picture_after_a_second(serve, name, stays):
+    service = serve(content_check="on")
+    phone = service.sign_in(name)
+    answer = phone.post("/api/me/avatar", files={"file": ("a.png", picture())})
+    assert answer.json()["data"]["avatar_url"].startswith(service.url)
+
+    def shown():
+        return phone.get("/api/me").json()["data"]["avatar_url"]
+
+    wait_for(lambda: service.flask("events", "list", "--state", "done").stdout.count("media"))
+    assert bool(shown()) is stays
