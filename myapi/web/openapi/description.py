@@ -51,7 +51,7 @@ LIMITS = (
 )
 
 #: The blueprints in the order in which a newcomer needs them; a team's own are between.
-FIRST, LAST = ("hello", "auth", "me"), ("sandbox", "health")
+FIRST, LAST = ("hello", "auth", "me"), ("push", "sandbox", "sandbox_push", "health")
 
 
 class Route(NamedTuple):
