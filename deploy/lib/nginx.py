@@ -74,6 +74,8 @@ class Site:
     burst: int = 400  # requests above the rate that are let through at once
     login_rate: int = 20
     login_burst: int = 100
+    push_rate: int = 200
+    push_burst: int = 1000
 
     @property
     def body_buffer(self) -> int:
