@@ -49,7 +49,18 @@ MARKDOWN = sorted(
 #: What the reference must list. A team may document its own routes and commands elsewhere.
 BLUEPRINTS = {"hello", "auth", "me", "health", "docs", "push", "sandbox", "sandbox_push"}
 COMMANDS = (
-    *("users", "sessions", "events", "secrets", "stats", "backup", "restore", "wechat", "dev"),
+    *(
+        "users",
+        "sessions",
+        "events",
+        "jobs",
+        "secrets",
+        "stats",
+        "backup",
+        "restore",
+        "wechat",
+        "dev",
+    ),
 )
 
 #: Commands of which one undoes the other.
