@@ -39,6 +39,7 @@ MESSAGES = {
     503: ("The service is unavailable: try again.", "服务暂不可用，请稍后再试。"),
 }
 
+PUSH_BODY = 128 * 2**10  # bytes
 MIN_BUFFER, MAX_BUFFER = 16 * 2**10, 2**20  # bytes
 QUEUE = 20  # s; during a restart, requests wait in the socket's queue
 ROLLED_BACK = 5  # s for the service to end a view that has taken too long, and to say so
@@ -76,6 +77,11 @@ class Site:
     login_burst: int = 100
     push_rate: int = 200
     push_burst: int = 1000
+
+    @property
+    def push_body_bytes(self) -> int:
+        """What a push of WeChat may have; never less than other bodies."""
+        return max(self.max_body_bytes, PUSH_BODY)
 
     @property
     def body_buffer(self) -> int:
@@ -148,6 +154,7 @@ def _template_values(site: Site) -> Values:
         if name != "version"
     }
     fields |= {"BODY_BUFFER": (str(site.body_buffer),), "READ_TIMEOUT": (str(site.read_timeout),)}
+    fields["PUSH_BODY_BYTES"] = (str(site.push_body_bytes),)
     english = {f"MSG_{status}": (msg,) for status, (msg, _) in MESSAGES.items()}
     chinese = {f"ZH_{status}": (msg,) for status, (_, msg) in MESSAGES.items()}
     return {**fields, **english, **chinese}
