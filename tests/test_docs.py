@@ -47,8 +47,21 @@ MARKDOWN = sorted(
 )
 
 #: What the reference must list. A team may document its own routes and commands elsewhere.
-BLUEPRINTS = {"hello", "auth", "me", "health", "docs", "sandbox"}
-COMMANDS = ("users", "sessions", "secrets", "stats", "backup", "restore", "wechat", "dev")
+BLUEPRINTS = {"hello", "auth", "me", "health", "docs", "push", "sandbox", "sandbox_push"}
+COMMANDS = (
+    *(
+        "users",
+        "sessions",
+        "events",
+        "jobs",
+        "secrets",
+        "stats",
+        "backup",
+        "restore",
+        "wechat",
+        "dev",
+    ),
+)
 
 #: Commands of which one undoes the other.
 UNDONE = ({"release", "rollback"}, {"backup", "restore"}, {"up", "uninstall"}, {"ban", "unban"})

@@ -189,6 +189,21 @@ def test_avatar_guide_uploads_a_picture_and_has_the_sandbox_judge_a_nickname(rea
     ).replace("$TOKEN", "$token")  # curl comes with Windows
 
 
+@in_both_languages("docs/guides/pushes.md")
+def test_pushes_guide_carries_out_a_withdrawal_and_calls_own_code(reader, page):
+    _store, _settings, own_code, _on_server, push, push_there = blocks_of(page)
+    reader.type(f"git clone {ADDRESS}\ncd myapi")
+    own = own_code.code.replace("subscribe_msg_popup_event", "user_authorization_revoke")
+    empty = "\nfrom myapi.extend import Extension\n\nextension = Extension()\n"
+    reader.save("app/__init__.py", own + empty)
+    reader.type("make run")
+    typed = reader.type(push.code)
+    assert '{"status":200,"answer":"success"}' in typed
+    assert "user_authorization_revoke" in typed
+    assert "failed" not in typed
+    assert "Invoke-RestMethod" in push_there.code  # with `flask`, which a test cannot type there
+
+
 @in_both_languages("docs/guides/go-live.md")
 def test_service_set_up_by_hand_answers_through_nginx(reader, page, tmp_path):
     need(Nginx)

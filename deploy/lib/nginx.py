@@ -39,6 +39,7 @@ MESSAGES = {
     503: ("The service is unavailable: try again.", "服务暂不可用，请稍后再试。"),
 }
 
+PUSH_BODY = 128 * 2**10  # bytes
 MIN_BUFFER, MAX_BUFFER = 16 * 2**10, 2**20  # bytes
 UPLOAD = 2 * 2**20 + 2**14  # bytes of a picture and of the form around it, as in the service
 QUEUE = 20  # s; during a restart, requests wait in the socket's queue
@@ -75,6 +76,13 @@ class Site:
     burst: int = 400  # requests above the rate that are let through at once
     login_rate: int = 20
     login_burst: int = 100
+    push_rate: int = 200
+    push_burst: int = 1000
+
+    @property
+    def push_body_bytes(self) -> int:
+        """What a push of WeChat may have; never less than other bodies."""
+        return max(self.max_body_bytes, PUSH_BODY)
 
     @property
     def body_buffer(self) -> int:
@@ -151,7 +159,7 @@ def _template_values(site: Site) -> Values:
         for name, value in vars(site).items()
         if name != "version"
     }
-    for name in ("body_buffer", "max_upload_bytes", "read_timeout"):
+    for name in ("body_buffer", "max_upload_bytes", "push_body_bytes", "read_timeout"):
         fields[name.upper()] = (str(getattr(site, name)),)
     english = {f"MSG_{status}": (msg,) for status, (msg, _) in MESSAGES.items()}
     chinese = {f"ZH_{status}": (msg,) for status, (_, msg) in MESSAGES.items()}

@@ -176,6 +176,20 @@ API_ERRORS: dict[str, Symptom] = {
         "route",
         by_status=False,
     ),
+    "push_refused": _error(
+        "push_refused",
+        403,
+        40304,
+        Text(
+            "The server got a push that is not WeChat's. If WeChat's own are refused, Token or"
+            " EncodingAESKey in the console are not those of the settings: the log says which.",
+            "服务器收到了不是来自微信的推送。如果微信自己的推送被拒绝，说明后台的 Token 或"
+            " EncodingAESKey 与配置不一致：日志里写明是哪一个。",
+        ),
+        "push_url",
+        "push_callback",
+        by_status=False,
+    ),
     "https_required": _error(
         "https_required",
         403,

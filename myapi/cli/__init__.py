@@ -24,6 +24,7 @@ COMMANDS = {
     "restore": ("backup", "restore"),
     "wechat": ("wechat", "group"),
     "events": ("events", "group"),
+    "jobs": ("jobs", "group"),
     "doctor": ("doctor", "command"),
     "db": ("db", "group"),  # replaces Flask-Migrate's own
     "new": ("new", "command"),
@@ -36,7 +37,7 @@ COMPLETION = "_FLASK_COMPLETE"
 RESERVED = {
     *COMMANDS,
     *("run", "shell", "routes"),
-    *("console", "jobs", "messages"),
+    *("console", "messages"),
 }
 
 

@@ -19,12 +19,13 @@ import doctor
 from doctor import Check, Finding, Server, Target
 from myapi.cli.command import SETTINGS_ERROR, Command
 from myapi.cli.database_checks import DATABASE_CHECKS, database_files
+from myapi.cli.push_checks import PUSH_CHECKS
 from myapi.cli.settings_checks import SETTINGS_CHECKS
 from myapi.extensions import db, settings
 from myapi.settings import ROOT, variables
 
 #: What only the app can find out.
-APP_CHECKS = [*SETTINGS_CHECKS, *DATABASE_CHECKS]
+APP_CHECKS = [*SETTINGS_CHECKS, *DATABASE_CHECKS, *PUSH_CHECKS]
 
 
 @click.command("doctor", cls=Command, needs_settings=False)
@@ -160,7 +161,12 @@ def _server(certificate: Path | None) -> Server:
         wechat_url=config.wechat_base_url,
         uses_sandbox=config.sandbox,
         uses_sqlite=db.engine.name == "sqlite",
-        other_secrets=(*config.secret_keys, str(password)),
+        other_secrets=(
+            *config.secret_keys,
+            str(password),
+            config.wechat_push_token,
+            config.wechat_push_aes_key,
+        ),
         private_paths=(*_secret_files(), config.instance_path, *database_files()),
         data_folders=(config.instance_path, *(file.parent for file in database_files()), Path("/")),
         certificate=certificate,

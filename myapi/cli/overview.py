@@ -24,7 +24,7 @@ NO_COMMAND = 2
 GROUPS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("Users & sessions", "用户与会话"): ("users", "sessions", "stats"),
     ("Database", "数据库"): ("db", "backup", "restore"),
-    ("Server & keys", "服务器与密钥"): ("doctor", "secrets"),
+    ("Server & keys", "服务器与密钥"): ("doctor", "events", "jobs", "secrets"),
     ("Development", "开发"): ("new", "dev", "wechat"),
 }
 FLASK = ("run", "shell", "routes")

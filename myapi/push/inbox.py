@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import Update, delete, insert, select, update
+from sqlalchemy import Update, delete, func, insert, select, update
 
 from myapi.db.clock import database_now
 from myapi.db.data_keys import digest, digests, newest_data_key
@@ -180,6 +180,16 @@ def purge_batch(tx: Transaction) -> tuple[int, int]:
         tx, update(Event).where(Event.id.in_(ids)).values(text=None, user_digest=None)
     )
     return emptied, deleted
+
+
+def backlog() -> tuple[int, int]:
+    """Return how many events of our AppID have failed, and how many wait for over an hour."""
+    ours = select(func.count()).select_from(Event).where(Event.appid == settings().appid)
+    with reading() as connection:
+        hour_ago = database_now(connection) - timedelta(hours=1)
+        failed = connection.scalar(ours.where(Event.state == FAILED))
+        late = connection.scalar(ours.where(Event.state == WAITING, Event.created_at < hour_ago))
+    return failed or 0, late or 0
 
 
 def events(limit: int, after: int | None = None, *, state: str | None = None) -> Page:

@@ -5,7 +5,7 @@ from flask import Blueprint, Response, current_app, request
 from myapi.push import inbox
 from myapi.push.keys import push_keys
 from myapi.push.soon import Soon
-from myapi.web.access import public
+from myapi.web.access import signed_by_wechat
 from myapi.web.body import read_body
 from myapi.web.errors import ApiError
 from myapi.wechat import push
@@ -16,7 +16,7 @@ bp = Blueprint("push", __name__, url_prefix="/wechat")
 
 
 @bp.get("/push")
-@public
+@signed_by_wechat
 def check() -> Response:
     """Answer WeChat's check of this URL: the echostr as it came, if the signature is right."""
     try:
@@ -26,7 +26,7 @@ def check() -> Response:
 
 
 @bp.post("/push")
-@public
+@signed_by_wechat
 def receive() -> Response:
     """Take an event of WeChat: verified, stored, answered, and then handled."""
     try:

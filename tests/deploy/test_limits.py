@@ -82,5 +82,5 @@ def test_nginx_gets_the_limits(env, monkeypatch, tmp_path):
         lambda *command: subprocess.CompletedProcess(command, 0, "", answers.get(command, "")),
     )
     text = site.config_text(site.LiveSite("api.example.com", tmp_path))
-    assert text.count("client_max_body_size 1048576;") == 2
+    assert text.count("client_max_body_size 1048576;") == 3  # two servers, and the pushes
     assert "proxy_read_timeout 45s;" in text

@@ -481,6 +481,25 @@ def test_logins_have_their_own_limit(gunicorn):
         assert front.call("GET", "/api/hello").status == 200
 
 
+def test_pushes_of_wechat_have_their_own_limits(gunicorn):
+    need(Nginx)
+    with Front(gunicorn.path, rate=1, burst=1, push_rate=1, push_burst=5) as front:
+        for _ in range(4):
+            front.call("GET", "/api/hello")
+        assert front.call("GET", "/api/hello").status == 429
+        pushes = [front.call("POST", "/wechat/push?nonce=1", b"{}") for _ in range(12)]
+        assert [answer.status for answer in pushes[:4]] == [404] * 4  # it has no Token here
+        refused = [answer for answer in pushes if answer.status == 429]
+        assert is_error(refused[0], 429, "rate_limited", 42900)
+
+
+@pytest.mark.parametrize(("kilobytes", "status"), [(128, 503), (129, 413)])
+def test_push_of_wechat_may_be_larger_than_other_bodies(kilobytes, status):
+    need(Nginx)
+    with Front("/nowhere/http.sock") as front:
+        assert front.call("POST", "/wechat/push", b"x" * kilobytes * 1024).status == status
+
+
 def test_many_phones_behind_one_address_are_not_limited(front):
     with ThreadPoolExecutor(8) as phones:
         statuses = list(phones.map(lambda _: front.call("GET", "/api/hello").status, range(150)))
@@ -531,7 +550,8 @@ def test_nginx_errors_equal_those_of_the_api():
 
 
 @pytest.mark.parametrize(
-    "path", ["/api", "/api/hello", "/api/auth/login?code=1", "/healthz", "/readyz"]
+    "path",
+    ["/api", "/api/hello", "/api/auth/login?code=1", "/wechat/push", "/healthz", "/readyz"],
 )
 def test_plain_http_to_the_api_is_refused_and_not_redirected(front, path):
     answer = front.call_http("POST", path)

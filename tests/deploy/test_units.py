@@ -82,3 +82,12 @@ def test_each_timer_has_a_service():
     names = {unit.name for unit in UNITS}
     assert units.timers()
     assert {Path(name).stem + ".service" for name in units.timers()} <= names
+
+
+@pytest.mark.parametrize("unit", ["myapi-events.service", "myapi-purge.service"])
+def test_unit_of_events_asks_whether_the_live_release_has_them(unit):
+    text = (units.SOURCE / unit).read_text()
+    (file,) = set(
+        re.findall(r"(?<=-e )\S*myapi/cli/\w+\.py", text.replace("/opt/myapi/current/", ""))
+    )
+    assert (ROOT / file).exists()

@@ -37,7 +37,7 @@ if "RUNTIME_DIRECTORY" not in os.environ:
         return [b"{}"]
     app.wsgi_app = nothing
 """
-UNITS = ("myapi", "myapi-purge", "myapi-backup", "myapi-doctor", "myapi-canary@x")
+UNITS = ("myapi", "myapi-purge", "myapi-events", "myapi-backup", "myapi-doctor", "myapi-canary@x")
 
 
 @pytest.fixture(scope="module")
@@ -125,10 +125,10 @@ def test_tls_matches_mozillas_intermediate_profile(server):
 
 
 def test_timers_purge_and_back_up(server):
-    for unit in ("myapi-purge", "myapi-backup"):
+    for unit in ("myapi-purge", "myapi-events", "myapi-backup"):
         assert server.run("systemctl", "start", f"{unit}.service").returncode == 0
     assert any("daily-" in name for name in server.files("/var/lib/myapi/backups"))
-    for timer in ("myapi-purge", "myapi-backup", "myapi-doctor", "certbot"):
+    for timer in ("myapi-purge", "myapi-events", "myapi-backup", "myapi-doctor", "certbot"):
         assert server.run("systemctl", "is-active", f"{timer}.timer").stdout == "active\n"
 
 

@@ -18,6 +18,8 @@ PRODUCTION = {
     "MYAPI_WECHAT_APPID": "wx0123456789abcdef",
     "MYAPI_WECHAT_SECRET": "0123456789abcdef0123456789abcdef",
 }
+PUSH_KEYS = {"MYAPI_WECHAT_PUSH_TOKEN": "AAAAA", "MYAPI_WECHAT_PUSH_AES_KEY": f"{'+/aZ0' * 8}b9G"}
+BOTH = "MYAPI_WECHAT_PUSH_TOKEN, MYAPI_WECHAT_PUSH_AES_KEY: set both, or neither to take no pushes"
 
 
 def read(tmp_path, **environ):
@@ -267,9 +269,10 @@ def test_secret_is_read_from_its_file(tmp_path, name):
         "MYAPI_DATABASE_URL": "sqlite:///other.db",
         "MYAPI_WECHAT_SECRET": "from-a-file",
         "MYAPI_RATE_LIMIT_STORAGE_URL": "redis://h:1/0",
+        **PUSH_KEYS,
     }
     (tmp_path / "secret").write_text(values[name] + "\n")
-    environ = {**PRODUCTION, f"{name}_FILE": str(tmp_path / "secret")}
+    environ = {**PRODUCTION, **PUSH_KEYS, f"{name}_FILE": str(tmp_path / "secret")}
     environ.pop(name, None)
     settings = Settings.from_env(environ, tmp_path)
     attribute = getattr(settings, name.removeprefix("MYAPI_").lower())
@@ -356,3 +359,41 @@ def test_app_does_not_start_with_invalid_settings(tmp_path, monkeypatch):
     monkeypatch.setenv("MYAPI_ENV", "production")
     with pytest.raises(SettingsError):
         create_app()
+
+
+def test_keys_of_pushes_are_read(tmp_path):
+    settings = Settings.from_env({**PRODUCTION, **PUSH_KEYS}, tmp_path)
+    found = (settings.wechat_push_token, settings.wechat_push_aes_key)
+    assert found == tuple(PUSH_KEYS.values())
+    assert not any(key in repr(settings) for key in found)
+
+
+@pytest.mark.parametrize("name", PUSH_KEYS)
+def test_production_takes_both_keys_of_pushes_or_none(tmp_path, name):
+    assert problems(tmp_path, {**PRODUCTION, name: PUSH_KEYS[name]}) == [BOTH]
+
+
+def test_development_takes_plain_pushes_with_a_token_alone(tmp_path):
+    assert read(tmp_path, MYAPI_WECHAT_PUSH_TOKEN="AAAAA").wechat_push_aes_key == ""
+
+
+def test_key_of_pushes_without_a_token_never_starts(tmp_path):
+    name = "MYAPI_WECHAT_PUSH_AES_KEY"
+    assert problems(tmp_path, {name: PUSH_KEYS[name]}) == [BOTH]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MYAPI_WECHAT_PUSH_TOKEN", "ab"),
+        ("MYAPI_WECHAT_PUSH_TOKEN", "a" * 33),
+        ("MYAPI_WECHAT_PUSH_TOKEN", "a-token"),
+        ("MYAPI_WECHAT_PUSH_AES_KEY", "a" * 42),
+        ("MYAPI_WECHAT_PUSH_AES_KEY", "a" * 44),
+        ("MYAPI_WECHAT_PUSH_AES_KEY", "a" * 42 + "="),
+    ],
+)
+def test_key_of_pushes_in_a_wrong_form_is_refused(tmp_path, name, value):
+    found = problems(tmp_path, {**PUSH_KEYS, name: value})
+    assert found[0].startswith(f"{name}: ")
+    assert value not in "".join(found)

@@ -137,19 +137,20 @@ def test_texts_in_another_encoding_are_refused(write_app):
     assert refusal() == f"{folder}/zh.json cannot be read: UnicodeDecodeError"
 
 
-def test_handlers_of_wechats_events_are_kept_and_the_start_says_that_none_come(
-    write_app, monkeypatch, tmp_path, caplog
+def test_handlers_of_wechats_events_are_called_after_those_of_myapi(
+    write_app, monkeypatch, tmp_path
 ):
     code = (
         "from myapi.extend import on_event\n"
         '@on_event("user_authorization_revoke")\ndef revoked(event): ...\n'
+        '@on_event("debug_demo")\ndef tried(event): ...\n'
     )
     write_app({"__init__.py": code + EMPTY})
     monkeypatch.setenv("MYAPI_DATABASE_URL", f"sqlite:///{tmp_path}/absent.db")
-    app = create_app()
-    (handler,) = app.extensions["wechat_events"]["user_authorization_revoke"]
-    assert handler.__name__ == "revoked"
-    assert "does not receive WeChat's events yet: user_authorization_revoke" in caplog.text
+    handlers = create_app().extensions["event_handlers"]
+    names = [handler.__name__ for handler in handlers["user_authorization_revoke"]]
+    assert names == ["revoke", "revoked"]
+    assert [handler.__name__ for handler in handlers["debug_demo"]] == ["tried"]
 
 
 def test_nothing_is_loaded_where_it_is_off():

@@ -3,7 +3,7 @@
 import pytest
 
 from myapi.auth import authenticate
-from myapi.web.access import local_only, public
+from myapi.web.access import local_only, public, signed_by_wechat
 
 PUBLIC = {
     ("GET", "/api/hello"),
@@ -18,7 +18,13 @@ DEVELOPMENT = {
     ("GET", "/docs"),
     ("GET", "/docs/<name>"),
 }
-LOCAL_ONLY = {("GET", "/metrics"), ("POST", "/sandbox/encrypt"), ("PUT", "/sandbox/fault")}
+LOCAL_ONLY = {
+    ("GET", "/metrics"),
+    ("POST", "/sandbox/encrypt"),
+    ("POST", "/sandbox/push"),
+    ("PUT", "/sandbox/fault"),
+}
+SIGNED = {("GET", "/wechat/push"), ("POST", "/wechat/push")}
 
 
 def routes(app):
@@ -33,9 +39,10 @@ def access_of(view):
 
 
 def test_every_route_has_the_access_rule_session_unless_it_is_marked(app):
-    """Walks the URL map: all that is `public` or `local_only` is listed, the rest is closed."""
+    """Walks the URL map: all that is marked is listed, the rest is closed."""
     expected = dict.fromkeys(PUBLIC | DEVELOPMENT, access_of(public(lambda: None)))
     expected |= dict.fromkeys(LOCAL_ONLY, access_of(local_only(lambda: None)))
+    expected |= dict.fromkeys(SIGNED, access_of(signed_by_wechat(lambda: None)))
     found = {
         (method, rule.rule): access_of(app.view_functions[rule.endpoint])
         for rule in app.url_map.iter_rules()
@@ -47,7 +54,7 @@ def test_every_route_has_the_access_rule_session_unless_it_is_marked(app):
 
 def test_every_route_requires_a_token_unless_it_is_marked(app, client):
     """Calls every route of the URL map without a token."""
-    opened = PUBLIC | DEVELOPMENT | LOCAL_ONLY
+    opened = PUBLIC | DEVELOPMENT | LOCAL_ONLY | SIGNED
     walked = 0
     for method, rule in routes(app):
         if (method, rule) in opened:
@@ -65,6 +72,12 @@ def test_new_route_requires_a_token_by_default(app, client):
     assert client.get("/api/notes").status_code == 401
 
 
+def test_unsigned_call_to_a_signed_route_is_refused(app, client):
+    for method, path in SIGNED:
+        response = client.open(path, method=method)
+        assert (response.status_code, response.get_json()["error"]) == (403, "push_refused")
+
+
 def test_production_has_only_five_public_routes(make_app):
     app = make_app(env="production", wechat_appid="wx0123456789abcdef", wechat_secret="s" * 32)
     client = app.test_client()
@@ -73,7 +86,7 @@ def test_production_has_only_five_public_routes(make_app):
         status = client.open(rule.replace("<session_id>", "x"), method=method).status_code
         if status != 401:
             found.add((method, rule))
-    assert found == PUBLIC | {("GET", "/metrics")}
+    assert found == PUBLIC | SIGNED | {("GET", "/metrics")}
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic dXNlcjpwdw==", "abc.def"])

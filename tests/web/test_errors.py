@@ -21,6 +21,7 @@ STABLE = {
     "user_banned": (403, 40300),
     "wechat_blocked_user": (403, 40301),
     "development_only": (403, 40302),
+    "push_refused": (403, 40304),
     "not_found": (404, 40400),
     "method_not_allowed": (405, 40500),
     "session_key_missing": (409, 40900),

@@ -52,7 +52,8 @@ LIMITS = (
 )
 
 #: The blueprints in the order in which a newcomer needs them; a team's own are between.
-FIRST, LAST = ("hello", "auth", "me", "avatars"), ("sandbox", "health")
+FIRST = ("hello", "auth", "me", "avatars")
+LAST = ("push", "sandbox", "sandbox_push", "health")
 
 
 class Route(NamedTuple):
