@@ -120,7 +120,8 @@ class TestOnBoth:
         alice = sign_in("alice")
         data = bytes(range(256)) * 1024  # as large as one can be
         execute(
-            "INSERT INTO myapi_avatars SELECT id, :name, 'image/png', :data, created_at FROM users",
+            "INSERT INTO myapi_avatars (user_id, name, content_type, data, created_at)"
+            " SELECT id, :name, 'image/png', :data, created_at FROM users",
             name="0" * 32,
             data=data,
         )
