@@ -117,10 +117,13 @@ def test_readme_leads_from_the_clone_to_an_own_endpoint(reader, page, tmp_path):
 
 @in_both_languages("docs/reference/sandbox.md")
 def test_sandbox_does_what_its_page_says(reader, page):
-    token, token_there, encrypt, encrypt_there, fault, fault_there = blocks_of(page)
+    token, token_there, *pushes, encrypt, encrypt_there, fault, fault_there = blocks_of(page)
+    push, push_there = pushes
     reader.type(f"git clone {ADDRESS}\ncd myapi\nmake run")
     assert '"nickname":null' in reader.type(token.code)
     assert "Invoke-RestMethod" in token_there.code  # with `flask`, which a test cannot type there
+    assert json.loads(reader.type(push.code)) == {"status": 200, "answer": "success"}
+    assert reader.invoke(push_there.code) == [{"status": 200, "answer": "success"}]
     assert "encryptedData" in reader.type(encrypt.code)
     assert "encryptedData" in reader.invoke(encrypt_there.code)[0]
     assert json.loads(reader.type(fault.code)) == {"kind": "slow", "times": 3}
