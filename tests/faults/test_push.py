@@ -138,9 +138,12 @@ EVENTS = [400, pytest.param(10_000, marks=pytest.mark.faults_long)]
 def test_no_event_is_lost_while_workers_are_killed(recording, events, request):
     service, handled = recording(workers=2)
     storm = Storm(service, events)
-    with killing(service):
+    killing = Killing(service)
+    with killing:
         storm.run()
-    check(storm, service, handled, request, "workers killed (-9) every second, sqlite")
+    check(
+        storm, service, handled, request, "workers killed (-9) every second, sqlite", killing.kills
+    )
 
 
 @pytest.mark.parametrize("events", EVENTS)
@@ -157,14 +160,15 @@ def test_no_event_is_lost_while_the_database_is_killed(
             server.kill()
             server.start()
         running.result()
-    check(storm, service, handled, request, "MariaDB killed (-9) twice")
+    interrupted = 2 * len(service.workers())  # each worker may be handling an event
+    check(storm, service, handled, request, "MariaDB killed (-9) twice", interrupted)
 
 
-class killing:  # noqa: N801 - reads like a statement
+class Killing:
     """Kill a worker every second while the block runs."""
 
     def __init__(self, service):
-        self.service, self.stop = service, threading.Event()
+        self.service, self.stop, self.kills = service, threading.Event(), 0
         self.thread = threading.Thread(target=self.run)
 
     def __enter__(self):
@@ -178,10 +182,11 @@ class killing:  # noqa: N801 - reads like a statement
         while not self.stop.wait(KILL_EVERY):
             if workers := list(self.service.workers()):
                 os.kill(secrets.choice(workers), signal.SIGKILL)
+                self.kills += 1
 
 
-def check(storm, service, handled, request, fault):
-    """No acknowledged event is lost, and none was handled twice but for a kill."""
+def check(storm, service, handled, request, fault, interrupted):
+    """No acknowledged event is lost, and none was handled twice but for an interruption."""
     wait_for(service.ready, seconds=30)
     stored = handle_the_rest(service)
     calls = handled()
@@ -215,4 +220,4 @@ def check(storm, service, handled, request, fault):
     request.node.user_properties.append((PROPERTY, row))
     assert lost == set()
     assert len(calls) == stored, "each event that is stored is handled"
-    assert twice <= 50, "only those under way when their process was killed"
+    assert twice <= interrupted, "only those under way when they were interrupted"
