@@ -199,6 +199,15 @@ class Server(Container):
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
+    def fetch(self, url: str) -> str:
+        """Fetch a URL; return the status and the content type."""
+        done = self.run(
+            *("curl", "-sS", "--cacert", "/pebble/root.pem", "-o", "/dev/null"),
+            *("-w", "%{http_code} %{content_type}", url),
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
     def log_in(self, name: str, **how: str) -> str:
         """Log a user in and read the profile with the token; return the public id."""
         answer = self.call("/api/auth/login", "-d", json.dumps({"code": name}), **how)

@@ -7,6 +7,7 @@ import json
 import re
 
 import pytest
+from PIL import Image
 
 from tests.install import former as former_release
 from tests.install.archive import DEBIAN
@@ -15,20 +16,22 @@ from tests.install.server import DOMAIN, FROM_AUTHORITY, SETTINGS, finished
 NGINX = "etc/nginx/sites-enabled/zz-myapi.conf"
 UNITS = "etc/systemd/system"
 BEHIND = ("--behind", "10.9.0.0/16", "--behind", "10.8.0.0/16")
+#: What the former release had none of.
+NEW_UNITS = ("myapi-events.service", "myapi-events.timer")
 # A timer of a later release, whose command the releases before it lack.
 TIMER = "[Timer]\nOnCalendar=hourly\n[Install]\nWantedBy=timers.target\n"
 SERVICE = """\
 [Service]
 Type=oneshot
 ExecCondition=/bin/sh -c 'cd -P /opt/myapi/current || exit 0; \\
-  .venv/bin/python -m flask jobs --help >/dev/null 2>&1; [ $$? != 2 ]'
-ExecStart=/bin/sh -ec 'cd -P /opt/myapi/current; exec .venv/bin/python -m flask jobs'
+  .venv/bin/python -m flask chores --help >/dev/null 2>&1; [ $$? != 2 ]'
+ExecStart=/bin/sh -ec 'cd -P /opt/myapi/current; exec .venv/bin/python -m flask chores'
 """
 COMMAND = """
 import click
 
-@app.cli.command("jobs")
-def jobs() -> None:
+@app.cli.command("chores")
+def chores() -> None:
     click.echo("done")
 """
 
@@ -82,7 +85,8 @@ def test_release_upgrades_nginx_and_units_and_loses_no_request(server, former):
     after = surroundings(server)
     assert "each `up`, `release` and `rollback` overwrites it" in after[NGINX]
     assert "ExecCondition" in after[f"{UNITS}/myapi-purge.service"]
-    assert set(after) == set(before)
+    assert set(after) - set(before) == {f"{UNITS}/{unit}" for unit in NEW_UNITS}
+    assert is_enabled(server, "myapi-events.timer") == "enabled"
     assert re.findall("set_real_ip_from (.*);", after[NGINX]) == 2 * ["10.9.0.0/16", "10.8.0.0/16"]
     assert state(server)["site"] == {
         "domain": DOMAIN,
@@ -91,7 +95,22 @@ def test_release_upgrades_nginx_and_units_and_loses_no_request(server, former):
     }
 
 
-def test_rollback_brings_back_what_the_former_release_had(server, former):
+@pytest.fixture(scope="module")
+def picture(server, former):
+    """Upload a picture of a user to the later release; return the user's token and the URL."""
+    Image.new("RGB", (64, 48), "navy").save(server.root / "root/picture.png")
+    token = server.call("/api/auth/login", "-d", '{"code": "alice"}')["data"]["token"]
+    upload = server.run(
+        *("curl", "-sS", "--cacert", "/pebble/root.pem", f"https://{DOMAIN}/api/me/avatar"),
+        *("-H", f"Authorization: Bearer {token}", "-F", "file=@/root/picture.png"),
+    )
+    assert upload.returncode == 0, upload.stderr
+    url = json.loads(upload.stdout)["data"]["avatar_url"]
+    assert url.startswith(f"https://{DOMAIN}/avatars/")
+    return token, url
+
+
+def test_rollback_brings_back_what_the_former_release_had(server, former, picture):
     release, before = former
     done, calls = server.under_load(
         "rollback to the former release", lambda: server.deploy("rollback")
@@ -105,48 +124,52 @@ def test_rollback_brings_back_what_the_former_release_had(server, former):
     assert "myapi" not in failed_units(server).replace("myapi-doctor", "")
 
 
-def test_second_rollback_returns_to_the_upgrade(server, former):
+def test_second_rollback_returns_to_the_upgrade(server, former, picture):
     done, calls = server.under_load(
         "return to the later release", lambda: server.deploy("rollback")
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert calls["failures"] == []
     assert server.current_release() != former[0]
+    token, url = picture
+    shown = server.call("/api/me", "-H", f"Authorization: Bearer {token}")
+    assert shown["data"]["avatar_url"] == url
+    assert server.fetch(url) == "200 image/jpeg"
     assert "ExecCondition" in surroundings(server)[f"{UNITS}/myapi-purge.service"]
 
 
 def test_timer_of_a_later_release_comes_and_goes_with_it(server):
     assert server.run("systemctl", "disable", "--now", "myapi-backup.timer").returncode == 0
     source = server.root / "src/deploy/systemd"
-    (source / "myapi-jobs.timer").write_text(TIMER)
-    (source / "myapi-jobs.service").write_text(SERVICE)
+    (source / "myapi-chores.timer").write_text(TIMER)
+    (source / "myapi-chores.service").write_text(SERVICE)
     server.change(COMMAND)
     done = server.release()
     assert done.returncode == 0, done.stdout + done.stderr
-    assert is_enabled(server, "myapi-jobs.timer") == "enabled"
-    assert server.run("systemctl", "is-active", "myapi-jobs.timer").stdout == "active\n"
-    assert server.run("systemctl", "start", "myapi-jobs.service").returncode == 0
-    assert "done" in server.run("journalctl", "-u", "myapi-jobs", "-o", "cat").stdout
+    assert is_enabled(server, "myapi-chores.timer") == "enabled"
+    assert server.run("systemctl", "is-active", "myapi-chores.timer").stdout == "active\n"
+    assert server.run("systemctl", "start", "myapi-chores.service").returncode == 0
+    assert "done" in server.run("journalctl", "-u", "myapi-chores", "-o", "cat").stdout
     assert is_enabled(server, "myapi-backup.timer") == "disabled"  # as the operator wants it
 
     assert server.deploy("rollback").returncode == 0
-    assert not [name for name in surroundings(server) if "myapi-jobs" in name]
-    assert server.run("systemctl", "is-active", "myapi-jobs.timer").stdout == "inactive\n"
-    assert not (server.root / UNITS / "timers.target.wants/myapi-jobs.timer").is_symlink()
+    assert not [name for name in surroundings(server) if "myapi-chores" in name]
+    assert server.run("systemctl", "is-active", "myapi-chores.timer").stdout == "inactive\n"
+    assert not (server.root / UNITS / "timers.target.wants/myapi-chores.timer").is_symlink()
 
     assert server.deploy("rollback").returncode == 0
-    assert is_enabled(server, "myapi-jobs.timer") == "enabled"
+    assert is_enabled(server, "myapi-chores.timer") == "enabled"
 
 
 def test_unit_whose_command_the_live_release_lacks_does_nothing(server, former):
     """The former release's own `rollback` leaves the units of the later one where they are."""
     later = server.current_release()
     server.run("ln", "-sfn", former[0], "/opt/myapi/current")
-    started = server.run("systemctl", "start", "myapi-jobs.service")
-    result = server.run("systemctl", "show", "-P", "Result", "myapi-jobs.service").stdout
+    started = server.run("systemctl", "start", "myapi-chores.service")
+    result = server.run("systemctl", "show", "-P", "Result", "myapi-chores.service").stdout
     server.run("ln", "-sfn", later, "/opt/myapi/current")
     assert (started.returncode, result) == (0, "exec-condition\n"), started.stderr
-    assert "myapi-jobs" not in failed_units(server)
+    assert "myapi-chores" not in failed_units(server)
 
 
 def test_release_whose_file_nginx_rejects_does_not_go_live(server):
@@ -220,8 +243,8 @@ def test_no_unit_has_failed(server):
 
 
 def test_uninstall_removes_the_units_of_all_releases(server):
-    (server.root / "src/deploy/systemd/myapi-jobs.timer").unlink()
-    (server.root / "src/deploy/systemd/myapi-jobs.service").unlink()
+    (server.root / "src/deploy/systemd/myapi-chores.timer").unlink()
+    (server.root / "src/deploy/systemd/myapi-chores.service").unlink()
     done = server.deploy("uninstall", "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
     assert server.files(f"/{UNITS}", "f") == []
