@@ -137,10 +137,10 @@ PHONE: dict[str, Symptom] = {
         ),
         Text(
             "The mini program calls an API that its privacy statement does not declare. Declare it"
-            " in the console (设置 → 用户隐私保护指引), and wait until WeChat has reviewed it. The"
-            " server is not at fault.",
-            "小程序调用的接口没有在隐私协议里声明。到小程序后台（设置 → 用户隐私保护指引）声明，"
-            "等待微信审核通过。与服务器无关。",
+            " in the console (设置 → 服务内容声明 → 用户隐私保护指引), and wait until WeChat has"
+            " reviewed it. The server is not at fault.",
+            "小程序调用的接口没有在用户隐私保护指引里声明。到小程序后台（设置 → 服务内容声明 →"
+            " 用户隐私保护指引）声明，等待微信审核通过。与服务器无关。",
         ),
         r"errno\W{0,4}112(?!\d)|declared in the privacy|隐私(协议|保护指引|接口)",
     ),

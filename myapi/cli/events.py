@@ -68,7 +68,7 @@ def show(event: int, as_json: bool, utc: bool) -> None:
 @group.command()
 @click.argument("event", metavar="ID", type=int)
 def retry(event: int) -> None:
-    """Handle an event again, one that was handled too."""
+    """Handle an event again, even one that is done."""
     if not inbox.retry(event):
         raise click.ClickException(_no_such_event())
     _run(limit=None)

@@ -60,7 +60,10 @@ def group() -> None:
 
 @group.command(cls=Command)
 @click.option(
-    "--at", type=HourParam(), default="19:30", help="When to purge and back up, in UTC: 19:30."
+    "--at",
+    type=HourParam(),
+    default="19:30",
+    help="When to purge and back up, in UTC; 19:30 if not given.",
 )
 @click.option(
     "--backup-dir",

@@ -55,7 +55,7 @@ def group() -> None:
 @click.option("--since", type=TimeParam(), help="Created at this time or later.")
 @click.option("--until", type=TimeParam(), help="Created before this time.")
 @click.option("--inactive-since", type=TimeParam(), help="Not created or seen since this time.")
-@click.option("--phone", metavar="-", help="With this number, which is asked for: give -.")
+@click.option("--phone", metavar="-", help="Users with a number: give -, and it is asked for.")
 @pagination_options
 def list_users(
     limit: int,

@@ -118,7 +118,7 @@ def push_aes_key(text: str) -> str:
         raise ValueError(
             localized(
                 "must be the EncodingAESKey of the console, 43 characters",
-                "应为控制台中的 EncodingAESKey，43 个字符",
+                "应为小程序后台中的 EncodingAESKey，43 个字符",
             )
         )
     return text
