@@ -122,7 +122,8 @@ def _quiet_logs() -> None:
     """Log warnings only, and on a terminal no audit lines: the command prints what it did."""
     from myapi.cli import output
 
-    logging.getLogger("myapi").setLevel(logging.WARNING)
+    for name in ("myapi", "app"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     at_terminal = output.at_terminal()
     logging.getLogger("myapi.audit").setLevel(logging.ERROR if at_terminal else logging.NOTSET)
     if at_terminal:

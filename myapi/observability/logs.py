@@ -42,7 +42,8 @@ def init_app(settings: Settings) -> None:
     for old in [h for h in root.handlers if isinstance(h.formatter, JsonFormatter | TextFormatter)]:
         root.removeHandler(old)
     root.addHandler(handler)
-    logging.getLogger("myapi").setLevel(logging.INFO)
+    for name in ("myapi", "app"):  # ours, and the team's own code
+        logging.getLogger(name).setLevel(logging.INFO)
     logging.getLogger("werkzeug").addFilter(_without_colours)
     # Do not collect what our lines do not show (logging HOWTO, "Optimization").
     logging._srcfile = None

@@ -122,3 +122,8 @@ def test_colours_of_the_server_of_flask_run_are_left_out(make_app, caplog):
     server.warning("port %(port)s", {"port": 5000})
     assert caplog.messages[-2:] == ['WARNING: a server "GET /" 404', "port 5000"]
     assert len(server.filters) == 1
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_own_code_logs_from_info_on(app):
+    assert logging.getLogger("app.notes").isEnabledFor(logging.INFO)
