@@ -81,16 +81,16 @@ def warn_of_punishment(event: dict[str, Any]) -> None:
 
 def judge_picture(event: dict[str, Any]) -> None:
     """Carry out WeChat's verdict on a picture: a risky one is deleted."""
-    trace_id, result = str(event.get("trace_id", "")), event.get("result")
-    if str(event.get("errcode", 0)) != "0" or not isinstance(result, dict):
+    trace_id, result = str(event.get("trace_id", "")).strip(), event.get("result")
+    if str(event.get("errcode", 0)).strip() != "0" or not isinstance(result, dict):
         log.warning(
             "WeChat could not judge a picture (errcode %s)",
             str(event.get("errcode"))[:12],
             extra={"event": "picture_not_judged"},
         )
         return
-    label = str(result.get("label", ""))
-    suggest = str(result.get("suggest", ""))
+    label = str(result.get("label", "")).strip()
+    suggest = str(result.get("suggest", "")).strip()
     known = avatar_check.judged(trace_id, suggest, int(label) if label.isdecimal() else 0)
     if not known and _is_new(event):
         raise LookupError("the picture of this verdict is not there yet")
