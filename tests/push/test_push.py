@@ -6,6 +6,7 @@ from io import BytesIO
 
 import pytest
 from PIL import Image
+from sqlalchemy import text
 
 from myapi.push import sandbox
 from myapi.push.keys import push_keys
@@ -245,6 +246,55 @@ def test_event_whose_process_was_killed_is_handled_after_the_claim(app, push, ex
     assert len(calls) == 1
 
 
+def test_event_that_ends_its_process_each_time_waits_for_an_operator(app, push, execute, caplog):
+    from myapi.push import inbox
+
+    app.extensions["events_soon"].ask = lambda: None
+    push("odd")
+    push("behind")
+    handled = []
+    with app.app_context():
+        for _ in range(9):
+            execute("UPDATE myapi_events SET next_at = created_at WHERE name = 'odd'")
+            assert inbox._claim_next().name == "odd"  # and the process ends
+        execute("UPDATE myapi_events SET next_at = created_at WHERE name = 'odd'")
+        assert inbox.handle_due(lambda name, event: handled.append(name)) == (1, 0)
+    assert handled == ["behind"]
+    assert execute("SELECT state FROM myapi_events ORDER BY id") == [("failed",), ("done",)]
+    assert "event_failed" in {getattr(record, "event", "") for record in caplog.records}
+
+
+def test_each_event_has_the_databases_whole_time(app, push, execute):
+    """A request waits for the database for two seconds at most, and so may each event."""
+    from flask import g
+
+    def waits(event):
+        g.database_seconds = 60.0  # as if it had
+
+    soon = app.extensions["events_soon"]
+    app.extensions["event_handlers"]["slow"] = [waits]
+    ask, soon.ask = soon.ask, lambda: None
+    for number in range(3):
+        push("slow", number=number)
+    with app.test_request_context():  # the time of a request is over too
+        g.database_seconds = 60.0
+        ask()
+    done(execute)
+    assert execute("SELECT attempts FROM myapi_events") == [(1,)] * 3
+
+
+def test_event_with_white_space_around_its_name_concerns_its_own_user(
+    push, sign_in, wechat, execute
+):
+    alice, bob = sign_in("alice"), sign_in("bob")
+    theirs = wechat.sandbox.openid("bob", SANDBOX_APPID)
+    openid = wechat.sandbox.openid("alice", SANDBOX_APPID)
+    push(" user_authorization_cancellation", FromUserName=theirs, OpenID=openid)
+    done(execute)
+    assert bob.get("/api/me").status_code == 200
+    assert alice.get("/api/me").get_json()["error"] == "session_ended"
+
+
 def test_events_are_handled_by_one_process_each(app, push, execute, monkeypatch):
     from myapi.push import inbox
 
@@ -360,6 +410,26 @@ def test_verdict_on_a_picture_that_was_replaced_deletes_nothing(checked, push, e
     push("wxa_media_check", CreateTime=1, **judgement(trace_id, "risky"))
     done(execute)
     assert alice.get("/api/me").get_json()["data"]["avatar_url"] == newer
+
+
+def test_verdict_that_meets_an_upload_deletes_nothing(checked, app, push, execute, monkeypatch):
+    """Another picture takes the place of the judged one just before its user is locked."""
+    from myapi.users import accounts, avatar_check
+
+    alice = checked("alice")
+    upload(alice)
+    ((trace_id,),) = execute("SELECT trace_id FROM myapi_avatars")
+    lock = accounts.lock
+
+    def lock_after_an_upload(tx, user_id):
+        user = lock(tx, user_id)
+        tx.execute(text("UPDATE myapi_avatars SET trace_id = 'of the newer one'"))
+        return user
+
+    monkeypatch.setattr(accounts, "lock", lock_after_an_upload)
+    with app.app_context():
+        assert not avatar_check.judged(trace_id, "risky", 20001)
+    assert len(execute("SELECT 1 FROM myapi_avatars")) == 1
 
 
 def test_verdict_that_comes_before_its_picture_is_tried_again(checked, push, execute, runner):
