@@ -12,6 +12,7 @@ from myapi.push import sandbox
 from myapi.push.keys import push_keys
 from myapi.settings import SANDBOX_APPID
 from myapi.wechat.push import PushKeys, seal_push
+from myapi.wechat.sandbox import pushes
 from tests.service import at_once, wait_for
 from tests.wechat import test_push as samples
 
@@ -90,6 +91,18 @@ def test_without_keys_there_is_no_route(make_app):
     client = make_app(**IDENTITY).test_client()
     assert client.get("/wechat/push").get_json()["error"] == "not_found"
     assert client.post("/wechat/push", data=b"{}").get_json()["error"] == "not_found"
+
+
+def test_event_that_is_larger_than_bodies_of_phones_may_be_is_taken(make_app):
+    app = make_app(max_body_bytes=1024)
+    with app.app_context():
+        keys = push_keys()
+    client = app.test_client()
+    event = {"Event": "large", "FromUserName": "o", "text": "x" * 30_000}
+    assert send(client, keys, event).text == "success"
+    query, body = seal_push(keys, json.dumps(event | {"text": "x" * 60_000}).encode())
+    answer = client.post("/wechat/push", query_string=query, data=body)
+    assert answer.status_code in {403, 413}
 
 
 def test_push_sent_again_is_answered_and_handled_once(app, client, execute):
@@ -342,6 +355,12 @@ def test_sandbox_pushes_an_event(client, sign_in, execute):
     assert alice.get("/api/me").get_json()["data"]["phone"] is None
 
 
+def test_sandbox_pushes_with_its_own_keys_whatever_is_set(make_app):
+    app = make_app(wechat_push_token="another", wechat_push_aes_key="B" * 43)
+    keys = PushKeys(SANDBOX_APPID, pushes.TOKEN, pushes.AES_KEY)
+    assert send(app.test_client(), keys, {"Event": "x"}).text == "success"
+
+
 def test_other_keys_are_refused(client):
     keys = PushKeys(SANDBOX_APPID, "another", "B" * 43)
     assert send(client, keys, {"Event": "x"}).get_json()["error"] == "push_refused"
@@ -377,6 +396,14 @@ def verdict(push, execute, suggest, **fields):
 def judgement(trace_id, suggest):
     result = {"suggest": suggest, "label": 20001}
     return {"trace_id": trace_id, "version": 2, "errcode": 0, "result": result}
+
+
+def test_verdict_on_a_picture_of_the_teams_own_reaches_its_handler_at_once(app, push, execute):
+    handled = []
+    app.extensions["event_handlers"]["wxa_media_check"].append(handled.append)
+    push("wxa_media_check", **judgement("theirs", "risky"))
+    done(execute)
+    assert [event["trace_id"] for event in handled] == ["theirs"]
 
 
 @pytest.mark.parametrize(("suggest", "stays"), [("pass", True), ("review", True), ("risky", False)])
@@ -432,14 +459,18 @@ def test_verdict_that_meets_an_upload_deletes_nothing(checked, app, push, execut
     assert len(execute("SELECT 1 FROM myapi_avatars")) == 1
 
 
-def test_verdict_that_comes_before_its_picture_is_tried_again(checked, push, execute, runner):
-    push("wxa_media_check", **judgement("early", "risky"))
+def test_verdict_that_comes_before_its_picture_is_tried_again(make_app, sign_in, execute):
+    client = make_app(content_check=True, public_url="https://api.example.com").test_client()
+    keys = PushKeys(SANDBOX_APPID, pushes.TOKEN, pushes.AES_KEY)
+    event = {"Event": "wxa_media_check", "CreateTime": int(time.time())}
+    send(client, keys, event | judgement("early", "risky"))
     wait_for(lambda: execute("SELECT last_error FROM myapi_events")[0][0] == "LookupError")
-    alice = checked("alice")
+    alice = sign_in("alice", via=client)
     upload(alice)
     execute("UPDATE myapi_avatars SET trace_id = 'early'")
     execute("UPDATE myapi_events SET next_at = created_at")
-    assert runner.invoke(args=["events", "run"]).exit_code == 0
+    send(client, keys, {"Event": "another"})
+    done(execute)
     assert alice.get("/api/me").get_json()["data"]["avatar_url"] is None
 
 
