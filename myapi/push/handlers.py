@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from flask import Flask, current_app
 
 from myapi.extensions import settings
+from myapi.push import inbox
 from myapi.push.people import openid_in
 from myapi.users import accounts, avatar_check, erasure, phone, profile
 from myapi.users.accounts import UserRow
@@ -60,9 +61,11 @@ def revoke(event: dict[str, Any]) -> None:
 
 
 def cancel(event: dict[str, Any]) -> None:
-    """Erase the account of a user who has closed the WeChat account."""
+    """Erase the account of a user who has closed the WeChat account, and what events say of it."""
     if (user := _user(event)) is not None:
         erasure.erase(user.id)
+    elif (openid := openid_in(event)) is not None:  # the account was erased before
+        inbox.forget(openid)
 
 
 def clear_profile(event: dict[str, Any]) -> None:

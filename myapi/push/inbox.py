@@ -179,8 +179,18 @@ def forget_user(tx: Transaction, user_id: int) -> None:
     """Empty the events of a user who is being erased."""
     user = accounts.lock(tx, user_id)
     if user is not None:
-        theirs = Event.user_digest.in_(digests(tx, USER, _user(user.openid)))
-        tx.execute(update(Event).where(theirs).values(text=None, user_digest=None))
+        _forget(tx, user.openid)
+
+
+@transaction
+def forget(tx: Transaction, openid: str) -> None:
+    """Empty the events about a person who has no account."""
+    _forget(tx, openid)
+
+
+def _forget(tx: Transaction, openid: str) -> None:
+    theirs = Event.user_digest.in_(digests(tx, USER, _user(openid)))
+    tx.execute(update(Event).where(theirs).values(text=None, user_digest=None))
 
 
 def purge_batch() -> tuple[int, int]:

@@ -190,6 +190,17 @@ def test_closed_wechat_account_is_erased(push, sign_in, execute):
     assert [tuple(row) for row in kept] == [(None, None), (None, None)]
 
 
+def test_closed_wechat_account_that_was_erased_before_leaves_nothing(push, sign_in, execute):
+    alice = sign_in("alice")
+    alice.delete("/api/me")
+    push("user_authorization_revoke", RevokeInfo="8")
+    push("user_authorization_revoke", "bob", RevokeInfo="8")
+    push("user_authorization_cancellation")
+    done(execute)
+    rows = execute("SELECT text IS NULL, user_digest IS NULL FROM myapi_events ORDER BY id")
+    assert [tuple(row) for row in rows] == [(1, 1), (0, 0), (1, 1)]
+
+
 def test_event_of_the_platforms_own_account_concerns_no_user(app, client, sign_in, wechat, execute):
     """FromUserName of these events looks like an openid, and is not the user's."""
     alice = sign_in("alice")
