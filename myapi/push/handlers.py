@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 
 from flask import Flask, current_app
 
+from myapi.extensions import settings
+from myapi.push import inbox
 from myapi.push.people import openid_in
 from myapi.users import accounts, avatar_check, erasure, phone, profile
 from myapi.users.accounts import UserRow
@@ -59,9 +61,11 @@ def revoke(event: dict[str, Any]) -> None:
 
 
 def cancel(event: dict[str, Any]) -> None:
-    """Erase the account of a user who has closed the WeChat account."""
+    """Erase the account of a user who has closed the WeChat account, and what events say of it."""
     if (user := _user(event)) is not None:
         erasure.erase(user.id)
+    elif (openid := openid_in(event)) is not None:  # the account was erased before
+        inbox.forget(openid)
 
 
 def clear_profile(event: dict[str, Any]) -> None:
@@ -81,18 +85,18 @@ def warn_of_punishment(event: dict[str, Any]) -> None:
 
 def judge_picture(event: dict[str, Any]) -> None:
     """Carry out WeChat's verdict on a picture: a risky one is deleted."""
-    trace_id, result = str(event.get("trace_id", "")), event.get("result")
-    if str(event.get("errcode", 0)) != "0" or not isinstance(result, dict):
+    trace_id, result = str(event.get("trace_id", "")).strip(), event.get("result")
+    if str(event.get("errcode", 0)).strip() != "0" or not isinstance(result, dict):
         log.warning(
             "WeChat could not judge a picture (errcode %s)",
             str(event.get("errcode"))[:12],
             extra={"event": "picture_not_judged"},
         )
         return
-    label = str(result.get("label", ""))
-    suggest = str(result.get("suggest", ""))
+    label = str(result.get("label", "")).strip()
+    suggest = str(result.get("suggest", "")).strip()
     known = avatar_check.judged(trace_id, suggest, int(label) if label.isdecimal() else 0)
-    if not known and _is_new(event):
+    if not known and settings().checks_pictures and _is_new(event):
         raise LookupError("the picture of this verdict is not there yet")
 
 

@@ -3,21 +3,24 @@
 All times are the database's: several servers share the inbox.
 """
 
+import functools
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from flask import current_app
 from sqlalchemy import Update, delete, func, insert, select, update
 
+from myapi.concurrency import bounded
 from myapi.db.clock import database_now
 from myapi.db.data_keys import digest, digests, newest_data_key
 from myapi.db.pagination import Page, page
-from myapi.db.transactions import Transaction, changed, reading, transaction
+from myapi.db.transactions import Transaction, after_commit, changed, reading, transaction
 from myapi.extensions import keyring, settings
 from myapi.push.models import DONE, FAILED, WAITING, Event
-from myapi.push.people import openid_in
+from myapi.push.people import name_of, openid_in
 from myapi.users import accounts
 from myapi.wechat.push import Push
 
@@ -27,6 +30,8 @@ TEXT, USER = "event", "event-user"  # the purposes of digests
 
 #: How long a handler may take. Then another process may try: the first may have been killed.
 CLAIM = timedelta(minutes=5)
+#: After this a worker breaks a handler off, so that no other process handles the event meanwhile.
+BROKEN_OFF = CLAIM - timedelta(seconds=30)
 #: How long after a failed attempt the next one is made. After the last of them there is none.
 PAUSES = (
     *(timedelta(minutes=minutes) for minutes in (1, 5, 15)),
@@ -63,7 +68,7 @@ def store(tx: Transaction, push: Push) -> bool:
         "appid": settings().appid,
         "digest": digest(key, TEXT, text),
         "user_digest": openid and digest(key, USER, _user(openid)),
-        "name": _name(push.event),
+        "name": name_of(push.event),
         "text": keyring().seal(json.dumps(push.event, ensure_ascii=False)),
         "state": WAITING,
         "attempts": 0,
@@ -91,7 +96,9 @@ def _handle(handle: Handle, event: Claimed) -> bool:
         if event.text is not None and text is None:
             raise ValueError("no secret key unseals the event")
         if text is not None:
-            handle(event.name, json.loads(text))
+            # In a context of its own: what it waits for the database is no part of our deadline.
+            with current_app.app_context(), bounded(BROKEN_OFF.total_seconds()):
+                handle(event.name, json.loads(text))
     except Exception as error:
         log.exception(
             "the event %s (%s) could not be handled",
@@ -123,10 +130,23 @@ def _claim_next() -> Claimed | None:
 
 @transaction
 def _claim(tx: Transaction, found: Claimed, at: datetime) -> bool:
-    """Claim an event, unless another process was first."""
-    values = {"next_at": at + CLAIM, "attempts": found.attempts + 1}
+    """Claim an event, unless another process was first, or each attempt has ended its process."""
     unclaimed = _update(found).where(Event.state == WAITING, Event.next_at <= at)
+    if found.attempts > len(PAUSES):
+        if changed(tx, unclaimed.values(state=FAILED, last_error="its process ended")):
+            after_commit(tx, functools.partial(_log_given_up, found))
+        return False
+    values = {"next_at": at + CLAIM, "attempts": found.attempts + 1}
     return changed(tx, unclaimed.values(values)) > 0
+
+
+def _log_given_up(event: Claimed) -> None:
+    log.error(
+        "each attempt to handle the event %s (%s) has ended its process",
+        event.id,
+        event.name,
+        extra={"event": "event_failed"},
+    )
 
 
 @transaction
@@ -159,27 +179,44 @@ def forget_user(tx: Transaction, user_id: int) -> None:
     """Empty the events of a user who is being erased."""
     user = accounts.lock(tx, user_id)
     if user is not None:
-        theirs = Event.user_digest.in_(digests(tx, USER, _user(user.openid)))
-        tx.execute(update(Event).where(theirs).values(text=None, user_digest=None))
+        _forget(tx, user.openid)
 
 
 @transaction
-def purge_batch(tx: Transaction) -> tuple[int, int]:
+def forget(tx: Transaction, openid: str) -> None:
+    """Empty the events about a person who has no account."""
+    _forget(tx, openid)
+
+
+def _forget(tx: Transaction, openid: str) -> None:
+    theirs = Event.user_digest.in_(digests(tx, USER, _user(openid)))
+    tx.execute(update(Event).where(theirs).values(text=None, user_digest=None))
+
+
+def purge_batch() -> tuple[int, int]:
     """Empty the texts of handled events after TEXT_AGE, and delete rows after DIGEST_AGE.
 
     Returns how many of both, at most BATCH each.
     """
-    at = database_now(tx)
-    old = select(Event.id).where(Event.created_at < at - DIGEST_AGE).limit(BATCH)
-    deleted = changed(tx, delete(Event).where(Event.id.in_(tx.scalars(old).all())))
-    read = select(Event.id).where(
-        Event.created_at < at - TEXT_AGE, Event.text.is_not(None), Event.state != WAITING
-    )
-    ids = tx.scalars(read.limit(BATCH)).all()
-    emptied = changed(
-        tx, update(Event).where(Event.id.in_(ids)).values(text=None, user_digest=None)
-    )
-    return emptied, deleted
+    with reading() as connection:  # it goes through all that were emptied, and nobody waits for it
+        at = database_now(connection)
+        ancient = Event.created_at < at - DIGEST_AGE
+        old = connection.scalars(select(Event.id).where(ancient).limit(BATCH)).all()
+        handled = (
+            Event.created_at < at - TEXT_AGE,
+            Event.text.is_not(None),
+            Event.state != WAITING,
+        )
+        read = select(Event.id).where(~ancient, *handled).limit(BATCH)
+        emptied = connection.scalars(read).all()
+    return _purge(emptied, old)
+
+
+@transaction
+def _purge(tx: Transaction, read: Sequence[int], old: Sequence[int]) -> tuple[int, int]:
+    handled = update(Event).where(Event.id.in_(read), Event.state != WAITING)
+    emptied = changed(tx, handled.values(text=None, user_digest=None))
+    return emptied, changed(tx, delete(Event).where(Event.id.in_(old)))
 
 
 def backlog() -> tuple[int, int]:
@@ -220,15 +257,6 @@ _EVENTS = select(
     Event.created_at,
     Event.next_at,
 )
-
-
-def _name(event: dict[str, Any]) -> str:
-    """Return the name of an event, or the type of a message, as far as it is one."""
-    for field in ("Event", "MsgType"):
-        value = event.get(field)
-        if isinstance(value, str) and value.isascii() and value.isprintable() and value:
-            return value.strip()[:64]
-    return "-"
 
 
 def _user(openid: str) -> str:

@@ -8,6 +8,8 @@ from myapi.wechat.sandbox import pushes
 def push_keys() -> PushKeys | None:
     """Return the keys, or None if no pushes are taken. The sandbox has its own."""
     given = settings()
+    if given.sandbox:
+        return PushKeys(given.appid, pushes.TOKEN, pushes.AES_KEY)
     if given.wechat_push_token:
         return PushKeys(given.appid, given.wechat_push_token, given.wechat_push_aes_key or None)
-    return PushKeys(given.appid, pushes.TOKEN, pushes.AES_KEY) if given.sandbox else None
+    return None

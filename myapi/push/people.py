@@ -1,4 +1,4 @@
-"""Which user an event is about."""
+"""What an event is called, and which user it is about."""
 
 from typing import Any
 
@@ -13,9 +13,22 @@ BY_OPENID = {
 OF_NOBODY = {"wxa_media_check", "wxa_punish_event"}
 
 
+def name_of(event: dict[str, Any]) -> str:
+    """Return the name of an event, or the type of a message, as far as it is one.
+
+    Without white space around it, which samples of WeChat have around values.
+    """
+    for field in ("Event", "MsgType"):
+        value = event.get(field)
+        name = value.strip() if isinstance(value, str) else ""
+        if name and name.isascii() and name.isprintable():
+            return name[:64]
+    return "-"
+
+
 def openid_in(event: dict[str, Any]) -> str | None:
     """Return the openid of the user that an event names, or None."""
-    name = event.get("Event")
+    name = name_of(event)
     if name in OF_NOBODY:
         return None
     openid = event.get("OpenID" if name in BY_OPENID else "FromUserName")

@@ -5,6 +5,7 @@ import threading
 
 from flask import Flask
 
+from myapi.concurrency import let_reads_first
 from myapi.push import inbox
 from myapi.push.handlers import handle
 
@@ -33,9 +34,18 @@ class Soon:
         while self._asked and self._at_work.acquire(blocking=False):
             try:
                 self._asked = False
-                with self._app.app_context():
-                    inbox.handle_due(handle)
+                while self._handle_next():
+                    pass
             except Exception:
                 log.exception("events could not be handled", extra={"event": "events_failed"})
             finally:
                 self._at_work.release()
+
+    def _handle_next(self) -> bool:
+        """Handle an event; False if none is due. Before it requests go, and the answer to WeChat.
+
+        Each has an app context of its own: the database's deadline is for one context.
+        """
+        let_reads_first()
+        with self._app.app_context():
+            return any(inbox.handle_due(handle, limit=1))

@@ -44,9 +44,11 @@ def judged(tx: Transaction, trace_id: str, suggest: str, label: int) -> bool:
     """
     if not trace_id.isascii():
         return False
-    user_id = tx.scalar(select(Avatar.user_id).where(Avatar.trace_id == trace_id))
+    of_picture = select(Avatar.user_id).where(Avatar.trace_id == trace_id)
+    user_id = tx.scalar(of_picture)
     user = None if user_id is None else accounts.lock(tx, user_id)
-    if user is None:
+    # Asked again: until the user was locked, an upload could take its place.
+    if user is None or tx.scalar(of_picture) is None:
         return False
     fields = {"user": user.public_id, "outcome": suggest, "label": label}
     if suggest == "risky":

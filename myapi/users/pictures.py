@@ -4,9 +4,10 @@ Nothing of the uploaded file is kept but its pixels: no EXIF, no place, no comme
 hidden behind the first.
 """
 
+import re
 from collections.abc import Iterator
 from io import BytesIO
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 # Plugins too, which Pillow would import later, in the thread that decodes.
 from PIL import (
@@ -30,6 +31,9 @@ MAX_PIXELS = 8_000_000
 MAX_PIXELS_WEBP = 4_000_000  # its decoder takes 16 bytes for each
 MAX_SIDE = 4096
 SCAN, MAX_SCANS = b"\xff\xda", 64  # of a JPEG: each one may take the time of a whole picture
+SEGMENT = 2**16  # bytes of one of a JPEG, at most
+EXIF = re.compile(rb"\xff[\xe1\xe2](..)(?:Exif\0\0|MPF\0)", re.DOTALL)  # those segments
+MAX_COPIED = 16 * 2**20  # bytes that the fields of EXIF have together
 SIDE = 512  # of the result, at most
 MAX_BYTES = 256 * 2**10  # of the result
 QUALITIES = (85, 75, 60, 45, 30)  # of JPEG: the first one that gives few enough bytes
@@ -65,6 +69,8 @@ def convert(data: bytes) -> Picture:
 def _convert(data: bytes) -> Picture:
     if data[:4] == b"RIFF":  # before Pillow opens it, which takes memory for the whole picture
         _check_size(*_size_of_webp(data), MAX_PIXELS_WEBP)
+    if data[:2] == b"\xff\xd8":  # before Pillow reads its EXIF, which it does at once
+        _check_segments(data)
     with Image.open(BytesIO(data), formats=FORMATS) as source:
         _check_size(*source.size)
         # A JPEG with a second picture in it (MPO) is what many phones take: the first one is it.
@@ -74,6 +80,7 @@ def _convert(data: bytes) -> Picture:
             raise PictureError("animation")
         small = _shrunk(source)
         small.info = dict(source.info)
+        _check_exif_in(small.info)
     small = _in_srgb(_upright(small))
     small.info = {}  # or it would be written
     return _as_png(small) if small.mode == "RGBA" else _as_jpeg(small)
@@ -82,6 +89,32 @@ def _convert(data: bytes) -> Picture:
 def _check_size(width: int, height: int, pixels: int = MAX_PIXELS) -> None:
     if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE and width * height <= pixels):
         raise PictureError(f"{width} x {height}")
+
+
+def _check_segments(data: bytes) -> None:
+    """Check the EXIF of a JPEG. Pillow joins segments, so the size is of all that may be some."""
+    found = list(EXIF.finditer(data))
+    for each in found:
+        end = each.start() + 2 + int.from_bytes(each[1], "big")
+        _check_fields(data[each.end() : end], SEGMENT * len(found))
+
+
+def _check_exif_in(info: dict[str | tuple[int, int], Any]) -> None:
+    info.pop("Raw profile type exif", None)  # what ImageMagick writes into a PNG, in hexadecimal
+    if exif := info.get("exif"):
+        _check_fields(exif.removeprefix(b"Exif\0\0"), len(exif))
+
+
+def _check_fields(fields: bytes, size: int) -> None:
+    """Refuse EXIF whose fields share their bytes.
+
+    The Pillow of Python 3.10 copies each of them: 3 GB of a file of 2 MB.
+    """
+    order: Literal["little", "big"] = "little" if fields[:2] == b"II" else "big"
+    start = int.from_bytes(fields[4:8], order)
+    count = int.from_bytes(fields[start : start + 2], order)
+    if start + 2 > len(fields) or count * size > MAX_COPIED:
+        raise PictureError("EXIF")
 
 
 def _size_of_webp(data: bytes) -> tuple[int, int]:

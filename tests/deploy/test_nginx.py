@@ -500,6 +500,16 @@ def test_push_of_wechat_may_be_larger_than_other_bodies(kilobytes, status):
         assert front.call("POST", "/wechat/push", b"x" * kilobytes * 1024).status == status
 
 
+def test_openid_in_the_url_of_a_push_is_in_no_log():
+    need(Nginx)
+    with Front("/nowhere/http.sock") as front:
+        url = "/wechat/push?nonce=1&openid=o9AgO5Kd5ggOC-bXrbNODIiE3bGY"
+        assert front.call("POST", url, b"x" * 100 * 1024).status == 503
+        assert front.call("POST", url, b"x" * 129 * 1024).status == 413
+        for file in ("access.log", "error.log"):
+            assert "o9AgO5Kd5" not in (front.folder / file).read_text()
+
+
 def test_many_phones_behind_one_address_are_not_limited(front):
     with ThreadPoolExecutor(8) as phones:
         statuses = list(phones.map(lambda _: front.call("GET", "/api/hello").status, range(150)))

@@ -6,11 +6,13 @@ from io import BytesIO
 
 import pytest
 from PIL import Image
+from sqlalchemy import text
 
 from myapi.push import sandbox
 from myapi.push.keys import push_keys
 from myapi.settings import SANDBOX_APPID
 from myapi.wechat.push import PushKeys, seal_push
+from myapi.wechat.sandbox import pushes
 from tests.service import at_once, wait_for
 from tests.wechat import test_push as samples
 
@@ -89,6 +91,18 @@ def test_without_keys_there_is_no_route(make_app):
     client = make_app(**IDENTITY).test_client()
     assert client.get("/wechat/push").get_json()["error"] == "not_found"
     assert client.post("/wechat/push", data=b"{}").get_json()["error"] == "not_found"
+
+
+def test_event_that_is_larger_than_bodies_of_phones_may_be_is_taken(make_app):
+    app = make_app(max_body_bytes=1024)
+    with app.app_context():
+        keys = push_keys()
+    client = app.test_client()
+    event = {"Event": "large", "FromUserName": "o", "text": "x" * 30_000}
+    assert send(client, keys, event).text == "success"
+    query, body = seal_push(keys, json.dumps(event | {"text": "x" * 60_000}).encode())
+    answer = client.post("/wechat/push", query_string=query, data=body)
+    assert answer.status_code in {403, 413}
 
 
 def test_push_sent_again_is_answered_and_handled_once(app, client, execute):
@@ -176,6 +190,17 @@ def test_closed_wechat_account_is_erased(push, sign_in, execute):
     assert [tuple(row) for row in kept] == [(None, None), (None, None)]
 
 
+def test_closed_wechat_account_that_was_erased_before_leaves_nothing(push, sign_in, execute):
+    alice = sign_in("alice")
+    alice.delete("/api/me")
+    push("user_authorization_revoke", RevokeInfo="8")
+    push("user_authorization_revoke", "bob", RevokeInfo="8")
+    push("user_authorization_cancellation")
+    done(execute)
+    rows = execute("SELECT text IS NULL, user_digest IS NULL FROM myapi_events ORDER BY id")
+    assert [tuple(row) for row in rows] == [(1, 1), (0, 0), (1, 1)]
+
+
 def test_event_of_the_platforms_own_account_concerns_no_user(app, client, sign_in, wechat, execute):
     """FromUserName of these events looks like an openid, and is not the user's."""
     alice = sign_in("alice")
@@ -245,6 +270,55 @@ def test_event_whose_process_was_killed_is_handled_after_the_claim(app, push, ex
     assert len(calls) == 1
 
 
+def test_event_that_ends_its_process_each_time_waits_for_an_operator(app, push, execute, caplog):
+    from myapi.push import inbox
+
+    app.extensions["events_soon"].ask = lambda: None
+    push("odd")
+    push("behind")
+    handled = []
+    with app.app_context():
+        for _ in range(9):
+            execute("UPDATE myapi_events SET next_at = created_at WHERE name = 'odd'")
+            assert inbox._claim_next().name == "odd"  # and the process ends
+        execute("UPDATE myapi_events SET next_at = created_at WHERE name = 'odd'")
+        assert inbox.handle_due(lambda name, event: handled.append(name)) == (1, 0)
+    assert handled == ["behind"]
+    assert execute("SELECT state FROM myapi_events ORDER BY id") == [("failed",), ("done",)]
+    assert "event_failed" in {getattr(record, "event", "") for record in caplog.records}
+
+
+def test_each_event_has_the_databases_whole_time(app, push, execute):
+    """A request waits for the database for two seconds at most, and so may each event."""
+    from flask import g
+
+    def waits(event):
+        g.database_seconds = 60.0  # as if it had
+
+    soon = app.extensions["events_soon"]
+    app.extensions["event_handlers"]["slow"] = [waits]
+    ask, soon.ask = soon.ask, lambda: None
+    for number in range(3):
+        push("slow", number=number)
+    with app.test_request_context():  # the time of a request is over too
+        g.database_seconds = 60.0
+        ask()
+    done(execute)
+    assert execute("SELECT attempts FROM myapi_events") == [(1,)] * 3
+
+
+def test_event_with_white_space_around_its_name_concerns_its_own_user(
+    push, sign_in, wechat, execute
+):
+    alice, bob = sign_in("alice"), sign_in("bob")
+    theirs = wechat.sandbox.openid("bob", SANDBOX_APPID)
+    openid = wechat.sandbox.openid("alice", SANDBOX_APPID)
+    push(" user_authorization_cancellation", FromUserName=theirs, OpenID=openid)
+    done(execute)
+    assert bob.get("/api/me").status_code == 200
+    assert alice.get("/api/me").get_json()["error"] == "session_ended"
+
+
 def test_events_are_handled_by_one_process_each(app, push, execute, monkeypatch):
     from myapi.push import inbox
 
@@ -292,6 +366,12 @@ def test_sandbox_pushes_an_event(client, sign_in, execute):
     assert alice.get("/api/me").get_json()["data"]["phone"] is None
 
 
+def test_sandbox_pushes_with_its_own_keys_whatever_is_set(make_app):
+    app = make_app(wechat_push_token="another", wechat_push_aes_key="B" * 43)
+    keys = PushKeys(SANDBOX_APPID, pushes.TOKEN, pushes.AES_KEY)
+    assert send(app.test_client(), keys, {"Event": "x"}).text == "success"
+
+
 def test_other_keys_are_refused(client):
     keys = PushKeys(SANDBOX_APPID, "another", "B" * 43)
     assert send(client, keys, {"Event": "x"}).get_json()["error"] == "push_refused"
@@ -329,6 +409,14 @@ def judgement(trace_id, suggest):
     return {"trace_id": trace_id, "version": 2, "errcode": 0, "result": result}
 
 
+def test_verdict_on_a_picture_of_the_teams_own_reaches_its_handler_at_once(app, push, execute):
+    handled = []
+    app.extensions["event_handlers"]["wxa_media_check"].append(handled.append)
+    push("wxa_media_check", **judgement("theirs", "risky"))
+    done(execute)
+    assert [event["trace_id"] for event in handled] == ["theirs"]
+
+
 @pytest.mark.parametrize(("suggest", "stays"), [("pass", True), ("review", True), ("risky", False)])
 def test_risky_picture_is_deleted(checked, push, execute, suggest, stays, caplog):
     alice = checked("alice")
@@ -362,14 +450,38 @@ def test_verdict_on_a_picture_that_was_replaced_deletes_nothing(checked, push, e
     assert alice.get("/api/me").get_json()["data"]["avatar_url"] == newer
 
 
-def test_verdict_that_comes_before_its_picture_is_tried_again(checked, push, execute, runner):
-    push("wxa_media_check", **judgement("early", "risky"))
-    wait_for(lambda: execute("SELECT last_error FROM myapi_events")[0][0] == "LookupError")
+def test_verdict_that_meets_an_upload_deletes_nothing(checked, app, push, execute, monkeypatch):
+    """Another picture takes the place of the judged one just before its user is locked."""
+    from myapi.users import accounts, avatar_check
+
     alice = checked("alice")
+    upload(alice)
+    ((trace_id,),) = execute("SELECT trace_id FROM myapi_avatars")
+    lock = accounts.lock
+
+    def lock_after_an_upload(tx, user_id):
+        user = lock(tx, user_id)
+        tx.execute(text("UPDATE myapi_avatars SET trace_id = 'of the newer one'"))
+        return user
+
+    monkeypatch.setattr(accounts, "lock", lock_after_an_upload)
+    with app.app_context():
+        assert not avatar_check.judged(trace_id, "risky", 20001)
+    assert len(execute("SELECT 1 FROM myapi_avatars")) == 1
+
+
+def test_verdict_that_comes_before_its_picture_is_tried_again(make_app, sign_in, execute):
+    client = make_app(content_check=True, public_url="https://api.example.com").test_client()
+    keys = PushKeys(SANDBOX_APPID, pushes.TOKEN, pushes.AES_KEY)
+    event = {"Event": "wxa_media_check", "CreateTime": int(time.time())}
+    send(client, keys, event | judgement("early", "risky"))
+    wait_for(lambda: execute("SELECT last_error FROM myapi_events")[0][0] == "LookupError")
+    alice = sign_in("alice", via=client)
     upload(alice)
     execute("UPDATE myapi_avatars SET trace_id = 'early'")
     execute("UPDATE myapi_events SET next_at = created_at")
-    assert runner.invoke(args=["events", "run"]).exit_code == 0
+    send(client, keys, {"Event": "another"})
+    done(execute)
     assert alice.get("/api/me").get_json()["data"]["avatar_url"] is None
 
 

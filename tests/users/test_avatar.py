@@ -356,6 +356,25 @@ def with_scans(count):
     return data[:end] + data[last:end] * count + data[end:]
 
 
+def shared_exif():
+    """2 000 fields of EXIF, each of which is all of its bytes: 120 MB of 60 kB."""
+    size = 60_000
+    fields = b"".join(struct.pack("<HHLL", tag, 7, size, 0) for tag in range(1, 2001))
+    return (b"II*\0" + struct.pack("<LH", 8, 2000) + fields).ljust(size, b"\0")
+
+
+def jpeg_with(marker, *segments):
+    parts = (marker + struct.pack(">H", len(each) + 2) + each for each in segments)
+    return JPEG[:2] + b"".join(parts) + JPEG[2:]
+
+
+def in_second_segment():
+    """EXIF whose list of fields begins behind its first segment."""
+    first = (b"II*\0" + struct.pack("<L", 60_000)).ljust(60_000, b"\0")
+    fields = b"".join(struct.pack("<HHLL", tag, 7, 50_000, 0) for tag in range(1, 2001))
+    return b"Exif\0\0" + first, b"Exif\0\0" + struct.pack("<H", 2000) + fields
+
+
 NO_DATA = (b"IDAT", zlib.compress(b""))
 BOMB = (b"IDAT", zlib.compress(b"\0" * 50_000_000, 9))
 
@@ -407,6 +426,11 @@ HOSTILE = {
         struct.pack(">HH", 80, 80), struct.pack(">HH", 65_500, 65_500), 1
     ),
     "jpeg of 20 000 scans": with_scans(20_000),
+    "jpeg with exif of 120 MB": jpeg_with(b"\xff\xe1", b"Exif\0\0" + shared_exif()),
+    "jpeg with exif in two segments": jpeg_with(b"\xff\xe1", *in_second_segment()),
+    "jpeg with a list of pictures of 120 MB": jpeg_with(b"\xff\xe2", b"MPF\0" + shared_exif()),
+    "png with exif of 120 MB": encoded(plain(), "PNG", exif=shared_exif()),
+    "webp with exif of 120 MB": encoded(plain(), "WEBP", exif=shared_exif()),
     "webp that says 16 384 x 16 384": vp8x(16_384, 16_384),
     "webp that says 16 million": vp8x(2**24, 2**24),
     "webp without a picture": vp8x(10, 10),
