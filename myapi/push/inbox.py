@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from flask import current_app
-from sqlalchemy import Update, delete, func, insert, select, update
+from sqlalchemy import Connection, Update, delete, func, insert, select, update
 
+from myapi.clock import iso
 from myapi.concurrency import bounded
 from myapi.db.clock import database_now
 from myapi.db.data_keys import digest, digests, newest_data_key
@@ -22,6 +23,7 @@ from myapi.extensions import keyring, settings
 from myapi.push.models import DONE, FAILED, WAITING, Event
 from myapi.push.people import name_of, openid_in
 from myapi.users import accounts
+from myapi.users.models import User
 from myapi.wechat.push import Push
 
 log = logging.getLogger(__name__)
@@ -175,6 +177,17 @@ def retry(tx: Transaction, event_id: int) -> bool:
     return changed(tx, update(Event).where(*this).values(again)) > 0
 
 
+def of_user(connection: Connection, user_id: int) -> list[dict[str, Any]]:
+    """Return what WeChat's events say of a user, for the export."""
+    openid = connection.scalar(select(User.openid).where(User.id == user_id))
+    theirs = Event.user_digest.in_(digests(connection, USER, _user(str(openid))))
+    rows = connection.execute(_EVENTS.add_columns(Event.text).where(theirs).order_by(Event.id))
+    return [
+        {"event": row.name, "created_at": iso(row.created_at), "content": _content(row.text)}
+        for row in rows
+    ]
+
+
 def forget_user(tx: Transaction, user_id: int) -> None:
     """Empty the events of a user who is being erased."""
     user = accounts.lock(tx, user_id)
@@ -244,8 +257,7 @@ def event(event_id: int) -> tuple[Any, dict[str, Any] | None] | None:
         row = connection.execute(_EVENTS.add_columns(Event.text).where(*ours)).first()
     if row is None:
         return None
-    text = None if row.text is None else keyring().unseal(row.text)
-    return row, None if text is None else json.loads(text)
+    return row, _content(row.text)
 
 
 _EVENTS = select(
@@ -257,6 +269,13 @@ _EVENTS = select(
     Event.created_at,
     Event.next_at,
 )
+
+
+def _content(sealed: bytes | None) -> dict[str, Any] | None:
+    """Return what an event says; None if that is gone, or no secret key unseals it."""
+    text = None if sealed is None else keyring().unseal(sealed)
+    content: dict[str, Any] | None = None if text is None else json.loads(text)
+    return content
 
 
 def _user(openid: str) -> str:

@@ -201,6 +201,21 @@ def test_closed_wechat_account_that_was_erased_before_leaves_nothing(push, sign_
     assert [tuple(row) for row in rows] == [(1, 1), (0, 0), (1, 1)]
 
 
+def test_export_has_the_events_of_the_user(push, sign_in, execute, runner):
+    alice, bob = sign_in("alice"), sign_in("bob")
+    push("subscribe_msg_popup_event", List={"TemplateId": "t"})
+    done(execute)
+
+    def events(user):
+        exported = runner.invoke(args=["users", "export", user["id"]]).stdout
+        return json.loads(exported)["wechat_events"]
+
+    (event,) = events(alice.user)
+    assert event["event"] == "subscribe_msg_popup_event"
+    assert event["content"]["List"] == {"TemplateId": "t"}
+    assert events(bob.user) == []
+
+
 def test_event_of_the_platforms_own_account_concerns_no_user(app, client, sign_in, wechat, execute):
     """FromUserName of these events looks like an openid, and is not the user's."""
     alice = sign_in("alice")
