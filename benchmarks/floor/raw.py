@@ -12,7 +12,7 @@ _settings = Settings.from_env()
 _tokens = Tokens(_settings.secret_keys)
 _local = threading.local()
 _FIND = """
-    SELECT u.public_id, u.nickname, u.avatar_url, u.created_at
+    SELECT u.public_id, u.nickname, u.avatar_url, u.phone, u.created_at
     FROM sessions s JOIN users u ON u.id = s.user_id
     WHERE s.token_digest = ? AND s.ended_at IS NULL AND u.banned_at IS NULL
 """
@@ -40,7 +40,7 @@ def _me(environ):
     row = _connection().execute(_FIND, (digest,)).fetchone()
     if row is None:
         return "401 Unauthorized", {"code": 40102, "error": "session_ended"}
-    names = ("id", "nickname", "avatar_url", "created_at")
+    names = ("id", "nickname", "avatar_url", "phone", "created_at")
     return "200 OK", {"code": 0, "msg": "ok", "data": dict(zip(names, row, strict=True))}
 
 

@@ -7,6 +7,7 @@ CREATE TABLE users (
   session_key VARCHAR(255),
   nickname VARCHAR(32),
   avatar_url VARCHAR(512),
+  phone VARCHAR(32),
   created_at BIGINT NOT NULL,
   banned_at BIGINT,
   UNIQUE (appid, openid)

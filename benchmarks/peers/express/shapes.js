@@ -8,6 +8,7 @@ export function profile(row) {
     id: row.user,
     nickname: row.nickname,
     avatar_url: row.avatar_url,
+    phone: row.phone,
     created_at: iso(row.user_created_at),
   };
 }

@@ -6,7 +6,7 @@ import { FIND, OPEN, TOUCH } from './store.js';
 const UPSERT = `
   INSERT INTO users (public_id, appid, openid, session_key, created_at) VALUES (?, ?, ?, ?, ?)
   ON CONFLICT (appid, openid) DO UPDATE SET session_key = excluded.session_key
-  RETURNING id, public_id AS user, nickname, avatar_url, created_at AS user_created_at, banned_at`;
+  RETURNING id, public_id AS user, nickname, avatar_url, phone, created_at AS user_created_at, banned_at`;
 
 export function open(file) {
   const db = new Database(file, { timeout: 2000 }); // ms to wait for another process's write

@@ -7,7 +7,7 @@ export async function openStore(database) {
 
 export const FIND = `
   SELECT s.id AS session, s.created_at AS session_created_at, s.last_seen_at, s.ended_at,
-    u.public_id AS user, u.nickname, u.avatar_url, u.created_at AS user_created_at, u.banned_at
+    u.public_id AS user, u.nickname, u.avatar_url, u.phone, u.created_at AS user_created_at, u.banned_at
   FROM sessions s JOIN users u ON u.id = s.user_id
   WHERE s.id = ?`;
 
@@ -17,5 +17,5 @@ export const OPEN = `
   INSERT INTO sessions (user_id, ip, user_agent, created_at) VALUES (?, ?, ?, ?)`;
 
 export const USER = `
-  SELECT id, public_id AS user, nickname, avatar_url, created_at AS user_created_at, banned_at
+  SELECT id, public_id AS user, nickname, avatar_url, phone, created_at AS user_created_at, banned_at
   FROM users WHERE appid = ? AND openid = ?`;

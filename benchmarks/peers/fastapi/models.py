@@ -18,6 +18,7 @@ class User(Base):
     session_key: Mapped[str | None] = mapped_column(String(255))
     nickname: Mapped[str | None] = mapped_column(String(32))
     avatar_url: Mapped[str | None] = mapped_column(String(512))
+    phone: Mapped[str | None] = mapped_column(String(32))
     created_at: Mapped[int] = mapped_column(BigInteger)
     banned_at: Mapped[int | None] = mapped_column(BigInteger)
 

@@ -40,6 +40,7 @@ class Profile(BaseModel):
     id: str
     nickname: str | None
     avatar_url: str | None
+    phone: str | None
     created_at: str
 
     @classmethod
@@ -48,6 +49,7 @@ class Profile(BaseModel):
             id=user.public_id,
             nickname=user.nickname,
             avatar_url=user.avatar_url,
+            phone=user.phone,
             created_at=iso(user.created_at),
         )
 
