@@ -173,6 +173,7 @@ def make_app(
         }
         app = create_app(Settings(**{**given, **settings}), extension or load())
         app.testing = True
+        app.extensions["events_soon"].start = lambda work: work()  # no threads that tests wait for
         apps.append(app)
         return app
 

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Callable
 
 from flask import Flask
 
@@ -20,6 +21,8 @@ class Soon:
 
     def __init__(self, app: Flask) -> None:
         self._app = app
+        #: Starts the work; the tests do it at once, in the thread that asks.
+        self.start: Callable[[Callable[[], None]], None] = _in_a_thread
         self._at_work = threading.Lock()
         self._asked = False
 
@@ -27,7 +30,7 @@ class Soon:
         """Start the thread, unless it is at work."""
         self._asked = True
         if not self._at_work.locked():
-            threading.Thread(target=self._work, name="events", daemon=True).start()
+            self.start(self._work)
 
     def _work(self) -> None:
         # Whoever asks after the last look finds the lock free, or is found here.
@@ -49,3 +52,7 @@ class Soon:
         let_reads_first()
         with self._app.app_context():
             return any(inbox.handle_due(handle, limit=1))
+
+
+def _in_a_thread(work: Callable[[], None]) -> None:
+    threading.Thread(target=work, name="events", daemon=True).start()

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from myapi.push import inbox
+from myapi.push.soon import Soon
 from myapi.wechat.push import Push
 from tests.service import wait_for
 
@@ -27,7 +28,7 @@ def handle(app):
             for number in range(EVENTS):
                 event = {"Event": "odd", "number": number}
                 assert inbox.store(Push(json.dumps(event).encode(), event))
-        app.extensions["events_soon"].ask()
+        Soon(app).ask()  # that of the tests has no thread
 
     return handle
 
