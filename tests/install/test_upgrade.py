@@ -17,7 +17,11 @@ NGINX = "etc/nginx/sites-enabled/zz-myapi.conf"
 UNITS = "etc/systemd/system"
 BEHIND = ("--behind", "10.9.0.0/16", "--behind", "10.8.0.0/16")
 #: What the former release had none of.
-NEW_UNITS = ("myapi-events.service", "myapi-events.timer")
+NEW_UNITS = (
+    "myapi-events.service",
+    "myapi-events.service.d/hardening.conf",
+    "myapi-events.timer",
+)
 # A timer of a later release, whose command the releases before it lack.
 TIMER = "[Timer]\nOnCalendar=hourly\n[Install]\nWantedBy=timers.target\n"
 SERVICE = """\
