@@ -82,6 +82,25 @@ def time_limited(function: Callable[P, T], seconds: float) -> Callable[P, T]:
     return limited
 
 
+class FewWait:
+    """Lets a few requests of a process wait for what another one is doing; the rest look once."""
+
+    def __init__(self, at_most: int) -> None:
+        self._places = threading.BoundedSemaphore(at_most)
+
+    def until(self, look: Callable[[], T | None], *, seconds: float, pause: float) -> T | None:
+        """Call `look` until it returns something, with pauses; return None when time is up."""
+        may_wait = self._places.acquire(blocking=False)
+        deadline = time.monotonic() + (seconds if may_wait else 0)
+        try:
+            while (found := look()) is None and time.monotonic() < deadline:
+                time.sleep(pause)
+            return found
+        finally:
+            if may_wait:
+                self._places.release()
+
+
 def let_reads_first() -> None:
     """Before work that takes long or locks, let the requests that are ready go first.
 

@@ -22,6 +22,7 @@ from tests.reader import ADDRESS, Reader
 from tests.requirements import Program, need
 from tests.revisions import HEAD
 from tests.servers import Nginx
+from tests.service import wait_for
 
 AUTHOR = {
     f"GIT_{who}_{what}": value
@@ -197,6 +198,7 @@ def test_pushes_guide_carries_out_a_withdrawal_and_calls_own_code(reader, page):
     _store, _settings, own_code, _on_server, push, push_there = blocks_of(page)
     reader.type(f"git clone {ADDRESS}\ncd myapi")
     own = own_code.code.replace("subscribe_msg_popup_event", "user_authorization_revoke")
+    own = own.replace("log.info(", 'open("called", "a").write("yes") or log.info(')
     empty = "\nfrom myapi.extend import Extension\n\nextension = Extension()\n"
     reader.save("app/__init__.py", own + empty)
     reader.type("make run")
@@ -204,6 +206,7 @@ def test_pushes_guide_carries_out_a_withdrawal_and_calls_own_code(reader, page):
     assert '{"status":200,"answer":"success"}' in typed
     assert "user_authorization_revoke" in typed
     assert "failed" not in typed
+    assert wait_for((reader.folder / "called").exists)
     assert "Invoke-RestMethod" in push_there.code  # with `flask`, which a test cannot type there
 
 

@@ -19,8 +19,6 @@ from myapi.security.keyring import keyed_digest
 from myapi.users import accounts, erasure
 from myapi.users.models import User
 
-log = logging.getLogger(__name__)
-
 
 @transaction
 def ban(tx: Transaction, user_id: int) -> int | None:
@@ -92,9 +90,6 @@ def _clear(tx: Transaction, user_id: int) -> None:
 
 
 def _digests(connection: Connection, appid: str, openid: str) -> list[bytes]:
-    if data_keys.are_lost(connection):
-        # Log it and go on: refusing every new user would do more harm.
-        log.error("the bans of erased accounts have no effect: no secret key unseals their key")
     return [_digest(key, appid, openid) for key in data_keys.data_keys(connection)]
 
 

@@ -5,8 +5,6 @@ progress. The session gets a new token if it is at most 30 seconds old and was n
 first use the code is refused: the phone has received its token, so the code may be stolen.
 """
 
-import threading
-import time
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -17,6 +15,7 @@ from myapi.auth.liveness import expires_at, is_live, limits
 from myapi.auth.models import Session
 from myapi.auth.new_session import NewSession
 from myapi.clock import now
+from myapi.concurrency import FewWait
 from myapi.db.transactions import Transaction, changed, reading, transaction
 from myapi.extensions import settings, tokens
 from myapi.users.accounts import SELECT_USERS, UserRow
@@ -28,7 +27,7 @@ WAIT = 2.0  # s for the first of two requests to finish
 POLL = 0.1
 MAX_WAITING = 8  # requests of a process; used codes cost an attacker nothing
 
-_waiting = threading.BoundedSemaphore(MAX_WAITING)
+_waiting = FewWait(MAX_WAITING)
 
 
 def wait_for_session(code_digests: list[bytes]) -> NewSession | None:
@@ -36,16 +35,7 @@ def wait_for_session(code_digests: list[bytes]) -> NewSession | None:
 
     Raises `ApiError` if the user is banned.
     """
-    may_wait = _waiting.acquire(blocking=False)
-    deadline = time.monotonic() + (WAIT if may_wait else 0)
-    try:
-        while True:
-            if (session := _find_and_reissue(code_digests)) or time.monotonic() >= deadline:
-                return session
-            time.sleep(POLL)
-    finally:
-        if may_wait:
-            _waiting.release()
+    return _waiting.until(lambda: _find_and_reissue(code_digests), seconds=WAIT, pause=POLL)
 
 
 def _find_and_reissue(code_digests: list[bytes]) -> NewSession | None:

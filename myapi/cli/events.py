@@ -12,7 +12,7 @@ from myapi.cli.tables import Column, Item, print_fields, print_page
 from myapi.cli.times import for_people
 from myapi.clock import iso
 from myapi.language import localized
-from myapi.push import inbox
+from myapi.push import handling, inbox, listings
 from myapi.push.handlers import handle
 from myapi.push.models import DONE, FAILED, WAITING
 
@@ -36,7 +36,7 @@ def group() -> None:
 @pagination_options
 def list_events(limit: int, after: int | None, as_json: bool, utc: bool, state: str | None) -> None:
     """List events, the newest first."""
-    page = inbox.events(limit, after, state=state)
+    page = listings.events(limit, after, state=state)
     items = [_item(row) for row in page.rows]
     none = localized("no events", "没有事件")
     print_page(items, page.next, COLUMNS, none, as_json=as_json, utc=utc)
@@ -48,7 +48,7 @@ def list_events(limit: int, after: int | None, as_json: bool, utc: bool, state: 
 @json_option()
 def show(event: int, as_json: bool, utc: bool) -> None:
     """Show one event and what WeChat said; it may have an openid."""
-    found = inbox.event(event)
+    found = listings.event(event)
     if found is None:
         raise click.ClickException(_no_such_event())
     row, content = found
@@ -69,7 +69,7 @@ def show(event: int, as_json: bool, utc: bool) -> None:
 @click.argument("event", metavar="ID", type=int)
 def retry(event: int) -> None:
     """Handle an event again, even one that is done."""
-    if not inbox.retry(event):
+    if not handling.retry(event):
         raise click.ClickException(_no_such_event())
     _run(limit=None)
 
@@ -107,7 +107,7 @@ def purge(as_json: bool) -> None:
 
 
 def _run(*, limit: int | None, as_json: bool = False) -> None:
-    handled, failed = inbox.handle_due(handle, limit)
+    handled, failed = handling.handle_due(handle, limit)
     if as_json:
         output.print_json({"handled": handled, "failed": failed})
     else:

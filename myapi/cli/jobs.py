@@ -1,7 +1,6 @@
 """`flask jobs run`: what timers do on a server, for where there is no systemd."""
 
 import logging
-import re
 import signal
 import threading
 import time
@@ -10,15 +9,15 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import FrameType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import click
 
 from myapi.cli import backup, events, sessions
 from myapi.cli.command import Command, Group
+from myapi.cli.options import HourParam
 from myapi.clock import now
 from myapi.extensions import db
-from myapi.language import localized
 
 log = logging.getLogger(__name__)
 
@@ -33,24 +32,6 @@ class Job(NamedTuple):
     name: str
     run: Callable[[], object]
     next_time: Callable[[datetime, bool], datetime]
-
-
-class HourParam(click.ParamType[timedelta]):
-    """A time of the day, such as 19:30, as what has passed since midnight."""
-
-    name = "hour"
-
-    def convert(
-        self,
-        value: Any,  # noqa: ANN401
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> timedelta:
-        found = re.fullmatch(r"([01][0-9]|2[0-3]):([0-5][0-9])", value)
-        if found is None:
-            text = localized("must be a time such as 19:30", "应为时间，例如 19:30")
-            self.fail(text, param, ctx)
-        return timedelta(hours=int(found[1]), minutes=int(found[2]))
 
 
 @click.group("jobs", cls=Group)
@@ -114,7 +95,7 @@ def _work(jobs: list[Job], stop: threading.Event, *, once: bool) -> bool:
                 times[number] = job.next_time(now(), succeeded)
         if once:
             break
-        # No longer than a minute, since somebody may set the clock.
+        # At most a minute: the clock may be set meanwhile.
         stop.wait(max(0.0, min(MINUTE, min(times) - now()).total_seconds()))
     return failed
 

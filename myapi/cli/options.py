@@ -45,6 +45,24 @@ class TimeParam(click.ParamType[datetime]):
             )
 
 
+class HourParam(click.ParamType[timedelta]):
+    """A time of the day, such as 19:30, as what has passed since midnight."""
+
+    name = "hour"
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> timedelta:
+        found = re.fullmatch(r"([01][0-9]|2[0-3]):([0-5][0-9])", value)
+        if found is None:
+            text = localized("must be a time such as 19:30", "应为时间，例如 19:30")
+            self.fail(text, param, ctx)
+        return timedelta(hours=int(found[1]), minutes=int(found[2]))
+
+
 class AddressParam(click.ParamType[str]):
     """An IP address, normalized to the spelling that is stored."""
 

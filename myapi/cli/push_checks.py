@@ -12,7 +12,7 @@ from myapi.cli.database_checks import database_exists
 from myapi.cli.settings_checks import usable_settings
 from myapi.db import schema_version
 from myapi.extensions import settings, wechat
-from myapi.push import inbox
+from myapi.push import listings
 from myapi.push.keys import push_keys
 from myapi.wechat import push
 from myapi.wechat.errors import WeChatError
@@ -124,7 +124,7 @@ def push_callback(target: Target) -> Finding:
 )
 def push_backlog(target: Target) -> Finding:
     """Whether events have failed for good, or wait for more than an hour."""
-    failed, late = inbox.backlog()
+    failed, late = listings.backlog()
     if not failed and not late:
         return ok(Text("no event waits", "没有积压的事件"))
     return warn(

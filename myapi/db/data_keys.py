@@ -3,6 +3,7 @@
 They are random and stored in the database, sealed under the secret keys, which a rotation reseals.
 """
 
+import logging
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,6 +16,8 @@ from myapi.db.transactions import Transaction, insert_or_lock
 from myapi.db.types import ON_MYSQL, SEALED, UtcDateTime, binary, exact
 from myapi.extensions import Base, keyring
 from myapi.security.keyring import keyed_digest
+
+log = logging.getLogger(__name__)
 
 
 class DataKey(Base):
@@ -36,22 +39,18 @@ def data_keys(connection: Connection) -> list[bytes]:
     return _unsealed(connection.scalars(SELECT_KEYS).all())
 
 
-def are_lost(connection: Connection) -> bool:
-    """Whether there are keys, and no secret key unseals one."""
-    sealed = connection.scalars(SELECT_KEYS).all()
-    return bool(sealed) and not _unsealed(sealed)
-
-
 def newest_data_key(tx: Transaction) -> bytes:
     """Return the newest key; add one if there is none that can be unsealed.
 
     If another transaction adds one at the same time, that one is used. A key that cannot be
     unsealed is kept: its digests are found again once its secret key is restored.
     """
-    if keys := data_keys(tx):
+    sealed = tx.scalars(SELECT_KEYS).all()
+    if keys := _unsealed(sealed):
         return keys[-1]
     key = secrets.token_hex(32)
-    name = f"digests-{len(tx.scalars(SELECT_KEYS).all()) + 1}"
+    # Numbered by what was read above: one that was added since then has this name.
+    name = f"digests-{len(sealed) + 1}"
     insert_or_lock(tx, DataKey, {"name": name, "sealed": keyring().seal(key), "created_at": now()})
     return (data_keys(tx) or [bytes.fromhex(key)])[-1]
 
@@ -67,4 +66,11 @@ def digests(connection: Connection, purpose: str, text: str) -> list[bytes]:
 
 
 def _unsealed(sealed: Sequence[bytes]) -> list[bytes]:
-    return [bytes.fromhex(key) for each in sealed if (key := keyring().unseal(each)) is not None]
+    keys = [bytes.fromhex(key) for each in sealed if (key := keyring().unseal(each)) is not None]
+    if sealed and not keys:
+        # Log it and go on: refusing every new user would do more harm.
+        log.error(
+            "no secret key unseals the key of digests: bans of erased accounts have no effect,"
+            " and no user is found by a phone number"
+        )
+    return keys

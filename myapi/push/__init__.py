@@ -3,7 +3,7 @@
 from flask import Flask
 
 from myapi.extensions import settings
-from myapi.push import handlers, inbox, sandbox, views
+from myapi.push import handlers, inbox, listings, sandbox, views
 from myapi.push.soon import Soon
 from myapi.users import erasure, export
 
@@ -11,7 +11,7 @@ from myapi.users import erasure, export
 def init_app(app: Flask) -> None:
     handlers.init_app(app)
     erasure.register(app, inbox.forget_user)
-    export.register(app, "wechat_events", inbox.of_user)
+    export.register(app, "wechat_events", listings.of_user)
     app.extensions["events_soon"] = Soon(app)
     app.register_blueprint(views.bp)
     if settings().sandbox:

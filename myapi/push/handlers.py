@@ -1,4 +1,4 @@
-"""What is done with an event: by myapi, then by the team's own code."""
+"""The handlers of events: those of myapi run first, then those of the team's own code."""
 
 import logging
 import time

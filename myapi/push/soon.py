@@ -7,7 +7,7 @@ from collections.abc import Callable
 from flask import Flask
 
 from myapi.concurrency import let_reads_first
-from myapi.push import inbox
+from myapi.push import handling
 from myapi.push.handlers import handle
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ class Soon:
             self.start(self._work)
 
     def _work(self) -> None:
-        # Whoever asks after the last look finds the lock free, or is found here.
+        # `_asked` is looked at again after the lock is free, so no question is missed.
         while self._asked and self._at_work.acquire(blocking=False):
             try:
                 self._asked = False
@@ -51,7 +51,7 @@ class Soon:
         """
         let_reads_first()
         with self._app.app_context():
-            return any(inbox.handle_due(handle, limit=1))
+            return any(handling.handle_due(handle, limit=1))
 
 
 def _in_a_thread(work: Callable[[], None]) -> None:

@@ -6,8 +6,6 @@ The times are the database's clock: the two may come to different hosts.
 """
 
 import re
-import threading
-import time
 import unicodedata
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -16,6 +14,7 @@ from sqlalchemy import Connection, Update, delete, insert, select, update
 
 from myapi import audit
 from myapi.clock import iso
+from myapi.concurrency import FewWait
 from myapi.db.clock import database_now
 from myapi.db.data_keys import digest, digests, newest_data_key
 from myapi.db.transactions import Transaction, reading, transaction
@@ -37,7 +36,7 @@ NUMBER, CODE = "phone", "phone-code"  # the purposes of digests
 _ABROAD = re.compile(r"^00(?=[1-9])")
 _CHINA = re.compile(r"^(\+86|86(?=1[0-9]{10}$))")
 
-_waiting = threading.BoundedSemaphore(MAX_WAITING)
+_waiting = FewWait(MAX_WAITING)
 
 
 class _Sent(NamedTuple):
@@ -123,19 +122,15 @@ def sent_codes(connection: Connection, user_id: int) -> list[dict[str, str]]:
 
 def _note_or_wait(user_id: int, code: str) -> tuple[UserRow, _Sent]:
     """Note that a code is sent. If it is on its way already, wait until it is stored or failed."""
-    may_wait = _waiting.acquire(blocking=False)
-    deadline = time.monotonic() + (WAIT if may_wait else 0)
-    try:
-        while True:
-            user, sent = _note_code(user_id, code)
-            if sent.new or sent.done:
-                return user, sent
-            if time.monotonic() >= deadline:
-                raise ApiError("service_unavailable", reason="the code is on its way already")
-            time.sleep(POLL)
-    finally:
-        if may_wait:
-            _waiting.release()
+
+    def look() -> tuple[UserRow, _Sent] | None:
+        user, sent = _note_code(user_id, code)
+        return (user, sent) if sent.new or sent.done else None
+
+    found = _waiting.until(look, seconds=WAIT, pause=POLL)
+    if found is None:
+        raise ApiError("service_unavailable", reason="the code is on its way already")
+    return found
 
 
 @transaction

@@ -67,7 +67,7 @@ def test_failed_job_is_logged_and_the_others_run(run, monkeypatch, caplog):
 
 
 def test_failed_event_ends_once_with_1(run, monkeypatch):
-    monkeypatch.setattr(events.inbox, "handle_due", lambda handle, limit: (1, 2))
+    monkeypatch.setattr(events.handling, "handle_due", lambda handle, limit: (1, 2))
     assert "1 event handled, 2 failed\n" in run("jobs", "run", "--once", code=1).stdout
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from myapi.push import inbox
+from myapi.push import handling, inbox
 from myapi.push.soon import Soon
 from myapi.wechat.push import Push
 from tests.service import wait_for
@@ -58,7 +58,7 @@ def test_request_that_took_an_event_is_answered_before_it_is_handled(handle):
 def test_handler_without_an_end_is_broken_off_and_those_behind_it_are_handled(
     handle, execute, monkeypatch
 ):
-    monkeypatch.setattr(inbox, "BROKEN_OFF", timedelta(seconds=0.1))
+    monkeypatch.setattr(handling, "BROKEN_OFF", timedelta(seconds=0.1))
     handled = []
 
     def hang(event):
