@@ -9,6 +9,7 @@ import io
 import multiprocessing
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import requests
@@ -90,18 +91,17 @@ def call_hello(port: int, stop: Any, times: Any) -> None:
 
 
 def main() -> None:
-    sandbox_file = Path("/tmp/avatars-sandbox.db")
-    sandbox_file.unlink(missing_ok=True)
-    with SandboxServer(Sandbox(sandbox_file)) as wechat:
-        for name, data in pictures().items():
-            measure(wechat.url, name, data)
+    for name, data in pictures().items():
+        with TemporaryDirectory() as folder, sandbox_in(Path(folder)) as wechat:
+            measure(wechat.url, Path(folder) / "avatars.db", name, data)
 
 
-def measure(wechat: str, name: str, data: bytes) -> None:
+def sandbox_in(folder: Path) -> SandboxServer:
+    return SandboxServer(Sandbox(folder / "sandbox.db"))
+
+
+def measure(wechat: str, file: Path, name: str, data: bytes) -> None:
     """Measure one kind of picture in a service of its own: memory peaks stay."""
-    file = Path("/tmp/avatars.db")
-    for old in file.parent.glob("avatars.db*"):
-        old.unlink()
     migrate(f"sqlite:///{file}", file.parent)
     limits = {"rate_limit_login": "10000/minute", "rate_limit_user": "10000/minute"}
     with Service(database_url=f"sqlite:///{file}", wechat_base_url=wechat, **limits) as service:
