@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -20,12 +21,15 @@ def passes_in_gevent(file: str) -> None:
     """Run the tests of a file there, but for those that would do so again."""
     pytest.importorskip("gevent")
     options = ["-p", "no:cacheprovider", "-k", f"not {ITSELF}", "--tb=short", file]
-    done = subprocess.run(
-        [sys.executable, "-c", RUN, *options],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    # A folder of its own: pytest's usual one is shared by all runs of a user, and pytest clears
+    # up there, which fails where another run does so at the same time.
+    with tempfile.TemporaryDirectory() as folder:
+        done = subprocess.run(
+            [sys.executable, "-c", RUN, *options, f"--basetemp={folder}/pytest"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from pathlib import Path
 
 from flask import Flask, request
 from gevent import monkey
@@ -41,6 +42,22 @@ def block(seconds):
 def compute(seconds):
     try:
         off_loop(really_sleep, float(seconds))
+    except Busy:
+        return "busy", 503
+    return "computed"
+
+
+@app.post("/off-loop/until")
+def compute_until():
+    """Compute until a file of the name in the body exists."""
+    gate = Path(request.get_data(as_text=True))
+
+    def work():
+        while not gate.exists():
+            really_sleep(0.02)
+
+    try:
+        off_loop(work)
     except Busy:
         return "busy", 503
     return "computed"

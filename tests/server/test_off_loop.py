@@ -8,7 +8,7 @@ import pytest
 
 from myapi.concurrency import QUEUE, THREADS, off_loop
 from myapi.settings import ROOT
-from tests.service import at_once
+from tests.service import at_once, wait_for
 
 
 def test_off_loop_is_a_plain_call_outside_a_worker():
@@ -45,10 +45,23 @@ def test_off_loop_raises_the_error_of_the_function(odd):
     assert "invalid literal" in odd().call("GET", "/off-loop/fails").text
 
 
-def test_off_loop_refuses_calls_beyond_threads_and_queue(odd):
+def test_off_loop_refuses_calls_beyond_threads_and_queue(odd, tmp_path):
     service = odd()
+    gate = tmp_path / "gate"
+    refused = []
+
+    def call():
+        answer = service.call("POST", "/off-loop/until", data=str(gate))
+        if answer.status_code == 503:
+            refused.append(answer)
+        return answer.status_code
+
+    def open_gate():
+        wait_for(lambda: len(refused) == 10, seconds=30)
+        gate.touch()
+        return 200
+
     calls = THREADS + QUEUE + 10
-    answers = at_once(*[lambda: service.call("GET", "/off-loop/0.5")] * calls)
-    statuses = sorted(answer.status_code for answer in answers)
-    assert statuses == [200] * (THREADS + QUEUE) + [503] * 10
+    statuses = sorted(at_once(open_gate, *[call] * calls))
+    assert statuses == [200] * (1 + THREADS + QUEUE) + [503] * 10
     assert service.call("GET", "/off-loop/0").text == "computed"
