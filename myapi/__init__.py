@@ -5,7 +5,7 @@ import logging
 
 from flask import Flask
 
-from myapi import auth, cli, extensions, push, team, users, web
+from myapi import auth, cli, extensions, messages, push, team, users, web
 from myapi.auth.authenticate import authenticate
 from myapi.db import engines, token_store
 from myapi.observability import logs
@@ -54,6 +54,7 @@ def _make(settings: Settings, extension: Extension) -> Flask:
         web.init_app(app, authenticate)
         users.init_app(app)
         auth.init_app(app)
+        messages.init_app(app)
         push.init_app(app)
         cli.init_app(app)
         team.init_app(app, extension)

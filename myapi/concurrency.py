@@ -88,7 +88,7 @@ class FewWait:
     def __init__(self, at_most: int) -> None:
         self._places = threading.BoundedSemaphore(at_most)
 
-    def until(self, look: Callable[[], T | None], *, seconds: float, pause: float) -> T | None:
+    def until(self, look: Callable[[], T], *, seconds: float, pause: float) -> T:
         """Call `look` until it returns something, with pauses; return None when time is up."""
         may_wait = self._places.acquire(blocking=False)
         deadline = time.monotonic() + (seconds if may_wait else 0)

@@ -11,6 +11,7 @@ from myapi.concurrency import off_loop
 from myapi.db.transactions import reading, transaction
 from myapi.db.types import UtcDateTime, exact, id_column, user_id_column
 from myapi.extensions import wechat
+from myapi.messages.sending import SentMessage, send_message
 from myapi.settings import AppSettings
 from myapi.settings.environment import setting
 from myapi.settings.parsers import integer, number, one_of, switch, text
@@ -36,6 +37,7 @@ __all__ = [
     "Extension",
     "FieldError",
     "Group",
+    "SentMessage",
     "TextScene",
     "UtcDateTime",
     "WeChatError",
@@ -57,6 +59,7 @@ __all__ = [
     "print_line",
     "public",
     "reading",
+    "send_message",
     "setting",
     "settings",
     "switch",

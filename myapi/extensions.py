@@ -84,7 +84,10 @@ def _sandbox_url(settings: Settings) -> str:
     """Return where the sandbox answers. Each process serves it to itself."""
     if settings.wechat_base_url != REAL_WECHAT:
         return settings.wechat_base_url
-    return _serve_sandbox(settings.instance_path)
+    bind = settings.bind
+    return _serve_sandbox(
+        settings.instance_path, None if bind.startswith("unix:") else f"http://{bind}"
+    )
 
 
 @functools.cache
@@ -93,7 +96,7 @@ def _sandbox(instance: Path) -> Sandbox:
 
 
 @functools.cache
-def _serve_sandbox(instance: Path) -> str:
-    server = SandboxServer(_sandbox(instance))
+def _serve_sandbox(instance: Path, push_url: str | None) -> str:
+    server = SandboxServer(_sandbox(instance), push_url=push_url)
     server.start()
     return server.url

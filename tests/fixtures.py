@@ -173,7 +173,8 @@ def make_app(
         }
         app = create_app(Settings(**{**given, **settings}), extension or load())
         app.testing = True
-        app.extensions["events_soon"].start = lambda work: work()  # no threads that tests wait for
+        for soon in ("events_soon", "messages_soon"):  # no threads that tests wait for
+            app.extensions[soon].start = lambda work: work()
         apps.append(app)
         return app
 

@@ -8,10 +8,9 @@ from typing import Any, TypeAlias
 from flask import Flask, current_app
 
 from myapi.extensions import settings
-from myapi.push import inbox
-from myapi.push.people import openid_in
-from myapi.users import accounts, avatar_check, erasure, phone, profile
-from myapi.users.accounts import UserRow
+from myapi.push import inbox, message_events
+from myapi.push.people import find_user, openid_in
+from myapi.users import avatar_check, erasure, phone, profile
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +51,7 @@ def revoke(event: dict[str, Any]) -> None:
         log.info("a permission of a plugin was withdrawn", extra={"event": "revoked_plugin"})
         return
     number = str(event.get("RevokeInfo", "")).strip()
-    user = _user(event)
+    user = find_user(event)
     if number not in REVOKED:
         log.info("a permission was withdrawn that we do not use: %s", number[:8])
     elif user is not None:
@@ -62,7 +61,7 @@ def revoke(event: dict[str, Any]) -> None:
 
 def cancel(event: dict[str, Any]) -> None:
     """Erase the account of a user who has closed the WeChat account, and what events say of it."""
-    if (user := _user(event)) is not None:
+    if (user := find_user(event)) is not None:
         erasure.erase(user.id)
     elif (openid := openid_in(event)) is not None:  # the account was erased before
         inbox.forget(openid)
@@ -70,7 +69,7 @@ def cancel(event: dict[str, Any]) -> None:
 
 def clear_profile(event: dict[str, Any]) -> None:
     """Clear the nickname and avatar that WeChat has found risky."""
-    if (user := _user(event)) is not None:
+    if (user := find_user(event)) is not None:
         profile.update_profile(user.id, {"nickname": None, "avatar_url": None})
 
 
@@ -106,12 +105,6 @@ def _is_new(event: dict[str, Any]) -> bool:
     return created.isdecimal() and time.time() - int(created) < NEW
 
 
-def _user(event: dict[str, Any]) -> UserRow | None:
-    openid = openid_in(event)
-    user = None if openid is None else accounts.find(openid)
-    return user if user is not None and user.openid == openid else None
-
-
 DELETE: dict[str, Callable[[int], object]] = {
     "nickname": lambda user_id: profile.update_profile(user_id, {"nickname": None}),
     "avatar": lambda user_id: profile.update_profile(user_id, {"avatar_url": None}),
@@ -124,4 +117,7 @@ BUILT_IN: dict[str, Handler] = {
     "user_info_modified": clear_profile,
     "wxa_media_check": judge_picture,
     "wxa_punish_event": warn_of_punishment,
+    "subscribe_msg_popup_event": message_events.count_permissions,
+    "subscribe_msg_change_event": message_events.count_permissions,
+    "subscribe_msg_sent_event": message_events.confirm,
 }

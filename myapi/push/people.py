@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from myapi.users import accounts
+from myapi.users.accounts import UserRow
+
 #: Events whose user is in OpenID. FromUserName is the platform's own account in them, and looks
 #: like an openid: erasing by it would erase nobody, or another person.
 BY_OPENID = {
@@ -33,3 +36,10 @@ def openid_in(event: dict[str, Any]) -> str | None:
         return None
     openid = event.get("OpenID" if name in BY_OPENID else "FromUserName")
     return openid.strip() if isinstance(openid, str) and openid.strip() else None
+
+
+def find_user(event: dict[str, Any]) -> UserRow | None:
+    """Return the user that an event is about; None if it names none, or one without an account."""
+    openid = openid_in(event)
+    user = None if openid is None else accounts.find(openid)
+    return user if user is not None and user.openid == openid else None

@@ -8,6 +8,7 @@ from flask import Blueprint, current_app
 from msgspec import Meta, Struct, field
 
 from myapi.extensions import sandbox, settings
+from myapi.push import message_events
 from myapi.push.keys import push_keys
 from myapi.push.people import BY_OPENID
 from myapi.web.access import local_only
@@ -57,10 +58,14 @@ def send(body: PushRequest) -> PushOut:
     keys = push_keys()
     if keys is None:
         raise ApiError("not_found")
-    text = json.dumps(event(body), ensure_ascii=False).encode()
-    query, sent = push.seal_push(keys, text)
+    sent = event(body)
+    if body.event in message_events.OF_PERMISSIONS:  # the sandbox knows what it tells
+        results = message_events.results_in(sent)
+        sandbox(settings()).permit(keys.appid, str(sent["FromUserName"]), results)
+    text = json.dumps(sent, ensure_ascii=False).encode()
+    query, sealed = push.seal_push(keys, text)
     answer = current_app.test_client().post(
-        "/wechat/push", query_string=query, data=sent, buffered=True
+        "/wechat/push", query_string=query, data=sealed, buffered=True
     )
     return PushOut(answer.status_code, answer.get_data(as_text=True))
 

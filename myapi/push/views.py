@@ -4,7 +4,7 @@ from flask import Blueprint, Response, current_app, request
 
 from myapi.push import inbox
 from myapi.push.keys import push_keys
-from myapi.push.soon import Soon
+from myapi.soon import Soon
 from myapi.web.access import signed_by_wechat
 from myapi.web.body import read_body
 from myapi.web.errors import ApiError

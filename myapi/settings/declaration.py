@@ -89,6 +89,11 @@ class Settings:
         return not self.production and not self.wechat_appid
 
     @property
+    def takes_pushes(self) -> bool:
+        """Whether WeChat can tell us of events."""
+        return bool(self.wechat_push_token or self.sandbox)
+
+    @property
     def checks_pictures(self) -> bool:
         """Whether WeChat judges uploaded pictures: it fetches them, and pushes its verdict."""
         reachable = self.public_url and self.wechat_push_token

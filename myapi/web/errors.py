@@ -49,6 +49,12 @@ REGISTRY = {
         "Send one picture: a JPEG, PNG or WebP of at most 8 million pixels, not animated.",
         "请上传一张图片：JPEG、PNG 或 WebP，最多 800 万像素，不能是动图。",
     ),
+    "message_invalid": ErrorSpec(
+        400,
+        40006,
+        "WeChat does not take this message: a value breaks the rule of its field.",
+        "消息内容不符合微信的要求，请检查各字段的值。",
+    ),
     "token_missing": ErrorSpec(401, 40100, "Log in first: there is no bearer token.", "请先登录。"),
     "token_invalid": ErrorSpec(401, 40101, "The token is not valid.", "登录状态无效，请重新登录。"),
     "session_ended": ErrorSpec(
@@ -77,6 +83,12 @@ REGISTRY = {
         40900,
         "There is no session_key to decrypt with: log in again.",
         "缺少可用的 session_key，请重新登录。",
+    ),
+    "message_not_permitted": ErrorSpec(
+        409,
+        40901,
+        "The user permits no message of this template: ask on the phone first.",
+        "用户没有允许发送该模板的消息，请先在小程序里征得同意。",
     ),
     "payload_too_large": ErrorSpec(413, 41300, "The body is too large.", "请求体过大。"),
     "unsupported_media_type": ErrorSpec(

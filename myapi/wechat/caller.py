@@ -100,29 +100,28 @@ class Caller:
         All of it takes `timeout` seconds at most, the wait for a place included; the client's own
         time-out bounds it in any case. Raises a WeChatError.
         """
+        is_asking = False  # between a request that WeChat may have got, and its answer
 
         def ask(token: str) -> T:
+            nonlocal is_asking
             asked = {"access_token": token, **(query or {})}
             secrets = [token, *hide]
-            return self._ask(method, path, asked, json, errcodes, read, secrets, limit, timeout)
-
-        def ask_with_token() -> T:
-            token = self._access_token.get()
+            is_asking = True
             try:
-                return ask(token)
-            except TokenRefused:
-                is_refused = True
+                result = self._ask(
+                    method, path, asked, json, errcodes, read, secrets, limit, timeout
+                )
             except WeChatError as error:
-                if error.errcode != BUSY:
-                    raise
-                is_refused = False
-            if is_refused:
-                token = self._access_token.get(refused=token)
-            else:
-                time.sleep(RETRY_PAUSE)
-            return ask(token)
+                is_asking = error.errcode is None and not error.unsent
+                raise
+            is_asking = False
+            return result
 
-        return self._in_turn(path, ask_with_token, timeout)
+        try:
+            return self._in_turn(path, lambda: self._with_token(ask), timeout)
+        except WeChatError as error:
+            error.undecided = is_asking
+            raise
 
     def call_with_secret(
         self,
@@ -161,6 +160,23 @@ class Caller:
             method, path, query=query, body=body, limit=limit, timeout=timeout
         )
         return read(read_reply(answer, errcodes, hide=(self._secret, *hide)))
+
+    def _with_token(self, ask: Callable[[str], T]) -> T:
+        """Ask, and once more if WeChat is busy, or with another token if it refuses this one."""
+        token = self._access_token.get()
+        try:
+            return ask(token)
+        except TokenRefused:
+            is_refused = True
+        except WeChatError as error:
+            if error.errcode != BUSY:
+                raise
+            is_refused = False
+        if is_refused:
+            token = self._access_token.get(refused=token)
+        else:
+            time.sleep(RETRY_PAUSE)
+        return ask(token)
 
     def _fetch_token(self, forced: bool) -> Fetched:
         """Ask for the access_token. It is part of a call: it has its place and half of its time.

@@ -1,6 +1,7 @@
 """The client of WeChat's server API: one method a call. `Caller.call` makes any other."""
 
 import time
+from collections.abc import Mapping
 
 from .caller import Caller
 from .content import (
@@ -14,8 +15,8 @@ from .content import (
     read_verdict,
     worst,
 )
-from .errors import LOGIN, MEDIA, PHONE, TEXT
-from .replies import Login, read_login, read_phone
+from .errors import LOGIN, MEDIA, MESSAGE, PHONE, TEXT
+from .replies import Login, read_login, read_msgid, read_phone
 
 
 class WeChatClient(Caller):
@@ -116,4 +117,37 @@ class WeChatClient(Caller):
             read=read_trace_id,
             hide=[openid, url],
             timeout=timeout,
+        )
+
+    def send_message(
+        self,
+        openid: str,
+        template_id: str,
+        data: Mapping[str, str],
+        *,
+        page: str | None = None,
+        miniprogram_state: str = "formal",
+        lang: str = "zh_CN",
+    ) -> str | None:
+        """Send a subscribe message; return its msgid, which `subscribe_msg_sent_event` repeats.
+
+        It uses up a permission of the user, and counts none: `myapi.extend.send_message` does, and
+        sends one at a time to a user, as WeChat demands. Raises a WeChatError.
+        Source: subscribeMessage.send, POST /cgi-bin/message/subscribe/send.
+        """
+        given = {} if page is None else {"page": page}
+        return self.call(
+            "POST",
+            "/cgi-bin/message/subscribe/send",
+            json={
+                "touser": openid,
+                "template_id": template_id,
+                "data": {name: {"value": value} for name, value in data.items()},
+                "miniprogram_state": miniprogram_state,
+                "lang": lang,
+                **given,
+            },
+            errcodes=MESSAGE,
+            read=read_msgid,
+            hide=[openid, *data.values(), *given.values()],
         )

@@ -15,6 +15,10 @@ class WeChatError(Exception):
 
     #: The name in the API's registry of errors.
     name: ClassVar[str] = "wechat_unavailable"
+    #: Whether no connection was made: WeChat knows nothing of the call.
+    unsent = False
+    #: Whether WeChat may have done what it was asked: its answer was lost, or made no sense.
+    undecided = False
 
     def __init__(
         self, detail: str = "", errcode: int | None = None, rid: str | None = None
@@ -44,6 +48,18 @@ class PhoneCodeInvalid(WeChatError):
     """The code of a phone number is wrong, used, too old, or of another user or mini program."""
 
     name = "phone_code_invalid"
+
+
+class NotPermitted(WeChatError):
+    """The user has not permitted a message of this template, or one was sent already."""
+
+    name = "message_not_permitted"
+
+
+class MessageInvalid(WeChatError):
+    """WeChat refuses what a message says, its template, or its page."""
+
+    name = "message_invalid"
 
 
 class UserBlocked(WeChatError):
@@ -165,6 +181,18 @@ MEDIA: Errcodes = {
     87020: QuotaExceeded,  # the same picture too often
 }
 
+#: subscribeMessage.send.
+MESSAGE: Errcodes = {
+    **COMMON,
+    40037: MessageInvalid,  # no such template
+    41030: MessageInvalid,  # no such page
+    43101: NotPermitted,
+    43107: Misconfigured,  # this mini program may send no messages any more
+    43108: Unavailable,  # another message is being sent to this user
+    45168: MessageInvalid,  # a word that WeChat forbids
+    47003: MessageInvalid,  # a value breaks the rule of its kind
+}
+
 #: What the operator can do about it, by errcode.
 ADVICE: dict[int, str] = {
     40001: "the AppSecret does not belong to this AppID: compare, or reset it in the console",
@@ -174,6 +202,7 @@ ADVICE: dict[int, str] = {
     40164: "the address of this server is not on the console's IP list (IP白名单)",
     41002: "the AppID is empty",
     41004: "the AppSecret is empty",
+    43107: "WeChat has taken the right to send messages: see the console's messages",
     48001: "this mini program has no right to this call: see the console",
     48004: "WeChat forbids this call to the mini program: see the console's messages",
     50002: "WeChat restricts this mini program: see the console's messages",

@@ -24,6 +24,7 @@ CHINA = "86"
 
 _ID = re.compile(r"[!-~]{1,128}")
 _TOKEN = re.compile(r"[!-~]{1,1024}")
+_MSGID = re.compile(r"[0-9]{1,20}")
 _NUMBER = re.compile(r"[0-9]{4,15}")
 _COUNTRY = re.compile(r"[1-9][0-9]{0,3}")
 _RID = re.compile(r"rid: ([0-9A-Za-z-]{1,64})")
@@ -98,6 +99,16 @@ def read_phone(appid: str) -> Callable[[Reply], str]:
         return number if str(country) == CHINA else f"+{country}{number}"
 
     return read
+
+
+def read_msgid(reply: Reply) -> str | None:
+    """Read what subscribeMessage.send answers: the id of the message, None if it has none.
+
+    The message is sent in any case, so nothing here is a reason to call it failed.
+    """
+    msgid = reply.get("msgid")
+    text = str(msgid) if isinstance(msgid, str | int) else ""
+    return text if _MSGID.fullmatch(text) else None
 
 
 def identifier(reply: Reply, name: str) -> str:

@@ -37,6 +37,13 @@ _HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "myapi
 _JSON_HEADERS = {**_HEADERS, "Content-Type": "application/json"}
 _NO_RETRY = urllib3.Retry(False)
 
+#: What is raised before a request is sent.
+_UNCONNECTED = (
+    urllib3.exceptions.NewConnectionError,
+    urllib3.exceptions.ConnectTimeoutError,
+    ssl.SSLCertVerificationError,
+)
+
 _QUERY = re.compile(r"\?\S*")
 _LOGGERS_OF_URLS = ("urllib3.connection", "urllib3.connectionpool", "urllib3.util.retry")
 
@@ -187,4 +194,6 @@ def _failure(error: BaseException, handled_before: BaseException | None) -> WeCh
     while (cause := chain[-1].__cause__ or chain[-1].__context__) and cause is not handled_before:
         chain.append(cause)
     slow = any(isinstance(link, TimeoutError) for link in chain)
-    return (Timeout if slow else Unavailable)(type(chain[-1]).__name__)
+    failure = (Timeout if slow else Unavailable)(type(chain[-1]).__name__)
+    failure.unsent = any(isinstance(link, _UNCONNECTED) for link in chain)
+    return failure

@@ -17,6 +17,12 @@ _TABLES = (
     "CREATE TABLE IF NOT EXISTS codes (digest BLOB PRIMARY KEY) WITHOUT ROWID",
     "CREATE TABLE IF NOT EXISTS tokens (token TEXT PRIMARY KEY, appid TEXT, expires_at REAL)",
     "CREATE TABLE IF NOT EXISTS forced (appid TEXT, at REAL)",
+    "CREATE TABLE IF NOT EXISTS permissions (appid TEXT, openid TEXT, template TEXT,"
+    " count INTEGER, PRIMARY KEY (appid, openid, template)) WITHOUT ROWID",
+    # Ids like WeChat's: none is given twice, and they need more than 32 bits.
+    "CREATE TABLE IF NOT EXISTS messages (id INTEGER PRIMARY KEY AUTOINCREMENT, openid TEXT,"
+    " template TEXT, began_at REAL, ended_at REAL)",
+    "CREATE INDEX IF NOT EXISTS messages_openid ON messages (openid)",
     "CREATE TABLE IF NOT EXISTS fault (kind TEXT, times INTEGER)",
     "CREATE TABLE IF NOT EXISTS calls"
     " (path TEXT, forced INTEGER, count INTEGER, PRIMARY KEY (path, forced)) WITHOUT ROWID",

@@ -12,6 +12,8 @@ _ERRMSG = {
     40013: "invalid appid",
     40014: "invalid access_token",
     40029: "invalid code",
+    40037: "invalid template_id",
+    40097: "invalid args",
     40125: "invalid appsecret",
     40129: "invalid scene value",
     40163: "code been used",
@@ -24,20 +26,27 @@ _ERRMSG = {
     41008: "missing code",
     42001: "access_token expired",
     43001: "require GET method",
+    41030: "invalid page",
     43002: "require POST method",
+    43101: "user refuse to accept the msg",
+    43107: "subscribe message capability banned",
+    43108: "concurrent sending to the same user",
     45009: "reach max api daily quota limit",
     45011: "api minute-quota reach limit, must slower, retry next minute",
+    45168: "the content has sensitive words",
     47001: "data format error",
+    47003: "argument invalid!",
     48001: "api unauthorized",
     61010: "code is expired",
     87014: "risky content",
 }
 
 
-def error_reply(errcode: int) -> dict[str, object]:
+def error_reply(errcode: int, errmsg: str = "") -> dict[str, object]:
     """Build WeChat's error reply {errcode, errmsg}; like the real one it ends with a rid."""
     rid = f"{int(time.time()):08x}-{secrets.token_hex(4)}-{secrets.token_hex(4)}"
-    return {"errcode": errcode, "errmsg": f"{_ERRMSG.get(errcode, 'sandbox')}, rid: {rid}"}
+    text = errmsg or _ERRMSG.get(errcode, "sandbox")
+    return {"errcode": errcode, "errmsg": f"{text}, rid: {rid}"}
 
 
 def app_errcode(

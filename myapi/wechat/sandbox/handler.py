@@ -28,6 +28,7 @@ class Options(Protocol):
     latency: float
     slow: float
     drip: float
+    push_url: str | None
     closing: Event
 
 
@@ -56,7 +57,8 @@ class Handler(BaseHTTPRequestHandler):
     def _answer_or(self, controls: Mapping[str, Control]) -> None:
         url = urlsplit(self.path)
         if url.path in ROUTES:
-            self._answer(Call(self.command, url.path, url.query, self._body_or_nothing()))
+            body = self._body_or_nothing()
+            self._answer(Call(self.command, url.path, url.query, body, self.options.push_url))
         else:
             self._control(controls)
 

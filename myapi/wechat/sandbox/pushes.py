@@ -1,4 +1,4 @@
-"""The sandbox judges pictures, and pushes its verdict as WeChat does."""
+"""The sandbox judges pictures, and pushes events as WeChat does."""
 
 import json
 import threading
@@ -14,7 +14,8 @@ from .content import WORDS
 #: With which the sandbox signs its pushes, and a service that uses it verifies them.
 TOKEN, AES_KEY = "sandbox", "sandbox0" * 5 + "abc"
 
-JUDGES_FOR = 1.0  # s
+#: Seconds until it has judged a picture, and until it tells that a message was sent.
+JUDGES_FOR, TELLS_AFTER = 1.0, 0.2
 
 
 def verdict_on(name: str) -> tuple[str, int]:
@@ -42,17 +43,16 @@ def media_event(appid: str, trace_id: str, verdict: tuple[str, int]) -> dict[str
     }
 
 
-def push_later(media_url: str, event: dict[str, Any]) -> None:
-    """Push an event, after the time that judging takes, to the service that has the picture."""
+def push_later(url_of_service: str, appid: str, event: dict[str, Any], seconds: float) -> None:
+    """Push an event after some time. Of the URL its path does not count."""
 
     def push() -> None:
-        appid = event["appid"]
         query, body = seal_push(PushKeys(appid, TOKEN, AES_KEY), json.dumps(event).encode())
-        origin = urlsplit(media_url)
+        origin = urlsplit(url_of_service)
         url = f"{origin.scheme}://{origin.netloc}/wechat/push?{urlencode(query)}"
         with suppress(OSError, ValueError):  # no service is there any more
             urlopen(Request(url, body), timeout=5).close()  # noqa: S310 - http, in development
 
-    timer = threading.Timer(JUDGES_FOR, push)
+    timer = threading.Timer(seconds, push)
     timer.daemon = True
     timer.start()

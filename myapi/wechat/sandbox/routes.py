@@ -21,6 +21,8 @@ class Call:
     path: str
     query: str
     body: bytes
+    #: The service to which the sandbox pushes.
+    push_url: str | None = None
 
     def parameter(self, name: str) -> str:
         """Return a parameter of the query, "" if it is missing."""
@@ -82,7 +84,14 @@ def check_media(sandbox: Sandbox, call: Call) -> Answer:
     body = call.json()
     answer, event = sandbox.check_media(call.parameter("access_token"), body)
     if body is not None and event is not None:
-        pushes.push_later(body["media_url"], event)
+        pushes.push_later(body["media_url"], event["appid"], event, pushes.JUDGES_FOR)
+    return answer
+
+
+def send_message(sandbox: Sandbox, call: Call) -> Answer:
+    answer, appid, event = sandbox.send_message(call.parameter("access_token"), call.json())
+    if event is not None and call.push_url is not None:
+        pushes.push_later(call.push_url, appid, event, pushes.TELLS_AFTER)
     return answer
 
 
@@ -92,6 +101,7 @@ ROUTES = {
     "/wxa/business/getuserphonenumber": Route("POST", phone_number, takes_token=True),
     "/wxa/msg_sec_check": Route("POST", check_text, takes_token=True),
     "/wxa/media_check_async": Route("POST", check_media, takes_token=True),
+    "/cgi-bin/message/subscribe/send": Route("POST", send_message, takes_token=True),
 }
 
 

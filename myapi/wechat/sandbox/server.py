@@ -28,16 +28,19 @@ class SandboxServer:
         latency: float = 0.0,
         slow: float = 5.0,
         drip: float = 1.0,
+        push_url: str | None = None,
     ) -> None:
         """Bind the address; port 0 picks a free port. Raises OSError.
 
         All in seconds: `latency` delays every answer, `slow` delays an answer with the fault
-        `slow`, and `drip` is the pause between two bytes of the drip faults.
+        `slow`, and `drip` is the pause between two bytes of the drip faults. `push_url` is the
+        service to which the events of messages are pushed.
         """
         self.sandbox = sandbox
         self.latency = latency
         self.slow = slow
         self.drip = drip
+        self.push_url = push_url
         self.closing = threading.Event()
         self._serving = False
         handler = type("SandboxHandler", (Handler,), {"options": self})

@@ -9,13 +9,13 @@ import json
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from os import PathLike, urandom
 from pathlib import Path
 from typing import Any
 
 from ..crypto import encrypt_user_data, sign_raw_data
-from . import content, phone, pushes, tokens
+from . import content, messages, phone, pushes, tokens
 from .codes import login_errcode, parse_code
 from .database import SandboxDatabase
 from .errcodes import app_errcode, error_reply
@@ -137,6 +137,41 @@ class Sandbox:
         trace_id = content.trace_id()
         event = pushes.media_event(appid, trace_id, pushes.verdict_on(str(found[0])))
         return {"errcode": 0, "errmsg": "ok", "trace_id": trace_id}, event
+
+    def send_message(
+        self, access_token: str, body: dict[str, Any] | None
+    ) -> tuple[dict[str, object], str, dict[str, Any] | None]:
+        """Answer like subscribeMessage.send; return the AppID and the event that follows, too.
+
+        The answer is {errcode: 0, errmsg, msgid}, or an error. `body` is None if it is no JSON
+        object. While one message is being sent to a user, another one is refused.
+        """
+        errcode, errmsg = messages.body_errcode(body)
+        with self._database.writing() as db:
+            appid, of_token = tokens.find_app(db, access_token)
+            if of_token or errcode or body is None:
+                return error_reply(of_token or errcode, "" if of_token else errmsg), appid, None
+            if not _is_user(db, appid, body["touser"]):
+                return error_reply(40003), appid, None
+            msgid, errcode = messages.begin(db, appid, body)
+        if errcode:
+            return error_reply(errcode), appid, None
+        time.sleep(messages.TAKES)
+        with self._database.writing() as db:
+            messages.end(db, msgid)
+        event = messages.sent_event(body["touser"], body["template_id"], msgid)
+        return {"errcode": 0, "errmsg": "ok", "msgid": msgid}, appid, event
+
+    def permit(self, appid: str, openid: str, results: Iterable[tuple[str, str]]) -> None:
+        """Note what a user answered to the dialog for messages: pairs of template and text."""
+        with self._database.writing() as db:
+            messages.permit(db, appid, openid, results)
+
+    def messages_sent(self) -> Counter[tuple[str, str]]:
+        """Count the messages that users got, by openid and template."""
+        with self._database.reading() as db:
+            sent = "SELECT openid, template FROM messages WHERE ended_at IS NOT NULL"
+            return Counter(db.execute(sent).fetchall())
 
     def encrypt(
         self, user: str, data: Mapping[str, object], appid: str | None = None

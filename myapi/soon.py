@@ -1,4 +1,4 @@
-"""Handle events as soon as WeChat has its answer, in a thread of the process that took them."""
+"""Work that is done right after a request has its answer, in a thread of the same process."""
 
 import logging
 import threading
@@ -7,22 +7,23 @@ from collections.abc import Callable
 from flask import Flask
 
 from myapi.concurrency import let_reads_first
-from myapi.push import handling
-from myapi.push.handlers import handle
 
 log = logging.getLogger(__name__)
 
 
 class Soon:
-    """One thread of a process at most handles events; those that come meanwhile are its next.
+    """One thread of a process at most does the work of one kind; what comes meanwhile is its next.
 
-    What it does not get to, because it ends with its process, the next `flask events run` does.
+    What it does not get to, because it ends with its process, the next run of the timer does.
     """
 
-    def __init__(self, app: Flask) -> None:
+    def __init__(self, app: Flask, name: str, do_next: Callable[[], bool]) -> None:
+        """`do_next` does one piece of the work; it returns False if none is due."""
         self._app = app
+        self._name = name
+        self._do_next = do_next
         #: Starts the work; the tests do it at once, in the thread that asks.
-        self.start: Callable[[Callable[[], None]], None] = _in_a_thread
+        self.start: Callable[[Callable[[], None]], None] = self._in_a_thread
         self._at_work = threading.Lock()
         self._asked = False
 
@@ -37,22 +38,21 @@ class Soon:
         while self._asked and self._at_work.acquire(blocking=False):
             try:
                 self._asked = False
-                while self._handle_next():
+                while self._next():
                     pass
             except Exception:
-                log.exception("events could not be handled", extra={"event": "events_failed"})
+                log.exception("%s failed", self._name, extra={"event": f"{self._name}_failed"})
             finally:
                 self._at_work.release()
 
-    def _handle_next(self) -> bool:
-        """Handle an event; False if none is due. Before it requests go, and the answer to WeChat.
+    def _next(self) -> bool:
+        """Do one piece; False if none is due. Before it requests go, and the answer of this one.
 
         Each has an app context of its own: the database's deadline is for one context.
         """
         let_reads_first()
         with self._app.app_context():
-            return any(handling.handle_due(handle, limit=1))
+            return self._do_next()
 
-
-def _in_a_thread(work: Callable[[], None]) -> None:
-    threading.Thread(target=work, name="events", daemon=True).start()
+    def _in_a_thread(self, work: Callable[[], None]) -> None:
+        threading.Thread(target=work, name=self._name, daemon=True).start()
