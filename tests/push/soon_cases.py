@@ -8,8 +8,8 @@ from datetime import timedelta
 
 import pytest
 
-from myapi.push import handling, inbox
-from myapi.push.soon import Soon
+from myapi.push import handlers, handling, inbox
+from myapi.soon import Soon
 from myapi.wechat.push import Push
 from tests.service import wait_for
 
@@ -28,7 +28,8 @@ def handle(app):
             for number in range(EVENTS):
                 event = {"Event": "odd", "number": number}
                 assert inbox.store(Push(json.dumps(event).encode(), event))
-        Soon(app).ask()  # that of the tests has no thread
+        next_one = lambda: any(handling.handle_due(handlers.handle, limit=1))  # noqa: E731
+        Soon(app, "events", next_one).ask()  # that of the tests has no thread
 
     return handle
 
