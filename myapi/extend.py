@@ -11,7 +11,8 @@ from myapi.concurrency import off_loop
 from myapi.db.transactions import reading, transaction
 from myapi.db.types import UtcDateTime, exact, id_column, user_id_column
 from myapi.extensions import wechat
-from myapi.messages.sending import SentMessage, send_message
+from myapi.messages.outbox import SentMessage
+from myapi.messages.sending import send_message
 from myapi.settings import AppSettings
 from myapi.settings.environment import setting
 from myapi.settings.parsers import integer, number, one_of, switch, text

@@ -24,6 +24,7 @@ COMMANDS = {
     "restore": ("backup", "restore"),
     "wechat": ("wechat", "group"),
     "events": ("events", "group"),
+    "messages": ("messages", "group"),
     "jobs": ("jobs", "group"),
     "doctor": ("doctor", "command"),
     "db": ("db", "group"),  # replaces Flask-Migrate's own
@@ -37,7 +38,7 @@ COMPLETION = "_FLASK_COMPLETE"
 RESERVED = {
     *COMMANDS,
     *("run", "shell", "routes"),
-    *("console", "messages"),
+    "console",
 }
 
 

@@ -1,21 +1,19 @@
 """`flask jobs run`: what timers do on a server, for where there is no systemd."""
 
 import logging
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
-from types import FrameType
 from typing import NamedTuple
 
 import click
 
-from myapi.cli import backup, events, sessions
+from myapi.cli import backup, events, messages, sessions
 from myapi.cli.command import Command, Group
 from myapi.cli.options import HourParam
+from myapi.cli.stopping import stopping
 from myapi.clock import now
 from myapi.extensions import db
 
@@ -55,11 +53,12 @@ def group() -> None:
 @click.option("--once", is_flag=True, help="Do what is due now, and end.")
 @click.pass_context
 def run(ctx: click.Context, at: timedelta, backup_dir: Path | None, once: bool) -> None:
-    """Handle events each minute; purge, and back up, once a day. Run it beside the service.
+    """Handle events and send messages each minute; purge, and back up, once a day.
 
-    At its start it handles events and purges, and backs up if the last backup is missing. Backups
-    older than two weeks are deleted. A job that fails is logged and tried again: the daily ones an
-    hour later. SIGTERM and Ctrl+C end the command when the job that is running has ended.
+    Run it beside the service. At its start it does all of these, and backs up if the last backup is
+    missing. Backups older than two weeks are deleted. A job that fails is logged and tried again:
+    the daily ones an hour later. SIGTERM and Ctrl+C end the command when the job that is running
+    has ended.
     """
 
     def daily(present: datetime, succeeded: bool) -> datetime:
@@ -67,12 +66,14 @@ def run(ctx: click.Context, at: timedelta, backup_dir: Path | None, once: bool) 
 
     jobs = [
         Job("events", lambda: ctx.invoke(events.run), lambda present, _: present + MINUTE),
+        Job("messages", lambda: ctx.invoke(messages.run), lambda present, _: present + MINUTE),
         Job("purge of sessions", lambda: ctx.invoke(sessions.purge), daily),
         Job("purge of events", lambda: ctx.invoke(events.purge), daily),
+        Job("purge of messages", lambda: ctx.invoke(messages.purge), daily),
     ]
     if (folder := backup_dir) is not None:
         jobs.append(Job("backup", lambda: _back_up(ctx, folder, last_time(at, now())), daily))
-    with _stopping() as stop:
+    with stopping() as stop:
         failed = _work(jobs, stop, once=once)
     ctx.exit(1 if once and failed else 0)
 
@@ -121,19 +122,3 @@ def _back_up(ctx: click.Context, folder: Path, since: datetime) -> None:
         for file in folder.glob(pattern):
             if file.stat().st_mtime < time.time() - age.total_seconds():
                 file.unlink(missing_ok=True)
-
-
-@contextmanager
-def _stopping() -> Iterator[threading.Event]:
-    """Yield an event that is set by SIGTERM or Ctrl+C."""
-    stop = threading.Event()
-
-    def ask(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

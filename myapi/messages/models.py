@@ -1,6 +1,6 @@
 """What users permit us to send, and what was sent."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ForeignKey, Index, Integer, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
@@ -21,6 +21,8 @@ from myapi.extensions import Base
 #: What `Message.state` may be. UNKNOWN: WeChat was asked, and its answer is not known.
 WAITING, SENDING, SENT, FAILED, UNKNOWN = "waiting", "sending", "sent", "failed", "unknown"
 STATES = (WAITING, SENDING, SENT, FAILED, UNKNOWN)
+#: After this an unknown one was not sent, if WeChat has pushed no event of it.
+CONFIRMED_WITHIN = timedelta(hours=1)
 
 
 class Permission(Base):

@@ -9,23 +9,29 @@ All times are the database's clock: several servers send.
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
-from typing import Any, Literal, NamedTuple
+from datetime import datetime, timedelta
+from typing import Any, Literal
 
 from flask import Response, after_this_request, current_app, has_request_context
-from sqlalchemy import Exists, and_, exists, insert, select, update
-from sqlalchemy.orm import aliased
+from sqlalchemy import update
 
 from myapi.concurrency import FewWait
 from myapi.db.clock import database_now
-from myapi.db.transactions import Transaction, changed, reading, transaction
-from myapi.extensions import keyring, settings, wechat
-from myapi.messages import ledger, rules
-from myapi.messages.models import FAILED, SENDING, SENT, UNKNOWN, WAITING, Message
+from myapi.db.transactions import Transaction, changed, transaction
+from myapi.extensions import keyring, wechat
+from myapi.messages import ledger, outbox, rules, settlement
+from myapi.messages.models import (
+    CONFIRMED_WITHIN,
+    FAILED,
+    SENDING,
+    SENT,
+    UNKNOWN,
+    WAITING,
+    Message,
+)
+from myapi.messages.outbox import Claimed, Draft, SentMessage
 from myapi.soon import Soon
 from myapi.users import accounts
-from myapi.users.models import User
 from myapi.web.errors import ApiError
 from myapi.wechat import MessageInvalid, NotPermitted, WeChatError
 
@@ -34,50 +40,16 @@ log = logging.getLogger(__name__)
 MiniProgramState = Literal["formal", "trial", "developer"]
 Language = Literal["zh_CN", "en_US", "zh_HK", "zh_TW"]
 
-#: How long a call may take besides WeChat's time; then its process was killed.
-BESIDES_WECHAT = timedelta(minutes=1)
 #: How long after a failed attempt a queued message is tried again. After the last it has failed.
 PAUSES = (
     *(timedelta(minutes=minutes) for minutes in (1, 5, 15)),
     *(timedelta(hours=hours) for hours in (1, 3, 6, 12)),
 )
-#: After this a message whose answer is lost was not sent, if WeChat has pushed no event of it.
-CONFIRMED_WITHIN = timedelta(hours=1)
-
-#: `next_at` of what is never looked at again.
-NEVER = datetime(9999, 1, 1, tzinfo=timezone.utc)
-BATCH = 500
-
 WAIT = 3.0  # s for another message to the same user
 POLL = 0.1
 MAX_WAITING = 8  # callers of a process
 
 _waiting = FewWait(MAX_WAITING)
-
-
-@dataclass(frozen=True)
-class SentMessage:
-    """What has become of a message: `state` is one of those in `messages/models.py`."""
-
-    id: int
-    state: str
-    #: Why it has failed: the name of an error, such as "wechat_unavailable".
-    error: str | None = None
-    #: WeChat's own number of that error.
-    errcode: int | None = None
-
-
-class _Claimed(NamedTuple):
-    """A message that this process sends now."""
-
-    id: int
-    user_id: int
-    openid: str
-    template_id: str
-    content: bytes | None
-    attempts: int
-    created_at: datetime
-    queued: bool
 
 
 def send_message(
@@ -105,17 +77,18 @@ def send_message(
     Source: subscribeMessage.send, POST /cgi-bin/message/subscribe/send.
     """
     rules.check(template_id, data, page)
-    _check_once(once)
+    if once is not None and not is_name(once):
+        raise ValueError("once must have 1 to 64 printable ASCII characters")
     content = {"data": dict(data), "page": page, "state": miniprogram_state, "lang": lang}
-    sealed = keyring().seal(json.dumps(content, ensure_ascii=False))
+    draft = Draft(template_id, keyring().seal(json.dumps(content, ensure_ascii=False)), once)
     if not wait:
-        queued = _queue(user_id, template_id, sealed, once)
+        queued = outbox.queue(user_id, draft)
         if has_request_context():
             after_this_request(_send_soon)
         return queued
 
-    def start() -> _Claimed | SentMessage | None:
-        return _start(user_id, template_id, sealed, once)
+    def start() -> Claimed | SentMessage | None:
+        return outbox.start(user_id, draft)
 
     started = _waiting.until(start, seconds=WAIT, pause=POLL)
     if started is None:
@@ -130,71 +103,16 @@ def send_message(
 
 def send_due(limit: int | None = None) -> list[SentMessage]:
     """Send the queued messages whose time has come; return what became of each."""
-    settle_lost()
+    settlement.settle_lost()
     outcomes: list[SentMessage] = []
-    while (limit is None or len(outcomes) < limit) and (message := _claim_next()):
+    while (limit is None or len(outcomes) < limit) and (message := outbox.claim_next()):
         outcomes.append(_send(message)[0])
     return outcomes
 
 
-def settle_lost() -> None:
-    """Settle the messages of killed processes, and those of which WeChat has said nothing."""
-    with reading() as connection:
-        at = database_now(connection)
-        open_still = select(Message.id, Message.user_id).where(
-            Message.state.in_((SENDING, UNKNOWN)), Message.next_at <= at
-        )
-        found = connection.execute(open_still.limit(BATCH)).all()
-    for row in found:
-        _settle(row.id, row.user_id, at)
-
-
-@transaction
-def _settle(tx: Transaction, message_id: int, user_id: int, at: datetime) -> None:
-    accounts.lock(tx, user_id)
-    this = update(Message).where(Message.id == message_id, Message.next_at <= at)
-    lost = {"state": UNKNOWN, "content": None, "next_at": at + CONFIRMED_WITHIN}
-    if changed(tx, this.where(Message.state == SENDING).values(lost)):
-        return
-    # Without pushes nothing will ever tell: it stays unknown, and is not looked at again.
-    told = settings().takes_pushes
-    silent = (
-        {"state": FAILED, "error": "not_confirmed", "once": None} if told else {"next_at": NEVER}
-    )
-    if changed(tx, this.where(Message.state == UNKNOWN).values(silent)) and told:
-        columns = (Message.template_id, Message.created_at)
-        row = tx.execute(select(*columns).where(Message.id == message_id)).one()
-        ledger.give_back(tx, user_id, row.template_id, row.created_at)
-
-
-@transaction
-def confirm(tx: Transaction, user_id: int, template_id: str, msgid: str, errcode: int) -> bool:
-    """Note what WeChat says of a message after it was sent; False if there is none like it.
-
-    The event may come before the answer, or instead of it: then it is about the oldest message of
-    this template whose answer is not known.
-    """
-    if accounts.lock(tx, user_id) is None:
-        return True
-    mine = select(Message.id).where(Message.user_id == user_id, Message.template_id == template_id)
-    message_id = tx.scalar(mine.where(Message.msgid == msgid)) or tx.scalar(
-        mine.where(Message.state.in_((SENDING, UNKNOWN)), Message.msgid.is_(None))
-        .order_by(Message.id)
-        .limit(1)
-    )
-    if message_id is None:
-        return False
-    values: dict[str, Any] = {"state": SENT, "error": None, "sent_at": database_now(tx)}
-    if errcode:
-        values = {"state": FAILED, "error": "not_delivered", "errcode": errcode, "once": None}
-    this = update(Message).where(Message.id == message_id)
-    tx.execute(this.values(msgid=msgid, content=None, **values))
-    return True
-
-
-def _check_once(once: str | None) -> None:
-    if once is not None and not (0 < len(once) <= 64 and once.isascii() and once.isprintable()):
-        raise ValueError("once must have 1 to 64 printable ASCII characters")
+def is_name(text: str) -> bool:
+    """Whether it may be the `once` of a message."""
+    return 0 < len(text) <= 64 and text.isascii() and text.isprintable()
 
 
 def _as_api_error(error: WeChatError, data: Mapping[str, str]) -> Exception:
@@ -212,81 +130,7 @@ def _send_soon(response: Response) -> Response:
     return response
 
 
-@transaction
-def _queue(
-    tx: Transaction, user_id: int, template_id: str, content: bytes, once: str | None
-) -> SentMessage:
-    accounts.get_or_404(tx, user_id)
-    if (found := _find_once(tx, user_id, once)) is not None:
-        return found
-    ledger.reserve(tx, user_id, template_id)
-    at = database_now(tx)
-    message_id = _insert(tx, user_id, template_id, content, once, state=WAITING, at=at, next_at=at)
-    return SentMessage(message_id, WAITING)
-
-
-@transaction
-def _start(
-    tx: Transaction, user_id: int, template_id: str, content: bytes, once: str | None
-) -> _Claimed | SentMessage | None:
-    """Claim a new message; None while another one is being sent to this user."""
-    user = accounts.get_or_404(tx, user_id)
-    if (found := _find_once(tx, user_id, once)) is not None:
-        return found
-    at = database_now(tx)
-    if tx.scalar(select(_is_being_sent_to(user_id, at))):
-        return None
-    ledger.reserve(tx, user_id, template_id)
-    until = at + _claim()
-    message_id = _insert(
-        tx, user_id, template_id, content, once, state=SENDING, at=at, next_at=until
-    )
-    return _Claimed(message_id, user_id, user.openid, template_id, content, 1, at, queued=False)
-
-
-def _claim_next() -> _Claimed | None:
-    """Take the next queued message to a user to whom no process is sending."""
-    other = aliased(Message)
-    while True:
-        with reading() as connection:
-            at = database_now(connection)
-            busy = exists().where(
-                other.user_id == Message.user_id, other.state == SENDING, other.next_at > at
-            )
-            due = and_(Message.state == WAITING, Message.next_at <= at)
-            statement = (
-                select(Message.id, Message.user_id)
-                .join(User, User.id == Message.user_id)
-                .where(due, User.appid == settings().appid, ~busy)
-                .order_by(Message.next_at, Message.id)
-            )
-            row = connection.execute(statement.limit(1)).first()
-        if row is None:
-            return None
-        if (claimed := _claim_queued(row.id, row.user_id)) is not None:
-            return claimed
-
-
-@transaction
-def _claim_queued(tx: Transaction, message_id: int, user_id: int) -> _Claimed | None:
-    user = accounts.lock(tx, user_id)
-    at = database_now(tx)
-    if user is None or tx.scalar(select(_is_being_sent_to(user_id, at))):
-        return None
-    this = update(Message).where(Message.id == message_id, Message.state == WAITING)
-    claim = this.where(Message.next_at <= at)
-    values = {"state": SENDING, "next_at": at + _claim(), "attempts": Message.attempts + 1}
-    if not changed(tx, claim.values(values)):
-        return None
-    columns = (Message.template_id, Message.content, Message.attempts, Message.created_at)
-    row = tx.execute(select(*columns).where(Message.id == message_id)).one()
-    template_id, content, attempts, created_at = row
-    return _Claimed(
-        message_id, user_id, user.openid, template_id, content, attempts, created_at, queued=True
-    )
-
-
-def _send(message: _Claimed) -> tuple[SentMessage, WeChatError | None]:
+def _send(message: Claimed) -> tuple[SentMessage, WeChatError | None]:
     """Ask WeChat to send a claimed message, and note what became of it."""
     text = None if message.content is None else keyring().unseal(message.content)
     if text is None:
@@ -311,7 +155,7 @@ def _send(message: _Claimed) -> tuple[SentMessage, WeChatError | None]:
 
 @transaction
 def _note(
-    tx: Transaction, message: _Claimed, msgid: str | None, error: WeChatError | None
+    tx: Transaction, message: Claimed, msgid: str | None, error: WeChatError | None
 ) -> SentMessage:
     accounts.lock(tx, message.user_id)
     at = database_now(tx)
@@ -334,7 +178,7 @@ def _note(
     return SentMessage(message.id, values["state"], error.name, error.errcode)
 
 
-def _outcome(message: _Claimed, error: WeChatError, at: datetime) -> dict[str, Any]:
+def _outcome(message: Claimed, error: WeChatError, at: datetime) -> dict[str, Any]:
     """Return what an error makes of a message."""
     values: dict[str, Any] = {"error": error.name, "errcode": error.errcode}
     if error.undecided:
@@ -343,46 +187,3 @@ def _outcome(message: _Claimed, error: WeChatError, at: datetime) -> dict[str, A
     if is_final or not message.queued or message.attempts > len(PAUSES):
         return {**values, "state": FAILED, "once": None}
     return {**values, "state": WAITING, "next_at": at + PAUSES[message.attempts - 1]}
-
-
-def _find_once(tx: Transaction, user_id: int, once: str | None) -> SentMessage | None:
-    if once is None:
-        return None
-    columns = (Message.id, Message.state, Message.error, Message.errcode)
-    named = select(*columns).where(Message.user_id == user_id, Message.once == once)
-    row = tx.execute(named).first()
-    return None if row is None else SentMessage(row.id, row.state, row.error, row.errcode)
-
-
-def _insert(
-    tx: Transaction,
-    user_id: int,
-    template_id: str,
-    content: bytes,
-    once: str | None,
-    *,
-    state: str,
-    at: datetime,
-    next_at: datetime,
-) -> int:
-    values = {
-        "user_id": user_id,
-        "template_id": template_id,
-        "content": content,
-        "once": once,
-        "state": state,
-        "attempts": 0 if state == WAITING else 1,
-        "created_at": at,
-        "next_at": next_at,
-    }
-    return int(tx.execute(insert(Message).values(values)).lastrowid)
-
-
-def _is_being_sent_to(user_id: int, at: datetime) -> Exists:
-    return exists().where(
-        Message.user_id == user_id, Message.state == SENDING, Message.next_at > at
-    )
-
-
-def _claim() -> timedelta:
-    return BESIDES_WECHAT + timedelta(seconds=settings().wechat_timeout)

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from myapi.messages import ledger, sending
+from myapi.messages import ledger, settlement
 from myapi.push.people import find_user
 
 OF_PERMISSIONS = ("subscribe_msg_popup_event", "subscribe_msg_change_event")
@@ -35,7 +35,7 @@ def confirm(event: dict[str, Any]) -> None:
         msgid, errcode = _text(item, "MsgID"), _text(item, "ErrorCode")
         if msgid.isdecimal() and msgid.isascii() and len(msgid) <= 20:
             failed = int(errcode) if _is_errcode(errcode) else 0
-            sending.confirm(user.id, _text(item, "TemplateId"), msgid, failed)
+            settlement.confirm(user.id, _text(item, "TemplateId"), msgid, failed)
 
 
 def _items(event: dict[str, Any]) -> Iterator[dict[str, Any]]:
