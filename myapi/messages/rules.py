@@ -21,7 +21,7 @@ TEMPLATE_ID = r"[A-Za-z0-9_-]{1,128}"
 
 _CHINESE = r"\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _MONTH, _DAY = r"(0?[1-9]|1[0-2])", r"(0?[1-9]|[12][0-9]|3[01])"
-_DATE = rf"[0-9]{{4}}(年{_MONTH}月{_DAY}日|[-/.]{_MONTH}[-/.]{_DAY})"
+_DATE = rf"[0-9]{{4}}(年{_MONTH}月{_DAY}日|-{_MONTH}-{_DAY}|/{_MONTH}/{_DAY}|\.{_MONTH}\.{_DAY})"
 _CLOCK = r"([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?"
 _TIME, _DATE_AND_TIME = rf"({_DATE} ?)?{_CLOCK}", rf"{_DATE}( ?{_CLOCK})?"
 _END = rf"( ?~ ?({_TIME}|{_DATE_AND_TIME}))?"
@@ -89,9 +89,9 @@ _PAGE = re.compile(r"(?!/)[!-~]+")
 
 def check(template_id: str, data: Mapping[str, str], page: str | None) -> None:
     """Raise `message_invalid` with all that is wrong in `fields`."""
-    errors = [*_errors(template_id, data, page)]
-    if errors:
-        raise ApiError("message_invalid", fields=errors)
+    wrong = list(errors(template_id, data, page))
+    if wrong:
+        raise ApiError("message_invalid", fields=wrong)
 
 
 def refused(error: MessageInvalid, data: Mapping[str, str]) -> list[FieldError]:
@@ -107,7 +107,8 @@ def is_template_id(text: str) -> bool:
     return re.fullmatch(TEMPLATE_ID, text) is not None
 
 
-def _errors(template_id: object, data: object, page: object) -> Iterator[FieldError]:
+def errors(template_id: object, data: object, page: object) -> Iterator[FieldError]:
+    """Yield what is wrong with a message."""
     if not isinstance(template_id, str) or not is_template_id(template_id):
         yield _error(
             "template_id", "the id of a template, from WeChat's console", "模板 ID，见微信公众平台"
