@@ -18,8 +18,9 @@ from myapi.messages.models import SENDING, WAITING, Message
 from myapi.users import accounts
 from myapi.users.models import User
 
-#: How long a call may take besides WeChat's time; then its process was killed.
-BESIDES_WECHAT = timedelta(minutes=1)
+#: How long a call may take besides WeChat's time. Then its process was killed, or a dripping answer
+#: holds up a command: WeChat itself refuses a second message meanwhile.
+BESIDES_WECHAT = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)

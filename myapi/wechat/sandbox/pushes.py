@@ -16,6 +16,8 @@ TOKEN, AES_KEY = "sandbox", "sandbox0" * 5 + "abc"
 
 #: Seconds until it has judged a picture, and until it tells that a message was sent.
 JUDGES_FOR, TELLS_AFTER = 1.0, 0.2
+#: It pushes up to three times, as WeChat does.
+ATTEMPTS, PAUSE = 3, 1.0
 
 
 def verdict_on(name: str) -> tuple[str, int]:
@@ -50,8 +52,11 @@ def push_later(url_of_service: str, appid: str, event: dict[str, Any], seconds: 
         query, body = seal_push(PushKeys(appid, TOKEN, AES_KEY), json.dumps(event).encode())
         origin = urlsplit(url_of_service)
         url = f"{origin.scheme}://{origin.netloc}/wechat/push?{urlencode(query)}"
-        with suppress(OSError, ValueError):  # no service is there any more
-            urlopen(Request(url, body), timeout=5).close()  # noqa: S310 - http, in development
+        for _ in range(ATTEMPTS):
+            with suppress(OSError, ValueError):  # no service is there, or it has no time
+                urlopen(Request(url, body), timeout=5).close()  # noqa: S310 - http, in development
+                return
+            time.sleep(PAUSE)
 
     timer = threading.Timer(seconds, push)
     timer.daemon = True
