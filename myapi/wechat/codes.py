@@ -67,20 +67,20 @@ def code_request(
 def check_scene(scene: str) -> None:
     """Raise ValueError for a scene that WeChat would refuse."""
     if not isinstance(scene, str) or not _SCENE.fullmatch(scene):
-        raise ValueError(f"a scene is 1 to 32 letters and digits of ASCII and {SPECIAL}")
+        raise ValueError(f"a scene is 1 to 32 ASCII letters, digits and {SPECIAL}")
 
 
 def check_page(page: str) -> None:
     """Raise ValueError for the page of a code if WeChat would refuse it."""
-    check_path_only(page)
+    check_plain_path(page)
     if page.startswith("/"):
         raise ValueError("the page of a code does not begin with /, as in pages/index/index")
 
 
-def check_path_only(path: str) -> None:
-    """Raise ValueError for a path that has more than a path, or blanks."""
+def check_plain_path(path: str) -> None:
+    """Raise ValueError for a path with a space, a query or a fragment."""
     if not isinstance(path, str) or not path.isprintable() or set(path) & set("?# "):
-        raise ValueError("a path has no blanks, no query and no #, as in pages/index/index")
+        raise ValueError("a path has no spaces, no query and no #, as in pages/index/index")
 
 
 def check_env_version(env_version: str) -> None:

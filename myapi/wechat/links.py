@@ -6,7 +6,7 @@ Source: generateUrlLink, POST /wxa/generate_urllink; generateScheme, POST /wxa/g
 import re
 from datetime import datetime, timedelta, timezone
 
-from .codes import SPECIAL, EnvVersion, check_env_version, check_path_only
+from .codes import SPECIAL, EnvVersion, check_env_version, check_plain_path
 from .errors import Unavailable
 from .replies import Reply
 
@@ -36,7 +36,7 @@ def target(path: str | None, query: str | None, env_version: EnvVersion) -> dict
     check_env_version(env_version)
     asked: dict[str, object] = {"env_version": env_version}
     if path:
-        check_path_only(path)
+        check_plain_path(path)
         asked["path"] = path
     if query:
         check_query(query)
@@ -48,7 +48,7 @@ def check_query(query: str) -> None:
     """Raise ValueError for a query that WeChat would refuse."""
     if not isinstance(query, str) or not _QUERY.fullmatch(query):
         raise ValueError(
-            f"a query is at most {QUERY_LIMIT} letters and digits of ASCII and {SPECIAL}%:"
+            f"a query is at most {QUERY_LIMIT} ASCII letters, digits and {SPECIAL}%:"
             " percent-encode all others"
         )
 
