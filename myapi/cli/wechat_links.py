@@ -102,7 +102,6 @@ def _link_parameters(command: Callable[..., Any]) -> Callable[..., Any]:
     "--output",
     "path",
     type=click.Path(path_type=Path),
-    required=True,
     help="Write to this new file, which only you can read.",
 )
 @click.option(
@@ -113,38 +112,39 @@ def _link_parameters(command: Callable[..., Any]) -> Callable[..., Any]:
     help="The side of the picture in pixels.",
 )
 @_env_version_option()
-@click.option("--transparent", is_flag=True, help="A PNG without background, in place of a JPEG.")
+@click.option(
+    "--transparent",
+    "is_hyaline",
+    is_flag=True,
+    help="A PNG without background, in place of a JPEG.",
+)
 @click.option(
     "--check-path/--no-check-path",
     default=True,
     help="Whether the released version must have the page.",
 )
-def code(
-    scene: str,
-    page: str | None,
-    path: Path,
-    width: int,
-    env_version: EnvVersion,
-    transparent: bool,
-    check_path: bool,
-) -> None:
-    """Write the picture of a mini program code to a file.
+def code(scene: str, path: Path | None, **asked: Any) -> None:  # noqa: ANN401
+    """Write the picture of a mini program code, to a file or to a pipe.
 
     SCENE is what the page gets: up to 32 letters, digits and !#$&'()*+,/:;=?@-._~. The code works
     for ever.
     """
-    with files.atomic_create(path) as temporary, _failures_as_click_errors():
-        picture = wechat().mini_program_code(
-            scene,
-            page,
-            check_path=check_path,
-            env_version=env_version,
-            width=width,
-            is_hyaline=transparent,
-        )
+    if path is None:
+        if output.to_terminal():
+            english = "a terminal shows no picture: use --output"
+            raise click.UsageError(localized(english, "终端无法显示图片，请用 --output"))
+        click.echo(_picture(scene, asked), nl=False)
+        return
+    with files.atomic_create(path) as temporary:
+        picture = _picture(scene, asked)
         temporary.write_bytes(picture)
     kind = "JPEG" if picture.startswith(b"\xff\xd8") else "PNG"
     output.print_line(f"{path}: {kind}, {output.size(len(picture))}")
+
+
+def _picture(scene: str, asked: dict[str, Any]) -> bytes:
+    with _failures_as_click_errors():
+        return wechat().mini_program_code(scene, **asked)
 
 
 @click.command("link", cls=Command)

@@ -1,5 +1,6 @@
 """What `flask wechat code`, `link` and `scheme` do, with the sandbox."""
 
+import io
 import os
 import re
 import stat
@@ -64,8 +65,13 @@ class TestCode:
         assert not file.exists()
         assert not wechat.sandbox.calls()
 
-    def test_file_must_be_named(self, run):
-        assert "'--output'" in run("wechat", "code", "a", code=2).stderr
+    def test_code_goes_to_a_pipe_but_not_to_a_terminal(self, run, monkeypatch, wechat):
+        with Image.open(io.BytesIO(run("wechat", "code", "a").stdout_bytes)) as picture:
+            assert picture.format == "JPEG"
+        calls = wechat.sandbox.calls()
+        monkeypatch.setattr("myapi.cli.output.to_terminal", lambda: True)
+        assert "--output" in run("wechat", "code", "a", code=2).stderr
+        assert wechat.sandbox.calls() == calls
 
 
 class TestLinks:
