@@ -24,8 +24,6 @@ from myapi.wechat.codes import (
 )
 from myapi.wechat.links import LONGEST, QUERY_LIMIT, check_query
 
-Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-
 
 def _checked(check: Callable[[str], None], chinese: str) -> Callable[..., str | None]:
     """Return a callback that makes the ValueError of a check a usage error.
@@ -44,45 +42,34 @@ def _checked(check: Callable[[str], None], chinese: str) -> Callable[..., str | 
     return callback
 
 
-def _env_version_option() -> Decorator:
-    return click.option(
-        "--env-version",
-        type=click.Choice(ENV_VERSIONS),
-        default="release",
-        show_default=True,
-        help="Which version of the mini program opens.",
-    )
-
-
-def _link_parameters(command: Callable[..., Any]) -> Callable[..., Any]:
-    for parameter in (
-        _env_version_option(),
-        click.option(
-            "--days",
-            type=click.IntRange(1, LONGEST),
-            default=LONGEST,
-            show_default=True,
-            help="How long the link lives.",
-        ),
-        click.option(
-            "--query",
-            metavar="TEXT",
-            callback=_checked(
-                check_query,
-                f"最多 {QUERY_LIMIT} 个 ASCII 字母、数字或 {SPECIAL}%，其他字符要做百分号编码",
-            ),
-            help="The query that the page gets, percent-encoded, such as id=7.",
-        ),
-        click.argument(
-            "path",
-            required=False,
-            callback=_checked(
-                check_plain_path, "应为页面路径，不含空格、参数和 #，例如 pages/index/index"
-            ),
-        ),
-    ):
-        command = parameter(command)
-    return command
+path_argument = click.argument(
+    "path",
+    required=False,
+    callback=_checked(check_plain_path, "应为页面路径，不含空格、参数和 #，例如 pages/index/index"),
+)
+query_option = click.option(
+    "--query",
+    metavar="TEXT",
+    callback=_checked(
+        check_query,
+        f"最多 {QUERY_LIMIT} 个 ASCII 字母、数字或 {SPECIAL}%，其他字符要做百分号编码",
+    ),
+    help="The query that the page gets, percent-encoded, such as id=7.",
+)
+days_option = click.option(
+    "--days",
+    type=click.IntRange(1, LONGEST),
+    default=LONGEST,
+    show_default=True,
+    help="How long the link lives.",
+)
+env_version_option = click.option(
+    "--env-version",
+    type=click.Choice(ENV_VERSIONS),
+    default="release",
+    show_default=True,
+    help="Which version of the mini program opens.",
+)
 
 
 @click.command("code", cls=Command)
@@ -111,7 +98,7 @@ def _link_parameters(command: Callable[..., Any]) -> Callable[..., Any]:
     show_default=True,
     help="The side of the picture in pixels.",
 )
-@_env_version_option()
+@env_version_option
 @click.option(
     "--transparent",
     "is_hyaline",
@@ -148,7 +135,10 @@ def _picture(scene: str, asked: dict[str, Any]) -> bytes:
 
 
 @click.command("link", cls=Command)
-@_link_parameters
+@path_argument
+@query_option
+@days_option
+@env_version_option
 def link(path: str | None, query: str | None, days: int, env_version: EnvVersion) -> None:
     """Print an https:// link that opens the mini program, for text messages and web pages.
 
@@ -159,7 +149,10 @@ def link(path: str | None, query: str | None, days: int, env_version: EnvVersion
 
 
 @click.command("scheme", cls=Command)
-@_link_parameters
+@path_argument
+@query_option
+@days_option
+@env_version_option
 def scheme(path: str | None, query: str | None, days: int, env_version: EnvVersion) -> None:
     """Print a weixin:// link that opens the mini program, for web pages and apps.
 
