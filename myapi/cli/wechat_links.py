@@ -106,16 +106,15 @@ env_version_option = click.option(
     help="A PNG without background, in place of a JPEG.",
 )
 @click.option(
-    "--check-path/--no-check-path",
-    default=True,
-    help="Whether the released version must have the page.",
+    "--no-check-path", is_flag=True, help="Take a page that the released version does not have."
 )
-def code(scene: str, path: Path | None, **asked: Any) -> None:  # noqa: ANN401
+def code(scene: str, path: Path | None, no_check_path: bool, **asked: Any) -> None:  # noqa: ANN401
     """Write the picture of a mini program code, to a file or to a pipe.
 
     SCENE is what the page gets: up to 32 letters, digits and !#$&'()*+,/:;=?@-._~. The code works
     for ever.
     """
+    asked["check_path"] = not no_check_path
     if path is None:
         if output.to_terminal():
             english = "a terminal shows no picture: use --output"
