@@ -12,7 +12,6 @@ import sqlalchemy as sa
 
 from myapi.settings import APP_FOLDER
 from myapi.wechat.sandbox import pushes
-from tests.fixtures import DATABASES
 from tests.service import migrate, wait_for
 
 APPID = "wx-storm"
@@ -39,7 +38,7 @@ extension = Extension(blueprints=[bp])
 """
 
 
-@pytest.fixture(params=DATABASES)
+@pytest.fixture(params=["sqlite", "mariadb"])
 def database(request, tmp_path):
     """The URL of a migrated database."""
     if request.param == "sqlite":

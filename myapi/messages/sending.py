@@ -45,6 +45,8 @@ PAUSES = (
     *(timedelta(minutes=minutes) for minutes in (1, 5, 15)),
     *(timedelta(hours=hours) for hours in (1, 3, 6, 12)),
 )
+USER_BUSY = 43108  # another program is sending to this user
+
 WAIT = 3.0  # s for another message to the same user
 POLL = 0.1
 MAX_WAITING = 8  # callers of a process
@@ -101,13 +103,29 @@ def send_message(
     return outcome
 
 
-def send_due(limit: int | None = None) -> list[SentMessage]:
-    """Send the queued messages whose time has come; return what became of each."""
+def send_due() -> list[SentMessage]:
+    """Send the queued messages whose time has come; return what became of each.
+
+    If WeChat has trouble, the rest waits for the next run.
+    """
     settlement.settle_lost()
     outcomes: list[SentMessage] = []
-    while (limit is None or len(outcomes) < limit) and (message := outbox.claim_next()):
-        outcomes.append(_send(message)[0])
+    while (outcome := send_next()) is not None:
+        outcomes.append(outcome)
+        if is_trouble(outcome):
+            break
     return outcomes
+
+
+def send_next() -> SentMessage | None:
+    """Send one queued message whose time has come; None if there is none."""
+    message = outbox.claim_next()
+    return None if message is None else _send(message)[0]
+
+
+def is_trouble(outcome: SentMessage) -> bool:
+    """Whether WeChat would answer the next message in the same way."""
+    return outcome.state in (WAITING, UNKNOWN) and outcome.errcode != USER_BUSY
 
 
 def is_name(text: str) -> bool:

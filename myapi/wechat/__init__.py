@@ -13,6 +13,7 @@ from .crypto import (
 from .errors import (
     CodeInvalid,
     CodeUsed,
+    LinksForbidden,
     MessageInvalid,
     Misconfigured,
     NotPermitted,
@@ -33,6 +34,7 @@ __all__ = [
     "CodeInvalid",
     "CodeUsed",
     "DecryptError",
+    "LinksForbidden",
     "Login",
     "MessageInvalid",
     "Misconfigured",

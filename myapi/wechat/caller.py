@@ -9,7 +9,6 @@ from typing import TypeVar
 
 from .access_token import AccessToken
 from .errors import (
-    ADVICE,
     BUSY,
     COMMON,
     TOKEN,
@@ -18,7 +17,9 @@ from .errors import (
     Timeout,
     TokenRefused,
     TooManyWaiting,
+    Unavailable,
     WeChatError,
+    advice_on,
 )
 from .replies import Reply, read_reply, read_token
 from .token_row import Fetched, MemoryTokenStore, TokenStore
@@ -123,6 +124,33 @@ class Caller:
             error.undecided = is_asking
             raise
 
+    def call_for_file(
+        self,
+        path: str,
+        *,
+        json: Mapping[str, object],
+        errcodes: Errcodes,
+        is_file: Callable[[bytes], bool],
+        hide: Iterable[str] = (),
+        limit: int,
+    ) -> bytes:
+        """Make a POST call that is answered with a file; otherwise it is as `call`.
+
+        Only the bytes tell a file from an error, which is JSON: the Content-Type may be wrong.
+        Raises Unavailable for an answer that is neither.
+        """
+
+        def ask(token: str) -> bytes:
+            asked = {"access_token": token}
+            answer = self._transport.exchange("POST", path, query=asked, body=json, limit=limit)
+            if is_file(answer):
+                return answer
+            if len(answer) <= ANSWER_LIMIT:
+                read_reply(answer, errcodes, hide=(self._secret, token, *hide))
+            raise Unavailable("neither a file nor an error")
+
+        return self._in_turn(path, lambda: self._with_token(ask))
+
     def call_with_secret(
         self,
         path: str,
@@ -162,7 +190,7 @@ class Caller:
         return read(read_reply(answer, errcodes, hide=(self._secret, *hide)))
 
     def _with_token(self, ask: Callable[[str], T]) -> T:
-        """Ask, and once more if WeChat is busy, or with another token if it refuses this one."""
+        """Ask with the access_token, and once more if WeChat is busy or refuses the token."""
         token = self._access_token.get()
         try:
             return ask(token)
@@ -230,7 +258,7 @@ class Caller:
 
     def _report(self, path: str, error: WeChatError, seconds: float) -> None:
         misconfigured = isinstance(error, Misconfigured)
-        advice = ADVICE.get(error.errcode or 0) if misconfigured else None
+        advice = advice_on(error) if misconfigured else None
         log.log(
             logging.ERROR if misconfigured else logging.WARNING,
             "WeChat's %s failed: %s%s",

@@ -363,6 +363,21 @@ def test_queued_message_is_tried_again_while_wechat_is_busy(
         assert [each.state for each in sending.send_due()] == ["sent"]
 
 
+def test_queue_waits_while_wechat_has_trouble(app, send, report, wechat, execute):
+    for _ in range(4):
+        report()
+        send(wait=False)
+    before = wechat.sandbox.calls()
+    wechat.sandbox.set_fault(45009, 100)
+    with app.app_context():
+        assert [each.state for each in sending.send_due()] == ["waiting"]
+    asked = wechat.sandbox.calls() - before
+    assert asked["/cgi-bin/message/subscribe/send"] == 1
+    wechat.sandbox.set_fault(45009, 0)
+    with app.app_context():
+        assert [each.state for each in sending.send_due()] == ["sent"] * 3
+
+
 def test_queued_message_fails_after_its_last_attempt(app, send, report, left, wechat, execute):
     report()
     send(wait=False)

@@ -173,6 +173,11 @@ class Sandbox:
             sent = "SELECT openid, template FROM messages WHERE ended_at IS NOT NULL"
             return Counter(db.execute(sent).fetchall())
 
+    def token_errcode(self, access_token: str) -> int:
+        """Return 0, or the errcode of an access_token that does not work."""
+        with self._database.reading() as db:
+            return tokens.find_app(db, access_token)[1]
+
     def encrypt(
         self, user: str, data: Mapping[str, object], appid: str | None = None
     ) -> dict[str, str]:
