@@ -69,6 +69,33 @@ API_ERRORS: dict[str, Symptom] = {
         ),
         by_status=False,
     ),
+    "message_invalid": _error(
+        "message_invalid",
+        400,
+        40006,
+        Text(
+            "A value of a subscribe message breaks WeChat's rule for its kind, or WeChat does not"
+            " know the template or the page. `fields` says which one; the log has WeChat's errcode"
+            " if WeChat refused it.",
+            "订阅消息的某个值不符合微信的要求，或者微信没有这个模板或页面。`fields` 写明是哪一个；"
+            "如果是微信拒绝的，日志里有它的 errcode。",
+        ),
+        by_status=False,
+    ),
+    "message_not_permitted": _error(
+        "message_not_permitted",
+        409,
+        40901,
+        Text(
+            "The user permits no message of this template: not asked yet, refused, or each"
+            " permission was used. One permission is one message: ask on the phone, from a tap"
+            " (wx.requestSubscribeMessage), and report the answer to POST /api/me/messages.",
+            "用户没有允许发送这个模板的消息：还没有问过、拒绝了，或者允许的次数已用完"
+            "（同意一次只能发一条）。请在手机上的点击事件里征得同意（wx.requestSubscribeMessage），"
+            "并把回答上报到 POST /api/me/messages。",
+        ),
+        by_status=False,
+    ),
     "invalid_request": _error(
         "invalid_request",
         400,
