@@ -90,6 +90,10 @@ def test_client_unit_tests_pass():
     run_tests("client")
 
 
+def test_client_loses_no_permission_of_a_message():
+    run_tests("messages")
+
+
 def test_client_fuzz_tests_pass():
     run_tests("fuzz")
 
@@ -474,7 +478,7 @@ def test_readme_lists_every_client_error(client, name):
         error: kind["code"] for error, kind in client["errors"].items() if not kind["status"]
     }
     named = {errno: error for error, _, cell in rows for errno in re.findall(r"\d+", cell)}
-    errnos = {**client["errnos"], **client["button_errnos"]}
+    errnos = {**client["errnos"], **client["button_errnos"], **client["dialog_codes"]}
     of_phone = {errno: known["error"] for errno, known in errnos.items()}
     assert {**of_phone, "600001": "tls"} == {
         **named,
