@@ -273,7 +273,7 @@ const advice = {
   phone_refused: '无需处理：说明用途，等用户自己再点。拒绝隐私弹窗后 10 秒内不会再弹出。',
   picture_missing: '头像的临时路径会失效：选择后立即上传，不要保存它；头像还须在用户隐私保护指引中声明。',
   messages_refused: '无需处理：说明会发什么消息，等用户自己再点。',
-  messages_off: '请用户在右上角 ··· → 设置 → 通知管理 中打开；也可用 wx.openSetting 打开设置页。',
+  messages_off: '请用户在右上角 ··· → 设置 中重新打开；在点击事件里调用 wx.openSetting 也能打开那一页。',
   template_invalid: '模板 ID 须来自 mp.weixin.qq.com 的 订阅消息，一次最多三个，不能混用一次性和长期模板。没有正式的 AppID 时用沙箱。',
   messages_unavailable: '只能在点击事件里直接调用，之前不能有 await；也可能是微信太旧，或订阅消息被封禁。',
   phone_unavailable: '需要已认证的非个人小程序，且微信不能太旧；开发时可用沙箱号码。',
