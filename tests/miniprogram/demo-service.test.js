@@ -90,7 +90,8 @@ test('every page does with the real service what it says', { skip, timeout: 6000
     const trouble = await app.open('trouble')
     for (const id of ['path', 'body', 'token', 'refused']) await trouble.tap(`[data-id=${id}]`)
     const errors = trouble.data.entries.map(entry => entry.error)
-    assert.deepEqual(errors, ['network', 'token_invalid', 'invalid_request', 'not_found', 'picture_invalid'])
+    const provoked = ['network', 'token_invalid', 'invalid_request', 'not_found']
+    assert.deepEqual(errors, [...provoked, 'message_invalid', 'message_not_permitted', 'picture_invalid'])
     assert.ok(trouble.data.entries[3].requestId)
     await devices.show()
     assert.equal(devices.data.devices.length, 1) // the forged token opened no session
