@@ -114,7 +114,7 @@ class Client {
       storage,
       session: this._session,
       random: timers.random,
-      send: ({ id, results }) => this._report(id, results),
+      send: ({ id, results }, how) => this._report(id, results, how),
     })
     /** @private @type {{ epoch: number, user: Promise<User> } | null} */
     this._asking = null
@@ -298,12 +298,11 @@ class Client {
    * @returns {Promise<Left>}
    */
   async permissions() {
-    const { epoch, token } = this._session
-    if (!token) await this._session.signIn()
-    const failure = await this._reports.sendAll()
+    const { epoch } = this._session
+    const failure = await this._reports.sendAll({ mayLogIn: true })
     if (epoch !== this._session.epoch) throw new ApiError('signed_out')
     if (failure) throw failure
-    return this._report(this._reports.newId(), {})
+    return this._report(this._reports.newId(), {}, { mayLogIn: true })
   }
 
   /**
@@ -341,11 +340,17 @@ class Client {
    * @private
    * @param {string} id
    * @param {import('./dialog').Results} results
+   * @param {{ mayLogIn: boolean }} how mayLogIn: false: with the present token alone
    * @returns {Promise<Left>}
    */
-  async _report(id, results) {
+  async _report(id, results, { mayLogIn }) {
     const { method, path } = MESSAGES
-    const data = await this._make(method, path, { id, results }, { idempotent: true })
+    const { epoch, token } = this._session
+    const wish = { method, path, data: { id, results }, idempotent: true }
+    const unwanted = () => epoch !== this._session.epoch
+    const data = await this._requests.make(
+      mayLogIn ? { lane: SESSION, ...wish } : { lane: CONTROL, token, unwanted, ...wish }
+    )
     if (!isObject(data) || !Array.isArray(data.permissions)) throw new ApiError('bad_answer')
     /** @type {Left} */
     const left = {}

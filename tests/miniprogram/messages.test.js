@@ -319,6 +319,52 @@ test('what is stored and makes no sense is as if it were not there', async () =>
   }
 })
 
+test('what is sent without a call of the app logs nobody in: a dead token keeps it until a login comes', async () => {
+  const { time, phone, server, account } = world({ token: 'dead' })
+  phone.kept.set(`myapi:${BASE}:reports`, [{ id: 'a'.repeat(24), user: account, results: { t1: 'accept' } }])
+  const api = client(time, phone)
+  await time.run()
+  phone.connect(true)
+  await time.run()
+  assert.deepEqual([phone.logins, reports(phone).map(call => call.outcome), stored(phone).length], [0, [401, 401], 1])
+  await outcome(time, api.me())
+  assert.deepEqual([phone.logins, ledger(server, account), stored(phone)], [1, { t1: 1 }, []])
+})
+
+test('a late 401 of the old token: with the new one the report goes again at once', async () => {
+  const latency = (way, call) => (way === 'back' && call.token === 'dead' && call.label ? 5000 : 50)
+  const { time, phone, server, account } = world({ token: 'dead', latency })
+  phone.kept.set(`myapi:${BASE}:reports`, [{ id: 'a'.repeat(24), user: account, results: { t1: 'accept' } }])
+  const api = client(time, phone)
+  await outcome(time, api.me())
+  assert.deepEqual([phone.logins, reports(phone).map(call => call.outcome), ledger(server, account)], [1, [401, 200], { t1: 1 }])
+})
+
+for (const call of ['askToNotify', 'permissions']) {
+  test(`${call} while a kept report meets a dead token: one login, and both are told`, async () => {
+    const { time, phone, server, account } = world({ token: 'dead' })
+    phone.kept.set(`myapi:${BASE}:reports`, [{ id: 'a'.repeat(24), user: account, results: { t1: 'accept' } }])
+    const api = client(time, phone)
+    let told
+    time.at(60, () => (told = api[call](['t2'])))
+    await time.run()
+    assert.ok((await told) && phone.logins === 1)
+    assert.equal(ledger(server, account).t1, 1)
+    assert.deepEqual(stored(phone), [])
+  })
+}
+
+test('after an erasure whose answer was lost nothing logs in and makes the account again', async () => {
+  const mood = call => (call.path === MESSAGES ? { before: OFFLINE } : call.method === 'DELETE' ? { after: failure(500, 50000, 'internal_error') } : undefined)
+  const { time, server, phone, api } = world({ token: 'live', mood })
+  await outcome(time, api.askToNotify(['t1']))
+  await outcome(time, api.erase())
+  phone.mood = () => undefined
+  phone.connect(true)
+  await time.run()
+  assert.deepEqual([phone.logins, server.accounts.size], [0, 0])
+})
+
 // ---- whose it is ----
 
 test('after a logout nothing is sent, nor for the next user; the user who comes back finds it', async () => {
@@ -372,14 +418,32 @@ test('an answer of an unknown user that was not sent by the logout is given up, 
   assert.deepEqual([server.reports.size, stored(phone)], [0, []])
 })
 
-test('a logout while reports are sent: what is on its way counts, the rest stays, and nobody is logged in', async () => {
-  const { time, server, account, phone, api } = world({ token: 'live', ...offline })
-  for (const template of ['t1', 't2']) await outcome(time, api.askToNotify([template]))
-  phone.mood = () => undefined
+for (const [what, begin, left] of [
+  ['the network is back', ({ phone }) => phone.connect(true), 1],
+  ['the app asks what is left', ({ api }) => api.permissions().catch(() => {}), 1],
+  ['the user is asked', ({ api }) => api.askToNotify(['t3']), 2],
+]) {
+  test(`a logout after ${what}: what is on its way counts, the rest stays, and nobody is logged in`, async () => {
+    const it = world({ token: 'live', ...offline })
+    const { time, server, account, phone, api } = it
+    for (const template of ['t1', 't2']) await outcome(time, api.askToNotify([template]))
+    phone.mood = () => undefined
+    phone.latency = way => (way === 'dialog' ? 0 : 50)
+    begin(it)
+    time.at(60, () => api.logout()) // the server has just counted the first one
+    await time.run()
+    assert.deepEqual([ledger(server, account), stored(phone).length, phone.logins], [{ t1: 1 }, left, 0])
+  })
+}
+
+test('a report that waits to be sent again is not sent any more after a logout', async () => {
+  const { time, phone, api } = world({ token: 'live', ...offline })
+  await outcome(time, api.askToNotify(['t1']))
   phone.connect(true)
-  time.at(60, () => api.logout()) // the server has just counted the first one
+  time.at(60, () => api.logout())
+  const before = reports(phone).length
   await time.run()
-  assert.deepEqual([ledger(server, account), stored(phone).length, phone.logins], [{ t1: 1 }, 1, 0])
+  assert.deepEqual([reports(phone).length, stored(phone).length], [before, 1])
 })
 
 test('a user who logs in while a report of the former one fails need not wait for the next sign', async () => {
@@ -447,9 +511,18 @@ test('permissions logs in like any other call, and fails like one', async () => 
   assert.equal((await outcome(time, api.permissions())).error, 'service_unavailable')
 })
 
+test('permissions that cannot be right, since what is kept cannot be sent, are not asked for', async () => {
+  const { time, phone, api } = world({ token: 'live', ...offline })
+  await outcome(time, api.askToNotify(['t1']))
+  assert.equal((await outcome(time, api.permissions())).error, 'network')
+  assert.ok(reports(phone).every(call => call.label === 't1'))
+})
+
 test('permissions asked for one user are never those of the next', async () => {
   const { time, phone, api } = world({ token: 'live', ...offline })
   await outcome(time, api.askToNotify(['t1']))
+  phone.mood = () => undefined
+  phone.latency = (way, call) => (way === 'back' && call.label ? 5000 : 50)
   const asked = api.permissions()
   time.at(100, () => {
     api.logout()

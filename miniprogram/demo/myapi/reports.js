@@ -28,7 +28,8 @@ const ID_CHARACTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234
 class Reports {
   /**
    * @param {{ storage: import('./storage').Storage, session: import('./session').Session,
-   *   random: () => number, send: (report: Report) => Promise<Left> }} around
+   *   random: () => number,
+   *   send: (report: Report, how: { mayLogIn: boolean }) => Promise<Left> }} around
    */
   constructor({ storage, session, random, send }) {
     this._storage = storage
@@ -39,6 +40,7 @@ class Reports {
     this._kept = storage.loadReports()
     /** The calls that want to know what becomes of their reports. @type {Map<string, Waiting>} */
     this._waiting = new Map()
+    this._mayLogIn = false
     /** @type {Promise<ApiError | null> | null} */
     this._running = null
   }
@@ -57,28 +59,33 @@ class Reports {
    */
   add(results, asked) {
     const { epoch, user } = this._session
-    const left = asked.epoch !== epoch // while the dialog was open
-    if (left && !asked.user) return Promise.reject(new ApiError('signed_out'))
-    const report = { id: this.newId(), user: left ? asked.user : user, results }
+    const isOver = asked.epoch !== epoch // the user left while the dialog was open
+    if (isOver && !asked.user) return Promise.reject(new ApiError('signed_out'))
+    const report = { id: this.newId(), user: isOver ? asked.user : user, results }
     this._keep([...this._kept, report])
     /** @type {Promise<Left | null>} */
     const told = new Promise((resolve, reject) => {
-      if (left) resolve(null)
+      if (isOver) resolve(null)
       else this._waiting.set(report.id, { resolve, reject })
     })
-    this.sendAll()
+    this.sendAll({ mayLogIn: !isOver })
     return told
   }
 
   /**
    * Send what is kept for the user, one after the other, for a later answer may take back an
-   * earlier one. It logs in only for a call that waits.
+   * earlier one.
+   * @param {{ mayLogIn?: boolean }} [how] mayLogIn: a call of the app waits for it. Nothing else
+   *   logs in: after an erasure whose answer was lost, that would make the account again.
    * @returns {Promise<ApiError | null>} why some have to stay
    */
-  sendAll() {
-    const may = this._session.token !== '' || this._waiting.size > 0
-    if (!this._running && this._kept.length && may) this._running = this._run()
-    return this._running || Promise.resolve(null)
+  sendAll({ mayLogIn = false } = {}) {
+    if (!this._running && (!this._kept.length || !(mayLogIn || this._session.token))) {
+      return Promise.resolve(null)
+    }
+    if (mayLogIn) this._mayLogIn = true
+    if (!this._running) this._running = this._run()
+    return this._running
   }
 
   /** A generation has ended: what is kept stays, unless nobody knows whose it is. */
@@ -86,6 +93,7 @@ class Reports {
     const unknown = this._kept.filter(report => !report.user)
     if (unknown.length) this._keep(this._kept.filter(report => report.user))
     unknown.forEach(({ id }) => this._settle(id).reject(new ApiError('signed_out')))
+    this._mayLogIn = false
     this._settleAll()
   }
 
@@ -102,8 +110,9 @@ class Reports {
       epoch = this._session.epoch
       failure = await this._sendMine().then(() => null, error => error)
       // another user came meanwhile, who may have some too
-    } while (epoch !== this._session.epoch && (this._session.token || this._waiting.size))
+    } while (epoch !== this._session.epoch && (this._session.token || this._mayLogIn))
     this._running = null
+    this._mayLogIn = false
     this._settleAll()
     return failure
   }
@@ -111,12 +120,13 @@ class Reports {
   /** @returns {Promise<void>} fails with what holds up all of them */
   async _sendMine() {
     for (;;) {
-      if (this._session.user) {
-        const report = this._next(this._session.user)
+      const { user, token } = this._session
+      if (!this._mayLogIn && !(user && token)) return
+      if (user) {
+        const report = this._next(user)
         if (!report) return
         await this._sendOne(report)
       } else {
-        if (!this._waiting.size) return
         await this._session.signIn()
       }
     }
@@ -135,16 +145,27 @@ class Reports {
 
   /** @param {Report} report */
   async _sendOne(report) {
+    const mayLogIn = this._mayLogIn
+    const { token } = this._session
     try {
-      const left = await this._send(report)
+      const left = await this._send(report, { mayLogIn })
       this._drop(report)
       this._settle(report.id).resolve(left)
     } catch (failure) {
       const error = /** @type {ApiError} */ (failure)
+      if (error.status === 401 && !mayLogIn && this._mayMend(token)) return // it is the next again
       if (!isRefusal(error)) throw error
       this._drop(report)
       this._settle(report.id).reject(error)
     }
+  }
+
+  /**
+   * @param {string} token that the server refused
+   * @returns {boolean} whether there is another one by now, or may be
+   */
+  _mayMend(token) {
+    return this._mayLogIn || (this._session.token !== '' && this._session.token !== token)
   }
 
   /** @param {Report} report */
