@@ -86,6 +86,16 @@ const STATES = {
     await page.tap('[data-act=sandbox]')
     return page
   },
+  async messages() {
+    const page = await (await new App().signIn()).open('messages')
+    await page.tap('[data-act=ask]')
+    return page
+  },
+  async 'message-sent'() {
+    const page = await STATES.messages()
+    await page.tap('[data-act=send]')
+    return page
+  },
   async trouble() {
     const page = await new App().open('trouble')
     await page.tap('[data-id=token]')
@@ -100,9 +110,14 @@ function atRest(page) {
   return page
 }
 
-const PAGE_OF = { 'signed-out': 'home', avatar: 'profile', phone: 'profile' }
+const PAGE_OF = {
+  'signed-out': 'home',
+  avatar: 'profile',
+  phone: 'profile',
+  'message-sent': 'messages',
+}
 /** Those that show the end of a page that is longer than the screen. */
-const SCROLLED = ['phone']
+const SCROLLED = ['phone', 'message-sent']
 
 // ---- from the rendered page to a web page ----
 
@@ -174,6 +189,7 @@ function frame(name, tree, theme, scrolled) {
   const ink = of(app.window.navigationBarTextStyle) === 'black' ? '#111' : '#eee'
   const title = JSON.parse(read(`pages/${name}/${name}.json`)).navigationBarTitleText
   const line = of(app.tabBar.borderStyle) === 'black' ? 'rgba(0,0,0,.12)' : 'rgba(255,255,255,.12)'
+  const isTab = app.tabBar.list.some(({ pagePath }) => pagePath === `pages/${name}/${name}`)
   const tabs = app.tabBar.list.map(({ pagePath, text, iconPath, selectedIconPath }) => {
     const on = pagePath === `pages/${name}/${name}`
     const icon = pathToFileURL(path.join(DEMO, on ? selectedIconPath : iconPath))
@@ -191,6 +207,8 @@ function frame(name, tree, theme, scrolled) {
     font-family: "Noto Sans CJK SC", "WenQuanYi Zen Hei", sans-serif }
   .ph-top { flex: none; background: ${bar}; color: ${ink}; position: relative; height: 88px }
   .ph-clock { position: absolute; left: 32px; top: 13px; font-size: 15px; font-weight: 600 }
+  .ph-back { position: absolute; left: 20px; top: 60px; width: 11px; height: 11px;
+    border: solid ${ink}; border-width: 0 0 2px 2px; transform: rotate(45deg) }
   .ph-title { position: absolute; left: 0; right: 0; top: 44px; line-height: 44px;
     text-align: center; font-size: 17px; font-weight: 600 }
   .ph-pill { position: absolute; right: 8px; top: 50px; box-sizing: border-box; width: 87px;
@@ -206,9 +224,10 @@ function frame(name, tree, theme, scrolled) {
   .ph-tabs img { display: block; width: 27px; height: 27px; margin: 0 auto 1px }
   </style><body>
   <div class="ph-top"><span class="ph-clock">16:30</span><span class="ph-title">${title}</span>
+    ${isTab ? '' : '<span class="ph-back"></span>'}
     <span class="ph-pill"><span class="ph-dots"></span><span class="ph-ring"></span></span></div>
   ${html(tree)}
-  <div class="ph-tabs">${tabs.join('')}</div></body></html>`
+  ${isTab ? `<div class="ph-tabs">${tabs.join('')}</div>` : ''}</body></html>`
 }
 
 // ---- from a web page to a picture ----

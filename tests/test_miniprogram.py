@@ -90,6 +90,10 @@ def test_client_unit_tests_pass():
     run_tests("client")
 
 
+def test_client_loses_no_permission_of_a_message():
+    run_tests("messages")
+
+
 def test_client_fuzz_tests_pass():
     run_tests("fuzz")
 
@@ -474,7 +478,7 @@ def test_readme_lists_every_client_error(client, name):
         error: kind["code"] for error, kind in client["errors"].items() if not kind["status"]
     }
     named = {errno: error for error, _, cell in rows for errno in re.findall(r"\d+", cell)}
-    errnos = {**client["errnos"], **client["button_errnos"]}
+    errnos = {**client["errnos"], **client["button_errnos"], **client["dialog_codes"]}
     of_phone = {errno: known["error"] for errno, known in errnos.items()}
     assert {**of_phone, "600001": "tls"} == {
         **named,
@@ -488,7 +492,8 @@ RUN_PAGE = """
 const [, folder, settingUp, page, tapped] = process.argv
 const { Phone, Server, Time } = require(`${folder}/world`)
 const time = new Time(() => 0.5)
-global.wx = new Phone(time, new Server()).wx
+const phone = new Phone(time, new Server())
+global.wx = phone.wx
 global.wx.showToast = ({ title }) => console.log(JSON.stringify({ title }))
 global.setTimeout = time.timers.setTimeout
 global.clearTimeout = time.timers.clearTimeout
@@ -497,6 +502,7 @@ const client = require(`${folder}/../../miniprogram/myapi/index`)
 const settings = settingUp.replace('http://127.0.0.1:8000', 'https://api.example.com')
 new Function('require', 'module', settings)(() => client, module1)
 const [handler, detail] = tapped ? JSON.parse(tapped) : ['onLoad']
+if (detail && detail.dialog) phone.dialog = () => detail.dialog
 const setData = data => console.log(JSON.stringify(data))
 const Page = it => it[handler].call({ setData }, { detail })
 new Function('require', 'Page', page)(() => module1.exports, Page)
@@ -556,6 +562,22 @@ def test_avatar_guide_shows_the_picture_and_the_name_or_why_there_is_none(
     name, handler, detail, shown
 ):
     assert run_page(f"docs/guides/{name}", handler, detail) == shown
+
+
+@pytest.mark.parametrize("name", ["subscribe-messages.md", "subscribe-messages.zh-CN.md"])
+@pytest.mark.parametrize(
+    ("dialog", "shown"),
+    [
+        ({"sandbox-template": "accept"}, {"willNotify": True}),
+        ({"sandbox-template": "reject"}, {"willNotify": False}),
+        (
+            {"errCode": 20004, "errMsg": "The main switch is switched off"},
+            {"title": "你已关闭本小程序的订阅消息，请在小程序的设置中打开。"},
+        ),
+    ],
+)
+def test_messages_guide_shows_whether_the_user_will_be_notified(name, dialog, shown):
+    assert run_page(f"docs/guides/{name}", "onNotify", {"dialog": dialog}) == shown
 
 
 def run_page(guide, handler, detail):

@@ -39,6 +39,10 @@ const home = {
   save: '保存地址',
   saved: '已保存，新的请求将发往此地址',
   badAddress: '地址应形如 https://api.example.com',
+  messages: '订阅消息',
+  messagesEn: 'Messages',
+  messagesHint: '请用户同意接收消息，查看还能发几条，开发时给自己发一条。',
+  openMessages: '打开订阅消息',
 }
 
 const profile = {
@@ -131,6 +135,48 @@ const encrypted = {
   sample: { phoneNumber: '13800138000', purePhoneNumber: '13800138000', countryCode: '86' },
 }
 
+const messages = {
+  ask: '请求同意',
+  template: '模板 ID',
+  askOnce: '请求同意一次',
+  asking: '等待你的选择…',
+  askHint: '每同意一次，服务器可以给你发一条。弹窗只能由点击触发。',
+  accept: '在沙箱里同意',
+  accepting: '正在上报…',
+  acceptHint: '微信不认识沙箱的模板，没有正式的 AppID 时也不会弹窗，所以在这里直接上报“同意”。',
+  acceptEn: 'Accept in the sandbox: WeChat cannot show its dialog for this template.',
+  accepted: '你已同意，可以再收到一条消息。',
+  acceptedLater: '你已同意。暂时连不上服务器，恢复后会自动上报。',
+  noAnswer: '微信没有给出你的选择。',
+  /** @type {{ [answer: string]: string }} */
+  answers: {
+    reject: '你选择了不接收这种消息。',
+    ban: '微信已封禁这个模板。',
+    filter: '有另一个同名的模板，微信已将它忽略。',
+  },
+  left: '还能发几条',
+  pieces: '条',
+  none: '还没有同意过',
+  noneEn: 'Nothing is permitted yet: ask above.',
+  send: '发送',
+  text: '消息内容（thing1）',
+  sample: '你的奶茶做好了',
+  sendToSelf: '给自己发一条',
+  sending: '正在发送…',
+  sendHint: '仅开发时可用：正式环境里，消息只由服务器发送。',
+  number: '编号',
+  /** @type {{ [state: string]: string }} */
+  states: {
+    waiting: '等待发送',
+    sending: '正在发送',
+    sent: '已发送',
+    failed: '发送失败',
+    unknown: '微信没有响应，不知道是否已送达',
+  },
+  serverSends: '消息由服务器发送，例如在订单完成时。',
+  serverSendsEn: 'Your server sends: send_message() in your own code.',
+}
+
 const trouble = {
   heading: '试一试',
   headingEn: 'Make something go wrong',
@@ -169,6 +215,9 @@ const doing = {
   sandbox: '解密沙箱数据',
   phone: '解密手机号',
   userInfo: '解密用户信息',
+  askToNotify: '请求订阅消息',
+  acceptInSandbox: '在沙箱里同意',
+  sendToSelf: '给自己发消息',
   path: '试验：路径写错',
   body: '试验：参数缺失',
   token: '试验：伪造的 token',
@@ -188,6 +237,8 @@ const advice = {
   phone_code_invalid: '手机号凭证只能用一次、5 分钟内有效，也不是 wx.login 的 code；确认 AppID 与服务器一致。',
   content_risky: '请用户修改文本；微信的判定不能绕过。沙箱按文本中的 risky 判定。',
   picture_invalid: '以图片内容为准，与文件名无关：动图、过大或损坏的图片都会被拒绝。',
+  message_invalid: '对照模板检查每个字段：类型看字段名，例如 thing1 最多 20 个字。',
+  message_not_permitted: '先请求同意：每同意一次，只能发一条。',
   token_missing: '该接口需要登录：不要传 auth: false。',
   token_invalid: '确认 token 来自这台服务器、密钥没有被移除；客户端会自动重新登录。',
   session_ended: '无需处理：客户端会自动重新登录并重发请求。',
@@ -221,6 +272,10 @@ const advice = {
   no_encrypted_data: '用户未授权，或该 AppID 没有此权限：改用沙箱数据。',
   phone_refused: '无需处理：说明用途，等用户自己再点。拒绝隐私弹窗后 10 秒内不会再弹出。',
   picture_missing: '头像的临时路径会失效：选择后立即上传，不要保存它；头像还须在用户隐私保护指引中声明。',
+  messages_refused: '无需处理：说明会发什么消息，等用户自己再点。',
+  messages_off: '请用户在右上角 ··· → 设置 中重新打开；在点击事件里调用 wx.openSetting 也能打开那一页。',
+  template_invalid: '模板 ID 须来自 mp.weixin.qq.com 的 订阅消息，一次最多三个，不能混用一次性和长期模板。没有正式的 AppID 时用沙箱。',
+  messages_unavailable: '只能在点击事件里直接调用，之前不能有 await；也可能是微信太旧，或订阅消息被封禁。',
   phone_unavailable: '需要已认证的非个人小程序，且微信不能太旧；开发时可用沙箱号码。',
 }
 
@@ -229,6 +284,9 @@ const advice = {
  * @type {{ [errno: number]: string }}
  */
 const adviceOfErrno = {
+  10002: '手机没能从微信取得弹窗的内容：检查手机的网络，再点一次。',
+  10003: '手机没能把选择交给微信：检查手机的网络，再点一次。',
+  20005: '微信封禁了本小程序的订阅消息：查看 mp.weixin.qq.com 的通知。',
   112: '在 mp.weixin.qq.com 的 设置 → 服务内容声明 → 用户隐私保护指引 中声明收集手机号，审核通过后生效。',
   1400001: '手机号验证额度已用完：在 mp.weixin.qq.com 的 付费管理 中购买。',
 }
@@ -239,6 +297,7 @@ module.exports = {
   profile,
   devices,
   encrypted,
+  messages,
   trouble,
   doing,
   advice,

@@ -9,14 +9,17 @@ const {
   LOGIN,
   LOGOUT,
   ME,
+  MESSAGES,
   PHONE,
   REMOVE_AVATAR,
   REMOVE_PHONE,
   SESSIONS,
 } = require('./calls')
-const { ApiError, ofPhoneButton } = require('./errors')
-const { Foreground, TIMERS } = require('./platform')
+const { acceptedOf, askUser } = require('./dialog')
+const { ApiError, isObject, ofPhoneButton } = require('./errors')
+const { Foreground, TIMERS, onReturn } = require('./platform')
 const { CONTROL, OPEN, SESSION } = require('./queue')
+const { Reports } = require('./reports')
 const { Requests } = require('./requests')
 const { Session } = require('./session')
 const { Storage } = require('./storage')
@@ -44,6 +47,17 @@ const { loginCode } = require('./transport')
 /** @typedef {{ id: string, created_at: string, last_seen_at: string | null, ip: string,
  *   user_agent: string, current: boolean }} SessionRow */
 
+/** @typedef {import('./reports').Left} Left */
+
+/**
+ * @typedef {object} Notified
+ * @property {string[]} accepted the templates that the user permits
+ * @property {{ [templateId: string]: string }} results what WeChat's dialog gave: `accept`,
+ *   `reject`, `ban` (by WeChat), `filter` (of the same title as another)
+ * @property {Left | null} left how many messages may still be sent, by template; null: the
+ *   server could not be told, and will be later
+ */
+
 /** The phone runs no more at once. */
 const WIDTH = 10
 const TIMEOUT = 15000
@@ -61,7 +75,10 @@ class Client {
     const share = timers.random()
     /** @private */
     this._uploadTimeout = Math.max(timeout, UPLOAD_TIMEOUT)
+    /** @private */
+    this._platform = platform
     const foreground = new Foreground(platform)
+    const storage = new Storage(platform, base)
     /** @private */
     this._requests = new Requests({
       baseUrl: base,
@@ -74,22 +91,37 @@ class Client {
     })
     /** @private */
     this._session = new Session({
-      storage: new Storage(platform, base),
+      storage,
       timers,
       foreground,
       share,
       code: () => loginCode(platform, timers, CODE_TIMEOUT),
       exchange: (code, unwanted) => this._exchange(code, unwanted),
       end: token => this._logOut(token).catch(() => {}),
-      onToken: () => this._requests.tokenChanged(),
-      onLeft: () => this._requests.left(),
+      onToken: () => {
+        this._requests.tokenChanged()
+        this._reports.sendAll()
+      },
+      onLeft: () => {
+        this._requests.left()
+        this._reports.left()
+      },
       onFailed: error => this._requests.loginFailed(error),
     })
     this._requests.attach(this._session)
+    /** @private */
+    this._reports = new Reports({
+      storage,
+      session: this._session,
+      random: timers.random,
+      send: ({ id, results }, how) => this._report(id, results, how),
+    })
     /** @private @type {{ epoch: number, user: Promise<User> } | null} */
     this._asking = null
     /** @private @type {Promise<null> | null} */
     this._erasing = null
+    onReturn(platform, () => this._reports.sendAll())
+    this._reports.sendAll()
   }
 
   /**
@@ -176,7 +208,9 @@ class Client {
     const over = () => {
       this._erasing = null
     }
+    const { user } = this._session
     this._erasing = this._session.leave(token => this._erase(token), { orStay: true })
+    this._erasing.then(() => this._reports.forget(user), () => {})
     this._erasing.then(over, over)
     return this._erasing
   }
@@ -241,6 +275,37 @@ class Client {
   }
 
   /**
+   * Ask the user to permit subscribe messages, and tell the server. It must be called in the
+   * handler of a tap, before anything is waited for: otherwise WeChat does not open its dialog.
+   * What the user permits is kept on the phone until the server knows it, and is never lost.
+   * @param {string[]} templateIds one to three
+   * @returns {Promise<Notified>} fails where the dialog did not open or was not answered, and
+   *   where the server refuses the answer for good
+   */
+  async askToNotify(templateIds) {
+    const { epoch, user } = this._session
+    const results = await askUser(this._platform, templateIds)
+    const left = await this._reports.add(results, { epoch, user })
+    /** @type {Left} */
+    const none = {}
+    Object.keys(results).forEach(id => (none[id] = 0))
+    return { accepted: acceptedOf(results), results, left: left && { ...none, ...left } }
+  }
+
+  /**
+   * How many messages may still be sent to the user, by template; first, the server is told
+   * what it does not know yet.
+   * @returns {Promise<Left>}
+   */
+  async permissions() {
+    const { epoch } = this._session
+    const failure = await this._reports.sendAll({ mayLogIn: true })
+    if (epoch !== this._session.epoch) throw new ApiError('signed_out')
+    if (failure) throw failure
+    return this._report(this._reports.newId(), {}, { mayLogIn: true })
+  }
+
+  /**
    * Have the server decrypt what WeChat encrypted, such as what a button gives in `e.detail`.
    * @param {{ encryptedData?: string, iv?: string, rawData?: string, signature?: string }} detail
    * @returns {Promise<any>} the plain object
@@ -268,6 +333,29 @@ class Client {
     if (typeof path !== 'string' || path[0] !== '/') return Promise.reject(new ApiError('bad_url'))
     const lane = auth ? SESSION : OPEN
     return this._requests.make({ lane, method, path, data, idempotent, timeout, header })
+  }
+
+  /**
+   * The server counts an id once, so the same report may be sent again.
+   * @private
+   * @param {string} id
+   * @param {import('./dialog').Results} results
+   * @param {{ mayLogIn: boolean }} how mayLogIn: false: with the present token alone
+   * @returns {Promise<Left>}
+   */
+  async _report(id, results, { mayLogIn }) {
+    const { method, path } = MESSAGES
+    const { epoch, token } = this._session
+    const wish = { method, path, data: { id, results }, idempotent: true }
+    const unwanted = () => epoch !== this._session.epoch
+    const data = await this._requests.make(
+      mayLogIn ? { lane: SESSION, ...wish } : { lane: CONTROL, token, unwanted, ...wish }
+    )
+    if (!isObject(data) || !Array.isArray(data.permissions)) throw new ApiError('bad_answer')
+    /** @type {Left} */
+    const left = {}
+    data.permissions.forEach(each => (left[each.template_id] = each.left))
+    return left
   }
 
   /**

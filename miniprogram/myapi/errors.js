@@ -50,6 +50,12 @@ const ERRORS = {
     en: 'Send one picture: a JPEG, PNG or WebP of at most 8 million pixels, not animated.',
     zh: '请上传一张图片：JPEG、PNG 或 WebP，最多 800 万像素，不能是动图。',
   },
+  message_invalid: {
+    status: 400,
+    code: 40006,
+    en: 'WeChat does not take this message: a value breaks the rule of its field.',
+    zh: '消息内容不符合微信的要求，请检查各字段的值。',
+  },
   token_missing: {
     status: 401,
     code: 40100,
@@ -100,6 +106,12 @@ const ERRORS = {
     code: 40900,
     en: 'There is no session_key to decrypt with: log in again.',
     zh: '缺少可用的 session_key，请重新登录。',
+  },
+  message_not_permitted: {
+    status: 409,
+    code: 40901,
+    en: 'The user permits no message of this template: ask on the phone first.',
+    zh: '用户没有允许发送该模板的消息，请先在小程序里征得同意。',
   },
   payload_too_large: { status: 413, code: 41300, en: 'The body is too large.', zh: '请求体过大。' },
   unsupported_media_type: {
@@ -236,6 +248,30 @@ const ERRORS = {
     code: 16,
     en: 'There is no picture to upload: choose one again.',
     zh: '没有可上传的图片，请重新选择。',
+  },
+  messages_refused: {
+    status: 0,
+    code: 17,
+    en: 'You closed the question about messages: tap again to get them.',
+    zh: '你没有选择是否接收消息，如需接收请再次点击。',
+  },
+  messages_off: {
+    status: 0,
+    code: 18,
+    en: 'You have turned off the messages of this mini program: turn them on in its settings.',
+    zh: '你已关闭本小程序的订阅消息，请在小程序的设置中打开。',
+  },
+  template_invalid: {
+    status: 0,
+    code: 19,
+    en: 'The template of the message is wrong: tell the developer.',
+    zh: '消息模板不正确，请联系开发者。',
+  },
+  messages_unavailable: {
+    status: 0,
+    code: 20,
+    en: 'WeChat cannot ask about messages now: try again later, or update WeChat.',
+    zh: '暂时无法订阅消息，请稍后再试或更新微信。',
   },
 }
 
@@ -487,6 +523,34 @@ const BUTTON_WORDS = [
   [/no permission/i, ['phone_unavailable', 'phone_not_permitted']],
 ]
 
+/**
+ * What the errCode of wx.requestSubscribeMessage means.
+ * @type {{ [errCode: number]: string }}
+ */
+const DIALOG_CODES = {
+  10001: 'template_invalid', // no template
+  10002: 'network', // the dialog could not be fetched
+  10003: 'network', // the answer could not be sent to WeChat
+  10004: 'template_invalid', // no list of texts
+  10005: 'interrupted', // the app went to the background
+  20001: 'template_invalid', // not there, or of another kind
+  20002: 'template_invalid', // one-time and long-term ones together
+  20003: 'template_invalid', // too many
+  20004: 'messages_off',
+  20005: 'messages_unavailable', // the mini program is banned
+  20013: 'template_invalid', // of a device
+}
+
+/**
+ * The words of that dialog, where it gives no errCode that is known.
+ * @type {[RegExp, string][]}
+ */
+const DIALOG_WORDS = [
+  [/cancel|取消/i, 'messages_refused'],
+  [/main switch|主开关/i, 'messages_off'],
+  [/templates?\b|tmplids?\b|模板/i, 'template_invalid'],
+]
+
 /** @type {{ [name: string]: string }} */
 const SYMPTOM_OF_ERROR = {
   decrypt_failed: 'clock',
@@ -599,6 +663,19 @@ function ofPhoneButton(detail) {
 }
 
 /**
+ * Make the error of what `fail` of wx.requestSubscribeMessage was called with.
+ * @param {{ errCode?: number, errno?: number, errMsg?: string }} failure
+ * @returns {ApiError}
+ */
+function ofDialog(failure) {
+  const errno = Number(failure && (failure.errCode || failure.errno)) || 0
+  const errMsg = text(failure && failure.errMsg)
+  const words = DIALOG_WORDS.find(([wording]) => wording.test(errMsg))
+  const error = DIALOG_CODES[errno] || (words ? words[1] : 'messages_unavailable')
+  return new ApiError(error, { errno })
+}
+
+/**
  * An errno that says why is believed; else the number inside errMsg, then its words.
  * @param {number} errno
  * @param {string} errMsg
@@ -658,12 +735,14 @@ function text(value) {
 module.exports = {
   ApiError,
   BUTTON_ERRNOS,
+  DIALOG_CODES,
   ERRORS,
   ERRNOS,
   INSIDE,
   SYMPTOMS,
   isObject,
   ofAnswer,
+  ofDialog,
   ofFailure,
   ofPhoneButton,
 }

@@ -60,6 +60,11 @@ class Session {
     this._leaving = Promise.resolve()
   }
 
+  /** The id of who is signed in, also while the token is renewed; empty if it is not known. */
+  get user() {
+    return this._user
+  }
+
   /**
    * Log in, or join the login that is under way.
    * @returns {Promise<User>}

@@ -6,10 +6,12 @@ const calls = require('../../miniprogram/myapi/calls')
 const { DID_YOU_MEAN, FORMATS, RULES, TYPES, WORDS } = require('../../miniprogram/myapi/fields')
 const {
   BUTTON_ERRNOS,
+  DIALOG_CODES,
   ERRNOS,
   ERRORS,
   INSIDE,
   SYMPTOMS,
+  ofDialog,
   ofFailure,
   ofPhoneButton,
 } = require('../../miniprogram/myapi/errors')
@@ -31,6 +33,7 @@ console.log(
     symptoms: SYMPTOMS,
     errnos: toldOfEach(ERRNOS, errno => ofFailure({ errno })),
     button_errnos: toldOfEach(BUTTON_ERRNOS, errno => ofPhoneButton({ errno })),
+    dialog_codes: toldOfEach(DIALOG_CODES, errCode => ofDialog({ errCode })),
     inside: toldOfEach(INSIDE, number => ofFailure({ errno: 600001, errMsg: `errcode:${number}` })),
   })
 )

@@ -68,6 +68,20 @@ test('every page does with the real service what it says', { skip, timeout: 6000
     await encrypted.tap('[data-act=sandbox]')
     has(encrypted, '13800138000', 'watermark.appid')
 
+    const messages = await app.open('messages')
+    has(messages, '还没有同意过')
+    await messages.tap('[data-act=send]')
+    has(messages, 'message_not_permitted')
+    await messages.tap('[data-act=ask]')
+    await messages.tap('[data-act=accept]')
+    has(messages, 'sandbox-template', '2 条')
+    await messages.write('[data-field=text]', '这条消息的内容实在太长了，微信最多只收二十个字')
+    await messages.tap('[data-act=send]')
+    has(messages, 'message_invalid', 'data.thing1')
+    await messages.write('[data-field=text]', '你的奶茶做好了')
+    await messages.tap('[data-act=send]')
+    has(messages, '已发送', '1 条')
+
     const devices = await app.open('devices')
     assert.equal(devices.data.devices.length, 2)
     await devices.tap('[data-act=end]')
@@ -76,7 +90,8 @@ test('every page does with the real service what it says', { skip, timeout: 6000
     const trouble = await app.open('trouble')
     for (const id of ['path', 'body', 'token', 'refused']) await trouble.tap(`[data-id=${id}]`)
     const errors = trouble.data.entries.map(entry => entry.error)
-    assert.deepEqual(errors, ['network', 'token_invalid', 'invalid_request', 'not_found', 'picture_invalid'])
+    const provoked = ['network', 'token_invalid', 'invalid_request', 'not_found']
+    assert.deepEqual(errors, [...provoked, 'message_invalid', 'message_not_permitted', 'picture_invalid'])
     assert.ok(trouble.data.entries[3].requestId)
     await devices.show()
     assert.equal(devices.data.devices.length, 1) // the forged token opened no session

@@ -13,8 +13,8 @@ const { test } = require('node:test')
 const { App, BASE, DEMO, Server, refusal, session, tools } = require('./stage')
 
 const CLIENT = path.join(DEMO, '..', 'myapi')
-const NAMES = ['home', 'profile', 'devices', 'encrypted', 'trouble']
-const CLOSED = ['profile', 'devices', 'encrypted'] // need a login
+const NAMES = ['home', 'profile', 'devices', 'encrypted', 'trouble', 'messages']
+const CLOSED = ['profile', 'devices', 'encrypted', 'messages'] // need a login
 
 const read = file => fs.readFileSync(path.join(DEMO, file), 'utf8')
 const json = file => JSON.parse(read(file))
@@ -60,7 +60,11 @@ test('the developer tools find all that the settings name', () => {
   assert.equal(project.appid, 'touristappid')
   assert.equal(project.setting.urlCheck, false) // http://127.0.0.1 is on no list
   assert.ok(app.darkmode && exists(app.themeLocation) && exists(app.sitemapLocation))
-  assert.deepEqual(app.tabBar.list.map(tab => tab.pagePath), app.pages)
+  const tabs = app.tabBar.list.map(tab => tab.pagePath)
+  assert.ok(tabs.length <= 5) // WeChat's limit
+  assert.deepEqual(app.pages.slice(0, tabs.length), tabs)
+  const sources = files('.js').map(read).join('')
+  for (const page of app.pages.slice(tabs.length)) assert.ok(sources.includes(`navigateTo({ url: '/${page}' })`), page)
   for (const { iconPath, selectedIconPath } of app.tabBar.list) {
     for (const icon of [iconPath, selectedIconPath]) {
       const png = fs.readFileSync(path.join(DEMO, icon))
@@ -239,7 +243,12 @@ for (const name of CLOSED) {
   })
 }
 
-for (const [name, call] of [['home', 'GET /api/hello'], ['profile', 'GET /api/me'], ['devices', 'GET /api/auth/sessions']]) {
+for (const [name, call] of [
+  ['home', 'GET /api/hello'],
+  ['profile', 'GET /api/me'],
+  ['devices', 'GET /api/auth/sessions'],
+  ['messages', 'POST /api/me/messages'],
+]) {
   test(`${name}: while it waits it shows that it does`, async () => {
     const app = await signedIn()
     app.server.held.add(call)
@@ -805,6 +814,139 @@ test('encrypted: without a sandbox, as in production, it says so', async () => {
   const page = await app.open('encrypted')
   await page.tap('[data-act=sandbox]')
   has(page, '资源不存在', 'not_found')
+})
+
+// ---- subscribe messages ----
+
+const PRODUCTION = 'https://api.example.com'
+const inProduction = async () => signedIn({ kept: new Map([['demo:baseUrl', PRODUCTION]]) })
+
+test('messages: home leads there', async () => {
+  const app = new App()
+  await (await app.open('home')).tap('[data-act=messages]')
+  assert.deepEqual(app.asked.map(({ name, url }) => [name, url]), [['navigateTo', '/pages/messages/messages']])
+})
+
+test('messages: nothing is permitted yet, a tap asks, and the ledger counts', async () => {
+  const app = await signedIn()
+  const page = await app.open('messages')
+  has(page, '还没有同意过', 'Nothing is permitted yet')
+  await page.tap('[data-act=ask]')
+  assert.deepEqual(app.dialogs, [['sandbox-template']])
+  has(page, '你已同意', 'sandbox-template', '1 条')
+  lacks(page, '还没有同意过')
+  await page.tap('[data-act=ask]')
+  has(page, '2 条')
+})
+
+test('messages: the dialog opens in the call stack of the tap', async () => {
+  const app = await signedIn()
+  const page = await app.open('messages')
+  page.component.instance.onAsk()
+  assert.equal(app.dialogs.length, 1)
+  await page.settle()
+})
+
+for (const [answer, said] of [['reject', '你选择了不接收'], ['ban', '微信已封禁这个模板'], ['filter', '同名的模板']]) {
+  test(`messages: ${answer} is told in words, and nothing may be sent`, async () => {
+    const app = await signedIn()
+    app.dialog = { 'sandbox-template': answer }
+    const page = await app.open('messages')
+    await page.tap('[data-act=ask]')
+    has(page, said, '0 条')
+    assert.equal(page.data.error, null)
+  })
+}
+
+for (const [failure, ...said] of [
+  [{ errCode: 20004, errMsg: 'The main switch is switched off' }, 'messages_off', 'errno 20004', '你已关闭本小程序的订阅消息'],
+  [{ errCode: 20001, errMsg: 'No template data return' }, 'template_invalid', '消息模板不正确', '模板 ID 须来自'],
+  [{ errCode: 10002, errMsg: 'Request list fail' }, 'network', '检查手机的网络'],
+  [{ errMsg: 'requestSubscribeMessage:fail can only be invoked by user TAP gesture.' }, 'messages_unavailable', '只能在点击事件里'],
+]) {
+  test(`messages: a dialog that fails with ${failure.errMsg} is told with what to do`, async () => {
+    const app = await signedIn()
+    app.dialog = failure
+    const page = await app.open('messages')
+    const before = app.server.calls.length
+    await page.tap('[data-act=ask]')
+    has(page, ...said)
+    assert.equal(app.server.calls.length, before)
+    assert.equal(app.module('services/journal').all()[0].doing, '请求订阅消息')
+  })
+}
+
+test('messages: accepted while the server is away, it says that it will be told later', async () => {
+  const app = await signedIn()
+  const page = await app.open('messages')
+  app.server.wrong['POST /api/me/messages'] = refusal(500, 50000, 'internal_error')
+  await page.tap('[data-act=ask]')
+  has(page, '你已同意', '恢复后会自动上报')
+  app.server.wrong = {}
+  await page.show()
+  has(page, '1 条')
+})
+
+test('messages: where WeChat shows no dialog for the template of the sandbox, it says so and accepts by itself', async () => {
+  const app = await signedIn()
+  const page = await app.open('messages')
+  has(page, '微信不认识沙箱的模板', 'Accept in the sandbox')
+  await page.tap('[data-act=accept]')
+  await page.tap('[data-act=accept]')
+  has(page, '2 条', '你已同意')
+  assert.deepEqual(app.dialogs, [])
+  const [{ id, results }] = app.server.bodies.filter(body => body && body.results && body.results['sandbox-template'])
+  assert.match(id, /^[\w-]{8,64}$/)
+  assert.deepEqual(results, { 'sandbox-template': 'accept' })
+})
+
+test('messages: 给自己发一条 sends what is permitted, and one less is left', async () => {
+  const app = await signedIn()
+  app.server.permissions = { 'sandbox-template': 1 }
+  const page = await app.open('messages')
+  await page.write('[data-field=text]', '奶茶好了')
+  await page.tap('[data-act=send]')
+  const body = app.server.bodies[app.server.calls.lastIndexOf('POST /sandbox/messages')]
+  assert.deepEqual(body, { template_id: 'sandbox-template', data: { thing1: '奶茶好了' }, page: 'pages/messages/messages' })
+  has(page, '已发送', '编号 17', '0 条')
+})
+
+test('messages: what is not permitted is not sent, and it says what to do first', async () => {
+  const app = await signedIn()
+  const page = await app.open('messages')
+  await page.tap('[data-act=send]')
+  has(page, 'message_not_permitted', '用户没有允许发送该模板的消息', '先请求同意')
+  lacks(page, '已发送')
+})
+
+test('messages: a value that WeChat would refuse is told beside its field', async () => {
+  const app = await signedIn()
+  const page = await app.open('messages')
+  const fields = [{ field: 'data.thing1', rule: 'max_length', limit: 20, msg: '' }]
+  app.server.wrong['POST /sandbox/messages'] = refusal(400, 40006, 'message_invalid', fields)
+  await page.tap('[data-act=send]')
+  has(page, 'data.thing1 太长，最多 20 个字符。', 'message_invalid')
+})
+
+test('messages: in production the server sends, and no sandbox is on offer', async () => {
+  const app = await inProduction()
+  const page = await app.open('messages')
+  has(page, '消息由服务器发送', 'send_message()', '弹窗只能由点击触发')
+  for (const act of ['accept', 'send']) assert.equal(page.all(`[data-act=${act}]`).length, 0)
+})
+
+test('messages: the template is a setting that outlasts a restart; empty, it is that of the sandbox', async () => {
+  const app = await signedIn()
+  const page = await app.open('messages')
+  await page.write('[data-field=template]', ' zun-LzcQyW ')
+  app.dialog = { 'zun-LzcQyW': 'accept' }
+  await page.tap('[data-act=ask]')
+  assert.deepEqual(app.dialogs, [['zun-LzcQyW']])
+  const again = await new App({ kept: app.kept, server: app.server }).open('messages')
+  assert.equal(again.data.templateId, 'zun-LzcQyW')
+  await again.write('[data-field=template]', '')
+  await again.tap('[data-act=accept]')
+  assert.deepEqual(Object.keys(app.server.permissions), ['zun-LzcQyW', 'sandbox-template'])
 })
 
 // ---- what went wrong ----

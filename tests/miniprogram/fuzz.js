@@ -137,14 +137,14 @@ class Judge {
     this.left = -1 // when the app called logout or erase last
     this.wished = -1 // when it wanted something else last
     this.moment = 0
-    this.twice = new Set() // labels that the phone itself sent twice
+    this.erased = new Set() // users who erased themselves
     this._watch()
   }
 
   /** The app does something. */
   wish(random, upTo) {
     const leaving = random() < this.leaves
-    const kind = leaving ? upTo(2) : 2 + upTo(20)
+    const kind = leaving ? upTo(2) : 2 + upTo(22)
     const wish = { kind, label: `w${this.wishes.length}`, at: this.time.timers.now(), owner: this.api._session._user, settled: 0 }
     this.wishes.push(wish)
     this.moment += 1
@@ -161,7 +161,7 @@ class Judge {
     const { api } = this
     const options = { header: { 'X-Label': wish.label } }
     if (kind === 0) return api.logout()
-    if (kind === 1) return api.erase()
+    if (kind === 1) return api.erase().then(() => this.erased.add(wish.owner))
     if (kind === 2) return api.login({ fresh: (wish.fresh = upTo(2) === 0) })
     if (kind === 3) return api.get('/api/hello', undefined, { auth: false })
     if (kind === 4) return api.decrypt({ encryptedData: 'e', iv: 'i' })
@@ -170,6 +170,8 @@ class Judge {
     if (kind === 19) return api.removePhone()
     if (kind === 20) return this._upload(wish, upTo)
     if (kind === 21) return api.removeAvatar()
+    if (kind === 22) return api.askToNotify([wish.label])
+    if (kind === 23) return api.permissions()
     if (kind < 10) return api.post(`/api/x/${wish.label}`, {}, options)
     if (kind < 12) return api.put(`/api/x/${wish.label}`, {}, options)
     return api.get(`/api/x/${wish.label}`, undefined, options)
@@ -236,6 +238,7 @@ class Judge {
       if (as.length && wish.owner) assert.equal(as[0], wish.owner, 'a token of another user')
       const account = wish.value && wish.value.account
       if (account && wish.owner) assert.equal(account, wish.owner, 'an answer of another user')
+      if (wish.kind === 22) this._judgeReport(wish)
       if (wish.kind >= 6 && wish.kind < 10) {
         const sendings = phone.sent.filter(call => call.label === wish.label)
         const acted = server.acted.get(wish.label) || 0
@@ -244,8 +247,25 @@ class Judge {
       }
     }
     assert.equal(phone._running.size, 0)
+    assert.ok(this.api._reports._kept.length <= 50)
     const codes = phone.exchanges.map(call => call.data.code)
     assert.equal(new Set(codes).size, codes.length, 'a code was used twice')
+  }
+
+  /** What the user permitted is counted once, or still on the phone. */
+  _judgeReport({ label, owner, value, at }) {
+    const { server, phone, api, wishes } = this
+    const ledgers = [...server.reports.keys()].map(account => server.ledger(account).get(label) || 0)
+    const counted = ledgers.reduce((sum, left) => sum + left, 0)
+    assert.ok(counted <= 1, 'a permission was counted twice')
+    if (value instanceof Error) return
+    assert.deepEqual(value.accepted, [label])
+    if (value.left) assert.deepEqual([counted, value.left[label]], [1, 1])
+    const kept = api._reports._kept.some(report => report.results[label])
+    const refused = phone.sent.some(call => call.label === label && call.outcome === 400 && call.told.error)
+    // of a user whom no login has told yet, it ends with the generation
+    const given = this.erased.has(owner) || (!owner && wishes.some(wish => wish.kind < 2 && wish.at >= at))
+    assert.ok(counted || kept || refused || given, 'a permission was lost')
   }
 }
 

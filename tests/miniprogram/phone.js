@@ -65,6 +65,10 @@ class Phone {
         const code = `${this.person}.${Date.now()}x${(this.logins += 1)}`
         setTimeout(success, 5, { code, errMsg: 'login:ok' })
       },
+      requestSubscribeMessage: ({ tmplIds, success }) => {
+        const answers = Object.fromEntries(tmplIds.map(id => [id, 'accept']))
+        setTimeout(success, 5, { errMsg: 'requestSubscribeMessage:ok', ...answers })
+      },
       getStorageSync: key => (this.kept.has(key) ? JSON.parse(this.kept.get(key)) : ''),
       setStorageSync: (key, value) => this.kept.set(key, JSON.stringify(value)),
       removeStorageSync: key => this.kept.delete(key),

@@ -137,6 +137,24 @@ on('a picture that meets a session that has ended is uploaded after one login', 
   assert.deepEqual(phone.sent.filter(call => call.by === 'uploadFile').map(call => call.status), [401, 200])
 }, dead)
 
+on('a permission whose answer is lost is sent again after a restart of the app, and counts once', async (api, phone) => {
+  assert.deepEqual(await api.permissions(), {})
+  phone.resends = call => call.path === '/api/me/messages' // the first answer is dropped
+  const { accepted, left } = await api.askToNotify(['t1', 't2'])
+  assert.deepEqual([accepted, left], [['t1', 't2'], { t1: 1, t2: 1 }])
+  phone.resends = () => false
+  const [report] = phone.sent.filter(call => call.data && call.data.results && call.data.results.t1)
+  phone.kept.set(`myapi:${BASE}:reports`, JSON.stringify([{ ...report.data, user: (await api.me()).id }]))
+  const restarted = createClient({ baseUrl: BASE, platform: phone.wx })
+  assert.deepEqual(await restarted.permissions(), { t1: 1, t2: 1 })
+  assert.equal(phone.kept.has(`myapi:${BASE}:reports`), false)
+})
+
+on('a permission that meets a session that has ended is told after one login', async (api, phone) => {
+  assert.deepEqual((await api.askToNotify(['t1'])).left, { t1: 1 })
+  assert.deepEqual(counts(phone), [1, 1])
+}, dead)
+
 on('an error of the server comes with its names, its sentence and its id', async api => {
   await assert.rejects(api.put('/api/me', { nickname: 'x'.repeat(33) }), error => {
     assert.deepEqual([error.error, error.code, error.status], ['invalid_request', 40000, 400])

@@ -33,6 +33,8 @@ class Server {
       created_at: '2026-08-01T04:00:00Z',
     }
     this.sessions = [session('s1', { current: true })]
+    this.permissions = {} // template → how many messages are left
+    this.reported = new Set() // ids
     this.tokens = new Set()
     this.calls = [] // such as 'GET /api/me', in their order
     this.bodies = [] // what came with them
@@ -76,12 +78,30 @@ class Server {
       this.user = { ...this.user, avatar_url: `${BASE}/avatars/${name}` } // plain http, as in development
     }
     if (call === 'DELETE /api/me/avatar') this.user = { ...this.user, avatar_url: null }
+    if (call === 'POST /api/me/messages') this._count(body)
+    if (call === 'POST /sandbox/messages') return this._message(body)
     if (call === 'PUT /api/me') this.user = { ...this.user, ...body }
     if (call === 'DELETE /api/auth/sessions') this.sessions = this.sessions.filter(each => each.current)
     const one = call.match(/^DELETE \/api\/auth\/sessions\/(.+)$/)
     if (one) this.sessions = this.sessions.filter(each => each.id !== one[1])
     if (call === 'POST /api/auth/logout' || call === 'DELETE /api/me') this.tokens.clear()
     return data(ROUTES[call] ? ROUTES[call](this) : null)
+  }
+
+  _count({ id, results }) {
+    if (this.reported.has(id)) return
+    this.reported.add(id)
+    for (const [template, answer] of Object.entries(results)) {
+      const before = this.permissions[template] || 0
+      this.permissions[template] = answer === 'accept' ? before + 1 : 0
+    }
+  }
+
+  _message({ template_id: template }) {
+    const left = this.permissions[template] || 0
+    if (!left) return refusal(409, 40901, 'message_not_permitted')
+    this.permissions[template] = left - 1
+    return data({ id: '17', state: 'sent', error: null, left: left - 1 })
   }
 }
 
@@ -94,6 +114,10 @@ const ROUTES = {
   'DELETE /api/me/avatar': server => server.user,
   'POST /api/me/phone': server => server.user,
   'DELETE /api/me/phone': server => server.user,
+  'POST /api/me/messages': ({ permissions }) => ({
+    permissions: Object.entries(permissions).map(([template_id, left]) => ({ template_id, left })),
+  }),
+  'POST /sandbox/messages': () => null,
   'POST /api/auth/logout': () => null,
   'GET /api/auth/sessions': server => ({ sessions: server.sessions }),
   'DELETE /api/auth/sessions': () => null,
@@ -137,6 +161,8 @@ class App {
     this.logins = 0
     this.asked = [] // what wx.showModal and its kin were given, by name
     this.answer = true // to wx.showModal
+    this.dialog = { 'sandbox-template': 'accept' } // what the one for messages gives, or its failure
+    this.dialogs = [] // the templates that it was opened for
     this.running = 0
     this._waiting = []
     Object.assign(global.wx, this._wx(), wx)
@@ -189,6 +215,12 @@ class App {
       removeStorageSync: key => this.kept.delete(key),
       onAppShow: () => {},
       onAppHide: () => {},
+      requestSubscribeMessage: ({ tmplIds, success, fail }) => {
+        this.dialogs.push(tmplIds)
+        setImmediate(this.dialog.errMsg ? fail : success, this.dialog)
+      },
+      onNetworkStatusChange: () => {},
+      navigateTo: ask('navigateTo'),
       showModal: ask('showModal'),
       showToast: ask('showToast'),
       setClipboardData: ask('setClipboardData'),

@@ -10,6 +10,7 @@ const ENDLESS = 60 * 60 * 1000 // ms of virtual time, far beyond any patience
 const TOO_MANY_EVENTS = 200000
 const PHONE = '/api/me/phone'
 const AVATAR = '/api/me/avatar'
+const MESSAGES = '/api/me/messages'
 
 /** A small generator of chance (mulberry32). */
 function chance(seed) {
@@ -90,6 +91,7 @@ class Server {
     this.phones = new Map() // account → number, as the user sees it
     this.pictures = new Map() // account → path on the phone
     this.nicknames = new Map() // by account
+    this.reports = new Map() // account → what its user answered, by the id of the report
     this._count = 0
   }
 
@@ -153,6 +155,26 @@ class Server {
     return this.phoneCodes.get(code) === account
   }
 
+  /** An id counts once; a `reject` ends what was permitted before. */
+  _countOnce(account, { id, results }) {
+    if (!this.reports.has(account)) this.reports.set(account, new Map())
+    const reports = this.reports.get(account)
+    if (!reports.has(id)) reports.set(id, results)
+    return { permissions: [...this.ledger(account)].map(([template_id, left]) => ({ template_id, left })) }
+  }
+
+  ledger(account) {
+    const left = new Map()
+    for (const results of (this.reports.get(account) || new Map()).values()) {
+      for (const [template, answer] of Object.entries(results)) {
+        const before = left.get(template) || 0
+        if (answer.startsWith('accept')) left.set(template, before + 1)
+        else if (answer === 'reject') left.set(template, 0)
+      }
+    }
+    return left
+  }
+
   user(account) {
     const picture = this.pictures.get(account)
     return {
@@ -180,7 +202,8 @@ class Server {
       if (method === 'DELETE') this.pictures.delete(account)
       else this.pictures.set(account, data.file)
       return this.user(account)
-    } else if (path === '/api/me/decrypt') return this.keyless.has(account) ? undefined : { plain: account }
+    } else if (path === MESSAGES) return this._countOnce(account, data)
+    else if (path === '/api/me/decrypt') return this.keyless.has(account) ? undefined : { plain: account }
     else return { account, path }
     return null
   }
@@ -207,6 +230,9 @@ class Phone {
     this.mood = mood
     this.latency = latency
     this.loginMood = () => undefined
+    /** What becomes of WeChat's dialog: the answers to these templates, or a failure with errMsg. */
+    this.dialog = ids => Object.fromEntries(ids.map(id => [id, 'accept']))
+    this.dialogs = [] // the templates of each
     this.kept = new Map()
     this.storageFails = () => false
     this.log = [] // { at, what, … }
@@ -215,7 +241,7 @@ class Phone {
     this.exchanges = []
     this.most = 0 // requests at once
     this._running = new Set()
-    this._listeners = { show: [], hide: [] }
+    this._listeners = { show: [], hide: [], network: [] }
     this._hidden = null
     this.wx = {
       request: options => this._request(options),
@@ -226,6 +252,8 @@ class Phone {
       removeStorageSync: key => this._store(() => this.kept.delete(key)),
       onAppShow: listener => this._listeners.show.push(listener),
       onAppHide: listener => this._listeners.hide.push(listener),
+      onNetworkStatusChange: listener => this._listeners.network.push(listener),
+      requestSubscribeMessage: options => this._ask(options),
     }
   }
 
@@ -243,6 +271,19 @@ class Phone {
     this._hidden.action = null
     this._hidden = null
     this._listeners.show.forEach(each => each())
+  }
+
+  /** The network goes or comes back. */
+  connect(isConnected) {
+    this._listeners.network.forEach(each => each({ isConnected, networkType: isConnected ? 'wifi' : 'none' }))
+  }
+
+  _ask({ tmplIds, success, fail }) {
+    this.dialogs.push(tmplIds)
+    const told = this.dialog(tmplIds)
+    this.time.at(this.latency('dialog'), () =>
+      told.errMsg ? fail(told) : success({ errMsg: 'requestSubscribeMessage:ok', ...told })
+    )
   }
 
   _store(action) {
@@ -328,9 +369,12 @@ class Phone {
   }
 }
 
-/** What tells one request of an app from the others: a phone code does, and a picture. */
-const labelOf = (path, data, header) =>
-  header['X-Label'] || (path === PHONE && data ? data.code : path === AVATAR && data ? data.file : '')
+/** What tells one request of an app from the others: a phone code does, a picture, and a template. */
+function labelOf(path, data, header) {
+  if (header['X-Label'] || !data) return header['X-Label'] || ''
+  const labels = { [PHONE]: data.code, [AVATAR]: data.file, [MESSAGES]: Object.keys(data.results || {})[0] }
+  return labels[path] || ''
+}
 
 /** The phone gives the names of headers as it likes. */
 const lower = header =>

@@ -78,6 +78,18 @@ const REMOVE_AVATAR = {
   gives: ['id', 'avatar_url'],
 }
 
+/**
+ * What the user answered in the dialog of subscribe messages; without results it only asks.
+ * @type {Route}
+ */
+const MESSAGES = {
+  method: 'POST',
+  path: '/api/me/messages',
+  auth: true,
+  takes: ['id', 'results'],
+  gives: ['permissions'],
+}
+
 /** @type {Route} */
 const DECRYPT = {
   method: 'POST',
@@ -97,5 +109,6 @@ module.exports = {
   REMOVE_PHONE,
   AVATAR,
   REMOVE_AVATAR,
+  MESSAGES,
   DECRYPT,
 }

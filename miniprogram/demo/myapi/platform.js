@@ -6,7 +6,8 @@
 /**
  * @typedef {Pick<WechatMiniprogram.Wx,
  *   'request' | 'login' | 'getStorageSync' | 'setStorageSync' | 'removeStorageSync'>
- *   & Partial<Pick<WechatMiniprogram.Wx, 'uploadFile' | 'onAppShow' | 'onAppHide'>>} Platform
+ *   & Partial<Pick<WechatMiniprogram.Wx, 'uploadFile' | 'requestSubscribeMessage'
+ *   | 'onAppShow' | 'onAppHide' | 'onNetworkStatusChange'>>} Platform
  */
 
 /**
@@ -47,4 +48,18 @@ class Foreground {
   }
 }
 
-module.exports = { Foreground, TIMERS }
+/**
+ * Tell of what may end a failure: the app is in front again, or the network is back.
+ * @param {Platform} platform
+ * @param {() => void} action
+ */
+function onReturn(platform, action) {
+  if (platform.onAppShow) platform.onAppShow(action)
+  if (platform.onNetworkStatusChange) {
+    platform.onNetworkStatusChange(({ isConnected }) => {
+      if (isConnected) action()
+    })
+  }
+}
+
+module.exports = { Foreground, TIMERS, onReturn }

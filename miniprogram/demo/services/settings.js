@@ -1,7 +1,13 @@
-/** What the demo keeps over restarts: the address, and whether the user is signed in there. */
+/**
+ * What the demo keeps over restarts: the address, whether the user is signed in there, and the
+ * template of its messages.
+ */
 
 const DEFAULT_URL = 'http://127.0.0.1:8000'
 const URL_KEY = 'demo:baseUrl'
+/** The sandbox takes any template; WeChat knows only those of your console. */
+const DEFAULT_TEMPLATE = 'sandbox-template'
+const TEMPLATE_KEY = 'demo:templateId'
 
 /** A phone whose storage is full or broken forgets at the next start, and no sooner. */
 const kept = new Map()
@@ -43,4 +49,18 @@ const signedIn = () => read(signedInKey()) === true
 /** @param {boolean} yes */
 const keepSignedIn = yes => keep(signedInKey(), yes)
 
-module.exports = { baseUrl, keepBaseUrl, inDevelopment, signedIn, keepSignedIn }
+/** @returns {string} of mp.weixin.qq.com → 订阅消息 */
+const templateId = () => read(TEMPLATE_KEY) || DEFAULT_TEMPLATE
+
+/** @param {string} id empty: that of the sandbox */
+const keepTemplateId = id => keep(TEMPLATE_KEY, id)
+
+module.exports = {
+  baseUrl,
+  keepBaseUrl,
+  inDevelopment,
+  signedIn,
+  keepSignedIn,
+  templateId,
+  keepTemplateId,
+}

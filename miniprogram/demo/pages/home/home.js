@@ -43,6 +43,11 @@ definePage({
       })
     },
 
+    /** No tab: WeChat has room for five. */
+    onMessages() {
+      wx.navigateTo({ url: '/pages/messages/messages' })
+    },
+
     onAddress(event) {
       const baseUrl = event.detail.value.trim()
       this.setData({ baseUrl, addressWrong: false, addressSaved: false })
