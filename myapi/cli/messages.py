@@ -23,7 +23,7 @@ COLUMNS = [
     Column("USER", lambda item: item["user"], drop=1),
     Column("TEMPLATE", lambda item: item["template_id"], drop=4),
     Column("STATE", lambda item: item["state"]),
-    Column("ERROR", lambda item: item["error"], drop=3),
+    Column("ERROR", lambda item: _error(item), drop=3),
     Column("CREATED", lambda item: item["created_at"], drop=2, is_time=True),
 ]
 
@@ -173,6 +173,12 @@ def _object(text: str) -> dict[str, str]:
 def _purge() -> Iterator[int]:
     while purged := listings.purge_batch():
         yield purged
+
+
+def _error(item: Item) -> str | None:
+    """Return why it has failed, with WeChat's number."""
+    known = (item["error"], item["errcode"])
+    return " ".join(str(each) for each in known if each is not None) or None
 
 
 def _item(row: Any) -> Item:  # noqa: ANN401 (a row of the list)

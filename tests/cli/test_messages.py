@@ -134,6 +134,12 @@ def test_lists_messages(flask, permit):
     assert TEMPLATE in flask("list").stdout
 
 
+def test_list_has_wechats_number_of_an_error(flask, permit):
+    [alice] = permit("alice")
+    flask("send", TEMPLATE, "--data", '{"thing1": "risky"}', "--to", alice)
+    assert "message_invalid 45168" in flask("list").stdout
+
+
 def test_runs_the_queue(app, flask, permit, execute, wechat):
     permit("alice")
     [(user_id,)] = execute("SELECT id FROM users")
