@@ -284,7 +284,7 @@ const away = () => { throw new TypeError('fetch failed') }
 const HTML = '<img src=x onerror="globalThis.broken = 1"><script>globalThis.broken = 1</script> & `<b>code</b>`'
 
 /** A description with one route, GET /x, and what that answers. */
-function hostile(schema, response) {
+function hostile(schema, response, language) {
   const error = { status: 500, code: 50000, msg: HTML, msg_zh: HTML }
   const described = JSON.parse(JSON.stringify({
     openapi: '3.1.0',
@@ -307,7 +307,7 @@ function hostile(schema, response) {
     'x-myapi-errors': { internal_error: error },
   }))
   described.components.schemas.Shape = schema
-  return open({ answers: { '/openapi.json': () => Response.json(described), '/x': response ?? away } })
+  return open({ language, answers: { '/openapi.json': () => Response.json(described), '/x': response ?? away } })
 }
 
 test('a schema text with HTML in it is shown as text', async () => {
@@ -322,7 +322,8 @@ test('a schema text with HTML in it is shown as text', async () => {
 
 test('a field named __proto__ and names of JavaScript are shown like any other', async () => {
   const schema = JSON.parse('{"title": "Shape", "properties": {"__proto__": {"type": "string", "description": "valueOf"}, "constructor": {"$ref": "#/components/schemas/Shape"}}}')
-  const page = await hostile(schema, () => new Response('{"__proto__": {"admin": true}}', { headers: { 'Content-Type': 'application/json' } }))
+  const answer = () => new Response('{"__proto__": {"admin": true}}', { headers: { 'Content-Type': 'application/json' } })
+  const page = await hostile(schema, answer, 'zh-CN')
   assert.deepEqual([...page.document.querySelectorAll('.fields b')].map(each => each.textContent), ['__proto__', 'constructor'])
   assert.equal(page.text('.fields li p'), 'valueOf')
   assert.match(page.text('pre', await page.send('toString')), /__proto__/)

@@ -90,7 +90,7 @@ function requestOf(client, operation, path, body, field, token) {
     '  success(res) {',
     ...success,
     '  },',
-    `  fail: (err) => console.error(err.errMsg), // ${tr('no answer came')}`,
+    `  fail: console.error, // ${tr('no answer came')}`,
     '})',
   ].filter(Boolean).join('\n')
 }
