@@ -20,8 +20,8 @@ const BASE = process.env.MYAPI_TEST_URL || 'http://127.0.0.1:8000'
 const WORDS = JSON.parse(fs.readFileSync(path.join(STATIC, 'zh.json'), 'utf8'))
 
 /** @param {object} given `answers`: path → function that returns a Response; `kept`: the session storage before */
-async function open({ answers = {}, kept = {}, language = 'en-US', hash = '' } = {}) {
-  const dom = new JSDOM('<!doctype html><html><body></body></html>', { url: `${BASE}/docs${hash}`, runScripts: 'outside-only' })
+async function open({ answers = {}, kept = {}, language = 'en-US', query = '' } = {}) {
+  const dom = new JSDOM('<!doctype html><html><body></body></html>', { url: `${BASE}/docs${query}`, runScripts: 'outside-only' })
   const { window } = dom
   const copied = []
   const sent = []

@@ -100,6 +100,12 @@ test('the key / puts the cursor into the search, except while one types, and Esc
   assert.equal(page.document.activeElement, area)
 })
 
+test('the URL of the page can hold a search', async () => {
+  const page = await open({ query: '?q=PUT+nickname' })
+  assert.deepEqual(page.routesShown(), ['me.update'])
+  assert.equal(page.find('.search input').value, 'PUT nickname')
+})
+
 test('Enter leads from the search to the first route', async () => {
   const page = await open()
   page.search('avatar')

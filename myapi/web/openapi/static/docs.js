@@ -119,11 +119,13 @@ function show(found) { // found: of a search, or null
   mark(found?.words ?? [], main)
 }
 
+const search = searchBox(show)
 document.body.append(
   el('header', {},
     el('a', { className: 'brand', href: '#' }, el('span', { className: 'mark', ariaHidden: 'true' }, '</>'), spec.info.title),
-    searchBox(show), loginBox(), languageSwitch(), themeSwitch()),
+    search.node, loginBox(), languageSwitch(), themeSwitch()),
   el('div', { className: 'page' }, nav, main))
 follow(nav)
 resume().catch(() => {}) // the server does not answer: the token is kept
+search.begin(new URLSearchParams(location.search).get('q'))
 document.getElementById(location.hash.slice(1))?.scrollIntoView()

@@ -53,7 +53,10 @@ export function find(query) {
   }
 }
 
-/** Make the search box; `show(result)` is called with what is found, and with null for no search. */
+/**
+ * Make the search box; `show(result)` is called with what is found, and with null for no search.
+ * `begin(query)` searches for what the URL of the page asks for, as in `/docs?q=phone`.
+ */
 export function searchBox(show) {
   const input = label(el('input', { type: 'search', spellcheck: false, autocomplete: 'off' }), 'Search routes, words, errors')
   say(() => { input.placeholder = tr('Search routes, words, errors') })
@@ -77,7 +80,8 @@ export function searchBox(show) {
     input.focus()
     input.select()
   })
-  return el('div', { className: 'search', role: 'search' }, input, count, el('kbd', { ariaHidden: 'true' }, '/'))
+  const node = el('div', { className: 'search', role: 'search' }, input, count, el('kbd', { ariaHidden: 'true' }, '/'))
+  return { node, begin(query) { if (query) { input.value = query; apply() } } }
 }
 
 /** Mark the words on the screen, where the browser can without changing the page. */
