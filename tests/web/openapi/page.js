@@ -17,12 +17,17 @@ const tools = createRequire(path.join(ROOT, 'miniprogram', 'package.json'))
 const { JSDOM } = tools('jsdom')
 
 const BASE = process.env.MYAPI_TEST_URL || 'http://127.0.0.1:8000'
+/** Their timers would keep the process alive. */
+const opened = []
+const close = () => opened.splice(0).forEach(window => window.close())
+
 const WORDS = JSON.parse(fs.readFileSync(path.join(STATIC, 'zh.json'), 'utf8'))
 
 /** @param {object} given `answers`: path → function that returns a Response; `kept`: the session storage before */
 async function open({ answers = {}, kept = {}, language = 'en-US', query = '' } = {}) {
   const dom = new JSDOM('<!doctype html><html><body></body></html>', { url: `${BASE}/docs${query}`, runScripts: 'outside-only' })
   const { window } = dom
+  opened.push(window)
   const copied = []
   const sent = []
   for (const [key, value] of Object.entries(kept)) window.sessionStorage.setItem(key, value)
@@ -178,4 +183,4 @@ async function until(condition) {
   }
 }
 
-module.exports = { BASE, open, until }
+module.exports = { BASE, close, open, until }

@@ -4,10 +4,12 @@
 
 const assert = require('node:assert/strict')
 const { execFileSync } = require('node:child_process')
-const { test } = require('node:test')
+const { afterEach, test } = require('node:test')
 
 const { Client } = require('../../../miniprogram/myapi/client')
-const { BASE, open, until } = require('./page')
+const { BASE, close, open, until } = require('./page')
+
+afterEach(close)
 
 const PNG = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAoAAAAKCAIAAAACUFjqAAAAEklEQVR4nGP4z8CAB+GTG8HSALfKY52fTcuYAAAAAElFTkSuQmCC', 'base64')
 
