@@ -2,7 +2,10 @@
 
 make bench                      half an hour, then the report
 make bench-full                 all cases, with tables of a million and of ten million sessions
-make bench ARGS='--only hello --rounds 3 --seconds 3'
+make bench OUT=build/bench ARGS='--only hello --rounds 3 --seconds 3'
+
+A page has the figures of one commit and one day. All cases start a new page. Those of --only join
+the page in the folder if it is of this commit and this day.
 """
 
 import argparse
@@ -18,7 +21,7 @@ from benchmarks.apps import Express, FastAPI
 from benchmarks.bench import Bench, Case
 from benchmarks.cases import CASES
 from benchmarks.load import Wrk
-from benchmarks.results import FOLDER, Results
+from benchmarks.results import FOLDER, OtherRunError, Results
 from tests.servers import MariaDB, Nginx
 
 
@@ -28,6 +31,8 @@ def main() -> None:
     if options.list:
         print("\n".join(f"{case.name:<22} {case.title}" for case in selected))
         return
+    results = Results(options.output)
+    _start(results, part=bool(options.only))
     needed = (Wrk, Nginx, MariaDB, Express, FastAPI)
     missing = [reason for each in needed if (reason := each.available())]
     if missing:
@@ -36,7 +41,6 @@ def main() -> None:
     signal.signal(
         signal.SIGTERM, lambda *_: sys.exit(143)
     )  # exit cleanly, so that all servers are stopped
-    results = Results(options.output)
     started = time.monotonic()
     settings = dict(pair.split("=", 1) for pair in options.set)
     short_turn = min(3.0, options.seconds)
@@ -49,14 +53,22 @@ def main() -> None:
     print(f"{_clock(started)} done: {results.file.name}")
 
 
+def _start(results: Results, *, part: bool) -> None:
+    today = f"{datetime.now(timezone.utc):%Y-%m-%d}"
+    try:
+        results.start(machine.revision(), today, part=part)
+    except OtherRunError as error:
+        sys.exit(f"{error}: measure all cases, or use another folder: make bench OUT=build/bench")
+
+
 def _measure(bench: Bench, case: Case, options: argparse.Namespace, results: Results) -> None:
     """Run one case and save its figures at once, so that a later failure does not lose them."""
     rounds = min(case.max_rounds, options.rounds)
     turns = bench.run(case, rounds)
+    if (revision := machine.revision()) != results.data["revision"]:
+        sys.exit(f"the code is now {revision}: {case.name} is not saved")
     results.cases[case.name] = {
         "title": case.title,
-        "taken": f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC",
-        "revision": machine.revision(),
         "seconds": bench.seconds,
         "rounds": rounds,
         "tls": options.tls,

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks import load, tables, verdicts
+from benchmarks import load, summary, tables, verdicts
 from benchmarks import report_texts as texts
 from benchmarks.cases import CASES
 from benchmarks.loads import CLIENTS
@@ -73,13 +73,17 @@ def _head(results: Results, language: Language) -> Iterator[str]:
     english, chinese = (NAME + suffix for suffix in texts.SUFFIXES)
     yield f"[English]({english}) · [简体中文]({chinese})"
     yield ""
+    if sentences := summary.sentences(results):
+        yield from (f"- {sentence[language]}" for sentence in sentences)
+        yield ""
     names = {"tutorial": TUTORIAL, "tuned": TUNED, "fastapi": FASTAPI}
     yield texts.INTRODUCTION.format(**names)[language]
     yield ""
     yield texts.READING[language]
-    if machine := results.data.get("machine"):
+    if results.cases:
         yield ""
-        yield texts.MACHINE.format(**machine)[language]
+        run = {name: results.data[name] for name in ("taken", "revision")}
+        yield texts.MEASURED_ON.format(**run, **results.data["machine"])[language]
     for remark in _remarks(results, language):
         yield ""
         yield f"**{remark}**"
@@ -95,6 +99,8 @@ def _remarks(results: Results, language: Language) -> Iterator[str]:
     if changed := {n: c["settings"] for n, c in results.cases.items() if c.get("settings")}:
         named = "; ".join(f"{name} {' '.join(settings)}" for name, settings in changed.items())
         yield texts.OTHER_SETTINGS.format(cases=named)[language]
+    if results.data.get("revision", "").endswith("+"):
+        yield texts.UNCOMMITTED[language]
     if over_tls := [name for name, case in results.cases.items() if case.get("tls")]:
         yield texts.OVER_TLS.format(cases=", ".join(over_tls))[language]
 
@@ -106,7 +112,7 @@ def _commands(results: Results, language: Language) -> Iterator[str]:
         yield ""
     yield f"## {texts.COMMANDS[language]}"
     yield ""
-    one_case = "make bench ARGS='--only me-sqlite --rounds 5 --seconds 4'"
+    one_case = "make bench OUT=build/bench ARGS='--only me-sqlite --rounds 5 --seconds 4'"
     yield "```bash"
     yield f"make bench        # {texts.WITHOUT_TABLES[language]}"
     yield f"make bench-full   # {texts.WHOLE_PAGE[language]}"
@@ -119,12 +125,11 @@ def _commands(results: Results, language: Language) -> Iterator[str]:
     yield from _wrk_commands()
     yield "```"
     yield ""
-    names = (texts.CASE, texts.CASE_NAME, texts.TAKEN, texts.COMMIT, texts.ROUNDS)
-    yield from head(*(name[language] for name in names))
+    yield from head(*(each[language] for each in (texts.CASE, texts.CASE_NAME, texts.ROUNDS)))
     for name, case in results.cases.items():
         length = f"{case['rounds']} × {case['seconds']:g}"
         title = case_title(results, name, language)
-        yield f"| {title} | `{name}` | {case['taken']} | {case['revision']} | {length} |"
+        yield f"| {title} | `{name}` | {length} |"
     yield ""
 
 

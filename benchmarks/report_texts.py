@@ -28,6 +28,10 @@ class Text(NamedTuple):
 
         return Text(fill(Language.ENGLISH), fill(Language.CHINESE))
 
+    def join(self, parts: list["Text"]) -> "Text":
+        """Put this text between the parts."""
+        return Text(*(self[each].join(part[each] for part in parts) for each in Language))
+
 
 SUFFIXES = Text(".md", ".zh-CN.md")
 
@@ -54,18 +58,70 @@ READING = Text(
     "每个数字是各轮的中位数，括号里是最小值和最大值。× 是每一轮中 myapi 的数字除以对方的数字。"
     "p50 和 p99 是延迟：50% 和 99% 的请求不超过这个时间。",
 )
-MACHINE = Text(
-    "Measured on {cores} cores ({processor}), {memory} of memory, Linux {kernel}. The load"
-    " generator, Nginx, the WeChat stand-in, the database and the stack share this machine.",
-    "测量环境：{cores} 个核（{processor}），{memory} 内存，Linux {kernel}。"
-    "压测工具、Nginx、模拟的微信、数据库和被测的技术栈共用这台机器。",
+MEASURED_ON = Text(
+    "Measured on {taken} at commit {revision}, on {cores} cores ({processor}), {memory} of memory,"
+    " Linux {kernel}. The load generator, Nginx, the WeChat stand-in, the database and the stack"
+    " share this machine.",
+    "{taken} 测量，提交 {revision}。测量环境：{cores} 个核（{processor}），{memory} 内存，"
+    "Linux {kernel}。压测工具、Nginx、模拟的微信、数据库和被测的技术栈共用这台机器。",
 )
 SMOKE_TEST = Text(
     "Smoke test only (too few or too short rounds): {cases}.",
     "只是冒烟测试（轮数太少或时间太短）：{cases}。",
 )
 OTHER_SETTINGS = Text("Settings other than the defaults: {cases}", "不是默认值的配置：{cases}")
+UNCOMMITTED = Text("The code had changes that are in no commit.", "代码中有尚未提交的修改。")
 OVER_TLS = Text("Over TLS: {cases}", "经过 TLS：{cases}")
+
+# ---- the sentences at the start ----
+
+CAPACITY = Text(
+    "On {cores} cores, which it shares with the load generator, myapi answers {sqlite}"
+    " `GET /api/me` per second with SQLite (p99 {sqlite_p99} ms) and {mariadb} with MariaDB (p99"
+    " {mariadb_p99} ms).",
+    "在 {cores} 个核上（压测工具也在这些核上运行），myapi 用 SQLite 每秒响应 {sqlite} 次"
+    " `GET /api/me`（p99 {sqlite_p99} ms），用 MariaDB 每秒 {mariadb} 次（p99 {mariadb_p99} ms）。",
+)
+LOGIN_COST = Text(
+    "A login costs {cpu} µs of CPU, a `GET /api/me` {me_cpu} µs; when WeChat takes 100 ms to"
+    " answer, 256 clients make {rate} logins per second, half of them in at most {p50} ms.",
+    "一次登录消耗 {cpu} µs 的 CPU 时间，一次 `GET /api/me` 是 {me_cpu} µs；微信延迟 100 ms 时，"
+    "256 个客户端每秒登录 {rate} 次，其中一半在 {p50} ms 内完成。",
+)
+HELLO_OF_ALL = Text(
+    "During these logins, 99% of the requests to `/api/hello` take at most {own} ms with myapi,"
+    " {peers}.",
+    "在这些登录期间，99% 的 `/api/hello` 请求在以下时间内返回：myapi {own} ms，{peers}。",
+)
+HELLO_OF_PEER = Text("{hello_p99} ms with {peer}", "{peer} {hello_p99} ms")
+FASTER_PEERS = Text(
+    "Compared with myapi in responses per second, {peers}; in all other cases myapi is faster, or"
+    " the difference lies within the spread of the rounds.",
+    "按每秒响应数与 myapi 相比，{peers}；其余用例中 myapi 更快，或者差异在各轮的波动范围之内。",
+)
+FASTER_PEER = Text("{peer} is faster in {cases}", "{peer} 更快的用例是 {cases}")
+NO_FASTER_PEER = Text("{peer} is faster in no case", "{peer} 没有更快的用例")
+FASTER_CASE = Text("{case} (by {percent}%)", "{case}（快 {percent}%）")
+FASTER_CASES = {
+    "me-sqlite": Text("`/api/me` on SQLite", "SQLite 上的 `/api/me`"),
+    "me-mariadb": Text("`/api/me` on MariaDB", "MariaDB 上的 `/api/me`"),
+    "forged": Text("requests with forged tokens", "token 伪造的请求"),
+    "hello": Text("`/api/hello`", "`/api/hello`"),
+    "flood": Text("logins over the rate limit", "`/api/auth/login` 的限流拒绝"),
+}
+FASTER_LOGINS = Text(
+    "logins of {clients} clients on {database} with WeChat at {delay} ms",
+    "{database} 上 {clients} 个客户端、微信延迟 {delay} ms 的登录",
+)
+MEMORY_OF_ALL = Text(
+    "The processes of myapi take {idle} MiB of memory when idle and {loaded} MiB after load,"
+    " {peers}.",
+    "myapi 的全部进程空闲时占用 {idle} MiB 内存，负载后占用 {loaded} MiB，{peers}。",
+)
+MEMORY_OF_PEER = Text(
+    "those of {peer} {idle} and {loaded} MiB", "{peer} 是 {idle} MiB 和 {loaded} MiB"
+)
+COMMA, IN_LIST, AND = Text(", ", "，"), Text(", ", "、"), Text(" and ", "和 ")
 
 # ---- targets and losses ----
 
@@ -83,14 +139,12 @@ WITH_TARGET = Text("{target}: {found}{verdict}", "{target}：{found}{verdict}")
 MET, MISSED = Text(", met", "，达到"), Text(", **missed**", "，**未达到**")
 LOSSES = Text("Where myapi loses", "myapi 不如对方的地方")
 LOSSES_MEANING = Text(
-    "A row is listed when the median of × is below 1 for responses per second, or above 1 for any"
-    " other figure. The last column says whether that was so in every round.",
-    "× 的中位数低于 1（每秒响应数）或高于 1（其他指标）时列出。最后一列是：是否每一轮都如此。",
+    "A row is listed when myapi is worse in every round. All other figures are better, or the"
+    " difference lies within the spread of the rounds.",
+    "myapi 在每一轮中都不如对方时列出。其余指标更好，或者差异在各轮的波动范围之内。",
 )
 LOSSES_TO = Text("Compared with {peer}", "与 {peer} 相比")
 NO_LOSS = Text("In no measured figure.", "测量的数字中没有。")
-EVERY_ROUND = Text("in every round", "每一轮都如此")
-YES, NO = Text("yes", "是"), Text("no", "否")
 
 ME = Text("`/api/me` on {database}", "`/api/me`，{database}")
 LOGIN_STORM = Text("WeChat at 1 000 ms, 1 000 clients", "微信延迟 1 000 ms，1 000 个客户端")
@@ -206,7 +260,6 @@ CASES = {
     "forged": Text("Requests with forged tokens, all refused", "带伪造 token 的请求，全部拒绝"),
     "hello": Text("GET /api/hello", "GET /api/hello"),
     "flood": Text("Logins over the rate limit, refused", "超过限流的登录，被拒绝"),
-    "login-mariadb": LOGIN_CASE.format(clients=256, delay=100, on=ON_MARIADB),
     "resources": RESOURCES,
     "floor": FLOOR,
     "restarts": RESTARTS,
@@ -250,18 +303,41 @@ WRK_COMMANDS = Text(
     "The wrk commands. FILE has one token per line, and PREFIX is different in every run:",
     "wrk 的命令。FILE 每行一个 token，PREFIX 每次运行都不同：",
 )
-CASE_NAME, TAKEN = Text("name", "名称"), Text("measured", "测量时间")
-COMMIT, ROUNDS = Text("commit", "提交"), Text("rounds × seconds", "轮数 × 秒数")
+CASE_NAME, ROUNDS = Text("name", "名称"), Text("rounds × seconds", "轮数 × 秒数")
 VERSIONS = Text("Versions", "版本")
 
 
 def case_title(name: str, otherwise: str = "") -> Text:
     """Return the title of a case, or `otherwise` for a case that is no longer known."""
-    if login := re.fullmatch(r"login-(mariadb-)?(\d+)ms-(\d+)", name):
-        delay, clients = (f"{int(number):,}".replace(",", " ") for number in login.groups()[1:])
-        on = ON_MARIADB if login[1] else ON_SQLITE
-        return LOGIN_CASE.format(clients=clients, delay=delay, on=on)
+    if login := _login(name):
+        on = ON_SQLITE if login["database"] == "SQLite" else ON_MARIADB
+        return LOGIN_CASE.format(on=on, **login)
     return CASES.get(name) or Text(otherwise, otherwise)
+
+
+def enumeration(parts: list[Text]) -> Text:
+    """Return `a, b and c`."""
+    *first, last = parts
+    return AND.join([IN_LIST.join(first), last]) if first else last
+
+
+def faster_case(name: str) -> Text:
+    """Return how the sentence on faster peers calls a case."""
+    if login := _login(name):
+        return FASTER_LOGINS.format(**login)
+    return FASTER_CASES[name]
+
+
+def _login(name: str) -> dict[str, str]:
+    """Return what the name of a login case says, and nothing for other cases."""
+    if name == "login-mariadb":
+        name = "login-mariadb-100ms-256"
+    found = re.fullmatch(r"login-(mariadb-)?(\d+)ms-(\d+)", name)
+    if not found:
+        return {}
+    delay, clients = (f"{int(number):,}".replace(",", " ") for number in found.groups()[1:])
+    database = "MariaDB" if found[1] else "SQLite"
+    return {"database": database, "delay": delay, "clients": clients}
 
 
 def variant_title(name: str) -> Text:

@@ -1,8 +1,11 @@
 """The figures of all turns in one JSON file, with their medians and ratios.
 
-    {"cases": {name: {"title", "taken", "revision", "seconds", "rounds",
+    {"revision": commit, "taken": "YYYY-MM-DD" in UTC,
+     "cases": {name: {"title", "seconds", "rounds", "tls", "settings",
                       "turns": {variant: [{figure: value}, …]}}},
-     "machine": {…}, "versions": {…}, "commands": […]}
+     "machine": {…}, "versions": {…}}
+
+One file has the figures of one commit and one day.
 
 Only the standard library is used, because the plots run with another set of packages.
 """
@@ -20,7 +23,6 @@ MYAPI = "myapi"
 TUTORIAL, TUNED, FASTAPI = "Express tutorial", "Express tuned", "FastAPI"
 PEERS = (TUTORIAL, TUNED, FASTAPI)
 STACKS = (MYAPI, *PEERS)
-FORMER_NAMES = {"peer": TUTORIAL, "tuned peer": TUNED}  # in files from before FastAPI was added
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,10 @@ class Spread:
         return cls(statistics.median(values), min(values), max(values))
 
 
+class OtherRunError(Exception):
+    """The file has figures of another commit or of another day."""
+
+
 class Results:
     def __init__(self, folder: Path = FOLDER) -> None:
         self.folder = folder
@@ -43,15 +49,23 @@ class Results:
         self.data: dict[str, Any] = {"cases": {}}
         if self.file.exists():
             self.data = json.loads(self.file.read_text(encoding="utf-8"))
-            for case in self.cases.values():
-                case["turns"] = {
-                    _current_name(name): turns for name, turns in case["turns"].items()
-                }
 
     @property
     def cases(self) -> dict[str, Any]:
         found: dict[str, Any] = self.data["cases"]
         return found
+
+    def start(self, revision: str, taken: str, *, part: bool) -> None:
+        """Start a run: of all cases, without any earlier figure; of a part, beside the others.
+
+        Raises `OtherRunError` for a part if the others are not of this commit and this day.
+        """
+        run = {"revision": revision, "taken": taken}
+        if not part or not self.cases:
+            self.data = {**run, "cases": {}}
+        elif (earlier := {name: self.data[name] for name in run}) != run:
+            found, wanted = (" of ".join(each.values()) for each in (earlier, run))
+            raise OtherRunError(f"{self.file.name} has figures of {found}, not of {wanted}")
 
     def save(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -69,18 +83,16 @@ class Results:
         self, case: str, name: str, of: str = MYAPI, to: str = TUTORIAL, to_name: str = ""
     ) -> Spread | None:
         """Divide round by round, so that a slow round affects both sides alike."""
-        above, below = self.values(case, of, name), self.values(case, to, to_name or name)
-        pairs = [(a, b) for a, b in zip(above, below, strict=False) if b]
+        pairs = [(a, b) for a, b in self.pairs(case, name, of, to, to_name) if b]
         return Spread.of([a / b for a, b in pairs]) if pairs else None
+
+    def pairs(
+        self, case: str, name: str, of: str = MYAPI, to: str = TUTORIAL, to_name: str = ""
+    ) -> list[tuple[float, float]]:
+        """Return the figures of two variants, round by round."""
+        of_values, to_values = self.values(case, of, name), self.values(case, to, to_name or name)
+        return list(zip(of_values, to_values, strict=False))
 
     def values(self, case: str, variant: str, name: str) -> list[float]:
         turns = self.cases.get(case, {}).get("turns", {}).get(variant, [])
         return [turn[name] for turn in turns if name in turn]
-
-
-def _current_name(variant: str) -> str:
-    """Replace a former stack name: `tuned peer 10k` becomes `Express tuned 10k`."""
-    for former, name in FORMER_NAMES.items():
-        if variant == former or variant.startswith(f"{former} "):
-            return name + variant[len(former) :]
-    return variant

@@ -9,7 +9,7 @@ from benchmarks.tables import LOGINS, STEADY, case_title, figure_name, head, rat
 from benchmarks.targets import ALONE, TO_PEERS, Alone, Target, ToPeers
 
 HIGHER_IS_BETTER = {"rate"}
-NOT_RATED = {"failed", "busy_rate", "database_cpu", "hello_idle_p99"}
+COMPARED = (*STEADY, *LOGINS, "resources")
 
 
 def targets(results: Results, language: Language) -> Iterator[str]:
@@ -72,8 +72,7 @@ def losses(results: Results, language: Language) -> Iterator[str]:
         yield f"### {texts.LOSSES_TO.format(peer=peer)[language]}"
         yield ""
         if found := list(_losses_to(results, peer, language)):
-            names = (texts.CASE[language], texts.FIGURE[language], MYAPI, peer, "×")
-            yield from head(*names, texts.EVERY_ROUND[language])
+            yield from head(texts.CASE[language], texts.FIGURE[language], MYAPI, peer, "×")
             yield from found
         else:
             yield texts.NO_LOSS[language]
@@ -81,34 +80,21 @@ def losses(results: Results, language: Language) -> Iterator[str]:
 
 
 def _losses_to(results: Results, peer: str, language: Language) -> Iterator[str]:
-    for case in (*STEADY, *LOGINS, "resources"):
+    for case in COMPARED:
         for name in texts.FIGURES:
-            if name not in NOT_RATED:
-                yield from _loss(results, case, name, peer, language)
-        yield from _more_refusals(results, case, peer, language)
+            if is_loss(results, case, name, peer):
+                row = (
+                    case_title(results, case, language),
+                    figure_name(name, language),
+                    *(short(results.figure(case, kind, name)) for kind in (MYAPI, peer)),
+                    ratio(results.ratio(case, name, to=peer)),
+                )
+                yield f"| {' | '.join(row)} |"
 
 
-def _loss(results: Results, case: str, name: str, peer: str, language: Language) -> Iterator[str]:
-    higher_is_better = name in HIGHER_IS_BETTER
-    found = results.ratio(case, name, to=peer)
-    if found is None or not (found.median < 1 if higher_is_better else found.median > 1):
-        return
-    always = found.greatest < 1 if higher_is_better else found.least > 1
-    own_figure, peer_figure = (short(results.figure(case, kind, name)) for kind in (MYAPI, peer))
-    row = (
-        case_title(results, case, language),
-        figure_name(name, language),
-        own_figure,
-        peer_figure,
-        f"{found.median:.2f}",
-        (texts.YES if always else texts.NO)[language],
-    )
-    yield f"| {' | '.join(row)} |"
-
-
-def _more_refusals(results: Results, case: str, peer: str, language: Language) -> Iterator[str]:
-    """Compare refused logins as counts: the peer may have none, so there is no ratio."""
-    own_figure, peer_figure = (results.figure(case, kind, "busy_rate") for kind in (MYAPI, peer))
-    if own_figure and peer_figure and own_figure.median > peer_figure.median:
-        title, name = case_title(results, case, language), figure_name("busy_rate", language)
-        yield f"| {title} | {name} | {short(own_figure)} | {short(peer_figure)} | – | – |"
+def is_loss(results: Results, case: str, name: str, peer: str) -> bool:
+    """Whether myapi is worse in every round, so that it is more than their spread."""
+    pairs = results.pairs(case, name, to=peer)
+    if name in HIGHER_IS_BETTER:
+        return bool(pairs) and all(own < other for own, other in pairs)
+    return bool(pairs) and all(own > other for own, other in pairs)

@@ -46,7 +46,7 @@ def storm(service):
     turns = itertools.count()
 
     def ask(phone):
-        return phone.post("/api/me/phone", json={"code": f"code {next(turns)}"}, timeout=10)
+        return phone.post("/api/me/phone", json={"code": f"code {next(turns)}"}, timeout=30)
 
     return lambda: at_once(*[functools.partial(ask, phones[n % USERS]) for n in range(CALLS)])
 
@@ -83,7 +83,7 @@ def test_wechat_that_refuses_every_token_gets_a_named_answer_and_one_forced_rene
     answers = storm() + storm()
     errors = {answer.json()["error"] for answer in answers}
     assert "wechat_unavailable" in errors
-    assert errors <= {"wechat_unavailable", "service_unavailable"}
+    assert errors <= {"wechat_unavailable", "wechat_timeout", "service_unavailable"}
     asked = wechat.sandbox.calls() - before
     report("40001 for ever", answers, asked)
     assert asked[f"{TOKEN} forced"] == 1
@@ -133,9 +133,9 @@ def test_crowd_asks_a_wechat_that_hangs_for_a_token_once_in_a_while(serve, wecha
 
 
 def assert_answered(answers):
-    """All have a number, but for those for whom the database had no time on a busy machine."""
+    """All have a number, but for those for whom a busy machine had no time."""
     statuses = [answer.status_code for answer in answers]
-    assert set(statuses) <= {200, 503}
+    assert set(statuses) <= {200, 503, 504}
     assert statuses.count(200) > CALLS / 4
 
 

@@ -96,6 +96,20 @@ def test_text_is_checked_as_promised(app):
     ]
 
 
+def test_codes_and_links_are_made_as_promised(app):
+    with app.app_context():
+        client = extend.wechat()
+    link = ["path", "query", "days", "until", "env_version"]
+    color = ["auto_color", "line_color", "is_hyaline"]
+    promised = {
+        "mini_program_code": ["scene", "page", "check_path", "env_version", "width", *color],
+        "url_link": link,
+        "url_scheme": link,
+    }
+    for name, parameters in promised.items():
+        assert list(inspect.signature(getattr(client, name)).parameters) == parameters
+
+
 def test_git_tracks_and_ignores_nothing_below_app():
     """A file that both sides change is where a merge can conflict."""
     if not (ROOT / ".git").exists():

@@ -1,5 +1,7 @@
 """README and guides work as they are written, in both languages: every block of them is used."""
 
+import base64
+import io
 import json
 import os
 import shlex
@@ -10,6 +12,7 @@ import sys
 
 import pytest
 import requests
+from PIL import Image
 from sqlalchemy import create_engine, text
 
 from myapi.settings import ROOT
@@ -191,6 +194,54 @@ def test_avatar_guide_uploads_a_picture_and_has_the_sandbox_judge_a_nickname(rea
     assert send_there.code == send.code.replace("localhost", "http://127.0.0.1").replace(
         "curl ", "curl.exe "
     ).replace("$TOKEN", "$token")  # curl comes with Windows
+
+
+#: Opens a page of a mini program on a phone with a query, and prints what it shows.
+OPEN_WITH = """
+const [, phone, page, query] = process.argv
+const { Phone } = require(phone)
+const alice = new Phone({ person: 'alice' })
+global.wx = alice.wx
+global.wx.showToast = ({ title }) => console.log(JSON.stringify({ title })) || alice.close()
+const setData = data => console.log(JSON.stringify(data)) || alice.close()
+global.Page = it => it.onLoad.call({ setData }, JSON.parse(query))
+require(page)
+"""
+
+
+@in_both_languages("docs/guides/codes-and-links.md")
+def test_codes_guide_makes_a_code_and_the_page_reads_its_scene(reader, page):
+    need(Program("git"), Program("make"), Program("node", "nodejs"))
+    typed, typed_there, _on_server, view, shows, reads = blocks_of(page)
+    reader.type(f"git clone {ADDRESS}\ncd myapi")
+    reader.save(view.file, view.code)
+    own = "from app import invitations\nfrom myapi.extend import Extension\n\n"
+    reader.save("app/__init__.py", own + "extension = Extension(blueprints=[invitations.bp])\n")
+    reader.type("make run")
+    assert "https://wxaurl.cn/" in reader.type(typed.code)
+    assert opened((reader.folder / "table-7.jpg").read_bytes()).format == "JPEG"
+    assert typed_there.code == typed.code.replace(".venv/bin/", ".venv\\Scripts\\")
+
+    client = blocks_of("README.md")[4]
+    reader.save("miniprogram/utils/api.js", client.code)
+    reader.save("miniprogram/pages/code/code.js", shows.code)
+    reader.save("miniprogram/pages/welcome/welcome.js", reads.code)
+    kind, _, code = open_page(reader, "code")["code"].partition(",")
+    assert kind == "data:image/jpeg;base64"
+    assert opened(base64.b64decode(code)).size == (430, 430)
+    for query in ({"scene": "from%3Dabc1"}, {"from": "abc1"}):
+        assert open_page(reader, "welcome", query) == {"from": "abc1"}
+    assert open_page(reader, "welcome", {"scene": "a%3D1"}) == {}
+
+
+def opened(picture):
+    return Image.open(io.BytesIO(picture))
+
+
+def open_page(reader, name, query=()):
+    page = reader.folder / f"miniprogram/pages/{name}/{name}"
+    shown = node(OPEN_WITH, ROOT / "tests/miniprogram/phone", page, json.dumps(dict(query)))
+    return json.loads(shown)
 
 
 @in_both_languages("docs/guides/pushes.md")

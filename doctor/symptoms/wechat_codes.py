@@ -171,6 +171,32 @@ WECHAT_CODES: dict[str, Symptom] = {
         ),
         numbers(48001) + r"|api unauthorized",
     ),
+    "page_unreleased": Symptom(
+        Text(
+            "errcode 41030, 40165 or 85079: the page is not in the released version",
+            "errcode 41030、40165 或 85079：已发布的版本里没有这个页面",
+        ),
+        Text(
+            "A mini program code or a link opens a page that the released version does not have."
+            " Write it as in app.json, or release it first. The server is not at fault.",
+            "小程序码或链接要打开的页面，已发布的版本里没有。"
+            "页面要与 app.json 中写法相同，或先发布。与服务器无关。",
+        ),
+        numbers(41030, 40165, 85079) + r"|invalid weapp pagepath|no online release",
+    ),
+    "links_forbidden": Symptom(
+        Text(
+            "errcode 85407 or 85408: no right to make links",
+            "errcode 85407 或 85408：没有权限生成链接",
+        ),
+        Text(
+            "The mini program may not make links: it belongs to a person, or WeChat has banned it."
+            " See the messages in the console. The server is not at fault.",
+            "这个小程序没有权限生成链接：个人主体没有该权限，或已被微信封禁。"
+            "查看小程序后台的通知。与服务器无关。",
+        ),
+        numbers(85407, 85408) + r"|no scheme permission",
+    ),
     "busy": Symptom(
         Text(
             "errcode -1: WeChat's system is busy",

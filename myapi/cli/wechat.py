@@ -1,4 +1,7 @@
-"""`flask wechat …`: the access_token, single calls, and the sandbox as a server of its own."""
+"""`flask wechat …`: the access_token, single calls, and the sandbox as a server of its own.
+
+`wechat_links` has the commands that make codes and links.
+"""
 
 import errno
 import json
@@ -16,6 +19,7 @@ from myapi.cli.command import Group
 from myapi.cli.options import json_option, utc_option
 from myapi.cli.tables import print_fields
 from myapi.cli.times import with_age
+from myapi.cli.wechat_links import code, link, scheme
 from myapi.clock import iso
 from myapi.extensions import settings, wechat
 from myapi.language import localized
@@ -27,6 +31,10 @@ from myapi.wechat.sandbox import Sandbox, SandboxServer
 @click.group("wechat", cls=Group)
 def group() -> None:
     """Call WeChat's API, and develop without WeChat."""
+
+
+for command in (code, link, scheme):
+    group.add_command(command)
 
 
 #: Names in requests and answers whose values are secrets or personal.

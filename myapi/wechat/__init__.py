@@ -13,6 +13,7 @@ from .crypto import (
 from .errors import (
     CodeInvalid,
     CodeUsed,
+    LinksForbidden,
     Misconfigured,
     PhoneCodeInvalid,
     QuotaExceeded,
@@ -31,6 +32,7 @@ __all__ = [
     "CodeInvalid",
     "CodeUsed",
     "DecryptError",
+    "LinksForbidden",
     "Login",
     "Misconfigured",
     "PhoneCodeInvalid",

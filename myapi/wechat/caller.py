@@ -9,7 +9,6 @@ from typing import TypeVar
 
 from .access_token import AccessToken
 from .errors import (
-    ADVICE,
     BUSY,
     COMMON,
     TOKEN,
@@ -18,7 +17,9 @@ from .errors import (
     Timeout,
     TokenRefused,
     TooManyWaiting,
+    Unavailable,
     WeChatError,
+    advice_on,
 )
 from .replies import Reply, read_reply, read_token
 from .token_row import Fetched, MemoryTokenStore, TokenStore
@@ -106,23 +107,34 @@ class Caller:
             secrets = [token, *hide]
             return self._ask(method, path, asked, json, errcodes, read, secrets, limit, timeout)
 
-        def ask_with_token() -> T:
-            token = self._access_token.get()
-            try:
-                return ask(token)
-            except TokenRefused:
-                is_refused = True
-            except WeChatError as error:
-                if error.errcode != BUSY:
-                    raise
-                is_refused = False
-            if is_refused:
-                token = self._access_token.get(refused=token)
-            else:
-                time.sleep(RETRY_PAUSE)
-            return ask(token)
+        return self._in_turn(path, lambda: self._with_token(ask), timeout)
 
-        return self._in_turn(path, ask_with_token, timeout)
+    def call_for_file(
+        self,
+        path: str,
+        *,
+        json: Mapping[str, object],
+        errcodes: Errcodes,
+        is_file: Callable[[bytes], bool],
+        hide: Iterable[str] = (),
+        limit: int,
+    ) -> bytes:
+        """Make a POST call that is answered with a file; otherwise it is as `call`.
+
+        Only the bytes tell a file from an error, which is JSON: the Content-Type may be wrong.
+        Raises Unavailable for an answer that is neither.
+        """
+
+        def ask(token: str) -> bytes:
+            asked = {"access_token": token}
+            answer = self._transport.exchange("POST", path, query=asked, body=json, limit=limit)
+            if is_file(answer):
+                return answer
+            if len(answer) <= ANSWER_LIMIT:
+                read_reply(answer, errcodes, hide=(self._secret, token, *hide))
+            raise Unavailable("neither a file nor an error")
+
+        return self._in_turn(path, lambda: self._with_token(ask))
 
     def call_with_secret(
         self,
@@ -161,6 +173,23 @@ class Caller:
             method, path, query=query, body=body, limit=limit, timeout=timeout
         )
         return read(read_reply(answer, errcodes, hide=(self._secret, *hide)))
+
+    def _with_token(self, ask: Callable[[str], T]) -> T:
+        """Ask with the access_token, and once more if WeChat is busy or refuses the token."""
+        token = self._access_token.get()
+        try:
+            return ask(token)
+        except TokenRefused:
+            is_refused = True
+        except WeChatError as error:
+            if error.errcode != BUSY:
+                raise
+            is_refused = False
+        if is_refused:
+            token = self._access_token.get(refused=token)
+        else:
+            time.sleep(RETRY_PAUSE)
+        return ask(token)
 
     def _fetch_token(self, forced: bool) -> Fetched:
         """Ask for the access_token. It is part of a call: it has its place and half of its time.
@@ -214,7 +243,7 @@ class Caller:
 
     def _report(self, path: str, error: WeChatError, seconds: float) -> None:
         misconfigured = isinstance(error, Misconfigured)
-        advice = ADVICE.get(error.errcode or 0) if misconfigured else None
+        advice = advice_on(error) if misconfigured else None
         log.log(
             logging.ERROR if misconfigured else logging.WARNING,
             "WeChat's %s failed: %s%s",

@@ -1,8 +1,10 @@
 """The client of WeChat's server API: one method a call. `Caller.call` makes any other."""
 
 import time
+from datetime import datetime
 
 from .caller import Caller
+from .codes import GET_CODE, PICTURE_LIMIT, Color, EnvVersion, code_request, is_picture
 from .content import (
     CHECK_MEDIA,
     CHECK_TEXT,
@@ -14,7 +16,15 @@ from .content import (
     read_verdict,
     worst,
 )
-from .errors import LOGIN, MEDIA, PHONE, TEXT
+from .errors import CODE, LINK, LOGIN, MEDIA, PHONE, TEXT
+from .links import (
+    GENERATE_SCHEME,
+    GENERATE_URL_LINK,
+    expiry,
+    read_scheme,
+    read_url_link,
+    target,
+)
 from .replies import Login, read_login, read_phone
 
 
@@ -116,4 +126,92 @@ class WeChatClient(Caller):
             read=read_trace_id,
             hide=[openid, url],
             timeout=timeout,
+        )
+
+    def mini_program_code(
+        self,
+        scene: str,
+        page: str | None = None,
+        *,
+        check_path: bool = True,
+        env_version: EnvVersion = "release",
+        width: int = 430,
+        auto_color: bool = False,
+        line_color: Color | None = None,
+        is_hyaline: bool = False,
+    ) -> bytes:
+        """Return the picture of a code that opens `page`, by default the home page, with `scene`.
+
+        A JPEG, or a PNG with a transparent background if `is_hyaline`. It works for ever: keep it.
+        `scene` is 1 to 32 ASCII letters, digits and !#$&'()*+,/:;=?@-._~; `page` is a path such as
+        "pages/index/index", which the released version has unless `check_path` is False. `width`
+        is 280 to 1280 px. `line_color` is (red, green, blue); with `auto_color` WeChat chooses.
+        Raises ValueError for arguments that WeChat would refuse, without a call, and a WeChatError.
+        Source: getUnlimitedQRCode, POST /wxa/getwxacodeunlimit.
+        """
+        return self.call_for_file(
+            GET_CODE,
+            json=code_request(
+                scene,
+                page,
+                check_path=check_path,
+                env_version=env_version,
+                width=width,
+                auto_color=auto_color,
+                line_color=line_color,
+                is_hyaline=is_hyaline,
+            ),
+            errcodes=CODE,
+            is_file=is_picture,
+            hide=[scene],
+            limit=PICTURE_LIMIT,
+        )
+
+    def url_link(
+        self,
+        path: str | None = None,
+        query: str | None = None,
+        *,
+        days: int | None = None,
+        until: datetime | None = None,
+        env_version: EnvVersion = "release",
+    ) -> str:
+        """Return an https:// link that opens `path`, by default the home page, with `query`.
+
+        It lives for `days`, 1 to 30, or until an aware datetime from 1 minute to 30 days ahead;
+        without either for 30 days. `query` is at most 1 024 characters, percent-encoded.
+        Raises ValueError for arguments that WeChat would refuse, without a call, and a WeChatError.
+        Source: generateUrlLink, POST /wxa/generate_urllink.
+        """
+        return self.call(
+            "POST",
+            GENERATE_URL_LINK,
+            json={**target(path, query, env_version), **expiry(days, until)},
+            errcodes=LINK,
+            read=read_url_link,
+            hide=[query or ""],
+        )
+
+    def url_scheme(
+        self,
+        path: str | None = None,
+        query: str | None = None,
+        *,
+        days: int | None = None,
+        until: datetime | None = None,
+        env_version: EnvVersion = "release",
+    ) -> str:
+        """Return a weixin:// link, which phones open without a web page. All else as `url_link`.
+
+        Source: generateScheme, POST /wxa/generatescheme.
+        """
+        opens, ends = target(path, query, env_version), expiry(days, until)
+        return self.call(
+            "POST",
+            GENERATE_SCHEME,
+            # WeChat's table has no is_expire any more, but its text and its sample have.
+            json={"jump_wxa": opens, "is_expire": True, **ends},
+            errcodes=LINK,
+            read=read_scheme,
+            hide=[query or ""],
         )

@@ -64,6 +64,10 @@ class Misconfigured(WeChatError):
     name = "wechat_misconfigured"
 
 
+class LinksForbidden(Misconfigured):
+    """The mini program may not make links: a personal account, or one that WeChat has banned."""
+
+
 class Unavailable(WeChatError):
     """Busy even after the retry, no connection, or an answer that cannot be used."""
 
@@ -165,6 +169,33 @@ MEDIA: Errcodes = {
     87020: QuotaExceeded,  # the same picture too often
 }
 
+#: getwxacodeunlimit.
+CODE: Errcodes = {
+    **COMMON,
+    40097: Unavailable,  # an argument is wrong
+    40129: Unavailable,  # the scene
+    40169: Unavailable,  # the scene
+    41030: Misconfigured,  # the page is not in the released version
+    47001: Unavailable,  # not JSON
+    85096: Unavailable,  # scancode_time is reserved
+}
+
+#: generate_urllink and generatescheme. Here 40002 and 40013 are about the right to make links.
+LINK: Errcodes = {
+    **COMMON,
+    40002: LinksForbidden,  # none
+    40013: LinksForbidden,  # banned
+    40165: Misconfigured,  # the path is not in the released version
+    40212: Unavailable,  # the query
+    47001: Unavailable,  # not JSON
+    85079: Misconfigured,  # no version is released
+    85401: Unavailable,  # the end is less than a minute or more than 30 days away
+    85402: Unavailable,  # env_version
+    85406: QuotaExceeded,  # opened too often, by the day
+    85407: LinksForbidden,  # none
+    85408: LinksForbidden,  # banned
+}
+
 #: What the operator can do about it, by errcode.
 ADVICE: dict[int, str] = {
     40001: "the AppSecret does not belong to this AppID: compare, or reset it in the console",
@@ -172,12 +203,27 @@ ADVICE: dict[int, str] = {
     40125: "the AppSecret does not belong to this AppID: compare, or reset it in the console",
     40243: "the AppSecret is frozen: unfreeze it in the console, 开发设置",
     40164: "the address of this server is not on the console's IP list (IP白名单)",
+    40165: "the path is no page of the released version: correct it, or release that page",
     41002: "the AppID is empty",
     41004: "the AppSecret is empty",
+    41030: "the page is not in the released version: correct it, release it, or check no path",
     48001: "this mini program has no right to this call: see the console",
     48004: "WeChat forbids this call to the mini program: see the console's messages",
     50002: "WeChat restricts this mini program: see the console's messages",
+    85079: "no version of the mini program is released: release one first",
     89503: "an administrator has to approve the address of this server on the phone",
     89506: "an administrator refused the address of this server twice: wait 24 hours",
     89507: "an administrator refused the address of this server: wait an hour",
 }
+
+LINKS_FORBIDDEN = (
+    "this mini program may not make links: one of a person never may, and WeChat may have banned"
+    " another: see the console's messages"
+)
+
+
+def advice_on(error: WeChatError) -> str | None:
+    """Return what the operator can do. Errcodes mean what the call means by them."""
+    if isinstance(error, LinksForbidden):
+        return LINKS_FORBIDDEN
+    return ADVICE.get(error.errcode or 0)

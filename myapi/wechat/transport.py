@@ -22,6 +22,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import IncompleteRead
 from urllib3.response import HTTPResponse
 
 from .errors import Timeout, Unavailable, WeChatError
@@ -117,7 +118,11 @@ class Transport:
             preload_content=False,
         )
         try:
-            return response.status, response.read(limit + 1, decode_content=False)
+            answer = response.read(limit + 1, decode_content=False)
+            # urllib3 finds out only at the next read that the connection broke off.
+            if response.length_remaining and len(answer) <= limit:
+                raise IncompleteRead(len(answer), response.length_remaining)
+            return response.status, answer
         finally:
             # A connection whose answer was read to its end is back in the pool; others are closed.
             response.close()

@@ -66,6 +66,6 @@ _REPLIES = {
         200,
         b'{"errcode": "0", "openid": 17, "session_key": ["x"],'
         b' "access_token": 17, "expires_in": "7200", "phone_info": ["x"],'
-        b' "result": ["x"], "trace_id": 17}',
+        b' "result": ["x"], "trace_id": 17, "url_link": 17, "openlink": ["x"]}',
     ),
 }

@@ -65,10 +65,12 @@ class Handler(BaseHTTPRequestHandler):
         sandbox = self.options.sandbox
         kind = take_fault(sandbox, call)
         errcode = errcode_of(kind)
-        reply = error_reply(errcode) if errcode is not None else answer(sandbox, call)
+        content = error_reply(errcode) if errcode is not None else answer(sandbox, call)
+        if not isinstance(content, Reply):
+            content = Reply(200, json.dumps(content).encode("ascii"))
         delay = self.options.slow if kind == "slow" else 0.0
         self.options.closing.wait(self.options.latency + delay)
-        self._send_with_fault(kind, Reply(200, json.dumps(reply).encode("ascii")))
+        self._send_with_fault(kind, content)
 
     def _body_or_nothing(self) -> bytes:
         if self.command == "GET":

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
-from . import pushes
+from . import links, pushes, wxacode
 from .errcodes import error_reply
+from .faults import Reply
 from .state import Sandbox
 
-Answer = dict[str, object]
+#: JSON, or a whole HTTP answer where it is a picture.
+Answer = dict[str, object] | Reply
+
+_OK = {"errcode": 0, "errmsg": "ok"}
 
 
 @dataclass(frozen=True)
@@ -86,12 +90,38 @@ def check_media(sandbox: Sandbox, call: Call) -> Answer:
     return answer
 
 
+def mini_program_code(sandbox: Sandbox, call: Call) -> Answer:
+    body = call.json()
+    errcode = _token_errcode(sandbox, call) or wxacode.body_errcode(body)
+    return error_reply(errcode) if errcode or body is None else wxacode.draw(body)
+
+
+def url_link(sandbox: Sandbox, call: Call) -> Answer:
+    body = call.json()
+    errcode = _token_errcode(sandbox, call) or links.body_errcode(body, body)
+    return error_reply(errcode) if errcode else {**_OK, "url_link": links.url_link()}
+
+
+def url_scheme(sandbox: Sandbox, call: Call) -> Answer:
+    body = call.json()
+    opens = (body or {}).get("jump_wxa", {})
+    errcode = _token_errcode(sandbox, call) or links.body_errcode(body, opens)
+    return error_reply(errcode) if errcode else {**_OK, "openlink": links.scheme()}
+
+
+def _token_errcode(sandbox: Sandbox, call: Call) -> int:
+    return sandbox.token_errcode(call.parameter("access_token"))
+
+
 ROUTES = {
     "/sns/jscode2session": Route("GET", code_to_session),
     "/cgi-bin/stable_token": Route("POST", stable_token),
     "/wxa/business/getuserphonenumber": Route("POST", phone_number, takes_token=True),
     "/wxa/msg_sec_check": Route("POST", check_text, takes_token=True),
     "/wxa/media_check_async": Route("POST", check_media, takes_token=True),
+    "/wxa/getwxacodeunlimit": Route("POST", mini_program_code, takes_token=True),
+    "/wxa/generate_urllink": Route("POST", url_link, takes_token=True),
+    "/wxa/generatescheme": Route("POST", url_scheme, takes_token=True),
 }
 
 

@@ -138,6 +138,11 @@ class Sandbox:
         event = pushes.media_event(appid, trace_id, pushes.verdict_on(str(found[0])))
         return {"errcode": 0, "errmsg": "ok", "trace_id": trace_id}, event
 
+    def token_errcode(self, access_token: str) -> int:
+        """Return 0, or the errcode of an access_token that does not work."""
+        with self._database.reading() as db:
+            return tokens.find_app(db, access_token)[1]
+
     def encrypt(
         self, user: str, data: Mapping[str, object], appid: str | None = None
     ) -> dict[str, str]:
