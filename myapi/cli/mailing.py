@@ -13,7 +13,7 @@ from myapi.cli import output
 from myapi.cli.command import EXIT_INTERRUPTED
 from myapi.cli.stopping import stopping
 from myapi.language import language, localized
-from myapi.messages.models import FAILED, UNKNOWN
+from myapi.messages.models import FAILED, SENDING, UNKNOWN, WAITING
 from myapi.messages.outbox import SentMessage
 from myapi.messages.sending import Language, MiniProgramState, send_message
 from myapi.users import accounts
@@ -53,7 +53,8 @@ class Text(NamedTuple):
 def send_to_one(text: Text, user_id: int, once: str | None) -> None:
     """Send, and print what became of it."""
     try:
-        sent = text.send(user_id, once)
+        with stopping():  # Ctrl+C between WeChat's answer and our note of it would lose it
+            sent = text.send(user_id, once)
     except WeChatError as error:
         raise click.ClickException(_described(error)) from None
     output.print_line(f"{sent.id} {sent.state}")
@@ -105,11 +106,15 @@ def _references(users: TextIO) -> Iterator[str]:
 
 
 def _summary(counts: Counter[str]) -> str:
+    # Those that another process is sending are on their way, too.
+    under_way = counts[WAITING] + counts[SENDING]
     return localized(
         f"{counts['sent']} sent, {counts[NOT_PERMITTED]} not permitted,"
-        f" {counts[NOT_FOUND]} not found, {counts[FAILED]} failed, {counts[UNKNOWN]} unknown",
+        f" {counts[NOT_FOUND]} not found, {counts[FAILED]} failed, {counts[UNKNOWN]} unknown,"
+        f" {under_way} under way",
         f"已发送 {counts['sent']}，用户未允许 {counts[NOT_PERMITTED]}，"
-        f"用户不存在 {counts[NOT_FOUND]}，失败 {counts[FAILED]}，结果未知 {counts[UNKNOWN]}",
+        f"用户不存在 {counts[NOT_FOUND]}，失败 {counts[FAILED]}，"
+        f"结果未知 {counts[UNKNOWN]}，发送中 {under_way}",
     )
 
 

@@ -11,6 +11,7 @@ from myapi.cli import mailing, output
 from myapi.cli.command import Group, with_pauses
 from myapi.cli.options import json_option, pagination_options
 from myapi.cli.people import get_user, get_user_to_change
+from myapi.cli.stopping import stopping
 from myapi.cli.tables import Column, Item, print_page
 from myapi.clock import iso
 from myapi.language import localized
@@ -125,7 +126,9 @@ def run(as_json: bool) -> None:
     The service sends each message as soon as it is queued by a request. What WeChat refuses for
     now is tried again after 1, 5 and 15 minutes and 1, 3, 6 and 12 hours.
     """
-    outcomes = Counter(each.state for each in sending.send_due())
+    with stopping() as stop:
+        found = sending.send_due(stop.is_set)
+    outcomes = Counter(each.state for each in found)
     if as_json:
         output.print_json({state: outcomes[state] for state in STATES if state != "sending"})
     else:
@@ -138,7 +141,7 @@ def run(as_json: bool) -> None:
                 f"失败 {outcomes[FAILED]} 条，结果未知 {outcomes[UNKNOWN]} 条",
             )
         )
-    if outcomes[FAILED] or outcomes[UNKNOWN]:
+    if any(sending.is_trouble(each) for each in found):
         raise click.exceptions.Exit(1)
 
 

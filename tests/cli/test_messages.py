@@ -75,7 +75,7 @@ def test_sends_to_a_list_and_tells_who_got_none(flask, permit, sign_in, wechat):
     users = "\n".join(["# our friends", *ids, "", unpermitted, "x" * 24, "名字"])
     sent = flask("send", TEMPLATE, "--data", TEXT, "--to-file", "-", input=users)
     assert sent.exit_code == 0
-    assert sent.stdout == "2 sent, 1 not permitted, 2 not found, 0 failed, 0 unknown\n"
+    assert sent.stdout == "2 sent, 1 not permitted, 2 not found, 0 failed, 0 unknown, 0 under way\n"
     assert sum(wechat.sandbox.messages_sent().values()) == 2
 
 

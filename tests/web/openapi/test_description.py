@@ -192,6 +192,22 @@ def test_every_operation_and_tag_has_a_text(description, operations):
         assert set(operation["tags"]) <= tags.keys()
 
 
+def test_every_field_has_a_meaning(description):
+    """A field that is an object, or a list of some, has that of the object's fields."""
+
+    def has_meaning(field):
+        parts = [field, field.get("items", {}), *field.get("anyOf", [])]
+        return any("description" in part or "$ref" in part for part in parts)
+
+    without = [
+        f"{name}.{field}"
+        for name, schema in description["components"]["schemas"].items()
+        for field, described in schema["properties"].items()
+        if not has_meaning(described)
+    ]
+    assert without == []
+
+
 def test_description_is_valid_openapi(description):
     schemathesis = pytest.importorskip("schemathesis", reason="schemathesis needs Python 3.11")
     schemathesis.openapi.from_dict(description).validate()
