@@ -21,7 +21,7 @@ PROMISED = {
     " exports=<factory>, erases=(), on=<factory>)",
     "FieldError": "(field, rule='invalid', limit=None, msg='', msg_zh='', did_you_mean='')",
     "Group": None,
-    "SentMessage": "(id, state, error=None, errcode=None)",
+    "SentMessage": "(id, state, error=None, errcode=None, is_new=True)",
     "TextScene": None,
     "UtcDateTime": None,
     "WeChatError": "(detail='', errcode=None, rid=None)",

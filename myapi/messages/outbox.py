@@ -4,7 +4,7 @@ All times are the database's clock: several servers send.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -35,6 +35,8 @@ class SentMessage:
     error: str | None = None
     #: WeChat's own number of that error.
     errcode: int | None = None
+    #: Whether this call made it; else it is an earlier one of the same name.
+    is_new: bool = field(default=True, compare=False)
 
 
 class Draft(NamedTuple):
@@ -176,7 +178,9 @@ def find_once(connection: Connection, user_id: int, once: str | None) -> SentMes
     columns = (Message.id, Message.state, Message.error, Message.errcode)
     named = select(*columns).where(Message.user_id == user_id, Message.once == once)
     row = connection.execute(named).first()
-    return None if row is None else SentMessage(row.id, row.state, row.error, row.errcode)
+    if row is None:
+        return None
+    return SentMessage(row.id, row.state, row.error, row.errcode, is_new=False)
 
 
 def _insert(tx: Transaction, user_id: int, draft: Draft, values: dict[str, Any]) -> int:

@@ -526,7 +526,7 @@ def test_run_in_which_a_user_has_withdrawn_the_permission_succeeds(queue_to, run
 
 
 def test_list_accounts_for_each_user(app, runner, phone, report, execute, monkeypatch):
-    """A message of an earlier run that is still on its way is under way."""
+    """So it does for one whose message of an earlier run is still on its way."""
     report()
     args = ["messages", "send", TEMPLATE, "--data", json.dumps(DATA), "--to-file", "-"]
     [(user_id,)] = execute("SELECT id FROM users WHERE public_id = :id", id=phone.user["id"])
