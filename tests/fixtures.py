@@ -111,8 +111,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     else:
         yield request.getfixturevalue(f"migrated_{request.param}")
         server: MariaDB = request.getfixturevalue(request.param)
-        for table in reversed(Base.metadata.sorted_tables):
-            server.execute(f"DELETE FROM {table.name}", database="myapi")
+        _empty(server)
 
 
 @contextmanager
@@ -257,6 +256,14 @@ def execute(app: Flask) -> Callable[..., Any]:
             return write(work)
 
     return execute
+
+
+def _empty(server: MariaDB) -> None:
+    """Delete all rows. Most tests fill few tables, so ask first which have any."""
+    tables = [table.name for table in reversed(Base.metadata.sorted_tables)]
+    selects = (f"SELECT '{name}' FROM dual WHERE EXISTS (SELECT 1 FROM {name})" for name in tables)
+    for (name,) in server.execute(" UNION ALL ".join(selects), database="myapi"):
+        server.execute(f"DELETE FROM {name}", database="myapi")
 
 
 def _migrate(url: str, instance: Path) -> None:

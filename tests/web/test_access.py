@@ -5,6 +5,8 @@ import pytest
 from myapi.auth import authenticate
 from myapi.web.access import local_only, public, signed_by_wechat
 
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
 PUBLIC = {
     ("GET", "/api/hello"),
     ("POST", "/api/auth/login"),

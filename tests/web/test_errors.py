@@ -8,6 +8,8 @@ import sqlalchemy.exc
 from myapi.auth import sessions
 from myapi.web.errors import REGISTRY, ApiError
 
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
 STABLE = {
     "invalid_request": (400, 40000),
     "login_code_invalid": (400, 40001),
