@@ -89,6 +89,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all-on-mysql", action="store_true", help="also those without on_mysql")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """More than there are cores: a third of the tests' time is waiting."""
+    return (os.cpu_count() or 1) * 3 // 2
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep the tests with a database on MySQL only where they are marked: all would take long."""
     if config.getoption("all_on_mysql"):
