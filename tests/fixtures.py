@@ -1,6 +1,7 @@
 """A pytest plugin with the fixtures of every test, such as `client` and `sign_in`.
 
-A test that uses `app` runs twice: on SQLite and on MariaDB. Marked `on_mysql`, it runs on MySQL
+A test that uses `app` runs twice: on SQLite and on MariaDB; once where no database is its subject,
+by `parametrize("database_url", ["sqlite"], indirect=True)`. Marked `on_mysql`, it runs on MySQL
 8.0 too; so are those whose subject is what a database does: SQL, locks, storms, text.
 """
 
