@@ -103,6 +103,8 @@ class Service(Server):
 
     def ready(self) -> bool:
         """Whether it answers and all its workers have started."""
+        if not super().ready():  # cheaper than a request in vain, and asked 100 times a start
+            return False
         try:
             answers = self.call("GET", "/healthz").ok
         except requests.ConnectionError:
