@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 LEFT_OUT = shutil.ignore_patterns(
     ".?*", "__pycache__", "node_modules", "benchmarks", "miniprogram", "instance", "build", "app"
 )
+#: Settings of this checkout; and coverage, which counts its files alone and takes long.
+NOT_INHERITED = ("MYAPI_", "FLASK_", "COVERAGE_")
 
 
 class Checkout:
@@ -31,7 +33,7 @@ class Checkout:
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("MYAPI_", "FLASK_"))}
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(NOT_INHERITED)}
         self.environ = {**inherited, **settings, "PYTHONUTF8": "1"}
 
     @classmethod

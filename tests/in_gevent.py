@@ -1,11 +1,14 @@
 """Runs tests in a process that gevent has patched before anything else, as a worker is."""
 
+import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import pytest
+
+from tests import greenlets
 
 ROOT = Path(__file__).parent.parent
 RUN = """
@@ -27,6 +30,7 @@ def passes_in_gevent(file: str) -> None:
         done = subprocess.run(
             [sys.executable, "-c", RUN, *options, f"--basetemp={folder}/pytest"],
             cwd=ROOT,
+            env=greenlets.environment(os.environ),
             capture_output=True,
             text=True,
             timeout=120,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 
+from tests.checkout import NOT_INHERITED
 from tests.servers import HOST, free_port
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Reader:
     def __init__(self, folder: Path, **environ: str) -> None:
         self.folder = folder
         self.port = free_port()
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("MYAPI_", "FLASK_"))}
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(NOT_INHERITED)}
         bind = {"MYAPI_BIND": f"{HOST}:{self.port}", "MYAPI_WORKERS": "1"}
         self.environ = {**inherited, **bind, **environ, "PYTHONUTF8": "1"}
         self._servers: list[subprocess.Popen[bytes]] = []

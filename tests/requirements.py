@@ -43,6 +43,16 @@ def need(*servers: Need) -> None:
             pytest.skip(reason)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--nothing-skipped", action="store_true", help=f"as with {NOTHING_SKIPPED}=1")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make an option of the variable: the apps of the tests would warn of an unknown setting."""
+    if os.environ.pop(NOTHING_SKIPPED, "") not in ("", "0"):
+        config.option.nothing_skipped = True
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if _unexcused(session.config) and session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -64,7 +74,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> Any:
 
 def _unexcused(config: pytest.Config) -> bool:
     """Whether a test was skipped that had to run."""
-    strict = os.environ.get(NOTHING_SKIPPED, "") not in ("", "0")
+    strict = config.getoption("nothing_skipped")
     return strict and bool(_skipped(config).keys() - {mysql.refusal()})
 
 

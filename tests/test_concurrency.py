@@ -19,7 +19,7 @@ def test_plain_threads_break_nothing_off_and_wait_for_nobody():
 
 
 def test_a_command_does_not_import_gevent(monkeypatch):
-    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # coverage imports it itself
+    monkeypatch.delenv("COVERAGE_PROCESS_START", raising=False)  # coverage would import it
     program = (
         "import sys, myapi\n"
         "from myapi.concurrency import bounded, let_reads_first\n"

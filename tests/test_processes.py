@@ -3,24 +3,38 @@
 import itertools
 import socket
 import threading
+from contextlib import closing
 
 import pytest
 import sqlalchemy as sa
 
 from myapi.security.tokens import TokenInvalidError, Tokens
+from myapi.wechat.sandbox import Sandbox, SandboxServer
+from tests.fixtures import DATABASES, empty_database
 from tests.requirements import need
 from tests.servers import HOST, ServerError, free_port
-from tests.service import KEY, PRODUCTION, Service, at_once, is_error
+from tests.service import KEY, PRODUCTION, Service, at_once, is_error, migrate
 
 pytestmark = pytest.mark.on_mysql
 
 OLD, NEW = "the-old-key-0123456789-0123456789", "the-new-key-0123456789-0123456789"
 
 
-@pytest.fixture
-def two(serve, database_url):
-    """Two services on one database, as on two machines."""
-    return [serve(database_url=database_url) for _ in range(2)]
+@pytest.fixture(scope="module", params=DATABASES)
+def two(request, tmp_path_factory):
+    """Two services on one database, as on two machines: for tests with users of their own."""
+    folder = tmp_path_factory.mktemp("two")
+    sandbox = Sandbox(folder / "sandbox.db")
+    with (
+        closing(sandbox),
+        SandboxServer(sandbox) as wechat,
+        empty_database(request, folder, "two") as url,
+    ):
+        migrate(url, folder)
+        settings = {"wechat_base_url": wechat.url, "rate_limit_login": "9999"}
+        services = [Service(database_url=url, **settings) for _ in range(2)]
+        with services[0], services[1]:
+            yield services
 
 
 @pytest.fixture
@@ -44,7 +58,7 @@ LIVE = "sessions WHERE ended_at IS NULL"
 def test_logout_applies_to_the_next_request_elsewhere(two):
     here, there = two
     for _ in range(5):
-        phone = here.sign_in()
+        phone = here.sign_in("leaver")
         assert phone.get("/api/me", at=there).status_code == 200
         assert phone.post("/api/auth/logout").status_code == 200
         assert is_error(phone.get("/api/me", at=there), 401, "session_ended")
@@ -52,7 +66,7 @@ def test_logout_applies_to_the_next_request_elsewhere(two):
 
 def test_session_ended_from_another_device_is_ended_elsewhere(two):
     here, there = two
-    phone, tablet = here.sign_in(), there.sign_in()
+    phone, tablet = here.sign_in("owner"), there.sign_in("owner")
     assert tablet.get("/api/me", at=here).status_code == 200
     assert phone.delete("/api/auth/sessions").status_code == 200
     assert is_error(tablet.get("/api/me", at=there), 401, "session_ended")
@@ -61,22 +75,22 @@ def test_session_ended_from_another_device_is_ended_elsewhere(two):
 
 def test_erased_account_is_gone_elsewhere(two):
     here, there = two
-    phone, tablet = here.sign_in(), there.sign_in()
+    phone, tablet = here.sign_in("erased"), there.sign_in("erased")
     assert phone.delete("/api/me").status_code == 200
     for device in (phone, tablet):
         assert is_error(device.get("/api/me", at=there), 401, "session_ended")
-    assert there.sign_in().user["id"] != phone.user["id"]
+    assert there.sign_in("erased").user["id"] != phone.user["id"]
 
 
 def test_ban_by_command_applies_to_the_next_request(two):
     here, there = two
-    phone = here.sign_in()
+    phone = here.sign_in("mallory")
     assert phone.get("/api/me", at=there).status_code == 200
     ban = here.flask("users", "ban", phone.user["id"])
     assert ban.returncode == 0, ban.stderr
     for service in two:
         assert is_error(phone.get("/api/me", at=service), 403, "user_banned")
-        assert is_error(service.login(), 403, "user_banned")
+        assert is_error(service.login("mallory"), 403, "user_banned")
 
 
 def test_token_of_another_mini_program_on_the_same_database_is_nothing(serve, database_url, rows):

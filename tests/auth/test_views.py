@@ -41,6 +41,7 @@ def test_openid_and_session_key_are_in_no_response(client, sign_in, wechat):
         assert "session_key" not in text
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("code", "status", "error"),
     [
@@ -53,6 +54,7 @@ def test_login_refused_by_wechat_has_a_named_error(client, code, status, error):
     assert (response.status_code, response.get_json()["error"]) == (status, error)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("errcode", "status", "error"),
     [
@@ -90,6 +92,7 @@ def test_login_times_out_when_wechat_is_slow(make_app, wechat):
     assert (response.status_code, response.get_json()["error"]) == (504, "wechat_timeout")
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     "body",
     [
@@ -115,6 +118,7 @@ def test_login_refuses_an_invalid_code(client, execute, body):
     assert execute("SELECT count(*) FROM users") == [(0,)]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("code", ["a", "a" * 256, "a b", "~!{}"])
 def test_login_accepts_printable_ascii_up_to_256(client, code):
     assert client.post("/api/auth/login", json={"code": code}).status_code == 200

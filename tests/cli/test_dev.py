@@ -36,6 +36,7 @@ def test_second_token_is_of_the_same_user(run, sign_in):
     assert [each["id"] for each in users(run)] == [user]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("name", ["Alice", "alice.1", "小明", "used-one", "badger", "a" * 33])
 def test_name_that_is_no_user_of_the_sandbox_is_refused(run, name):
     assert "NAME must be up to 32 of a-z" in run("dev", "token", name, code=2).stderr
@@ -80,6 +81,7 @@ def test_seeded_users_are_different_and_of_the_sandbox():
     assert all(is_user_name(user.name) and 0 <= len(user.nickname or "") <= 32 for user in USERS)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("command", [("token", "alice"), ("seed",)])
 @pytest.mark.parametrize(
     ("settings", "told"),

@@ -138,6 +138,7 @@ def test_a_second_rotation_may_begin_before_the_first_one_ends(service):
     assert service(*signing).rotate() == (added[0],)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("keys", "step", "message"),
     [
@@ -154,6 +155,7 @@ def test_step_out_of_order_is_refused(service, keys, step, message):
     assert message in result.stderr
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("keys", [(KEY, OTHER), (OTHER, "key1-" + KEY, KEY)])
 def test_step_option_is_required_if_the_keys_do_not_show_the_newest(service, keys):
     assert "give --step" in service(*keys).run("rotate", code=1).stderr
@@ -267,6 +269,7 @@ class TestWrite:
         service(KEY).run("rotate", "--write", str(file), code=1)
         assert file.read_text() == OTHER
 
+    @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
     @pytest.mark.parametrize("content", ["MYAPI_SECRET_KEYS=" + "k" * 9, "", "short", "\udcff"])
     def test_file_without_keys_is_not_overwritten(self, service, file, content):
         file.write_bytes(content.encode("utf-8", "surrogateescape"))

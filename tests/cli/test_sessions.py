@@ -136,6 +136,7 @@ def test_revoke_all_asks_for_confirmation(run, sign_in):
     assert [phone.get("/api/me").status_code for phone in phones] == [401, 401]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     "args",
     [

@@ -88,6 +88,7 @@ def test_page_prints_how_to_continue(run, sign_in):
     assert len(result.stdout.splitlines()) == 2
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("cursor", ["x", "-1", "1.5", "", "9" * 19])
 def test_invalid_cursor_is_a_usage_error(run, cursor):
     assert (
@@ -95,6 +96,7 @@ def test_invalid_cursor_is_a_usage_error(run, cursor):
     )
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("limit", ["0", "10001", "x"])
 def test_limit_has_bounds(run, limit):
     run("users", "list", "--limit", limit, code=2)
@@ -146,6 +148,7 @@ def test_list_filters_by_inactivity(run, sign_in, created):
     assert ids(run, "--inactive-since", "30d") == [gone.user["id"]]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("time", ["yesterday", "2026-13-01", "5y", "", "2026-01-01T00:00:00+99:00"])
 def test_invalid_time_is_a_usage_error(run, time):
     assert (
@@ -379,6 +382,7 @@ def test_show_phone_shows_the_whole_number_and_is_recorded(run, with_number, cap
     assert "13800000000" not in caplog.text
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     "typed",
     [

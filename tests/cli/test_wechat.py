@@ -172,6 +172,7 @@ class TestCall:
         result = run("wechat", "call", PHONE, "--json", '{"code": "phone-used"}', code=1)
         assert "(errcode 40029)" in result.output
 
+    @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
     @pytest.mark.parametrize(
         "arguments",
         [

@@ -5,7 +5,6 @@ The tests of a file are one scenario: they share a container and run in order.
 
 import contextlib
 import json
-import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,7 +16,6 @@ from tests.install.archive import CACHE, System
 from tests.install.container import sweep, unavailable
 from tests.install.figures import pytest_sessionstart, pytest_terminal_summary
 from tests.install.server import Server
-from tests.requirements import NOTHING_SKIPPED
 
 __all__ = [
     "booted",
@@ -46,16 +44,18 @@ def pytest_unconfigure() -> None:
     sweep()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Where no test may be skipped, deselect systems that cannot be built on this machine.
 
     The same for an upgrade from a release that is not in this copy of the repository.
     `make install-test` has printed which ones, and why.
     """
-    if former.unavailable() and os.environ.get(NOTHING_SKIPPED, "") not in ("", "0"):
+    if not config.getoption("nothing_skipped"):
+        return
+    if former.unavailable():
         items[:] = [item for item in items if Path(item.path).name != "test_upgrade.py"]
     known = CACHE / "systems.json"
-    if not known.exists() or os.environ.get(NOTHING_SKIPPED, "") in ("", "0"):
+    if not known.exists():
         return
     unavailable_suites = {
         suite for suite, reason in json.loads(known.read_text()).items() if reason

@@ -52,6 +52,7 @@ def test_push_is_answered_in_bare_text(push):
     assert answer.headers["Content-Length"] == "7"
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("env", [PRODUCTION, IDENTITY])
 def test_samples_of_wechat_are_taken(make_app, env):
     client = make_app(**env, **SAFE).test_client()

@@ -2,6 +2,15 @@
 
 import pytest
 
+from tests.service import Service
+
+
+@pytest.fixture(scope="package", autouse=True)
+def measured():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Service, "measured", True)
+        yield
+
 
 @pytest.fixture
 def odd(serve):

@@ -18,8 +18,7 @@ def test_off_loop_is_a_plain_call_outside_a_worker():
         off_loop(divmod, 7, 0)
 
 
-def test_gevent_is_loaded_only_in_a_worker(monkeypatch):
-    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # coverage itself loads it
+def test_gevent_is_loaded_only_in_a_worker():
     code = (
         "import sys, wsgi; from myapi.concurrency import off_loop; off_loop(int)\n"
         "assert 'gevent' not in sys.modules"

@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, text
 
 from myapi.settings import ROOT
 from tests.checkout import Checkout
-from tests.fixtures import DATABASES, empty_database
+from tests.fixtures import empty_database
 from tests.revisions import HEAD
 
 EXAMPLE = Path(__file__).parent / "example"
@@ -77,7 +77,7 @@ class Repository(Checkout):
         return set((self.folder / "app/migrations").glob("*.py"))
 
 
-@pytest.fixture(params=DATABASES)
+@pytest.fixture(params=["sqlite", "mysql"])  # MySQL with --all-on-mysql
 def database_url(request, tmp_path):
     """The URL of an empty database."""
     with empty_database(request, tmp_path) as url:

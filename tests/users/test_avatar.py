@@ -97,6 +97,7 @@ def test_picture_is_shown_to_all_who_have_its_url(sign_in, kind):
     assert near(opened(picture).getpixel((30, 20)), RED)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_picture_is_served_with_headers_of_its_own(sign_in):
     alice = sign_in("alice")
     picture = shown(alice, upload(alice, encoded(plain())))
@@ -112,6 +113,7 @@ def test_picture_is_served_with_headers_of_its_own(sign_in):
     assert (head.status_code, head.headers["Content-Length"]) == (200, str(len(picture.data)))
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("name", ["0" * 32, "x", "é", "0" * 33, "..%2f..%2fetc%2fpasswd", "a%00"])
 def test_unknown_picture_is_a_404_in_json_that_nobody_keeps(client, name):
     answer = client.get(f"/avatars/{name}")
@@ -119,6 +121,7 @@ def test_unknown_picture_is_a_404_in_json_that_nobody_keeps(client, name):
     assert answer.headers["Cache-Control"] == "no-store"
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("size", "kind", "result"),
     [
@@ -147,6 +150,7 @@ def test_picture_full_of_noise_has_at_most_256_kib(sign_in, mode):
     assert picture.headers["Content-Type"] == {"RGB": "image/jpeg", "RGBA": "image/png"}[mode]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("image", "kind", "options"),
     [
@@ -171,6 +175,7 @@ def test_every_kind_of_colours_is_taken(sign_in, image, kind, options):
     assert near(colour, RED if grey is None else (grey,) * 3)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("size", [(300, 300), (1900, 1900)])
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
 def test_transparent_picture_stays_transparent(sign_in, kind, size):
@@ -188,6 +193,7 @@ def test_transparent_picture_stays_transparent(sign_in, kind, size):
         assert alpha < 8 or (red > 200 and green < 40)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_palette_with_a_transparent_colour_stays_transparent(sign_in):
     image = Image.new("P", (40, 40), 1)
     image.putpalette([*GREEN, *RED])
@@ -198,6 +204,7 @@ def test_palette_with_a_transparent_colour_stays_transparent(sign_in):
     assert picture.getpixel((30, 5)) == (*RED, 255)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("size", [(60, 40), (1800, 1200)])
 def test_picture_is_turned_as_exif_says(sign_in, orientation, size):
@@ -231,6 +238,7 @@ def profile(name):
     return ImageCms.ImageCmsProfile(ImageCms.createProfile(name)).tobytes()
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_colours_are_converted_to_srgb(sign_in):
     """A profile with red and blue exchanged shows whether it was applied."""
     swapped = bytearray(profile("sRGB"))
@@ -243,6 +251,7 @@ def test_colours_are_converted_to_srgb(sign_in):
     assert near(opened(shown(alice, upload(alice, same))).getpixel((5, 5)), RED)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     "bad", [b"", b"nonsense", b"\0" * 4000, profile("LAB"), profile("sRGB")[:200]]
 )
@@ -271,6 +280,7 @@ def with_metadata(kind):
     return encoded(image, kind, icc_profile=profile("sRGB"), **options) + b"PK\3\4" + SECRET
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_nothing_but_pixels_is_kept(sign_in, kind):
     data = with_metadata(kind)
@@ -283,6 +293,7 @@ def test_nothing_but_pixels_is_kept(sign_in, kind):
     assert not {"icc_profile", "exif", "xmp", "comment"} & opened(picture).info.keys()
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_second_picture_in_a_jpeg_of_a_phone_is_left_out(sign_in):
     image = plain()
     data = encoded(image, "MPO", save_all=True, append_images=[plain(colour=GREEN)])
@@ -304,12 +315,14 @@ def test_file_of_2_mib_passes_though_other_bodies_are_smaller(sign_in):
     assert other.get_json()["error"] == "payload_too_large"
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_name_and_type_of_the_file_do_not_matter(sign_in):
     alice = sign_in("alice")
     part = file_part(encoded(plain(), "PNG"), kind="text/html", name="../../evil.svg")
     assert opened(shown(alice, post(alice, multipart(part)))).format == "JPEG"
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_other_fields_of_the_form_are_ignored(sign_in):
     alice = sign_in("alice")
     field = ('Content-Disposition: form-data; name="scene"', b"profile")
@@ -529,6 +542,7 @@ def test_json_routes_still_refuse_a_form(sign_in):
     assert answer.get_json()["error"] == "unsupported_media_type"
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("method", ["post", "delete"])
 def test_avatar_needs_a_session(client, method):
     answer = getattr(client, method)("/api/me/avatar")
@@ -610,6 +624,7 @@ def test_profile_sent_back_as_it_was_shown_keeps_the_picture(make_app, sign_in, 
     assert stored() == 1
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_url_begins_with_the_public_url_of_the_settings(make_app, sign_in, runner):
     client = make_app(public_url="https://api.example.com").test_client()
     alice = sign_in("alice", client)

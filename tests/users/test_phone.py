@@ -112,6 +112,7 @@ def test_removed_number_is_gone(app, sign_in, bind, id_of, execute):
     assert execute("SELECT phone, phone_digest FROM users") == [(None, None)]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("code", ["phone-used", "phone-foreign"])
 def test_code_that_wechat_refuses_is_a_400(sign_in, bind, code):
     alice = sign_in("alice")
@@ -121,6 +122,7 @@ def test_code_that_wechat_refuses_is_a_400(sign_in, bind, code):
     assert alice.get("/api/me").get_json()["data"]["phone"] is None
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("body", [{}, {"code": ""}, {"code": " "}, {"code": "é"}, {"code": 7}])
 def test_code_that_is_none_is_refused_before_wechat_is_asked(sign_in, asked, body):
     answer = sign_in("alice").post("/api/me/phone", body)
@@ -322,6 +324,7 @@ def test_token_that_was_refused_once_is_replaced(sign_in, bind, wechat):
     assert bind(alice).status_code == 200
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     "kind", ["busy", "html", "empty", "wrong_types", "huge", "redirect", "http_500", "closed"]
 )

@@ -47,6 +47,7 @@ def test_nickname_of_32_characters_is_accepted(sign_in, nickname):
     assert response.get_json()["data"]["nickname"] == nickname
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     "body",
     [
@@ -106,6 +107,7 @@ def test_decrypt_returns_the_decrypted_object(sign_in, wechat):
     assert data["watermark"]["appid"] == "wxsandbox000000000"
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_decrypt_checks_the_signature_of_raw_data(sign_in, wechat):
     phone = sign_in("alice")
     sealed = wechat.sandbox.encrypt("alice", {"nickName": "Band"})
@@ -115,6 +117,7 @@ def test_decrypt_checks_the_signature_of_raw_data(sign_in, wechat):
         assert response.get_json()["error"] == "decrypt_failed"
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     "invalid",
     [
@@ -141,6 +144,7 @@ def test_decrypt_with_an_older_session_key_fails(sign_in, wechat):
     assert (response.status_code, response.get_json()["error"]) == (400, "decrypt_failed")
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_decrypt_gives_every_cause_of_failure_the_same_response(sign_in, wechat):
     phone = sign_in("alice")
     old = {"watermark": {"appid": "wxsandbox000000000", "timestamp": int(time.time()) - 400}}

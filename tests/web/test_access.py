@@ -38,6 +38,7 @@ def access_of(view):
     return getattr(view, "access", None)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_every_route_has_the_access_rule_session_unless_it_is_marked(app):
     """Walks the URL map: all that is marked is listed, the rest is closed."""
     expected = dict.fromkeys(PUBLIC | DEVELOPMENT, access_of(public(lambda: None)))
@@ -52,6 +53,7 @@ def test_every_route_has_the_access_rule_session_unless_it_is_marked(app):
     assert found == dict.fromkeys(found, None) | expected
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_every_route_requires_a_token_unless_it_is_marked(app, client):
     """Calls every route of the URL map without a token."""
     opened = PUBLIC | DEVELOPMENT | LOCAL_ONLY | SIGNED
@@ -67,17 +69,20 @@ def test_every_route_requires_a_token_unless_it_is_marked(app, client):
     assert walked >= 8
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_new_route_requires_a_token_by_default(app, client):
     app.add_url_rule("/api/notes", view_func=lambda: "secret", endpoint="notes")
     assert client.get("/api/notes").status_code == 401
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_unsigned_call_to_a_signed_route_is_refused(app, client):
     for method, path in SIGNED:
         response = client.open(path, method=method)
         assert (response.status_code, response.get_json()["error"]) == (403, "push_refused")
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_production_has_only_five_public_routes(make_app):
     app = make_app(env="production", wechat_appid="wx0123456789abcdef", wechat_secret="s" * 32)
     client = app.test_client()
@@ -89,6 +94,7 @@ def test_production_has_only_five_public_routes(make_app):
     assert found == PUBLIC | SIGNED | {("GET", "/metrics")}
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic dXNlcjpwdw==", "abc.def"])
 def test_missing_bearer_token_is_token_missing(client, header):
     headers = {} if header is None else {"Authorization": header}
@@ -97,6 +103,7 @@ def test_missing_bearer_token_is_token_missing(client, header):
     assert response.headers["WWW-Authenticate"] == 'Bearer realm="myapi"'
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     "token",
     ["x", "a.b", ".", "a" * 5000, "a b", "\xff\xfe", "null", "..", "a.b.c"],
@@ -108,6 +115,7 @@ def test_malformed_token_is_token_invalid(client, token):
     assert 'error="invalid_token"' in response.headers["WWW-Authenticate"]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_forged_token_costs_no_query(app, client, sign_in, monkeypatch):
     phone = sign_in("alice")
     monkeypatch.setattr(authenticate, "_SELECT_CALLER", None)
@@ -117,6 +125,7 @@ def test_forged_token_costs_no_query(app, client, sign_in, monkeypatch):
     assert response.get_json()["error"] == "token_invalid"
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_bearer_scheme_is_case_insensitive(client, sign_in):
     token = sign_in("alice").token
     for scheme in ("bearer", "BEARER", "Bearer "):
@@ -124,6 +133,7 @@ def test_bearer_scheme_is_case_insensitive(client, sign_in):
         assert client.get("/api/me", headers=headers).status_code == 200
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_token_is_accepted_only_in_the_header(client, sign_in):
     token = sign_in("alice").token
     assert client.get(f"/api/me?access_token={token}").status_code == 401
@@ -131,6 +141,7 @@ def test_token_is_accepted_only_in_the_header(client, sign_in):
     assert client.get("/api/me").status_code == 401
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_token_signed_with_other_keys_is_token_invalid(make_app, sign_in):
     token = sign_in("alice").token
     other = make_app(secret_keys=("another key altogether, 0123456789",)).test_client()
@@ -138,6 +149,7 @@ def test_token_signed_with_other_keys_is_token_invalid(make_app, sign_in):
     assert response.get_json()["error"] == "token_invalid"
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("peer", "headers", "lan", "status"),
     [
@@ -165,6 +177,7 @@ def test_development_refuses_other_machines_and_proxies(make_app, peer, headers,
         assert response.get_json()["error"] == "development_only"
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("host", "lan", "bind", "status"),
     [
@@ -200,6 +213,7 @@ def test_development_refuses_a_foreign_host(make_app, host, lan, bind, status):
             assert response.status_code != 403
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_production_answers_any_host(make_app):
     client = make_app(env="production", wechat_appid="wx", wechat_secret="s").test_client()
     assert client.get("/api/hello", headers={"Host": "api.example.com"}).status_code == 200

@@ -48,6 +48,7 @@ def test_each_error_has_a_message_in_both_languages():
         assert not kind.msg_zh.isascii()
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_error_response_has_four_fields_and_the_request_id_of_the_header(client):
     response = client.get("/api/nothing")
     body = response.get_json()
@@ -55,6 +56,7 @@ def test_error_response_has_four_fields_and_the_request_id_of_the_header(client)
     assert body["request_id"] == response.headers["X-Request-Id"]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("method", "path", "status", "error"),
     [
@@ -77,10 +79,12 @@ def test_unknown_path_or_method_is_a_json_error(client, method, path, status, er
     assert response.content_type == "application/json"
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_method_not_allowed_lists_the_allowed_methods(client):
     assert client.post("/api/hello").headers["Allow"] == "GET, HEAD"
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_bug_is_a_500_with_its_traceback_only_in_the_log(app, client, sign_in, monkeypatch, caplog):
     phone = sign_in("alice")
 
@@ -94,6 +98,7 @@ def test_bug_is_a_500_with_its_traceback_only_in_the_log(app, client, sign_in, m
     assert "internal details" in caplog.text
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_bug_in_debug_mode_reveals_nothing_more(app, client, sign_in, monkeypatch):
     phone = sign_in("alice")
     monkeypatch.setattr(app, "debug", True)
@@ -104,6 +109,7 @@ def test_bug_in_debug_mode_reveals_nothing_more(app, client, sign_in, monkeypatc
     assert "NoneType" not in response.text
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_database_bug_is_a_500_and_outage_a_503(app, client, sign_in, monkeypatch):
     phone = sign_in("alice")
     for error, status in [
@@ -122,6 +128,7 @@ def test_database_bug_is_a_500_and_outage_a_503(app, client, sign_in, monkeypatc
         assert ("Retry-After" in response.headers) == (status == 503)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("header", "chinese"),
     [
@@ -141,6 +148,7 @@ def test_message_follows_accept_language(client, header, chinese):
     assert msg == (kind.msg_zh if chinese else kind.msg)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     "body",
     [
@@ -172,6 +180,7 @@ def test_body_that_is_not_a_json_object_is_invalid_request(client, body):
     assert (response.status_code, response.get_json()["error"]) == (400, "invalid_request")
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     "headers",
     [
@@ -187,6 +196,7 @@ def test_body_of_another_content_type_is_unsupported_media_type(client, headers)
     assert (response.status_code, response.get_json()["error"]) == (415, "unsupported_media_type")
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_json_with_a_charset_is_accepted(client):
     response = client.post(
         "/api/auth/login",
@@ -196,6 +206,7 @@ def test_json_with_a_charset_is_accepted(client):
     assert response.status_code == 200
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_body_too_large_is_refused_on_every_route(client, sign_in):
     phone = sign_in("alice")
     body = json.dumps({"code": "a", "x": "x" * 70000})
@@ -206,6 +217,7 @@ def test_body_too_large_is_refused_on_every_route(client, sign_in):
         assert (response.status_code, response.get_json()["error"]) == (413, "payload_too_large")
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_reason_of_an_error_is_only_for_the_log(app):
     with app.test_request_context():
         error = ApiError("not_found", reason="why")

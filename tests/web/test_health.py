@@ -96,6 +96,7 @@ def test_metrics_have_one_label_for_all_unknown_paths(client):
     assert "/scan/" not in text
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("peer", "headers", "status"),
     [

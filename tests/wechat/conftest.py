@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import re
 import socket
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 
 from myapi.wechat import WeChatClient
 from myapi.wechat.sandbox import Sandbox, SandboxServer
+from tests import greenlets
 
 ROOT = Path(__file__).parents[2]
 SECRET = "5f0e-a-secret-of-the-mini-program"
@@ -163,7 +165,13 @@ def in_gevent():
         }
         program = [sys.executable, "-m", "tests.wechat.gevent_process", json.dumps(order)]
         done = subprocess.run(
-            program, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+            program,
+            cwd=ROOT,
+            env=greenlets.environment(os.environ),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         assert "Traceback" not in done.stderr

@@ -271,8 +271,7 @@ def assert_cut_off(done):
     assert done["connections"] == 0
 
 
-def test_plain_process_gets_no_bound_and_no_gevent(monkeypatch):
-    monkeypatch.delenv("COVERAGE_PROCESS_CONFIG", raising=False)  # coverage imports it itself
+def test_plain_process_gets_no_bound_and_no_gevent():
     program = (
         "import sys; from myapi.concurrency import bounded; import myapi.wechat\n"
         "with bounded(0.01): import time; time.sleep(0.05)\n"

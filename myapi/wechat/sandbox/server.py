@@ -66,6 +66,8 @@ class SandboxServer:
         """Stop serving and close every connection."""
         self.closing.set()
         if self._serving:
+            with suppress(OSError):  # on Linux this wakes the thread now, not at its next look
+                self._server.socket.shutdown(socket.SHUT_RDWR)
             self._server.shutdown()
         self._server.server_close()
 
