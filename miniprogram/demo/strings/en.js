@@ -138,7 +138,7 @@ const texts = {
   },
 
   messages: {
-    title: 'Subscribe messages',
+    title: 'Messages',
     ask: 'Ask for permission',
     template: 'Template id',
     askOnce: 'Ask once',
@@ -181,7 +181,7 @@ const texts = {
     title: 'Diagnosis',
     last: 'Latest errors',
     clear: 'Clear',
-    empty: 'All is well',
+    empty: 'No errors',
     emptyHint: 'Errors of all pages are listed here.',
     symptom: 'What the phone says',
     todo: 'What to do',

@@ -183,7 +183,7 @@ const diagnosis = {
   title: '诊断',
   last: '最近的错误',
   clear: '清空',
-  empty: '一切正常',
+  empty: '没有错误',
   emptyHint: '各个页面的错误会记录在这里。',
   symptom: '手机上的现象',
   todo: '怎么办',

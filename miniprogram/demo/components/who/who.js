@@ -9,6 +9,8 @@ Component({
     /** Under the name, an id and a sentence. */
     code: { type: String, value: '' },
     text: { type: String, value: '' },
+    /** Whether it is still being asked for. */
+    loading: { type: Boolean, value: false },
     /** Whether a tap leads somewhere. */
     leads: { type: Boolean, value: false },
   },
