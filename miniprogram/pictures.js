@@ -257,6 +257,7 @@ function frame(name, page, theme, scrolled) {
   return `<!doctype html><html lang="zh-CN"><meta charset="utf-8"><style>
   ${BUILT_IN}
   ${styles(name, theme)}
+  .bone { animation: none } /* at any moment it would be another picture */
   html, body { margin: 0; height: 100%; overflow: hidden }
   body { display: flex; flex-direction: column; background: ${of(app.window.backgroundColor)};
     font-family: "Noto Sans CJK SC", "WenQuanYi Zen Hei", sans-serif }

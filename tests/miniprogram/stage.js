@@ -13,7 +13,7 @@ const path = require('node:path')
 
 const DEMO = path.join(__dirname, '..', '..', 'miniprogram', 'demo')
 const BASE = 'http://127.0.0.1:8000'
-const USER_ID = '4b1f0c86d29ae37f5c60b8d1' // as long as the server's
+const USER_ID = '5f0c2a9d8e7b4c1f3a6d9e02' // the one of the examples on /docs
 const tools = createRequire(path.join(DEMO, '..', 'package.json'))
 
 const { JSDOM } = tools('jsdom')
