@@ -3,7 +3,9 @@
  * icons of its tabs. Needs Chromium, pngquant and a Chinese font: on Debian the packages chromium,
  * pngquant and fonts-noto-cjk.
  *
- *     npm run pictures          CHROMIUM=/path/to/chromium names another one
+ *     npm run pictures                  CHROMIUM=/path/to/chromium names another one
+ *     npm run pictures -- home devices  some of them
+ *     npm run pictures -- --wide        1280 px wide, into build/wide, to be looked at
  *
  * A page is rendered as in the tests, with its data of a server that is made up there. What
  * WeChat draws itself, the bars and the looks of <button>, is drawn here after it.
@@ -18,13 +20,13 @@ const path = require('node:path')
 const { pathToFileURL } = require('node:url')
 
 process.env.TZ = 'Asia/Shanghai'
-const { App, DEMO, Server, session } = require('../tests/miniprogram/stage')
+const { App, DEMO, Server, refusal, session } = require('../tests/miniprogram/stage')
 
 const CHROMIUM = process.env.CHROMIUM || 'chromium'
 const PICTURES = path.join(__dirname, '..', 'docs', 'miniprogram')
 const ICON = 81 // px, as WeChat asks for
 /** For both themes, so each needs 3 : 1 against a light bar and a dark one. */
-const ICON_COLOURS = { '': '#80868d', '-on': '#1b9a66' }
+const ICON_COLOURS = { '': '#7f7f7f', '-on': '#12924c' }
 
 const read = file => fs.readFileSync(path.join(DEMO, file), 'utf8')
 const app = JSON.parse(read('app.json'))
@@ -34,90 +36,131 @@ const themes = JSON.parse(read('theme.json'))
 
 const CHOSEN = { avatarUrl: 'http://tmp/1a2b.jpg' }
 
+/** One and the same person on all pictures, with an avatar and two other devices. */
+function server() {
+  const made = new Server()
+  made.user = { ...made.user, avatar_url: 'https://api.example.com/avatars/1.jpg' }
+  made.sessions = [
+    session('s1', { current: true, user_agent: 'iPhone MicroMessenger/8.0.50' }),
+    session('s2', {
+      user_agent: 'wechatdevtools/1.06',
+      ip: '198.51.100.24',
+      last_seen_at: '2026-08-19T13:05:00Z',
+      created_at: '2026-08-12T02:40:00Z',
+    }),
+    session('s3', {
+      user_agent: 'Android 15; MicroMessenger/8.0.49',
+      ip: '198.51.100.180',
+      last_seen_at: null,
+      created_at: '2026-08-17T23:31:00Z',
+    }),
+  ]
+  return made
+}
+
+/** @param {object} [options] of App */
+const start = options => new App({ server: server(), ...options })
+
+/** @param {object} [options] of App */
+const signedIn = options => start(options).signIn()
+
 /** The states of the demo that are worth a picture. @type {Record<string, () => Promise<any>>} */
 const STATES = {
   async 'signed-out'() {
-    return atRest(await new App().open('home'))
+    return (await start()).open('home')
   },
   async home() {
-    return atRest(await (await new App().signIn()).open('home'))
+    return (await signedIn()).open('home')
+  },
+  async 'home-english'() {
+    return (await signedIn({ language: 'en' })).open('home')
+  },
+  async gate() {
+    return start().open('devices')
   },
   async profile() {
-    const page = await (await new App().signIn()).open('profile')
-    await page.tap('[data-act=avatar]', 'chooseavatar', CHOSEN)
-    await page.write('[data-field=nickname]', '小明同学')
-    await page.tap('[data-act=save]')
+    const page = await (await signedIn()).open('profile')
+    await page.tap('[data-act=sandboxPhone]')
     return page
   },
   async avatar() {
-    const app = await new App().signIn()
+    const app = await signedIn()
     const page = await app.open('profile')
     app.server.held.add('POST /api/me/avatar')
     await page.tap('[data-act=avatar]', 'chooseavatar', CHOSEN)
     app.progress(62)
     return page
   },
-  async phone() {
-    const page = await (await new App().signIn()).open('profile')
-    await page.tap('[data-act=sandboxPhone]')
+  phone: () => STATES.profile(),
+  async erase() {
+    const page = await STATES.profile()
+    page.app.answer = null
+    await page.tap('[data-act=erase]')
     return page
   },
   async devices() {
-    const server = new Server()
-    server.sessions = [
-      session('s1', { current: true, user_agent: 'iPhone MicroMessenger/8.0.50' }),
-      session('s2', {
-        user_agent: 'wechatdevtools/1.06',
-        ip: '198.51.100.24',
-        last_seen_at: '2026-08-19T13:05:00Z',
-        created_at: '2026-08-12T02:40:00Z',
-      }),
-      session('s3', {
-        user_agent: 'Android 15; MicroMessenger/8.0.49',
-        ip: '198.51.100.180',
-        last_seen_at: null,
-        created_at: '2026-08-17T23:31:00Z',
-      }),
-    ]
-    return (await new App({ server }).signIn()).open('devices')
+    return (await signedIn()).open('devices')
+  },
+  async 'devices-menu'() {
+    const page = await STATES.devices()
+    page.app.answer = null
+    await page.tap('[data-id=s3]')
+    return page
+  },
+  async 'devices-alone'() {
+    const app = await signedIn()
+    app.server.sessions.splice(1)
+    return app.open('devices')
+  },
+  async 'devices-loading'() {
+    const app = await signedIn()
+    app.server.held.add('GET /api/auth/sessions')
+    return app.open('devices')
+  },
+  async 'devices-failed'() {
+    const app = await signedIn()
+    app.server.wrong['GET /api/auth/sessions'] = refusal(500, 50000, 'internal_error')
+    return app.open('devices')
   },
   async encrypted() {
-    const page = await (await new App().signIn()).open('encrypted')
+    const page = await (await signedIn()).open('encrypted')
     await page.tap('[data-act=sandbox]')
     return page
   },
-  async messages() {
-    const page = await (await new App().signIn()).open('messages')
-    await page.tap('[data-act=ask]')
-    return page
+  async 'messages-empty'() {
+    return (await signedIn()).open('messages')
   },
-  async 'message-sent'() {
-    const page = await STATES.messages()
+  async messages() {
+    const page = await STATES['messages-empty']()
+    await page.tap('[data-act=ask]')
+    await page.tap('[data-act=ask]')
     await page.tap('[data-act=send]')
     return page
   },
-  async trouble() {
-    const page = await new App().open('trouble')
+  async diagnosis() {
+    const page = await STATES['diagnosis-empty']()
     await page.tap('[data-id=token]')
     await page.tap('[data-id=domain]')
-    page.component.setData({ entries: page.data.entries.map(e => ({ ...e, at: '16:30:05' })) })
     return page
   },
+  async 'diagnosis-empty'() {
+    return (await signedIn()).open('diagnosis')
+  },
 }
+
 /** What differs each time must not, or each run would make another picture. */
 function atRest(page) {
-  page.component.setData({ 'hello.latency': '18 ms' })
+  const { hello, entries = [] } = page.data
+  if (hello) page.component.setData({ 'hello.latency': '18 ms' })
+  if (entries.length) page.component.setData({ entries: entries.map(each => ({ ...each, at: '16:30:05' })) })
   return page
 }
 
-const PAGE_OF = {
-  'signed-out': 'home',
-  avatar: 'profile',
-  phone: 'profile',
-  'message-sent': 'messages',
-}
+/** Where a state is not named after its page. */
+const PAGE_OF = { 'signed-out': 'home', gate: 'devices', avatar: 'profile', phone: 'profile', erase: 'profile' }
+const pageOf = state => PAGE_OF[state] || state.split('-')[0]
 /** Those that show the end of a page that is longer than the screen. */
-const SCROLLED = ['phone', 'message-sent']
+const SCROLLED = ['phone', 'erase']
 
 // ---- from the rendered page to a web page ----
 
@@ -182,30 +225,47 @@ const BUILT_IN = `
     display: flex; align-items: center; overflow: hidden; white-space: nowrap;
   }`
 
-function frame(name, tree, theme, scrolled) {
+/** What WeChat draws over the page, if something was asked for that is not answered yet. */
+function overlay({ asked, answer }) {
+  const { name, ...shown } = asked.filter(each => each.confirmText || each.itemList).pop() || {}
+  if (answer !== null || !name) return ''
+  const of = (text, colour) => `<div style="color:${colour || 'inherit'}">${escape(text)}</div>`
+  if (name === 'showModal') {
+    return `<div class="ph-mask ph-middle"><div class="ph-dialog">
+      <b>${escape(shown.title)}</b><p>${escape(shown.content)}</p>
+      <div class="ph-answers">${of(shown.cancelText)}${of(shown.confirmText, shown.confirmColor)}</div></div></div>`
+  }
+  return `<div class="ph-mask ph-bottom"><div class="ph-sheet">
+    ${shown.alertText ? `<small>${escape(shown.alertText)}</small>` : ''}
+    ${shown.itemList.map(each => of(each, shown.itemColor)).join('')}
+    <i></i>${of('取消')}</div></div>`
+}
+
+function frame(name, page, theme, scrolled) {
   const colours = themes[theme]
   const of = value => (value[0] === '@' ? colours[value.slice(1)] : value)
   const bar = of(app.window.navigationBarBackgroundColor)
   const ink = of(app.window.navigationBarTextStyle) === 'black' ? '#111' : '#eee'
-  const title = JSON.parse(read(`pages/${name}/${name}.json`)).navigationBarTitleText
   const line = of(app.tabBar.borderStyle) === 'black' ? 'rgba(0,0,0,.12)' : 'rgba(255,255,255,.12)'
   const isTab = app.tabBar.list.some(({ pagePath }) => pagePath === `pages/${name}/${name}`)
-  const tabs = app.tabBar.list.map(({ pagePath, text, iconPath, selectedIconPath }) => {
+  const tabs = app.tabBar.list.map(({ pagePath, text, iconPath, selectedIconPath }, index) => {
     const on = pagePath === `pages/${name}/${name}`
     const icon = pathToFileURL(path.join(DEMO, on ? selectedIconPath : iconPath))
     const colour = of(on ? app.tabBar.selectedColor : app.tabBar.color)
-    return `<div style="color:${colour}"><img src="${icon}" alt="">${text}</div>`
+    return `<div style="color:${colour}"><img src="${icon}" alt="">${page.app.tabs[index] || text}</div>`
   })
   return `<!doctype html><html lang="zh-CN"><meta charset="utf-8"><style>
   ${BUILT_IN}
   ${styles(name, theme)}
+  .bone { animation: none } /* at any moment it would be another picture */
   html, body { margin: 0; height: 100%; overflow: hidden }
   body { display: flex; flex-direction: column; background: ${of(app.window.backgroundColor)};
     font-family: "Noto Sans CJK SC", "WenQuanYi Zen Hei", sans-serif }
   page { flex: 1; display: flex; flex-direction: column; min-height: 0; overflow: hidden;
     justify-content: ${scrolled ? 'flex-end' : 'flex-start'};
     font-family: "Noto Sans CJK SC", "WenQuanYi Zen Hei", sans-serif }
-  .ph-top { flex: none; background: ${bar}; color: ${ink}; position: relative; height: 88px }
+  page > * { width: 100%; flex: none }
+  .ph-top { flex: none; background: ${bar}; color: ${ink}; position: relative; height: 88px; z-index: 1 }
   .ph-clock { position: absolute; left: 32px; top: 13px; font-size: 15px; font-weight: 600 }
   .ph-back { position: absolute; left: 20px; top: 60px; width: 11px; height: 11px;
     border: solid ${ink}; border-width: 0 0 2px 2px; transform: rotate(45deg) }
@@ -219,15 +279,30 @@ function frame(name, tree, theme, scrolled) {
   .ph-ring { box-sizing: border-box; width: 17px; height: 17px; margin: 0 10px; border-radius: 50%;
     border: 2px solid ${ink}; background: radial-gradient(${ink} 3px, transparent 3.5px) }
   .ph-tabs { flex: none; display: flex; background: ${of(app.tabBar.backgroundColor)};
-    border-top: 0.5px solid ${line}; padding: 6px 0 22px }
+    border-top: 0.5px solid ${line}; padding: 6px 0 22px; z-index: 1 }
   .ph-tabs div { flex: 1; text-align: center; font-size: 10px; line-height: 14px }
   .ph-tabs img { display: block; width: 27px; height: 27px; margin: 0 auto 1px }
+  .ph-mask { position: fixed; inset: 0; z-index: 2; display: flex; justify-content: center;
+    background: rgba(0, 0, 0, 0.6); color: ${ink}; font-size: 17px; line-height: 1.4; text-align: center }
+  .ph-middle { align-items: center }
+  .ph-bottom { align-items: flex-end }
+  .ph-dialog { width: 320px; border-radius: 12px; background: ${theme === 'light' ? '#fff' : '#2c2c2c'} }
+  .ph-dialog b { display: block; padding: 32px 24px 0; font-weight: 600 }
+  .ph-dialog p { margin: 16px 24px 32px; opacity: 0.65 }
+  .ph-answers { display: flex; border-top: 0.5px solid ${line}; font-weight: 600; line-height: 56px }
+  .ph-answers div { flex: 1 }
+  .ph-answers div + div { border-left: 0.5px solid ${line} }
+  .ph-sheet { width: 100%; border-radius: 12px 12px 0 0; overflow: hidden; padding-bottom: 22px;
+    background: ${theme === 'light' ? '#fff' : '#2c2c2c'} }
+  .ph-sheet small { display: block; padding: 22px 24px; font-size: 14px; opacity: 0.65 }
+  .ph-sheet div { line-height: 56px; border-top: 0.5px solid ${line} }
+  .ph-sheet i { display: block; height: 8px; background: ${of(app.window.backgroundColor)} }
   </style><body>
-  <div class="ph-top"><span class="ph-clock">16:30</span><span class="ph-title">${title}</span>
+  <div class="ph-top"><span class="ph-clock">16:30</span><span class="ph-title">${page.app.title}</span>
     ${isTab ? '' : '<span class="ph-back"></span>'}
     <span class="ph-pill"><span class="ph-dots"></span><span class="ph-ring"></span></span></div>
-  ${html(tree)}
-  ${isTab ? `<div class="ph-tabs">${tabs.join('')}</div>` : ''}</body></html>`
+  ${html(page.tree)}
+  ${isTab ? `<div class="ph-tabs">${tabs.join('')}</div>` : ''}${overlay(page.app)}</body></html>`
 }
 
 // ---- from a web page to a picture ----
@@ -268,20 +343,28 @@ function drawIcons() {
   }
 }
 
-async function drawPages(wanted) {
-  fs.mkdirSync(PICTURES, { recursive: true })
+/** A phone, or WeChat on a computer. */
+const SCREENS = {
+  phone: { folder: PICTURES, width: 375, height: 812, scale: 2 },
+  wide: { folder: path.join(__dirname, '..', 'build', 'wide'), width: 1280, height: 900, scale: 1 },
+}
+
+async function drawPages(wanted, { folder, ...size }) {
+  fs.mkdirSync(folder, { recursive: true })
   for (const [state, make] of Object.entries(STATES)) {
     if (wanted.length && !wanted.includes(state)) continue
-    const { tree } = await make()
     for (const theme of ['light', 'dark']) {
-      const file = path.join(PICTURES, `${state}-${theme}.png`)
-      const content = frame(PAGE_OF[state] || state, tree, theme, SCROLLED.includes(state))
-      shoot(content, file, { width: 375, height: 812, scale: 2 })
+      // WeChat tells the theme, and the colours of its dialogs are asked for by it
+      App.theme = theme
+      const page = atRest(await make())
+      const file = path.join(folder, `${state}-${theme}.png`)
+      shoot(frame(pageOf(state), page, theme, SCROLLED.includes(state)), file, size)
       console.log(path.relative(process.cwd(), file), fs.statSync(file).size)
     }
   }
 }
 
-const wanted = process.argv.slice(2)
+const wanted = process.argv.slice(2).filter(each => each !== '--wide')
+const screen = process.argv.includes('--wide') ? SCREENS.wide : SCREENS.phone
 if (!wanted.length || wanted.includes('icons')) drawIcons()
-drawPages(wanted.filter(each => each !== 'icons'))
+drawPages(wanted.filter(each => each !== 'icons'), screen)

@@ -50,7 +50,7 @@ def test_demo_works_with_the_real_service(serve, tmp_path):
 
 
 def test_demo_texts_name_existing_commands_and_settings():
-    strings = (DEMO / "strings.js").read_text("utf-8")
+    strings = "".join(file.read_text("utf-8") for file in (DEMO / "strings").glob("*.js"))
     settings = (ROOT / ".env.example").read_text("utf-8")
     for name in re.findall(r"MYAPI_[A-Z_]+", strings):
         assert name in settings, name

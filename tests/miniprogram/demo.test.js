@@ -10,10 +10,10 @@ const fs = require('node:fs')
 const path = require('node:path')
 const { test } = require('node:test')
 
-const { App, BASE, DEMO, Server, refusal, session, tools } = require('./stage')
+const { App, BASE, DEMO, USER_ID, Server, refusal, session, tools } = require('./stage')
 
 const CLIENT = path.join(DEMO, '..', 'myapi')
-const NAMES = ['home', 'profile', 'devices', 'encrypted', 'trouble', 'messages']
+const NAMES = ['home', 'profile', 'devices', 'encrypted', 'diagnosis', 'messages']
 const CLOSED = ['profile', 'devices', 'encrypted', 'messages'] // need a login
 
 const read = file => fs.readFileSync(path.join(DEMO, file), 'utf8')
@@ -38,7 +38,13 @@ const three = () => {
   return server
 }
 const dialogues = app => app.asked.filter(({ name }) => name === 'showModal')
+const menus = app => app.asked.filter(({ name }) => name === 'showActionSheet')
 const count = (list, wanted) => list.filter(each => each === wanted).length
+const CHINESE = /[\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]/
+/** What is written on a page, without names and texts that people have chosen. */
+const words = page => page.text.replace(/小?小明|你的奶茶做好了|简体中文/g, '')
+/** What stands where the first answer will. */
+const bones = page => page.all('[class~=main--bone], [class~=who--bone]').length
 const has = (page, ...texts) => texts.forEach(text => assert.ok(page.text.includes(text), `${text} in ${page.text}`))
 const lacks = (page, ...texts) => texts.forEach(text => assert.ok(!page.text.includes(text), `${text} in ${page.text}`))
 
@@ -91,11 +97,13 @@ test('light and dark name the same variables, and no variable is missing', () =>
   }
   assert.deepEqual([light.background, light.accent], [ofLight.background, ofLight.accent])
   assert.deepEqual([dark.background, dark.accent], [ofDark.background, ofDark.accent])
+  const { DANGER } = new App().module('shared/page')
+  assert.deepEqual(DANGER, { light: ofLight.danger, dark: ofDark.danger })
 })
 
 test("WeChat's compiler takes every template and style", () => {
   const compiler = tools('miniprogram-compiler')
-  assert.match(compiler.wxmlToJs(DEMO), /pages\/trouble\/trouble\.wxml/)
+  assert.match(compiler.wxmlToJs(DEMO), /pages\/diagnosis\/diagnosis\.wxml/)
   assert.ok(compiler.wxssToJs(DEMO))
 })
 
@@ -156,7 +164,8 @@ test('texts have the contrast of WCAG AA, light and dark', () => {
   assert.equal(contrast('#000000', '#ffffff'), 21)
   const pairs = [
     ...['text', 'muted'].flatMap(text => ['background', 'card', 'field', 'line'].map(ground => [text, ground])),
-    ...['accent', 'danger'].map(text => [text, 'card']),
+    ...['accent', 'danger'].flatMap(text => ['background', 'card'].map(ground => [text, ground])),
+    ...['text', 'muted', 'accent', 'danger'].map(text => [text, 'pressed']),
     ['on-accent', 'accent'],
     ['accent', 'accent-soft'],
     ...['text', 'muted', 'danger'].map(text => [text, 'danger-soft']),
@@ -168,8 +177,8 @@ test('texts have the contrast of WCAG AA, light and dark', () => {
       assert.ok(found >= 4.5, `${name}: ${text} on ${ground} is ${found.toFixed(2)}`)
     }
   }
-  for (const { tab, accent, bar } of [light, dark]) {
-    assert.ok(contrast(tab, bar) >= 4.5 && contrast(accent, bar) >= 4.5)
+  for (const { tab, accent, tabs } of [light, dark]) {
+    assert.ok(contrast(tab, tabs) >= 4.5 && contrast(accent, tabs) >= 4.5)
   }
 })
 
@@ -177,8 +186,8 @@ test('whatever can be tapped is at least 44 px high', () => {
   const heights = {}
   for (const file of files('.wxss')) {
     for (const [, name, body] of read(file).matchAll(/^\.([\w-]+) \{([^}]*)\}/gm)) {
-      const found = body.match(/(?:^|\s)(?:min-)?height: (\d+)rpx/)
-      if (found) heights[name] = Number(found[1]) / 2
+      const found = body.match(/(?:^|\s)(?:min-)?height: (\d+)px/)
+      if (found) heights[name] = Number(found[1])
     }
   }
   for (const file of files('.wxml')) {
@@ -189,25 +198,73 @@ test('whatever can be tapped is at least 44 px high', () => {
   }
 })
 
-test('every text is in strings.js, and there is advice for every error that can come', () => {
-  for (const file of [...files('.wxml'), ...files('.js')].filter(file => file !== 'strings.js')) {
+test('every text is in strings/, and there is advice for every error that can come', () => {
+  for (const file of [...files('.wxml'), ...files('.js')].filter(file => !file.startsWith('strings/'))) {
     const code = read(file).replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, '')
-    assert.doesNotMatch(code, /[\u4e00-\u9fff]/, file)
+    assert.doesNotMatch(code, CHINESE, file)
   }
-  const { advice, doing, trouble } = new App().module('strings')
   const { ERRORS } = require('../../miniprogram/myapi/index')
-  assert.deepEqual(Object.keys(advice).sort(), Object.keys(ERRORS).sort())
-  for (const { id } of trouble.cases) assert.ok(doing[id], id)
+  for (const language of ['zh', 'en']) {
+    const { advice, doing, diagnosis } = new App().module(`strings/${language}`)
+    assert.deepEqual(Object.keys(advice).sort(), Object.keys(ERRORS).sort())
+    for (const { id } of diagnosis.cases) assert.ok(doing[id], id)
+  }
+})
+
+/** All texts by their place, such as `home.save`. */
+function texts(language) {
+  const all = (value, place) =>
+    typeof value === 'string' ? [[place, value]] : Object.entries(value).flatMap(([key, each]) => all(each, `${place}.${key}`))
+  return all(new App().module(`strings/${language}`), '')
+}
+
+test('both languages have the same texts, each in its own words', () => {
+  const [zh, en] = ['zh', 'en'].map(texts)
+  assert.deepEqual(en.map(([place]) => place), zh.map(([place]) => place))
+  const quoted = ['.home.languages.zh', '.messages.sample']
+  for (const [place, text] of en) if (!quoted.includes(place)) assert.doesNotMatch(text, CHINESE, place)
+  for (const [place, text] of [...zh, ...en]) assert.ok(text, place)
+})
+
+test('what WeChat draws has room for its words: a button of a dialog for eight letters', () => {
+  const width = text => Array.from(text).reduce((sum, each) => sum + (CHINESE.test(each) ? 2 : 1), 0)
+  for (const [place, text] of [...texts('zh'), ...texts('en')]) {
+    if (/Yes$|common\.cancel$/.test(place)) assert.ok(width(text) <= 8, `${place}: ${text}`)
+    if (/^\.tabs/.test(place)) assert.ok(width(text) <= 10, `${place}: ${text}`)
+  }
 })
 
 // ---- all pages ----
 
 for (const name of NAMES) {
-  test(`${name}: its title is Chinese, and so is what it shows`, async () => {
-    const page = await (await signedIn()).open(name)
-    assert.match(json(`pages/${name}/${name}.json`).navigationBarTitleText, /[\u4e00-\u9fff]/)
+  test(`${name}: on a Chinese phone, all that it says is Chinese`, async () => {
+    const app = await signedIn({ server: three() })
+    const page = await app.open(name)
+    assert.equal(app.title, json(`pages/${name}/${name}.json`).navigationBarTitleText)
+    assert.match(app.title, CHINESE)
     assert.match(page.text, /[\u4e00-\u9fff]{4}/)
     assert.doesNotMatch(page.text, /undefined|null|NaN|\[object/)
+    assert.deepEqual(app.tabs, []) // those of app.json
+  })
+
+  test(`${name}: on any other phone, all that it says is English`, async () => {
+    const app = await signedIn({ server: three(), language: 'de' })
+    const page = await app.open(name)
+    assert.match(app.title, /^[A-Z]|^myapi/)
+    assert.doesNotMatch(app.title + words(page), CHINESE)
+    assert.doesNotMatch(page.text, /undefined|null|NaN|\[object/)
+    assert.deepEqual(app.tabs, ['Home', 'Devices', 'Diagnosis', 'Me'])
+  })
+}
+
+for (const name of CLOSED) {
+  test(`${name}: in English, signed out and with an error, it is English as well`, async () => {
+    const app = new App({ language: 'en' })
+    app.server.wrong['POST /api/auth/login'] = refusal(403, 40300, 'user_banned')
+    const page = await app.open(name)
+    await page.tap('gate wx-button')
+    has(page, 'Log in to see this', 'This account is banned.', 'flask users unban')
+    assert.doesNotMatch(page.text, CHINESE)
   })
 }
 
@@ -254,21 +311,22 @@ for (const [name, call] of [
     app.server.held.add(call)
     const page = await app.open(name, { show: false })
     page.component.instance.onShow()
-    assert.ok(page.all('[class~=main--bone]').length > 0)
+    assert.ok(bones(page) > 0)
     app.release()
     await page.settle()
-    assert.equal(page.all('[class~=main--bone]').length, 0)
+    assert.equal(bones(page), 0)
   })
 
   test(`${name}: an error is shown with its facts, and 重试 mends it`, async () => {
     const app = await signedIn()
     app.server.wrong[call] = refusal(500, 50000, 'internal_error')
     const page = await app.open(name)
-    has(page, '服务器内部错误', 'Internal server error', 'internal_error', 'HTTP 500', 'code 50000')
+    has(page, '服务器内部错误', 'internal_error', 'HTTP 500', 'code 50000', '用请求编号')
+    lacks(page, 'Internal server error')
     app.server.wrong = {}
     await page.tap('notice wx-button')
     lacks(page, 'internal_error')
-    assert.equal(page.all('[class~=main--bone]').length, 0)
+    assert.equal(bones(page), 0)
   })
 }
 
@@ -288,7 +346,7 @@ test('pulling down asks again, and ends the animation', async () => {
   app.server.sessions = three().sessions
   page.component.instance.onPullDownRefresh()
   await page.settle()
-  assert.equal(page.data.devices.length, 3)
+  assert.equal(page.data.others.length, 2)
   assert.equal(app.asked[0].name, 'stopPullDownRefresh')
 })
 
@@ -296,7 +354,7 @@ test('a restart of the app keeps who is signed in, and where', async () => {
   const app = await signedIn()
   const again = new App({ kept: app.kept, server: app.server })
   const page = await again.open('home')
-  has(page, '已登录', '小明')
+  has(page, '小明', '退出登录')
   assert.equal(again.logins, 0)
 })
 
@@ -306,18 +364,103 @@ test('a phone whose storage is full can be used nevertheless', async () => {
   }
   const page = await new App({ wx: { setStorageSync: full } }).open('home')
   await page.tap('[data-act=login]')
-  has(page, '已登录', '小明')
+  has(page, '小明')
   await page.tap('[data-act=logout]')
   has(page, '未登录')
 })
 
+// ---- the language ----
+
+const choosing = async (page, item) => {
+  page.app.item = item
+  await page.tap('[data-act=language]')
+}
+
+test('the language that is chosen holds on every page at once, and after a restart', async () => {
+  const app = await signedIn()
+  const home = await app.open('home')
+  const devices = await app.open('devices')
+  await home.tap('[data-act=language]') // the first item
+  assert.deepEqual(menus(app)[0].itemList, ['跟随手机', '简体中文', 'English'])
+  await choosing(home, 2)
+  has(home, 'Round trip', 'English')
+  await devices.show()
+  has(devices, 'Logged in')
+  assert.doesNotMatch(words(home) + words(devices), CHINESE)
+  assert.deepEqual([app.title, app.tabs[0]], ['My devices', 'Home'])
+
+  const again = await new App({ kept: app.kept, server: app.server }).open('home')
+  assert.doesNotMatch(words(again), CHINESE)
+  await choosing(again, 0)
+  has(again, '跟随手机')
+  assert.deepEqual(again.app.tabs, ['首页', '设备', '诊断', '我的'])
+})
+
+test('no choice leaves the language as it is, and an error is not told in the former one', async () => {
+  const app = new App()
+  const page = await app.open('home')
+  app.answer = false
+  await choosing(page, 2)
+  has(page, '往返耗时')
+  app.answer = true
+  app.server.wrong['GET /api/hello'] = refusal(500, 50000, 'internal_error')
+  await page.tap('[data-act=hello]')
+  has(page, '服务器内部错误')
+  await choosing(page, 2)
+  has(page, 'Internal server error')
+  lacks(page, '服务器内部错误')
+})
+
+test('tabs that could not be named on a page without them are named on the next one', async () => {
+  const named = []
+  let tabs = false
+  const setTabBarItem = ({ text, fail }) => (tabs ? named.push(text) : fail({ errMsg: 'setTabBarItem:fail not TabBar page' }))
+  const app = await signedIn({ language: 'en', wx: { setTabBarItem } })
+  await app.open('messages')
+  tabs = true
+  await app.open('home')
+  await app.open('devices')
+  assert.deepEqual(named, ['Home', 'Devices', 'Diagnosis', 'Me'])
+})
+
+test('a phone that does not tell its language is spoken to in Chinese', async () => {
+  has(await new App({ wx: { getAppBaseInfo: undefined } }).open('home'), '往返耗时')
+})
+
+test('what cannot be undone is asked in red, the red of the theme', async () => {
+  for (const theme of ['light', 'dark']) {
+    const app = await signedIn()
+    app.theme = theme
+    const page = await app.open('profile')
+    app.answer = false
+    await page.tap('[data-act=erase]')
+    assert.equal(dialogues(app)[0].confirmColor, palettes()[theme].danger)
+  }
+})
+
 // ---- home ----
+
+test('home: avatar and name stand at the top, and lead to the profile', async () => {
+  const app = await signedIn()
+  app.server.user.avatar_url = 'https://example.com/a.png'
+  const page = await app.open('home')
+  assert.equal(page.attributes('class', 'who-image').src, 'https://example.com/a.png')
+  await page.tap('[data-act=who]')
+  assert.equal(app.asked.at(-1).url, '/pages/profile/profile')
+})
+
+test('home: where the user has no nickname, it says so', async () => {
+  const app = await signedIn()
+  app.server.user.nickname = null
+  has(await app.open('home'), '未设置昵称')
+})
+
 
 test('home: hello, its latency, and nobody signed in', async () => {
   const app = new App()
   const page = await app.open('home')
-  has(page, '未登录', 'Signed out', 'Hello from Aliyun Lighthouse!', ' ms', '登录')
-  lacks(page, '已登录')
+  has(page, '未登录', 'Hello from Aliyun Lighthouse!', ' ms', '登录')
+  lacks(page, '退出登录')
   assert.deepEqual([app.server.calls, app.logins], [['GET /api/hello'], 0])
   await page.tap('[data-act=hello]')
   assert.equal(count(app.server.calls, 'GET /api/hello'), 2)
@@ -327,11 +470,11 @@ test('home: 登录 logs in once and says who it is; 退出登录 ends the sessio
   const app = new App()
   const page = await app.open('home')
   await page.tap('[data-act=login]')
-  has(page, '已登录', 'Signed in', '小明', 'u_7Kq2mZ4xWc')
+  has(page, '小明', USER_ID, '退出登录')
   assert.equal(app.logins, 1)
   await page.tap('[data-act=logout]')
   has(page, '未登录')
-  lacks(page, '小明', 'u_7Kq2mZ4xWc')
+  lacks(page, '小明', USER_ID, '退出登录')
   assert.equal(app.server.calls.at(-1), 'POST /api/auth/logout')
 })
 
@@ -365,9 +508,10 @@ test('home: another address is asked at once, and kept; a wrong one is refused',
   const app = await signedIn()
   const page = await app.open('home')
   assert.equal(page.data.baseUrl, BASE)
+  assert.equal(page.all('[data-act=address]').length, 0) // there is nothing to save
   await page.write('wx-input', 'api.example.com')
   await page.tap('[data-act=address]')
-  has(page, '地址应形如', '已登录')
+  has(page, '地址应形如', '小明')
   await page.write('wx-input', ' https://api.example.com ')
   lacks(page, '地址应形如')
   await page.tap('[data-act=address]')
@@ -375,7 +519,7 @@ test('home: another address is asked at once, and kept; a wrong one is refused',
   assert.equal(app.kept.get('demo:baseUrl'), 'https://api.example.com')
   await page.write('wx-input', BASE)
   await page.tap('[data-act=address]')
-  has(page, '已登录')
+  has(page, '小明')
 })
 
 // ---- profile ----
@@ -383,8 +527,8 @@ test('home: another address is asked at once, and kept; a wrong one is refused',
 test('profile: who I am, and a form that saves what is right', async () => {
   const app = await signedIn()
   const page = await app.open('profile')
-  has(page, '小明', 'u_7Kq2mZ4xWc', '2 / 32', '昵称')
-  await page.tap('[data-act=save]') // nothing has changed
+  has(page, '小明', USER_ID, '2 / 32', '昵称')
+  assert.equal(page.all('[data-act=save]').length, 0) // nothing has changed
   await page.write('[data-field=nickname]', '小明同学😀')
   has(page, '5 / 32')
   await page.tap('[data-act=save]')
@@ -429,7 +573,7 @@ test('profile: what is being written outlasts a look at another page, and a fail
   const fields = [{ field: 'nickname', rule: 'max_length', limit: 3, msg: '' }]
   app.server.wrong['PUT /api/me'] = refusal(400, 40000, 'invalid_request', fields)
   await page.tap('[data-act=save]')
-  has(page, 'nickname 太长，最多 3 个字符。', 'nickname is too long: the maximum length is 3.')
+  has(page, 'nickname 太长，最多 3 个字符。')
   lacks(page, '已保存')
   assert.equal(page.data.nickname, '新名字')
 })
@@ -476,7 +620,7 @@ test('profile: a picture that is chosen is uploaded at once, and the answer of t
   assert.equal(app.server.calls.at(-1), 'POST /api/me/avatar')
   assert.deepEqual(app.server.bodies.at(-1), { file: TEMPORARY.avatarUrl })
   has(page, '更换头像', '移除头像')
-  assert.equal(page.attributes('class', 'profile-image').src, `${BASE}/avatars/1-1a2b.jpg`)
+  assert.equal(page.attributes('class', 'who-image').src, `${BASE}/avatars/1-1a2b.jpg`)
 })
 
 test('profile: the temporary path of a picture is kept nowhere', async () => {
@@ -517,14 +661,19 @@ test('profile: a picture that comes while the page loads anew is not lost, nor w
   assert.deepEqual([page.data.nickname, page.data.dirty], ['新名字', true])
 })
 
-test('profile: 移除头像 removes it, and the first letter of the nickname stands there again', async () => {
+test('profile: 移除头像 removes it after a confirmation, and the first letter of the nickname stands there again', async () => {
   const app = await signedIn()
   const page = await app.open('profile')
   await choose(page)
+  app.answer = false
+  await page.tap('[data-act=removeAvatar]')
+  assert.equal(dialogues(app)[0].title, '确定移除头像？')
+  assert.equal(count(app.server.calls, 'DELETE /api/me/avatar'), 0)
+  app.answer = true
   await page.tap('[data-act=removeAvatar]')
   assert.equal(count(app.server.calls, 'DELETE /api/me/avatar'), 1)
   assert.equal(pictures(page), 0)
-  assert.equal(page.all('[class~=main--profile-avatar]')[0].textContent, '小')
+  assert.equal(page.all('[class~=who--who-avatar]')[0].textContent, '小')
   has(page, '选择头像')
 })
 
@@ -532,9 +681,9 @@ test('profile: a picture that cannot be shown gives way to the letter, until the
   const app = await signedIn()
   app.server.user.avatar_url = 'https://example.com/gone.png'
   const page = await app.open('profile')
-  await page.tap('[class~=main--profile-image]', 'error', { errMsg: 'GET 404' })
+  await page.tap('[class~=who--who-image]', 'error', { errMsg: 'GET 404' })
   assert.equal(pictures(page), 0)
-  assert.equal(page.all('[class~=main--profile-avatar]')[0].textContent, '小')
+  assert.equal(page.all('[class~=who--who-avatar]')[0].textContent, '小')
   await choose(page)
   assert.equal(pictures(page), 1)
 })
@@ -550,7 +699,7 @@ for (const [name, wrong, ...said] of [
     app.server.wrong['POST /api/me/avatar'] = wrong
     await choose(page)
     has(page, ...said)
-    assert.equal(page.attributes('class', 'profile-image').src, 'https://example.com/a.png')
+    assert.equal(page.attributes('class', 'who-image').src, 'https://example.com/a.png')
   })
 }
 
@@ -640,7 +789,7 @@ test('profile: while a number is being bound, the button asks for no other code'
 })
 
 for (const [detail, ...said] of [
-  [{ errMsg: 'getPhoneNumber:fail user deny' }, 'phone_refused', '你没有授权手机号', 'You did not share'],
+  [{ errMsg: 'getPhoneNumber:fail user deny' }, 'phone_refused', '你没有授权手机号'],
   [{ errMsg: 'getPhoneNumber:fail', errno: 1400001 }, 'errno 1400001', '额度已用完', '付费管理'],
   [{ errMsg: 'getPhoneNumber:fail', errno: 112 }, 'errno 112', '用户隐私保护指引', '声明收集手机号'],
   [{ errMsg: 'getPhoneNumber:fail no permission' }, 'phone_unavailable', '已认证的非个人小程序'],
@@ -704,20 +853,38 @@ test('profile: an erasure that failed leaves the user signed in', async () => {
 
 // ---- devices ----
 
-test('devices: this one first and marked, without a button to sign it out', async () => {
+test('devices: this one stands apart, and cannot be signed out', async () => {
   const page = await (await signedIn({ server: three() })).open('devices')
-  assert.deepEqual(page.data.devices.map(each => each.id), ['s1', 's2', 's3'])
-  assert.equal(page.all('[class~=main--device-badge]').length, 1)
+  assert.deepEqual(page.data.here.map(each => each.id), ['s1'])
+  assert.deepEqual(page.data.others.map(each => each.id), ['s2', 's3'])
   assert.equal(page.all('[data-act=end]').length, 2)
   has(page, '微信开发者工具', '本机', '203.0.113.7', '退出其他所有设备')
 })
 
-test('devices: 退出 ends that one at once', async () => {
+test('devices: a tap opens a menu, and what is chosen there ends that one', async () => {
   const app = await signedIn({ server: three() })
   const page = await app.open('devices')
+  app.answer = false
+  await page.tap('[data-id=s3]')
+  const [menu] = menus(app)
+  assert.deepEqual([menu.itemList, menu.alertText], [['退出登录'], '让“微信开发者工具”退出登录？'])
+  assert.ok(!app.server.calls.includes('DELETE /api/auth/sessions/s3'))
+  app.answer = true
   await page.tap('[data-id=s3]')
   assert.ok(app.server.calls.includes('DELETE /api/auth/sessions/s3'))
-  assert.deepEqual(page.data.devices.map(each => each.id), ['s1', 's2'])
+  assert.deepEqual(page.data.others.map(each => each.id), ['s2'])
+})
+
+test('devices: while one is being ended, no other one can be', async () => {
+  const app = await signedIn({ server: three() })
+  const page = await app.open('devices')
+  app.server.held.add('DELETE /api/auth/sessions/s3')
+  await page.tap('[data-id=s3]')
+  has(page, '退出中…')
+  await page.tap('[data-id=s2]')
+  assert.equal(menus(app).length, 1)
+  app.release()
+  await page.settle()
 })
 
 test('devices: all others end after a confirmation alone', async () => {
@@ -729,13 +896,13 @@ test('devices: all others end after a confirmation alone', async () => {
   app.answer = true
   await page.tap('[data-act=others]')
   assert.equal(count(app.server.calls, 'DELETE /api/auth/sessions'), 1)
-  assert.deepEqual(page.data.devices.map(each => each.id), ['s1'])
+  assert.deepEqual([page.data.here.length, page.data.others.length], [1, 0])
   has(page, '没有其他设备登录')
 })
 
 test('devices: alone, it says so', async () => {
   const page = await (await signedIn()).open('devices')
-  has(page, '没有其他设备登录', 'Nobody else is signed in as you.')
+  has(page, '没有其他设备登录', '你在别处登录后')
   assert.equal(page.all('[data-act=others]').length, 0)
 })
 
@@ -745,7 +912,7 @@ test('devices: what cannot be ended is told, and the list stays', async () => {
   app.server.wrong['DELETE /api/auth/sessions/s2'] = refusal(404, 40400, 'not_found')
   await page.tap('[data-id=s2]')
   has(page, '资源不存在')
-  assert.equal(page.data.devices.length, 3)
+  assert.equal(page.data.others.length, 2)
   assert.equal(page.data.ending, '')
 })
 
@@ -821,16 +988,18 @@ test('encrypted: without a sandbox, as in production, it says so', async () => {
 const PRODUCTION = 'https://api.example.com'
 const inProduction = async () => signedIn({ kept: new Map([['demo:baseUrl', PRODUCTION]]) })
 
-test('messages: home leads there', async () => {
-  const app = new App()
-  await (await app.open('home')).tap('[data-act=messages]')
-  assert.deepEqual(app.asked.map(({ name, url }) => [name, url]), [['navigateTo', '/pages/messages/messages']])
-})
+for (const name of ['messages', 'encrypted']) {
+  test(`${name}: home leads there`, async () => {
+    const app = new App()
+    await (await app.open('home')).tap(`[data-act=${name}]`)
+    assert.deepEqual(app.asked.map(each => [each.name, each.url]), [['navigateTo', `/pages/${name}/${name}`]])
+  })
+}
 
 test('messages: nothing is permitted yet, a tap asks, and the ledger counts', async () => {
   const app = await signedIn()
   const page = await app.open('messages')
-  has(page, '还没有同意过', 'Nothing is permitted yet')
+  has(page, '还没有同意过', '在上方请求一次后')
   await page.tap('[data-act=ask]')
   assert.deepEqual(app.dialogs, [['sandbox-template']])
   has(page, '你已同意', 'sandbox-template', '1 条')
@@ -890,7 +1059,7 @@ test('messages: accepted while the server is away, it says that it will be told 
 test('messages: where WeChat shows no dialog for the template of the sandbox, it says so and accepts by itself', async () => {
   const app = await signedIn()
   const page = await app.open('messages')
-  has(page, '微信不认识沙箱的模板', 'Accept in the sandbox')
+  has(page, '微信不认识沙箱的模板', '在沙箱里同意')
   await page.tap('[data-act=accept]')
   await page.tap('[data-act=accept]')
   has(page, '2 条', '你已同意')
@@ -951,15 +1120,47 @@ test('messages: the template is a setting that outlasts a restart; empty, it is 
 
 // ---- what went wrong ----
 
-test('trouble: nothing has gone wrong yet', async () => {
-  const page = await new App().open('trouble')
-  has(page, '还没有出错', '试一试', '路径写错')
+test('diagnosis: nothing has gone wrong yet', async () => {
+  const page = await new App().open('diagnosis')
+  has(page, '没有错误', '试一试', '路径写错')
   assert.equal(page.all('[data-act=clear]').length, 0)
+})
+
+test('diagnosis: where it runs, and all of it to be copied, without a word about the user', async () => {
+  const app = await signedIn()
+  const page = await app.open('diagnosis')
+  has(page, BASE, '已登录', '8.0.50', '3.10.1', 'iOS 18.5')
+  await page.tap('[data-id=path]')
+  await page.tap('[data-act=copyAll]')
+  const { data } = app.asked.find(({ name }) => name === 'setClipboardData')
+  for (const text of [BASE, '8.0.50', 'not_found', 'HTTP 404', '5f0c9a7e41d2']) assert.ok(data.includes(text), data)
+  for (const text of ['小明', USER_ID, ...app.server.tokens]) assert.ok(!data.includes(text), data)
+})
+
+test('diagnosis: an old phone that does not say what it is leaves gaps, and no error', async () => {
+  const app = new App({ wx: { getAppBaseInfo: undefined, getDeviceInfo: undefined, getSystemInfoSync: () => ({}) } })
+  has(await app.open('diagnosis'), BASE, '未知')
+})
+
+test('diagnosis: one error is opened at a time, the newest at first', async () => {
+  const page = await new App().open('diagnosis')
+  await page.tap('[data-id=token]')
+  await page.tap('[data-id=domain]')
+  has(page, 'domain_not_listed')
+  lacks(page, 'token_invalid')
+  const [newest, older] = page.data.entries.map(each => each.id)
+  await page.tap(`[data-id="${older}"]`)
+  has(page, 'token_invalid')
+  lacks(page, 'domain_not_listed')
+  await page.tap(`[data-id="${older}"]`)
+  lacks(page, 'token_invalid', 'domain_not_listed')
+  await page.tap(`[data-id="${newest}"]`)
+  has(page, 'domain_not_listed')
 })
 
 const PROVOKED = {
   path: ['not_found', 'HTTP 404', 'code 40400', '资源不存在', '5f0c9a7e41d2'],
-  body: ['invalid_request', 'HTTP 400', 'code 40000', '缺少 code。', 'code is required.'],
+  body: ['invalid_request', 'HTTP 400', 'code 40000', '缺少 code。'],
   token: ['token_invalid', 'HTTP 401', 'code 40101', '登录状态无效'],
   domain: ['domain_not_listed', 'errno 600002', '合法域名列表'],
   timeout: ['timeout', 'errno 5', '请求超时'],
@@ -967,39 +1168,43 @@ const PROVOKED = {
 }
 
 for (const [id, texts] of Object.entries(PROVOKED)) {
-  test(`trouble: ${id} is provoked once, told in both languages, and touches nobody's session`, async () => {
+  test(`diagnosis: ${id} is provoked once, told in one language, and touches nobody's session`, async () => {
     const app = await signedIn()
     const missing = [{ field: 'code', rule: 'required', msg: '' }]
     app.server.wrong['POST /api/auth/login'] = refusal(400, 40000, 'invalid_request', missing)
     const kept = JSON.stringify([...app.kept])
-    const page = await app.open('trouble')
+    const page = await app.open('diagnosis')
     const before = app.server.calls.length
     await page.tap(`[data-id=${id}]`)
     has(page, ...texts, '怎么办')
     const { ERRORS } = require('../../miniprogram/myapi/index')
-    if (id !== 'body') has(page, ERRORS[texts[0]].en)
+    lacks(page, ERRORS[texts[0]].en)
     assert.ok(app.server.calls.length <= before + 1)
     assert.equal(JSON.stringify([...app.kept]), kept)
     assert.equal(app.logins, 1)
+    app.language = 'en'
+    await page.show()
+    has(page, 'What to do', id === 'body' ? 'code is required.' : ERRORS[texts[0]].en)
+    assert.doesNotMatch(page.text, CHINESE)
   })
 }
 
-test('trouble: errors of all pages are there, the newest first, twenty at most; 清空 clears them', async () => {
+test('diagnosis: errors of all pages are there, the newest first, twenty at most; 清空 clears them', async () => {
   const app = await signedIn()
   app.server.wrong['GET /api/me'] = refusal(500, 50000, 'internal_error')
   await app.open('profile')
-  const page = await app.open('trouble')
-  has(page, '加载页面', 'internal_error', '5f0c9a7e41d2')
+  const page = await app.open('diagnosis')
+  has(page, '加载页面', 'internal_error', '5f0c9a7e41d2b836')
   for (let i = 0; i < 21; i += 1) await page.tap('[data-id=path]')
   assert.equal(page.data.entries.length, 20)
   assert.ok(page.data.entries.every(entry => entry.error === 'not_found'))
   await page.tap('[data-act=clear]')
-  has(page, '还没有出错')
+  has(page, '没有错误')
 })
 
-test('trouble: the command for the doctor can be copied', async () => {
+test('diagnosis: the command for the doctor can be copied', async () => {
   const app = new App()
-  const page = await app.open('trouble')
+  const page = await app.open('diagnosis')
   await page.tap('[data-id=domain]')
   await page.tap('[data-act=copy]')
   const copied = app.asked.find(({ name }) => name === 'setClipboardData')

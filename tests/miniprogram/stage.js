@@ -13,6 +13,7 @@ const path = require('node:path')
 
 const DEMO = path.join(__dirname, '..', '..', 'miniprogram', 'demo')
 const BASE = 'http://127.0.0.1:8000'
+const USER_ID = '5f0c2a9d8e7b4c1f3a6d9e02' // the one of the examples on /docs
 const tools = createRequire(path.join(DEMO, '..', 'package.json'))
 
 const { JSDOM } = tools('jsdom')
@@ -26,7 +27,7 @@ const exparser = tools('miniprogram-exparser')
 class Server {
   constructor() {
     this.user = {
-      id: 'u_7Kq2mZ4xWc',
+      id: USER_ID,
       nickname: '小明',
       avatar_url: null,
       phone: null,
@@ -147,20 +148,25 @@ const data = body => reply({ code: 0, msg: 'ok', data: body })
 const failure = (errno, errMsg) => ({ errno, errMsg: `request:fail ${errMsg}` })
 
 function refusal(status, code, error, fields) {
-  return reply({ code, error, msg: error, request_id: '5f0c9a7e41d2', fields }, status)
+  return reply({ code, error, msg: error, request_id: '5f0c9a7e41d2b836', fields }, status)
 }
 
 /** The demo on one phone: its modules are loaded anew, as when WeChat starts the app. */
 class App {
   /**
-   * `wx` replaces functions of the phone; `phone`, one of phone.js, brings real HTTP.
-   * @param {{ kept?: Map<string, any>, wx?: object, server?: Server, phone?: any }} [options]
+   * `wx` replaces functions of the phone; `phone`, one of phone.js, brings real HTTP; `language`
+   * is the one of WeChat.
+   * @param {{ kept?: Map<string, any>, wx?: object, server?: Server, phone?: any, language?: string }} [options]
    */
-  constructor({ kept = new Map(), wx = {}, server = new Server(), phone = null } = {}) {
-    Object.assign(this, { kept, server, phone })
+  constructor({ kept = new Map(), wx = {}, server = new Server(), phone = null, language = 'zh_CN' } = {}) {
+    Object.assign(this, { kept, server, phone, language })
     this.logins = 0
     this.asked = [] // what wx.showModal and its kin were given, by name
-    this.answer = true // to wx.showModal
+    this.answer = true // to wx.showModal, and whether one of wx.showActionSheet is taken; null: none yet
+    this.title = '' // what wx.setNavigationBarTitle was given
+    this.tabs = [] // what wx.setTabBarItem was given
+    this.item = 0 // of wx.showActionSheet
+    this.theme = App.theme
     this.dialog = { 'sandbox-template': 'accept' } // what the one for messages gives, or its failure
     this.dialogs = [] // the templates that it was opened for
     this.running = 0
@@ -201,7 +207,13 @@ class App {
   _wx() {
     const ask = name => options => {
       this.asked.push({ name, ...options })
-      if (options && options.success) options.success({ confirm: this.answer })
+      if (options && options.success) options.success({})
+    }
+    const question = (name, taken, refused) => options => {
+      this.asked.push({ name, ...options })
+      if (this.answer === null) return
+      if (this.answer || !refused) options.success(taken())
+      else options.fail(refused)
     }
     return {
       request: options => (this.phone ? this._really('request', options) : this._request(options)),
@@ -221,7 +233,13 @@ class App {
       },
       onNetworkStatusChange: () => {},
       navigateTo: ask('navigateTo'),
-      showModal: ask('showModal'),
+      switchTab: ask('switchTab'),
+      showModal: question('showModal', () => ({ confirm: this.answer })),
+      showActionSheet: question('showActionSheet', () => ({ tapIndex: this.item }), { errMsg: 'showActionSheet:fail cancel' }),
+      getAppBaseInfo: () => ({ language: this.language, version: '8.0.50', SDKVersion: '3.10.1', theme: this.theme }),
+      getDeviceInfo: () => ({ system: 'iOS 18.5' }),
+      setNavigationBarTitle: ({ title }) => (this.title = title),
+      setTabBarItem: ({ index, text }) => (this.tabs[index] = text),
       showToast: ask('showToast'),
       setClipboardData: ask('setClipboardData'),
       stopPullDownRefresh: ask('stopPullDownRefresh'),
@@ -262,6 +280,9 @@ class App {
     return { abort: () => {} }
   }
 }
+
+/** What WeChat tells the next app. */
+App.theme = 'light'
 
 /** A page as its user sees and touches it. */
 class Page {
@@ -321,4 +342,4 @@ class Page {
   }
 }
 
-module.exports = { App, BASE, DEMO, Server, refusal, session, tools }
+module.exports = { App, BASE, DEMO, USER_ID, Server, refusal, session, tools }

@@ -1,6 +1,6 @@
-/** The last errors of all pages, as the page 出错了 shows them. */
+/** The last errors of all pages, as the page 诊断 shows them. */
 
-const { doing, advice, adviceOfErrno } = require('../strings')
+const { language, texts } = require('./language')
 const { clock } = require('../shared/format')
 
 const KEPT = 20
@@ -11,8 +11,7 @@ const KEPT = 20
  * @property {string} at
  * @property {string} doing what the user was about to do
  * @property {string} error
- * @property {string} zh
- * @property {string} en
+ * @property {string} text
  * @property {string[]} facts status, code and errno
  * @property {string} line all of it in one
  * @property {string} requestId
@@ -21,8 +20,10 @@ const KEPT = 20
  * @property {string} advice
  */
 
-/** @type {Entry[]} */
-let entries = []
+/** @typedef {{ id: number, at: string, what: string, error: import('../myapi/errors').ApiError }} Noted */
+
+/** @type {Noted[]} */
+let noted = []
 let count = 0
 
 /**
@@ -31,24 +32,33 @@ let count = 0
  * @returns {Entry}
  */
 function note(what, error) {
+  const entry = { id: (count += 1), at: clock(new Date()), what, error }
+  noted = [entry, ...noted].slice(0, KEPT)
+  return told(entry)
+}
+
+/**
+ * In the language of now, which may be another one than when it happened.
+ * @param {Noted} entry
+ * @returns {Entry}
+ */
+function told({ id, at, what, error }) {
+  const { doing, advice, adviceOfErrno } = texts()
   const { symptom } = error
   const facts = factsOf(error)
-  const entry = {
-    id: (count += 1),
-    at: clock(new Date()),
-    doing: /** @type {any} */ (doing)[what],
+  return {
+    id,
+    at,
+    doing: doing[what],
     error: error.error,
-    zh: error.zh,
-    en: error.en,
+    text: error[language()],
     facts,
     line: [error.error, ...facts].join(' · '),
     requestId: error.requestId,
-    symptom: symptom ? symptom.zh : '',
+    symptom: symptom ? symptom[language()] : '',
     command: symptom ? `flask doctor --explain '${symptom.en}'` : '',
     advice: adviceOfErrno[error.errno] || advice[error.error] || '',
   }
-  entries = [entry, ...entries].slice(0, KEPT)
-  return entry
 }
 
 /** @param {import('../myapi/errors').ApiError} error */
@@ -59,10 +69,10 @@ function factsOf({ status, code, errno }) {
   return facts
 }
 
-const all = () => entries
+const all = () => noted.map(told)
 
 function clear() {
-  entries = []
+  noted = []
 }
 
 module.exports = { note, all, clear }

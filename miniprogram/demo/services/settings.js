@@ -1,6 +1,6 @@
 /**
- * What the demo keeps over restarts: the address, whether the user is signed in there, and the
- * template of its messages.
+ * What the demo keeps over restarts: the address, whether the user is signed in there, the
+ * template of its messages, and the language.
  */
 
 const DEFAULT_URL = 'http://127.0.0.1:8000'
@@ -8,6 +8,7 @@ const URL_KEY = 'demo:baseUrl'
 /** The sandbox takes any template; WeChat knows only those of your console. */
 const DEFAULT_TEMPLATE = 'sandbox-template'
 const TEMPLATE_KEY = 'demo:templateId'
+const LANGUAGE_KEY = 'demo:language'
 
 /** A phone whose storage is full or broken forgets at the next start, and no sooner. */
 const kept = new Map()
@@ -55,6 +56,12 @@ const templateId = () => read(TEMPLATE_KEY) || DEFAULT_TEMPLATE
 /** @param {string} id empty: that of the sandbox */
 const keepTemplateId = id => keep(TEMPLATE_KEY, id)
 
+/** @returns {string} empty: the phone's */
+const language = () => read(LANGUAGE_KEY) || ''
+
+/** @param {string} chosen */
+const keepLanguage = chosen => keep(LANGUAGE_KEY, chosen)
+
 module.exports = {
   baseUrl,
   keepBaseUrl,
@@ -63,4 +70,6 @@ module.exports = {
   keepSignedIn,
   templateId,
   keepTemplateId,
+  language,
+  keepLanguage,
 }

@@ -1,6 +1,6 @@
 /** How times and devices are written. */
 
-const { devices: t } = require('../strings')
+const { texts } = require('../services/language')
 
 /** @param {number} number */
 const two = number => `0${number}`.slice(-2)
@@ -21,22 +21,24 @@ function moment(text) {
   return `${day} ${two(date.getHours())}:${two(date.getMinutes())}`
 }
 
-/** @type {[RegExp, string][]} */
+/** Where two fit, the first counts. @type {[RegExp, string][]} */
 const DEVICES = [
-  [/wechatdevtools/i, t.tool],
   [/ipad/i, 'iPad'],
   [/iphone/i, 'iPhone'],
   [/android/i, 'Android'],
   [/windows/i, 'Windows'],
   [/macintosh|mac os/i, 'Mac'],
   [/harmony/i, 'HarmonyOS'],
-  [/micromessenger/i, t.wechat],
 ]
 
 /** @param {string | null} userAgent */
 function device(userAgent) {
-  const found = DEVICES.find(([pattern]) => pattern.test(userAgent || ''))
-  return found ? found[1] : t.unknown
+  const agent = userAgent || ''
+  const { tool, wechat, unknown } = texts().devices
+  if (/wechatdevtools/i.test(agent)) return tool
+  const found = DEVICES.find(([pattern]) => pattern.test(agent))
+  if (found) return found[1]
+  return /micromessenger/i.test(agent) ? wechat : unknown
 }
 
 module.exports = { clock, moment, device }

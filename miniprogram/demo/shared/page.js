@@ -1,18 +1,19 @@
 /**
  * What all pages do alike: ask when shown, show that something is under way, show what went
- * wrong, and stay quiet while the user is signed out.
+ * wrong, stay quiet while the user is signed out, and speak one language.
  */
 
 const { ApiError } = require('../myapi/index')
 const account = require('../services/account')
 const journal = require('../services/journal')
-const { common } = require('../strings')
+const { language, texts } = require('../services/language')
 
 /** @typedef {{ data: any, setData: (patch: object) => void, onRetry: () => Promise<void> }} Page */
 
 /**
  * @typedef {object} Plan
- * @property {object} texts of strings.js, in wxml as `t`
+ * @property {'home' | 'profile' | 'devices' | 'encrypted' | 'messages' | 'diagnosis'} section of
+ * the texts, in wxml as `t`
  * @property {object} [data] at first, and again while nobody is signed in
  * @property {boolean} [needsLogin]
  * @property {(page: Page) => Promise<object>} load asks what is to be shown
@@ -24,11 +25,10 @@ const underWay = new WeakMap()
 
 /** @param {Plan} plan */
 function definePage(plan) {
-  const { texts, data = {}, actions = {} } = plan
+  const { section, data = {}, actions = {} } = plan
   Component({
     data: {
-      common,
-      t: texts,
+      ...spoken(section),
       signedIn: false,
       loaded: false,
       busy: '', // what is being done, a name of strings.doing
@@ -54,13 +54,40 @@ function definePage(plan) {
   })
 }
 
+/** @param {Plan['section']} section */
+const spoken = section => ({
+  language: language(),
+  common: texts().common,
+  t: texts()[section],
+})
+
+/** In which language the tabs are; app.json has them in Chinese. */
+let tabs = 'zh'
+
+/**
+ * Put the page and what WeChat draws around it into the language of now.
+ * @param {Page} page
+ * @param {Plan['section']} section
+ */
+function speak(page, section) {
+  const now = spoken(section)
+  // what went wrong was told in the former language
+  if (page.data.language !== now.language) page.setData({ ...now, error: null })
+  wx.setNavigationBarTitle({ title: now.t.title })
+  if (tabs === now.language) return
+  tabs = now.language
+  const fail = () => (tabs = '') // this page has no tabs: the next one may
+  texts().tabs.forEach((text, index) => wx.setTabBarItem({ index, text, fail }))
+}
+
 /**
  * @param {Page} page
  * @param {Plan} plan
  * @returns {Promise<void>}
  */
 async function refresh(page, plan) {
-  const { data = {}, needsLogin = false, load } = plan
+  const { section, data = {}, needsLogin = false, load } = plan
+  speak(page, section)
   const signedIn = account.signedIn()
   page.setData({ signedIn })
   if (needsLogin && !signedIn) return page.setData({ ...data, loaded: false, error: null })
@@ -116,7 +143,16 @@ async function perform(page, doing, call) {
   }
 }
 
+/** As app.wxss has it; what WeChat draws does not know our variables. */
+const DANGER = { light: '#b3261e', dark: '#ff8f85' }
+
+function dangerColour() {
+  const { theme = 'light' } = wx.getAppBaseInfo ? wx.getAppBaseInfo() : {}
+  return DANGER[theme]
+}
+
 /**
+ * Ask before something that cannot be undone.
  * @param {{ title: string, content: string, yes: string }} question
  * @returns {Promise<boolean>}
  */
@@ -126,11 +162,30 @@ function confirm({ title, content, yes }) {
       title,
       content,
       confirmText: yes,
-      cancelText: common.cancel,
+      confirmColor: dangerColour(),
+      cancelText: texts().common.cancel,
       success: ({ confirm }) => resolve(confirm),
       fail: () => resolve(false),
     })
   })
 }
 
-module.exports = { confirm, definePage, run, runNext }
+/**
+ * Let the user choose from the menu that WeChat draws at the bottom.
+ * @param {string[]} items
+ * @param {{ title?: string, dangerous?: boolean }} [options]
+ * @returns {Promise<number>} which one, from 0; -1: none
+ */
+function choose(items, { title, dangerous = false } = {}) {
+  return new Promise(resolve => {
+    wx.showActionSheet({
+      itemList: items,
+      ...(title ? { alertText: title } : {}),
+      ...(dangerous ? { itemColor: dangerColour() } : {}),
+      success: ({ tapIndex }) => resolve(tapIndex),
+      fail: () => resolve(-1),
+    })
+  })
+}
+
+module.exports = { DANGER, choose, confirm, definePage, run, runNext }

@@ -1,4 +1,4 @@
-/** A name and its value in one line. */
+/** A cell with a name and its value. */
 
 Component({
   options: { styleIsolation: 'apply-shared' },

@@ -1,13 +1,12 @@
 /** Stands in the place of a page that needs a login. It logs in only when it is tapped. */
 
-const { common } = require('../../strings')
-
 Component({
   options: { styleIsolation: 'apply-shared' },
   properties: {
+    /** `common` of the texts. */
+    texts: { type: Object, value: {} },
     busy: { type: Boolean, value: false },
   },
-  data: { common },
   methods: {
     onLogin() {
       this.triggerEvent('login')

@@ -1,38 +1,43 @@
 /** 我的设备: where the user is signed in, and signing out there. */
 
 const account = require('../../services/account')
+const { texts } = require('../../services/language')
 const { device, moment } = require('../../shared/format')
-const { confirm, definePage, run } = require('../../shared/page')
-const { devices: texts } = require('../../strings')
+const { choose, confirm, definePage, run } = require('../../shared/page')
 
 /** @param {import('../../myapi/client').SessionRow} row */
 function shownOf(row) {
+  const { seen, never, opened } = texts().devices
   return {
     id: row.id,
-    current: row.current,
     name: device(row.user_agent),
     ip: row.ip,
-    seen: row.last_seen_at ? `${texts.seen} ${moment(row.last_seen_at)}` : texts.never,
-    opened: `${texts.opened} ${moment(row.created_at)}`,
+    seen: row.last_seen_at ? `${seen} ${moment(row.last_seen_at)}` : never,
+    opened: `${opened} ${moment(row.created_at)}`,
   }
 }
 
 /** @returns {Promise<object>} */
 async function list() {
   const rows = await account.api().sessions()
-  const current = rows.filter(row => row.current)
-  const others = rows.filter(row => !row.current)
-  return { devices: [...current, ...others].map(shownOf), others: others.length, ending: '' }
+  return {
+    here: rows.filter(row => row.current).map(shownOf),
+    others: rows.filter(row => !row.current).map(shownOf),
+    ending: '',
+  }
 }
 
 definePage({
-  texts,
+  section: 'devices',
   needsLogin: true,
-  data: { devices: [], others: 0, ending: '' },
+  data: { here: [], others: [], ending: '' },
   load: list,
   actions: {
-    async onEnd(event) {
-      const { id } = event.currentTarget.dataset
+    async onDevice(event) {
+      const { id, name } = event.currentTarget.dataset
+      const { end, endQuestion } = texts().devices
+      if (this.data.busy) return
+      if ((await choose([end], { title: endQuestion.join(name), dangerous: true })) < 0) return
       if (this.data.busy) return
       this.setData({ ending: id })
       await run(this, 'end', async () => {
@@ -43,7 +48,7 @@ definePage({
     },
 
     async onEndOthers() {
-      const { othersTitle: title, othersText: content, othersYes: yes } = texts
+      const { othersTitle: title, othersText: content, othersYes: yes } = texts().devices
       if (!(await confirm({ title, content, yes }))) return
       await run(this, 'others', async () => {
         await account.api().delete('/api/auth/sessions')

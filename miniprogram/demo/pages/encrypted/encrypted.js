@@ -1,8 +1,8 @@
 /** 加密数据: what WeChat encrypts for the server alone. */
 
 const account = require('../../services/account')
+const { texts } = require('../../services/language')
 const { definePage, run } = require('../../shared/page')
-const { encrypted: texts } = require('../../strings')
 
 /** Who the developer tool logs in as, on the sandbox. */
 const SANDBOX_USER = 'developer'
@@ -11,14 +11,14 @@ const SANDBOX_USER = 'developer'
 
 /** @returns {Promise<Detail>} */
 function fromSandbox() {
-  const wanted = { openid: SANDBOX_USER, data: texts.sample }
+  const wanted = { openid: SANDBOX_USER, data: texts().encrypted.sample }
   return account.api().post('/sandbox/encrypt', wanted, { auth: false })
 }
 
 /** WeChat answers only while the user taps. @returns {Promise<Detail>} */
 function fromUserInfo() {
   return new Promise(resolve => {
-    wx.getUserProfile({ desc: texts.why, success: resolve, fail: () => resolve({}) })
+    wx.getUserProfile({ desc: texts().encrypted.why, success: resolve, fail: () => resolve({}) })
   })
 }
 
@@ -56,7 +56,7 @@ function decrypt(page, doing, source) {
 }
 
 definePage({
-  texts,
+  section: 'encrypted',
   needsLogin: true,
   data: { plain: [] },
   load: async () => ({}),

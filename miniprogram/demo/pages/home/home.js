@@ -1,10 +1,10 @@
-/** 首页: is the server there, who am I, and which server is it. */
+/** 首页: who am I, is the server there, which server is it, and where the rest is. */
 
 const account = require('../../services/account')
+const { CHOICES, choice, choose: speak, texts } = require('../../services/language')
 const settings = require('../../services/settings')
 const { moment } = require('../../shared/format')
-const { definePage, run } = require('../../shared/page')
-const { home: texts } = require('../../strings')
+const { choose, definePage, run } = require('../../shared/page')
 
 /** @returns {Promise<object>} */
 async function hello() {
@@ -16,16 +16,23 @@ async function hello() {
 
 /** @returns {Promise<object>} */
 async function whoAmI() {
-  if (!account.signedIn()) return { user: null, since: '' }
-  const user = await account.api().me()
-  return { user, since: moment(user.created_at) }
+  return { user: account.signedIn() ? await account.api().me() : null }
 }
 
 definePage({
-  texts,
-  data: { hello: null, user: null, since: '', baseUrl: '', addressWrong: false, addressSaved: false },
+  section: 'home',
+  data: {
+    hello: null,
+    user: null,
+    baseUrl: '',
+    changed: false, // the address is not the one in use
+    addressWrong: false,
+    addressSaved: false,
+    spoken: '', // the choice of language, in words
+  },
   async load(page) {
-    page.setData({ baseUrl: page.data.baseUrl || settings.baseUrl() })
+    const spoken = texts().home.languages[choice()]
+    page.setData({ spoken, baseUrl: page.data.changed ? page.data.baseUrl : settings.baseUrl() })
     const shown = await hello()
     page.setData(shown)
     return whoAmI()
@@ -33,6 +40,10 @@ definePage({
   actions: {
     onHello() {
       return run(this, 'hello', hello)
+    },
+
+    onWho() {
+      wx.switchTab({ url: '/pages/profile/profile' })
     },
 
     onLogout() {
@@ -43,23 +54,36 @@ definePage({
       })
     },
 
-    /** No tab: WeChat has room for five. */
     onMessages() {
       wx.navigateTo({ url: '/pages/messages/messages' })
     },
 
+    onEncrypted() {
+      wx.navigateTo({ url: '/pages/encrypted/encrypted' })
+    },
+
+    async onLanguage() {
+      const { languages } = texts().home
+      const chosen = await choose(CHOICES.map(each => languages[each]))
+      if (chosen < 0) return
+      speak(CHOICES[chosen])
+      await this.onRetry()
+    },
+
     onAddress(event) {
       const baseUrl = event.detail.value.trim()
-      this.setData({ baseUrl, addressWrong: false, addressSaved: false })
+      const changed = baseUrl !== settings.baseUrl()
+      this.setData({ baseUrl, changed, addressWrong: false, addressSaved: false })
     },
 
     async onSaveAddress() {
-      if (this.data.busy) return
+      if (this.data.busy || !this.data.changed) return
       if (!account.connect(this.data.baseUrl)) {
         this.setData({ addressWrong: true })
         return
       }
-      this.setData({ addressSaved: true, hello: null, user: null, signedIn: account.signedIn() })
+      const signedIn = account.signedIn()
+      this.setData({ changed: false, addressSaved: true, hello: null, user: null, signedIn })
       await this.onRetry()
     },
   },

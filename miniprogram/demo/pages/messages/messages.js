@@ -1,10 +1,10 @@
 /** 订阅消息: what the user permits, how much of it is left, and a message to oneself. */
 
 const account = require('../../services/account')
+const { texts } = require('../../services/language')
 const messages = require('../../services/messages')
 const settings = require('../../services/settings')
 const { definePage, run } = require('../../shared/page')
-const { messages: texts } = require('../../strings')
 
 /** @param {import('../../services/messages').Left} left */
 function ledgerOf(left) {
@@ -17,16 +17,16 @@ const askLedger = async () => ledgerOf(await messages.permissions())
 /** @param {import('../../services/messages').Notified} notified */
 function shownOf({ accepted, results, left }) {
   const [answer = ''] = Object.keys(results).map(id => results[id])
-  const yes = left ? texts.accepted : texts.acceptedLater
+  const yes = left ? texts().messages.accepted : texts().messages.acceptedLater
   return {
     permitted: accepted.length > 0,
-    answer: accepted.length ? yes : texts.answers[answer] || texts.noAnswer,
+    answer: accepted.length ? yes : texts().messages.answers[answer] || texts().messages.noAnswer,
     ...(left ? ledgerOf(left) : {}),
   }
 }
 
 definePage({
-  texts,
+  section: 'messages',
   needsLogin: true,
   data: {
     templateId: '',
@@ -34,7 +34,7 @@ definePage({
     ledger: [],
     answer: '', // to the dialog
     permitted: false,
-    text: texts.sample,
+    text: texts().messages.sample,
     sent: null,
   },
   async load(page) {
@@ -58,7 +58,7 @@ definePage({
     onAccept() {
       return run(this, 'acceptInSandbox', async () => {
         await messages.acceptInSandbox()
-        return { answer: texts.accepted, permitted: true, ...(await askLedger()) }
+        return { answer: texts().messages.accepted, permitted: true, ...(await askLedger()) }
       })
     },
 
@@ -71,7 +71,7 @@ definePage({
       this.setData({ answer: '', sent: null })
       return run(this, 'sendToSelf', async () => {
         const { id, state } = await messages.sendToSelf(this.data.text)
-        return { sent: { id, state: texts.states[state] || state }, ...(await askLedger()) }
+        return { sent: { id, state: texts().messages.states[state] || state }, ...(await askLedger()) }
       })
     },
   },

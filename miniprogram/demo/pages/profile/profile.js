@@ -1,10 +1,10 @@
-/** 个人资料: avatar and nickname, the phone number, and the end of the account. */
+/** 我的: avatar and nickname, the phone number, and the end of the account. */
 
 const account = require('../../services/account')
+const { texts } = require('../../services/language')
 const { moment } = require('../../shared/format')
 const { confirm, definePage, run, runNext } = require('../../shared/page')
 const { NICKNAME_LENGTH, isNickname, lengthOf } = require('../../shared/profile')
-const { profile: texts } = require('../../strings')
 
 /** @param {string} nickname */
 function draft(nickname) {
@@ -20,8 +20,6 @@ function shownOf(user) {
   return {
     ...draft(user.nickname || ''),
     user,
-    avatarBroken: false,
-    initial: Array.from(user.nickname || '?')[0],
     since: moment(user.created_at),
     dirty: false,
   }
@@ -63,14 +61,12 @@ function uploadAvatar(page, path) {
 }
 
 definePage({
-  texts,
+  section: 'profile',
   needsLogin: true,
   data: {
     ...draft(''),
     user: null,
-    initial: '',
     since: '',
-    avatarBroken: false, // the picture cannot be shown
     percent: 0,
     dirty: false,
     saved: false,
@@ -88,13 +84,11 @@ definePage({
     },
 
     async onRemoveAvatar() {
+      const { removeAvatarTitle: title, removeAvatarText: content, removeAvatarYes: yes } = texts().profile
+      if (!(await confirm({ title, content, yes }))) return
       await run(this, 'removeAvatar', async () =>
         shownBeside(this, await account.api().removeAvatar())
       )
-    },
-
-    onAvatarError() {
-      this.setData({ avatarBroken: true })
     },
 
     onPhone(event) {
@@ -106,7 +100,7 @@ definePage({
     },
 
     async onRemovePhone() {
-      const { removePhoneTitle: title, removePhoneText: content, removePhoneYes: yes } = texts
+      const { removePhoneTitle: title, removePhoneText: content, removePhoneYes: yes } = texts().profile
       if (!(await confirm({ title, content, yes }))) return
       await run(this, 'removePhone', async () =>
         shownBeside(this, await account.api().removePhone())
@@ -138,7 +132,7 @@ definePage({
     },
 
     async onErase() {
-      const { eraseTitle: title, eraseText: content, eraseYes: yes } = texts
+      const { eraseTitle: title, eraseText: content, eraseYes: yes } = texts().profile
       if (!(await confirm({ title, content, yes }))) return
       if (await run(this, 'erase', () => account.erase())) await this.onRetry()
     },

@@ -1,54 +1,57 @@
 /**
- * Every text of the demo, Chinese first. What an error says comes from myapi/errors.js; here is
- * only what to do about it.
+ * Every text of the demo in Chinese; en.js has the same in English. What an error says comes from
+ * myapi/errors.js; here is only what to do about it.
  */
 
 const common = {
+  title: 'myapi 示例',
   retry: '重试',
   loading: '加载中…',
   cancel: '取消',
   signedOut: '未登录',
-  signedOutEn: 'Signed out',
-  signedIn: '已登录',
-  signedInEn: 'Signed in',
   login: '登录',
   loggingIn: '登录中…',
   gate: '登录后可查看',
-  gateEn: 'Log in to see this: no password is needed.',
+  gateHint: '点击即可登录，不需要密码。',
   request: '请求编号',
   noName: '未设置昵称',
   copied: '已复制',
+  details: '详情见“诊断”页',
 }
 
+/** Of the tabs, in their order in app.json. */
+const tabs = ['首页', '设备', '诊断', '我的']
+
 const home = {
-  heading: '登录状态',
-  out: '本页不会自动登录，点击下方按钮即可静默登录。',
+  title: 'myapi 示例',
+  out: '示例不会自动登录，点击登录即可，不需要密码。',
   logout: '退出登录',
   leaving: '正在退出…',
-  id: '用户 ID',
-  since: '注册时间',
   server: '服务器',
-  serverEn: 'GET /api/hello',
+  answer: '响应',
   latency: '往返耗时',
   time: '服务器时间',
   again: '再问一次',
   asking: '请求中…',
+  noAnswer: '没有响应',
+  more: '功能',
+  messages: '订阅消息',
+  encrypted: '加密数据',
+  settings: '设置',
   address: '服务器地址',
-  addressEn: 'Base URL',
   addressHint: '默认是 make run 启动的本机服务。真机需 https 域名，并登记为 request 和 uploadFile 合法域名。',
   save: '保存地址',
   saved: '已保存，新的请求将发往此地址',
   badAddress: '地址应形如 https://api.example.com',
-  messages: '订阅消息',
-  messagesEn: 'Messages',
-  messagesHint: '请用户同意接收消息，查看还能发几条，开发时给自己发一条。',
-  openMessages: '打开订阅消息',
+  language: '语言',
+  /** By what services/language.js keeps. @type {{ [choice: string]: string }} */
+  languages: { '': '跟随手机', zh: '简体中文', en: 'English' },
 }
 
 const profile = {
+  title: '我的',
   avatar: '头像',
   avatarHint: '服务器会重新压缩图片，并去掉拍摄地点等信息。',
-  avatarEn: 'POST /api/me/avatar',
   chooseAvatar: '选择头像',
   changeAvatar: '更换头像',
   uploading: '正在上传…',
@@ -56,8 +59,9 @@ const profile = {
   storingPicture: '服务器正在处理',
   removeAvatar: '移除头像',
   removingAvatar: '正在移除…',
-  heading: '昵称',
-  headingEn: 'PUT /api/me',
+  removeAvatarTitle: '确定移除头像？',
+  removeAvatarText: '服务器会删除这张图片，无法恢复。',
+  removeAvatarYes: '移除',
   nickname: '昵称',
   nicknamePlaceholder: '最多 32 个字',
   save: '保存',
@@ -67,7 +71,6 @@ const profile = {
   nicknameRefused: '微信没有通过这个昵称，请换一个',
   since: '注册于',
   phone: '手机号',
-  phoneEn: 'POST /api/me/phone',
   phoneNumber: '已绑定',
   phoneNone: '未绑定',
   phoneHint: '服务器加密保存完整号码，这里只显示首尾几位。每次授权都会计费，所以只在需要时请用户授权。',
@@ -75,15 +78,14 @@ const profile = {
   changePhone: '更换手机号',
   bindingPhone: '正在绑定…',
   sandboxPhone: '用沙箱号码试一试',
-  sandboxHint: '仅开发时显示，不需要正式的 AppID。',
+  sandboxHint: '沙箱号码仅开发时可用，不需要正式的 AppID。',
   removePhone: '解绑手机号',
   removingPhone: '正在解绑…',
   removePhoneTitle: '确定解绑手机号？',
   removePhoneText: '服务器会删除你的手机号，需要时可以重新绑定。',
   removePhoneYes: '解绑',
-  account: '注销账号',
-  accountEn: 'Erase my account',
-  accountHint: '注销账号，所有设备退出登录，无法恢复。',
+  account: '账号',
+  accountHint: '注销后资料立即删除，所有设备退出登录，无法恢复。',
   erase: '注销账号',
   erasing: '正在注销…',
   eraseTitle: '确定注销账号？',
@@ -92,16 +94,19 @@ const profile = {
 }
 
 const devices = {
-  heading: '我的设备',
-  headingEn: 'GET /api/auth/sessions',
-  current: '本机',
+  title: '我的设备',
+  here: '本机',
+  elsewhere: '其他设备',
   seen: '最近使用',
   opened: '登录于',
   never: '尚未使用',
-  end: '退出',
+  hint: '点击一台设备，可以让它退出登录。',
+  end: '退出登录',
   ending: '退出中…',
+  /** Before and after the name of the device. */
+  endQuestion: ['让“', '”退出登录？'],
   alone: '没有其他设备登录',
-  aloneEn: 'Nobody else is signed in as you.',
+  aloneHint: '你在别处登录后，会显示在这里。',
   others: '退出其他所有设备',
   othersEnding: '正在退出…',
   othersTitle: '退出其他所有设备？',
@@ -113,15 +118,14 @@ const devices = {
 }
 
 const encrypted = {
+  title: '加密数据',
   heading: '如何解密',
-  headingEn: 'POST /api/me/decrypt',
   steps: [
-    { no: '1', zh: '微信用 session_key 加密', en: 'WeChat encrypts with session_key' },
-    { no: '2', zh: '小程序只转发密文', en: 'The phone passes the ciphertext on' },
-    { no: '3', zh: '服务器校验并解密', en: 'The server checks and decrypts' },
+    { no: '1', text: '微信用 session_key 加密' },
+    { no: '2', text: '小程序只转发密文' },
+    { no: '3', text: '服务器校验并解密' },
   ],
   source: '选择数据来源',
-  sourceEn: 'Where the data comes from',
   sandbox: '沙箱示例数据',
   phone: '微信手机号',
   userInfo: '微信用户信息',
@@ -129,13 +133,13 @@ const encrypted = {
   why: '演示如何在服务器上解密',
   sourceHint: '沙箱仅限开发模式下本机访问；手机号需要正式的 AppID。session_key 从不离开服务器。',
   plain: '解密结果',
-  plainEn: 'What the server gave back',
   empty: '还没有解密结果',
-  emptyEn: 'Choose a source above.',
+  emptyHint: '请在上方选择一个来源。',
   sample: { phoneNumber: '13800138000', purePhoneNumber: '13800138000', countryCode: '86' },
 }
 
 const messages = {
+  title: '订阅消息',
   ask: '请求同意',
   template: '模板 ID',
   askOnce: '请求同意一次',
@@ -144,7 +148,6 @@ const messages = {
   accept: '在沙箱里同意',
   accepting: '正在上报…',
   acceptHint: '微信不认识沙箱的模板，没有正式的 AppID 时也不会弹窗，所以在这里直接上报“同意”。',
-  acceptEn: 'Accept in the sandbox: WeChat cannot show its dialog for this template.',
   accepted: '你已同意，可以再收到一条消息。',
   acceptedLater: '你已同意。暂时连不上服务器，恢复后会自动上报。',
   noAnswer: '微信没有给出你的选择。',
@@ -157,9 +160,9 @@ const messages = {
   left: '还能发几条',
   pieces: '条',
   none: '还没有同意过',
-  noneEn: 'Nothing is permitted yet: ask above.',
+  noneHint: '在上方请求一次后，会显示在这里。',
   send: '发送',
-  text: '消息内容（thing1）',
+  text: '消息内容',
   sample: '你的奶茶做好了',
   sendToSelf: '给自己发一条',
   sending: '正在发送…',
@@ -174,31 +177,43 @@ const messages = {
     unknown: '微信没有响应，不知道是否已送达',
   },
   serverSends: '消息由服务器发送，例如在订单完成时。',
-  serverSendsEn: 'Your server sends: send_message() in your own code.',
 }
 
-const trouble = {
-  heading: '试一试',
-  headingEn: 'Make something go wrong',
+const diagnosis = {
+  title: '诊断',
   last: '最近的错误',
-  lastEn: 'What went wrong, and why',
   clear: '清空',
-  empty: '还没有出错',
-  emptyEn: 'Errors of all pages are listed here.',
+  empty: '没有错误',
+  emptyHint: '各个页面的错误会记录在这里。',
   symptom: '手机上的现象',
   todo: '怎么办',
   copy: '复制诊断命令',
+  about: '运行环境',
+  server: '服务器',
+  account: '登录状态',
+  signedIn: '已登录',
+  wechat: '微信',
+  library: '基础库',
+  system: '系统',
+  unknown: '未知',
+  copyAll: '复制诊断信息',
+  copyHint: '包括运行环境和最近的错误，不含 token 和个人信息。',
+  heading: '试一试',
+  headingHint: '每一项触发一种典型的错误，不影响你的登录状态。',
   cases: [
-    { id: 'path', zh: '路径写错', en: 'wrong path' },
-    { id: 'body', zh: '参数缺失', en: 'no body' },
-    { id: 'token', zh: '伪造的 token', en: 'forged token' },
-    { id: 'domain', zh: '域名未登记', en: 'not listed' },
-    { id: 'timeout', zh: '请求超时', en: 'timeout' },
-    { id: 'refused', zh: '服务未启动', en: 'not running' },
+    { id: 'path', name: '路径写错' },
+    { id: 'body', name: '参数缺失' },
+    { id: 'token', name: '伪造的 token' },
+    { id: 'domain', name: '域名未登记' },
+    { id: 'timeout', name: '请求超时' },
+    { id: 'refused', name: '服务未启动' },
   ],
 }
 
-/** What was being done when it went wrong, by the names that pages give to `run`. */
+/**
+ * What was being done when it went wrong, by the names that pages give to `run`.
+ * @type {{ [name: string]: string }}
+ */
 const doing = {
   load: '加载页面',
   login: '登录',
@@ -293,12 +308,13 @@ const adviceOfErrno = {
 
 module.exports = {
   common,
+  tabs,
   home,
   profile,
   devices,
   encrypted,
   messages,
-  trouble,
+  diagnosis,
   doing,
   advice,
   adviceOfErrno,
