@@ -30,6 +30,8 @@ from myapi.users.avatar import url_of
 from myapi.users.export import export as export_user
 from myapi.users.phone import masked, unsealed
 
+FEWEST_DIGITS = 4  # of a phone number
+
 COLUMNS = [
     Column("ID", lambda user: user["id"]),
     Column("OPENID", lambda user: shorten_openid(user["openid"]), drop=5),
@@ -200,6 +202,8 @@ def _ask_number(option: str) -> str:
             )
         )
     number: str = click.prompt(localized("Phone number", "手机号"), err=True)
+    if sum(character.isdecimal() for character in number) < FEWEST_DIGITS:
+        raise click.UsageError(localized("a phone number has digits", "手机号由数字组成"))
     return number
 
 

@@ -419,6 +419,12 @@ def ids_of(result):
     return [each["id"] for each in json.loads(result.stdout)["items"]]
 
 
+def test_text_that_is_no_phone_number_is_refused(runner):
+    found = runner.invoke(args=["users", "list", "--phone", "-"], input="abc\n")
+    assert found.exit_code == 2
+    assert "a phone number has digits" in found.stderr
+
+
 def test_list_takes_no_phone_number_on_the_command_line(run, with_number):
     result = run("users", "list", "--phone", "13800000000", code=2)
     assert "command lines are logged" in result.output
