@@ -356,6 +356,11 @@ def test_client_errnos_match_the_doctor(client):
         assert text_of(f"errno {errno}") == known["symptom"], errno
 
 
+def test_doctor_explains_every_error_of_the_client_by_its_name(client):
+    unknown = [name for name in client["errors"] if not doctor.explain(name, []).symptom]
+    assert unknown == []
+
+
 def test_client_numbers_in_errno_600001_match_the_doctor(client):
     for number, known in client["inside"].items():
         assert text_of(f"errno 600001 errcode:{number}") == known["symptom"], number

@@ -6,7 +6,7 @@ is found as for an answer that is not the API's.
 
 from __future__ import annotations
 
-from doctor.symptoms.symptom import Symptom, numbers
+from doctor.symptoms.symptom import Symptom, numbers, word
 from doctor.texts import Text
 
 
@@ -20,7 +20,7 @@ def _error(
             f"statusCode {status}，error 为 {name}（code {code}）",
         ),
         meaning,
-        rf"(?<![A-Za-z_]){name}(?![A-Za-z_])|{numbers(code)}",
+        f"{word(name)}|{numbers(code)}",
         numbers(status) if by_status else "",
         checks,
     )
@@ -66,6 +66,31 @@ API_ERRORS: dict[str, Symptom] = {
             "WeChat judged the text risky, for example a nickname (MYAPI_CONTENT_CHECK=on): the"
             " user has to write another one. Nothing is stored.",
             "微信判定文本有风险，例如昵称（MYAPI_CONTENT_CHECK=on）：请用户修改。没有存储任何内容。",
+        ),
+        by_status=False,
+    ),
+    "message_invalid": _error(
+        "message_invalid",
+        400,
+        40006,
+        Text(
+            "A value of a subscribe message breaks the rule of its field (thing 20 characters, time"
+            " as WeChat writes it …), or the template has another field. The answer's `fields` and"
+            " the log say which one.",
+            "订阅消息的某个值不符合字段的规则（thing 最多 20 个字符、time 的写法等），"
+            "或者模板里没有这个字段。响应的 `fields` 和日志写明了是哪个。",
+        ),
+        by_status=False,
+    ),
+    "message_not_permitted": _error(
+        "message_not_permitted",
+        409,
+        40901,
+        Text(
+            "The user permits no message of this template: each permission is for one message. Ask"
+            " again on the phone with askToNotify(), in the handler of a tap.",
+            "用户没有允许发送该模板的消息：一次授权只能发送一条。"
+            "请在点击事件里再次调用 askToNotify() 征得同意。",
         ),
         by_status=False,
     ),
