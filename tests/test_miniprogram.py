@@ -90,6 +90,10 @@ def test_client_unit_tests_pass():
     run_tests("client")
 
 
+def test_client_aborts_transfers_hooks_and_keeps_the_order_of_writes():
+    run_tests("calls")
+
+
 def test_client_loses_no_permission_of_a_message():
     run_tests("messages")
 
