@@ -423,6 +423,50 @@ def test_client_types_are_checked(tmp_path):
         node(*tsc, tmp_path / "tsconfig.json")
 
 
+def test_declared_types_are_those_of_the_code_and_refuse_what_is_wrong():
+    need(NodeTools)
+    node(TOOLS / "typescript" / "bin" / "tsc", "--project", TESTS / "types")
+
+
+def test_declared_error_names_are_those_of_the_code(client):
+    text = (CLIENT / "index.d.ts").read_text("utf-8")
+    declared = re.search(r"ErrorName =\n(.*?)\n\n", text, re.DOTALL)[1]
+    assert re.findall(r"'(\w+)'", declared) == list(client["errors"])
+
+
+def test_types_of_routes_are_written_from_the_description_of_the_server(api, tmp_path):
+    """They compile together with the calls of the client, and refuse what is wrong."""
+    need(NodeTools)
+    run_tests("types")
+    described = tmp_path / "openapi.json"
+    described.write_text(json.dumps(api), "utf-8")
+    written = node(ROOT / "miniprogram" / "types.js", described)
+    (tmp_path / "api.d.ts").write_text(written, "utf-8")
+    (tmp_path / "app.ts").write_text(
+        f"""
+        import {{ createClient, type Call, type User }} from {json.dumps(str(CLIENT / "index"))}
+        import type {{ UserOut }} from './api'
+        const api = createClient({{ baseUrl: 'https://api.example.com' }})
+        const me: Call<UserOut> = api.get('/api/me')
+        const user: Promise<User> = me
+        const changed: Call<UserOut> = api.put('/api/me', {{ nickname: null }})
+        const ended: Call<null> = api.delete(`/api/auth/sessions/${{'s'}}`)
+        api.get('/api/hello').then(hello => hello.time.length)
+        api.upload('/api/me/avatar', 'wxfile://1').then(({{ avatar_url }}) => avatar_url)
+        // @ts-expect-error
+        api.put('/api/me', {{ nickname: 7 }})
+        // @ts-expect-error
+        api.get('/api/me').then(({{ openid }}) => openid)
+        """,
+        "utf-8",
+    )
+    config = json.loads((TESTS / "types" / "tsconfig.json").read_text())
+    config["include"] = ["*.ts"]
+    config["compilerOptions"]["typeRoots"] = [str(TOOLS)]
+    (tmp_path / "tsconfig.json").write_text(json.dumps(config))
+    node(TOOLS / "typescript" / "bin" / "tsc", "--project", tmp_path)
+
+
 def test_client_uses_only_es2018_syntax():
     """Nothing newer than ES2018: compiling to ES2018 or to ESNext gives the same code."""
     need(NodeTools)
@@ -459,8 +503,9 @@ def test_client_uses_only_apis_of_the_phone():
             assert (CLIENT / f"{name}.js").exists()
 
 
-def test_client_folder_has_only_js_files():
-    assert {file.suffix for file in CLIENT.iterdir()} == {".js"}
+def test_client_folder_has_only_js_files_and_one_of_types():
+    assert {file.suffix for file in CLIENT.iterdir()} == {".js", ".ts"}
+    assert [file.name for file in CLIENT.glob("*.ts")] == ["index.d.ts"]
 
 
 def test_npm_tools_are_pinned_and_name_no_registry():
