@@ -4,11 +4,13 @@ The tests of the client are in tests/miniprogram, for `node --test`. This file r
 the servers that they call.
 """
 
+import gzip
 import json
 import os
 import re
 import shutil
 import subprocess
+import tarfile
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,6 +34,7 @@ CLIENT = ROOT / "miniprogram" / "myapi"
 TOOLS = ROOT / "miniprogram" / "node_modules"
 TESTS = ROOT / "tests" / "miniprogram"
 DOMAIN = "api.example.com"
+PACKAGE = "myapi-miniprogram"
 UNLIMITED = dict.fromkeys(
     ("rate_limit_login", "rate_limit_login_failed", "rate_limit_user"), "1000000"
 )
@@ -506,6 +509,64 @@ def test_client_uses_only_apis_of_the_phone():
 def test_client_folder_has_only_js_files_and_one_of_types():
     assert {file.suffix for file in CLIENT.iterdir()} == {".js", ".ts"}
     assert [file.name for file in CLIENT.glob("*.ts")] == ["index.d.ts"]
+
+
+class NpmTools:
+    """The bundler that makes the npm package."""
+
+    @classmethod
+    def available(cls):
+        if not (TOOLS / "esbuild").exists() or not shutil.which("npm"):
+            return "esbuild not found: apt install npm, then make miniprogram-tools"
+        return Node.available()
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    """The npm package, as it is unpacked into node_modules."""
+    need(NpmTools)
+    folder = tmp_path_factory.mktemp("package")
+    node(ROOT / "miniprogram" / "pack.js", folder)
+    (archive,) = folder.glob("*.tgz")
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder / "node_modules", filter="data")
+    return (folder / "node_modules" / "package").rename(folder / "node_modules" / PACKAGE)
+
+
+def test_npm_package_has_what_the_developer_tools_and_bundlers_take(package):
+    told = json.loads((package / "package.json").read_text("utf-8"))
+    assert told["name"] == PACKAGE
+    assert {path.name for path in (package / told["miniprogram"]).iterdir()} == {
+        *("index.js", "index.mjs", "index.d.ts"),
+    }
+    for field in ("main", "module", "types"):
+        assert (package / told[field]).is_file()
+    assert (package / told["types"]).read_bytes() == (CLIENT / "index.d.ts").read_bytes()
+    assert "dependencies" not in told
+    user = package.parent.parent / "app.mjs"
+    user.write_text(
+        f"""
+        import {{ ApiError, ERRORS, createClient }} from '{PACKAGE}/miniprogram_dist/index.mjs'
+        import whole from '{PACKAGE}'
+        for (const it of [{{ ApiError, ERRORS, createClient }}, whole]) {{
+          const made = it.createClient({{ baseUrl: 'https://api.example.com', platform: {{}} }})
+          console.log(typeof made.get, new it.ApiError('network').zh === it.ERRORS.network.zh)
+        }}
+        """
+    )
+    assert node(user).split() == ["function", "true"] * 2
+    assert (package / told["bin"]["myapi-types"]).is_file()
+
+
+@pytest.mark.parametrize("name", ["client", "calls"])
+def test_minified_client_passes_the_tests_of_the_client(package, name):
+    run_tests(name, MYAPI_TEST_CLIENT=str(package / "miniprogram_dist" / "index.js"))
+
+
+def test_minified_client_is_small(package):
+    code = (package / "miniprogram_dist" / "index.js").read_bytes()
+    assert len(code) <= 46_000
+    assert len(gzip.compress(code)) <= 18_000
 
 
 def test_npm_tools_are_pinned_and_name_no_registry():

@@ -6,7 +6,7 @@ const assert = require('node:assert/strict')
 const { test } = require('node:test')
 
 const { SYMPTOMS, ofAnswer } = require('../../miniprogram/myapi/errors')
-const { ApiError, ERRORS, createClient } = require('../../miniprogram/myapi/index')
+const { ApiError, ERRORS, createClient } = require(process.env.MYAPI_TEST_CLIENT || '../../miniprogram/myapi/index')
 const { Phone, Server, Time, chance, failure, success } = require('./world')
 
 const BASE = 'https://api.example.com'
