@@ -435,6 +435,32 @@ test('a logout is told to the server even after a long absence, an erasure is no
   assert.deepEqual(await outcomes(gone.time, [gone.api.get('/a')]), ['ok'])
 })
 
+// ---- all of it at once ----
+
+test('a storm of every kind with a dead token: one login, each done once, writes in order, the aborted never', async () => {
+  const { time, server, phone, api } = world({ token: 'dead' })
+  const seen = { before: 0, after: 0 }
+  api.onRequest(() => (seen.before += 1))
+  api.onResponse(() => (seen.after += 1))
+  const kinds = [
+    (i, options) => api.get(`/api/get/${i}`, undefined, options),
+    (i, options) => api.post(`/api/post/${i}`, { i }, options),
+    (i, options) => api.put('/api/put', { i }, options),
+    (i, options) => api.upload(`/api/upload/${i}`, 'wxfile://1', options),
+    (i, options) => api.download(`/api/download/${i}`, options),
+  ]
+  const calls = many(500, i => kinds[i % 5](i, { header: { 'X-Label': `s${i}` } }))
+  const isAborted = i => i >= 50 && i % 7 === 0
+  calls.forEach((call, i) => isAborted(i) && call.abort())
+  assert.deepEqual(await outcomes(time, calls), many(500, i => (isAborted(i) ? 'aborted' : 'ok')))
+  assert.deepEqual([phone.logins, phone.exchanges.length, phone.most], [1, 1, 10])
+  assert.ok([...server.acted.values()].every(times => times === 1))
+  assert.equal(server.acted.size, many(500, isAborted).filter(aborted => !aborted).length)
+  const written = phone.sent.filter(call => call.path === '/api/put' && call.outcome === 200).map(call => call.data.i)
+  assert.deepEqual(written, many(500, i => i).filter(i => i % 5 === 2 && !isAborted(i)))
+  assert.deepEqual(seen, { before: phone.sent.length, after: phone.sent.length })
+})
+
 // ---- leaving, and odd answers to a login ----
 
 test('logout beside an erasure that fails ends the session, and waits for both', async () => {

@@ -211,6 +211,25 @@ on('a storm with a dead token: one login, none lost, in order', async (api, phon
   assert.ok(inOrder(phone))
 }, dead)
 
+on('a storm of calls of every kind: one login, the aborted fail as such, and the last write stands', async (api, phone) => {
+  const kinds = [
+    () => api.me(),
+    i => api.put('/api/me', { nickname: `小明${i}` }),
+    () => api.download('/api/auth/sessions'),
+    () => api.get('/api/hello', undefined, { auth: false }),
+    () => {
+      const call = api.sessions()
+      call.abort()
+      return call
+    },
+  ]
+  const done = await storm(i => kinds[i % 5](i))
+  assert.deepEqual(names({ settled: done.settled.filter((_, i) => i % 5 !== 4) }), ['ok'])
+  assert.deepEqual(names({ settled: done.settled.filter((_, i) => i % 5 === 4) }), ['aborted'])
+  assert.equal((await api.me()).nickname, '小明496')
+  assert.deepEqual(counts(phone), [1, 1])
+}, dead)
+
 on('a storm whose 401s come late and out of order', async (api, phone) => {
   phone.hold = (call, { statusCode }) => (statusCode === 401 ? Math.random() * 1500 : 0)
   assert.deepEqual(names(await storm(i => api.get('/api/me', { n: i }))), ['ok'])
