@@ -192,7 +192,7 @@ class Requests {
     this._writes.forEach((line, resource) => {
       const isKept = (/** @type {Request} */ request, /** @type {number} */ i) =>
         i === 0 || request.lane !== SESSION
-      dropped.push(...line.filter((request, i) => !isKept(request, i)))
+      line.forEach((request, i) => isKept(request, i) || dropped.push(request))
       this._writes.set(resource, line.filter(isKept))
     })
     return dropped
