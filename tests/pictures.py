@@ -10,7 +10,8 @@ from myapi.settings import ROOT
 from tests.service import Service
 
 PICTURES = ROOT / "docs" / "pictures"
-SIZE = "1100,700"
+SIZE = "1280,820"
+QUERY = "put+nickname"  # one route, whose fields and form are on one screen
 
 
 def main() -> None:
@@ -22,8 +23,8 @@ def main() -> None:
                     os.environ.get("CHROMIUM", "chromium"),
                     *("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"),
                     *(f"--accept-lang={language}", f"--window-size={SIZE}"),
-                    *("--force-device-scale-factor=1.5", "--virtual-time-budget=4000"),
-                    *(f"--screenshot={picture}", f"{service.url}/docs"),
+                    *("--force-device-scale-factor=1.25", "--virtual-time-budget=4000"),
+                    *(f"--screenshot={picture}", f"{service.url}/docs?q={QUERY}"),
                 ],
                 check=True,
                 capture_output=True,

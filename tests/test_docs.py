@@ -47,12 +47,24 @@ MARKDOWN = sorted(
 )
 
 #: What the reference must list. A team may document its own routes and commands elsewhere.
-BLUEPRINTS = {"hello", "auth", "me", "health", "docs", "push", "sandbox", "sandbox_push"}
+BLUEPRINTS = {
+    "hello",
+    "auth",
+    "me",
+    "messages",
+    "health",
+    "docs",
+    "push",
+    "sandbox",
+    "sandbox_push",
+    "sandbox_messages",
+}
 COMMANDS = (
     *(
         "users",
         "sessions",
         "events",
+        "messages",
         "jobs",
         "secrets",
         "stats",

@@ -21,6 +21,7 @@ PROMISED = {
     " exports=<factory>, erases=(), on=<factory>)",
     "FieldError": "(field, rule='invalid', limit=None, msg='', msg_zh='', did_you_mean='')",
     "Group": None,
+    "SentMessage": "(id, state, error=None, errcode=None, is_new=True)",
     "TextScene": None,
     "UtcDateTime": None,
     "WeChatError": "(detail='', errcode=None, rid=None)",
@@ -42,6 +43,8 @@ PROMISED = {
     "print_line": "(text, *, err=False, nl=True)",
     "public": "(view)",
     "reading": "()",
+    "send_message": "(user_id, template_id, data, *, page=None, miniprogram_state='formal',"
+    " lang='zh_CN', once=None, wait=True)",
     "setting": "(default, parse, *, secret=False)",
     "settings": "(of)",
     "switch": "(text)",

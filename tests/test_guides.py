@@ -15,6 +15,7 @@ import requests
 from PIL import Image
 from sqlalchemy import create_engine, text
 
+from myapi.messages.rules import KINDS
 from myapi.settings import ROOT
 from myapi.settings.declaration import SANDBOX_APPID
 from tests.certificates import Issued
@@ -242,6 +243,34 @@ def open_page(reader, name, query=()):
     page = reader.folder / f"miniprogram/pages/{name}/{name}"
     shown = node(OPEN_WITH, ROOT / "tests/miniprogram/phone", page, json.dumps(dict(query)))
     return json.loads(shown)
+
+
+@in_both_languages("docs/guides/subscribe-messages.md")
+def test_messages_guide_sends_to_a_user_who_permits_it_and_own_code_queues_one(reader, page):
+    _button, _page, view, *_on_server, send, send_there = blocks_of(page)  # test_miniprogram: page
+    reader.type(f"git clone {ADDRESS}\ncd myapi")
+    reader.save(view.file, view.code)
+    own = "from app import orders\nfrom myapi.extend import Extension\n\n"
+    reader.save("app/__init__.py", own + "extension = Extension(blueprints=[orders.bp])\n")
+    reader.type("make run")
+    printed = reader.type(send.code)
+    assert '"state":"sent","left":0' in printed
+    log_in, permit, _send, _list = send.code.splitlines()
+    order = 'curl -X POST localhost:8000/api/orders/1/ready -H "Authorization: Bearer $TOKEN"'
+    assert '"told":false' in reader.type(f"{log_in}\n{order}")
+    again = permit.replace("first-dialog", "second-dialog")
+    assert '"told":true' in reader.type(f"{log_in}\n{again} >/dev/null\n{order}")
+    state = ".venv/bin/flask messages list --json --limit 1"
+    assert wait_for(
+        lambda: '"order-1-ready"' in (listed := reader.type(state)) and '"sent"' in listed
+    )
+    assert "Invoke-RestMethod" in send_there.code  # with `flask`, which a test cannot type there
+
+
+@in_both_languages("docs/guides/subscribe-messages.md")
+def test_messages_guide_has_every_kind_of_value(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    assert [kind for kind in KINDS if f"\n| `{kind}` |" not in text] == []
 
 
 @in_both_languages("docs/guides/pushes.md")

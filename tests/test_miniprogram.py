@@ -80,7 +80,11 @@ def node(*arguments, **environ):
 
 
 def run_tests(name, **environ):
-    output = node("--test", TESTS / f"{name}.test.js", **environ)
+    run_file(TESTS / f"{name}.test.js", **environ)
+
+
+def run_file(file, **environ):
+    output = node("--test", file, **environ)
     assert re.search(r"^(#|ℹ) fail 0$", output, re.MULTILINE), output
     assert re.search(r"^(#|ℹ) skipped 0$", output, re.MULTILINE), output
     assert not re.search(r"^(#|ℹ) pass 0$", output, re.MULTILINE), output

@@ -74,11 +74,11 @@ API_ERRORS: dict[str, Symptom] = {
         400,
         40006,
         Text(
-            "A value of a subscribe message breaks the rule of its field (thing 20 characters, time"
-            " as WeChat writes it …), or the template has another field. The answer's `fields` and"
-            " the log say which one.",
-            "订阅消息的某个值不符合字段的规则（thing 最多 20 个字符、time 的写法等），"
-            "或者模板里没有这个字段。响应的 `fields` 和日志写明了是哪个。",
+            "A value of a subscribe message breaks WeChat's rule for its kind, or WeChat does not"
+            " know the template or the page. `fields` says which one; the log has WeChat's errcode"
+            " if WeChat refused it.",
+            "订阅消息的某个值不符合微信的要求，或者微信没有这个模板或页面。`fields` 写明是哪一个；"
+            "如果是微信拒绝的，日志里有它的 errcode。",
         ),
         by_status=False,
     ),
@@ -87,10 +87,12 @@ API_ERRORS: dict[str, Symptom] = {
         409,
         40901,
         Text(
-            "The user permits no message of this template: each permission is for one message. Ask"
-            " again on the phone with askToNotify(), in the handler of a tap.",
-            "用户没有允许发送该模板的消息：一次授权只能发送一条。"
-            "请在点击事件里再次调用 askToNotify() 征得同意。",
+            "The user permits no message of this template: not asked yet, refused, or each"
+            " permission was used. One permission is one message: ask on the phone, from a tap"
+            " (wx.requestSubscribeMessage), and report the answer to POST /api/me/messages.",
+            "用户没有允许发送这个模板的消息：还没有问过、拒绝了，或者允许的次数已用完"
+            "（同意一次只能发一条）。请在手机上的点击事件里征得同意（wx.requestSubscribeMessage），"
+            "并把回答上报到 POST /api/me/messages。",
         ),
         by_status=False,
     ),

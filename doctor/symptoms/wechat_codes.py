@@ -177,9 +177,9 @@ WECHAT_CODES: dict[str, Symptom] = {
             "errcode 41030、40165 或 85079：已发布的版本里没有这个页面",
         ),
         Text(
-            "A mini program code or a link opens a page that the released version does not have."
-            " Write it as in app.json, or release it first. The server is not at fault.",
-            "小程序码或链接要打开的页面，已发布的版本里没有。"
+            "A mini program code, a link or a message opens a page that the released version does"
+            " not have. Write it as in app.json, or release it first. The server is not at fault.",
+            "小程序码、链接或订阅消息要打开的页面，已发布的版本里没有。"
             "页面要与 app.json 中写法相同，或先发布。与服务器无关。",
         ),
         numbers(41030, 40165, 85079) + r"|invalid weapp pagepath|no online release",
@@ -196,6 +196,91 @@ WECHAT_CODES: dict[str, Symptom] = {
             "查看小程序后台的通知。与服务器无关。",
         ),
         numbers(85407, 85408) + r"|no scheme permission",
+    ),
+    "message_refused": Symptom(
+        Text(
+            "errcode 43101: user refuse to accept the msg",
+            "errcode 43101：user refuse to accept the msg，用户拒收",
+        ),
+        Text(
+            "The user permits no message of this template: refused it, turned it off in the"
+            " settings of the mini program, or each permission was used. One permission is one"
+            " message. Ask again on the phone. If users who have just accepted get none, another"
+            " program sends to them too, or the template belongs to another AppID.",
+            "用户没有允许发送这个模板的消息：拒绝了、在小程序的设置里关掉了，或者允许的次数已用完"
+            "（同意一次只能发一条）。请在手机上再次征得同意。如果刚同意的用户也收不到，"
+            "说明另有程序在给他们发消息，或者模板属于另一个 AppID。",
+        ),
+        numbers(43101) + r"|user refuse to accept the msg|用户拒收",
+    ),
+    "messages_banned": Symptom(
+        Text(
+            "errcode 43107: WeChat has banned the subscribe messages of this mini program",
+            "errcode 43107：小程序的订阅消息能力已被微信封禁",
+        ),
+        Text(
+            "WeChat has taken the right to send messages, often after complaints. See the messages"
+            " in the console. The queue waits for a day; the server is not at fault.",
+            "微信封禁了发送消息的权限，常见原因是用户投诉。查看小程序后台的通知。"
+            "排队的消息会在一天内重试；与服务器无关。",
+        ),
+        numbers(43107),
+    ),
+    "message_at_a_time": Symptom(
+        Text(
+            "errcode 43108: two messages to one user at the same time",
+            "errcode 43108：同时给同一个用户发送了两条消息",
+        ),
+        Text(
+            "WeChat takes one message at a time to a user, and this server keeps to it. So another"
+            " program sends with the same AppID: let only one of them send.",
+            "微信对同一个用户一次只接受一条消息，本服务遵守这一点。"
+            "所以另有程序在用同一个 AppID 发送：只应由其中一个发送。",
+        ),
+        numbers(43108),
+    ),
+    "message_values": Symptom(
+        Text(
+            "errcode 47003: argument invalid, a value of the message breaks a rule",
+            "errcode 47003：argument invalid，消息的某个值不符合要求",
+        ),
+        Text(
+            "The keys and values of `data` must be those of the template, such as thing1 or date2:"
+            " see 详情 of the template in the console. WeChat's errmsg names the key. The guide"
+            " docs/guides/subscribe-messages.md has the rule of each kind.",
+            "`data` 的键和值要与模板一致，例如 thing1、date2：见小程序后台模板的“详情”。"
+            "微信的 errmsg 会写出是哪个键。"
+            "每种值的要求见 docs/guides/subscribe-messages.zh-CN.md。",
+        ),
+        numbers(47003) + r"|argument invalid! data",
+    ),
+    "template_unknown": Symptom(
+        Text(
+            "errcode 40037: invalid template_id",
+            "errcode 40037：invalid template_id，模板 ID 无效",
+        ),
+        Text(
+            "WeChat does not know the template: the id was cut or mistyped, the template was"
+            " deleted in the console (功能 → 订阅消息), or it belongs to another AppID than the"
+            " server's MYAPI_WECHAT_APPID.",
+            "微信没有这个模板：ID 不完整或写错了，模板已在小程序后台（功能 → 订阅消息）删除，"
+            "或者它所属的 AppID 不是服务器的 MYAPI_WECHAT_APPID。",
+        ),
+        numbers(40037) + r"|invalid template.?id",
+        checks=("account", "environment"),
+    ),
+    "message_words": Symptom(
+        Text(
+            "errcode 45168: the message has words that WeChat forbids",
+            "errcode 45168：消息中有微信禁止的敏感词",
+        ),
+        Text(
+            "A value of the message has a sensitive word. If users have written it, have it checked"
+            " before it is stored, or leave it out. The permission was not used.",
+            "消息的某个值里有敏感词。如果是用户写的内容，存储之前先检查，或者不要放进消息。"
+            "允许的次数没有用掉。",
+        ),
+        numbers(45168),
     ),
     "busy": Symptom(
         Text(

@@ -37,7 +37,7 @@ class LoginOut(Struct):
             examples=["a-random-secret.and-its-signature"],
         ),
     ]
-    expires_at: Timestamp
+    expires_at: Annotated[Timestamp, Meta(description="When the session ends at the latest, UTC.")]
     user: UserOut
 
     @classmethod
@@ -46,11 +46,21 @@ class LoginOut(Struct):
 
 
 class SessionOut(Struct):
-    id: Id
-    created_at: Timestamp
-    last_seen_at: Timestamp | None
-    ip: Annotated[str, Meta(examples=["203.0.113.7"])]
-    user_agent: Annotated[str, Meta(examples=["Mozilla/5.0 (iPhone) MicroMessenger/8.0.50"])]
+    id: Annotated[Id, Meta(description="Names the session, such as to end it.")]
+    created_at: Annotated[Timestamp, Meta(description="When the user logged in, UTC.")]
+    last_seen_at: (
+        Annotated[Timestamp, Meta(description="Its last use, UTC; null if it was not used.")] | None
+    )
+    ip: Annotated[
+        str, Meta(description="The address at the time of the login.", examples=["203.0.113.7"])
+    ]
+    user_agent: Annotated[
+        str,
+        Meta(
+            description="The User-Agent of the login.",
+            examples=["Mozilla/5.0 (iPhone) MicroMessenger/8.0.50"],
+        ),
+    ]
     current: Annotated[bool, Meta(description="Whether this is the session of this request.")]
 
     @classmethod

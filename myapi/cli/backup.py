@@ -1,10 +1,11 @@
 """`flask backup PATH` and `flask restore PATH`: back up and restore the whole database."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import click
+from sqlalchemy import Connection, Table
 
 from myapi import audit
 from myapi.auth import sessions
@@ -14,6 +15,7 @@ from myapi.cli.options import confirm, yes_option
 from myapi.db import backup
 from myapi.db.backup import BackupError
 from myapi.language import localized
+from myapi.messages import restored
 
 
 @click.command("backup", cls=Command)
@@ -57,7 +59,7 @@ def restore(path: Path, check: bool, yes: bool) -> None:
             return
         confirm(localized("Replace the database with it?", "用它替换现有数据库？"), yes=yes)
         output.progress(localized(f"restoring {path}", f"正在恢复 {path}"))
-        ended = backup.restore(path, contents, sessions.end_restored)
+        ended = backup.restore(path, contents, _prepare)
     audit.record_now("restore", ended=ended)
     output.progress("")
     output.print_line(
@@ -66,6 +68,12 @@ def restore(path: Path, check: bool, yes: bool) -> None:
             f"已恢复 {path}，结束了 {ended} 个会话",
         )
     )
+
+
+def _prepare(connection: Connection, tables: Mapping[str, Table]) -> int:
+    """Change the restored rows before anyone sees them; return how many sessions were ended."""
+    restored.forget_queue(connection, tables)
+    return sessions.end_restored(connection, tables)
 
 
 @contextmanager

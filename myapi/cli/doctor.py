@@ -19,13 +19,14 @@ import doctor
 from doctor import Check, Finding, Server, Target
 from myapi.cli.command import SETTINGS_ERROR, Command
 from myapi.cli.database_checks import DATABASE_CHECKS, database_files
+from myapi.cli.message_checks import MESSAGE_CHECKS
 from myapi.cli.push_checks import PUSH_CHECKS
 from myapi.cli.settings_checks import SETTINGS_CHECKS
 from myapi.extensions import db, settings
 from myapi.settings import ROOT, variables
 
 #: What only the app can find out.
-APP_CHECKS = [*SETTINGS_CHECKS, *DATABASE_CHECKS, *PUSH_CHECKS]
+APP_CHECKS = [*SETTINGS_CHECKS, *DATABASE_CHECKS, *PUSH_CHECKS, *MESSAGE_CHECKS]
 
 
 @click.command("doctor", cls=Command, needs_settings=False)

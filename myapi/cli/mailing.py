@@ -13,14 +13,27 @@ from myapi.cli import output
 from myapi.cli.command import EXIT_INTERRUPTED
 from myapi.cli.stopping import stopping
 from myapi.language import language, localized
-from myapi.messages.models import FAILED, UNKNOWN
+from myapi.messages.models import FAILED, SENDING, SENT, UNKNOWN, WAITING
 from myapi.messages.outbox import SentMessage
 from myapi.messages.sending import Language, MiniProgramState, send_message
 from myapi.users import accounts
 from myapi.web.errors import ApiError, message
 from myapi.wechat import WeChatError
 
-NOT_PERMITTED, NOT_FOUND = "message_not_permitted", "not_found"
+NOT_PERMITTED, NOT_FOUND, BUSY = "message_not_permitted", "not_found", "service_unavailable"
+ALREADY = "already"
+#: What may become of a user of a list.
+WORDS = {
+    SENT: ("{} sent", "已发送 {}"),
+    ALREADY: ("{} had it already", "之前已收到 {}"),
+    NOT_PERMITTED: ("{} not permitted", "用户未允许 {}"),
+    NOT_FOUND: ("{} not found", "用户不存在 {}"),
+    BUSY: ("{} busy with another message", "另一条消息发送中 {}"),
+    FAILED: ("{} failed", "失败 {}"),
+    UNKNOWN: ("{} unknown", "结果未知 {}"),
+    WAITING: ("{} in the queue", "排队中 {}"),
+    SENDING: ("{} being sent", "发送中 {}"),
+}
 
 
 class Text(NamedTuple):
@@ -53,7 +66,8 @@ class Text(NamedTuple):
 def send_to_one(text: Text, user_id: int, once: str | None) -> None:
     """Send, and print what became of it."""
     try:
-        sent = text.send(user_id, once)
+        with stopping():  # Ctrl+C between WeChat's answer and our note of it would lose it
+            sent = text.send(user_id, once)
     except WeChatError as error:
         raise click.ClickException(_described(error)) from None
     output.print_line(f"{sent.id} {sent.state}")
@@ -85,9 +99,9 @@ def _send(
             return None
         try:
             user = accounts.find(reference)
-            counts[NOT_FOUND if user is None else text.send(user.id, once).state] += 1
+            counts[NOT_FOUND if user is None else _outcome(text.send(user.id, once))] += 1
         except ApiError as error:
-            if error.name not in (NOT_PERMITTED, NOT_FOUND):  # it would be so for all others
+            if error.name not in (NOT_PERMITTED, NOT_FOUND, BUSY):  # it would be so for all others
                 return output.printable(message(error, chinese=language() == "zh"))
             counts[error.name] += 1
         except WeChatError as error:
@@ -95,6 +109,10 @@ def _send(
             return _described(error)
         output.progress(_summary(counts))
     return None
+
+
+def _outcome(sent: SentMessage) -> str:
+    return ALREADY if sent.state == SENT and not sent.is_new else sent.state
 
 
 def _references(users: TextIO) -> Iterator[str]:
@@ -105,12 +123,9 @@ def _references(users: TextIO) -> Iterator[str]:
 
 
 def _summary(counts: Counter[str]) -> str:
-    return localized(
-        f"{counts['sent']} sent, {counts[NOT_PERMITTED]} not permitted,"
-        f" {counts[NOT_FOUND]} not found, {counts[FAILED]} failed, {counts[UNKNOWN]} unknown",
-        f"已发送 {counts['sent']}，用户未允许 {counts[NOT_PERMITTED]}，"
-        f"用户不存在 {counts[NOT_FOUND]}，失败 {counts[FAILED]}，结果未知 {counts[UNKNOWN]}",
-    )
+    told = {SENT: 0, **counts}
+    separator = localized(", ", "，")
+    return separator.join(localized(*WORDS[outcome]).format(told[outcome]) for outcome in told)
 
 
 def _described(error: WeChatError) -> str:

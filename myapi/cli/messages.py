@@ -11,6 +11,7 @@ from myapi.cli import mailing, output
 from myapi.cli.command import Group, with_pauses
 from myapi.cli.options import json_option, pagination_options
 from myapi.cli.people import get_user, get_user_to_change
+from myapi.cli.stopping import stopping
 from myapi.cli.tables import Column, Item, print_page
 from myapi.clock import iso
 from myapi.language import localized
@@ -23,7 +24,7 @@ COLUMNS = [
     Column("USER", lambda item: item["user"], drop=1),
     Column("TEMPLATE", lambda item: item["template_id"], drop=4),
     Column("STATE", lambda item: item["state"]),
-    Column("ERROR", lambda item: item["error"], drop=3),
+    Column("ERROR", lambda item: _error(item), drop=3),
     Column("CREATED", lambda item: item["created_at"], drop=2, is_time=True),
 ]
 
@@ -125,7 +126,9 @@ def run(as_json: bool) -> None:
     The service sends each message as soon as it is queued by a request. What WeChat refuses for
     now is tried again after 1, 5 and 15 minutes and 1, 3, 6 and 12 hours.
     """
-    outcomes = Counter(each.state for each in sending.send_due())
+    with stopping() as stop:
+        found = sending.send_due(stop.is_set)
+    outcomes = Counter(each.state for each in found)
     if as_json:
         output.print_json({state: outcomes[state] for state in STATES if state != "sending"})
     else:
@@ -138,7 +141,7 @@ def run(as_json: bool) -> None:
                 f"失败 {outcomes[FAILED]} 条，结果未知 {outcomes[UNKNOWN]} 条",
             )
         )
-    if outcomes[FAILED] or outcomes[UNKNOWN]:
+    if any(sending.is_trouble(each) for each in found):
         raise click.exceptions.Exit(1)
 
 
@@ -173,6 +176,12 @@ def _object(text: str) -> dict[str, str]:
 def _purge() -> Iterator[int]:
     while purged := listings.purge_batch():
         yield purged
+
+
+def _error(item: Item) -> str | None:
+    """Return why it has failed, with WeChat's number."""
+    known = (item["error"], item["errcode"])
+    return " ".join(str(each) for each in known if each is not None) or None
 
 
 def _item(row: Any) -> Item:  # noqa: ANN401 (a row of the list)

@@ -6,25 +6,39 @@ the lock of the user's row.
 """
 
 import hashlib
-from collections.abc import Iterable
+import logging
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Connection, Row, Update, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Update,
+    bindparam,
+    delete,
+    insert,
+    select,
+    update,
+)
 
 from myapi.clock import iso
 from myapi.db.clock import database_now
 from myapi.db.transactions import Transaction, changed, transaction
-from myapi.messages.models import Permission, PermissionReport
+from myapi.messages.models import FAILED, WAITING, Message, Permission, PermissionReport
 from myapi.messages.rules import is_template_id
 from myapi.users import accounts
 from myapi.web.errors import ApiError
+
+log = logging.getLogger(__name__)
 
 #: For how long a report that is sent again counts no second time.
 REPORT_AGE = timedelta(days=40)
 #: How many reports of one user are remembered, and how many templates and messages are counted: a
 #: phone may tell anything.
 MAX_REPORTS, MAX_TEMPLATES, MAX_LEFT = 200, 50, 1000
+BATCH = 500
 
 Witness = Literal["by_events", "by_phone"]
 
@@ -42,14 +56,14 @@ def report(
     user_id: int,
     witness: Witness,
     report_id: str,
-    results: Iterable[tuple[str, str]],
+    results: Collection[tuple[str, str]],
 ) -> bool:
     """Count what a user answered: pairs of template and text, each once for each `report_id`.
 
     A text that begins with `accept` is one permission, `reject` ends all; any other is none.
     Returns False if this report has been counted before, or the user was erased.
     """
-    if accounts.lock(tx, user_id) is None:
+    if not results or accounts.lock(tx, user_id) is None:
         return False
     at = database_now(tx)
     if not _is_new(tx, user_id, f"{witness}\0{report_id}", at):
@@ -78,6 +92,11 @@ def reserve(tx: Transaction, user_id: int, template_id: str) -> None:
     tx.execute(_of(user_id, template_id).values(sent=Permission.sent + 1))
 
 
+def use(tx: Transaction, user_id: int, template_id: str) -> None:
+    """Count a message that was given back, and has arrived after all."""
+    tx.execute(_of(user_id, template_id).values(sent=Permission.sent + 1))
+
+
 def give_back(tx: Transaction, user_id: int, template_id: str, since: datetime) -> None:
     """Take back `reserve` of this time, unless the user has said no since then."""
     unended = (Permission.ended_at.is_(None)) | (Permission.ended_at < since)
@@ -86,7 +105,10 @@ def give_back(tx: Transaction, user_id: int, template_id: str, since: datetime) 
 
 
 def end(tx: Transaction, user_id: int, template_id: str, at: datetime) -> None:
-    """Leave no permission: the user, or WeChat, has said no."""
+    """Leave no permission, and send nothing that is queued: the user, or WeChat, has said no."""
+    mine = (Message.user_id == user_id, Message.template_id == template_id)
+    refused = {"state": FAILED, "error": "message_not_permitted", "content": None, "once": None}
+    tx.execute(update(Message).where(*mine, Message.state == WAITING).values(refused))
     nothing = {"by_events": Permission.sent, "by_phone": Permission.sent, "ended_at": at}
     tx.execute(_of(user_id, template_id).values(nothing))
 
@@ -112,12 +134,12 @@ def purge_reports(tx: Transaction) -> int:
 def _is_new(tx: Transaction, user_id: int, report_id: str, at: datetime) -> bool:
     """Remember a report; False if it is known. The oldest of too many are forgotten."""
     digest = hashlib.sha256(report_id.encode(errors="replace")).digest()
-    mine = select(PermissionReport.digest).where(PermissionReport.user_id == user_id)
-    known = tx.scalars(mine.order_by(PermissionReport.created_at.desc())).all()
-    if digest in known:
+    of_user = PermissionReport.user_id == user_id
+    mine = select(PermissionReport.digest).where(of_user)
+    if tx.scalar(mine.where(PermissionReport.digest == digest)) is not None:
         return False
-    if surplus := known[MAX_REPORTS - 1 :]:
-        of_user = PermissionReport.user_id == user_id
+    newest_first = mine.order_by(PermissionReport.created_at.desc())
+    if surplus := tx.scalars(newest_first.offset(MAX_REPORTS - 1).limit(BATCH)).all():
         tx.execute(delete(PermissionReport).where(of_user, PermissionReport.digest.in_(surplus)))
     tx.execute(insert(PermissionReport).values(user_id=user_id, digest=digest, created_at=at))
     return True
@@ -126,14 +148,18 @@ def _is_new(tx: Transaction, user_id: int, report_id: str, at: datetime) -> bool
 def _add(tx: Transaction, user_id: int, template_id: str, witness: Witness) -> None:
     rows = {row.template_id: row for row in tx.execute(_OF_USER, {"user_id": user_id})}
     row = rows.get(template_id)
-    if row is None:
-        if len(rows) < MAX_TEMPLATES:
-            counts = {"by_events": 0, "by_phone": 0, "sent": 0, witness: 1}
-            tx.execute(
-                insert(Permission).values(user_id=user_id, template_id=template_id, **counts)
-            )
-    elif getattr(row, witness) < row.sent + MAX_LEFT:
-        tx.execute(_of(user_id, template_id).values({witness: getattr(row, witness) + 1}))
+    if row is not None:
+        if getattr(row, witness) < row.sent + MAX_LEFT:
+            tx.execute(_of(user_id, template_id).values({witness: getattr(row, witness) + 1}))
+        return
+    if len(rows) >= MAX_TEMPLATES:
+        used_up = next((each.template_id for each in rows.values() if _left(each) == 0), None)
+        if used_up is None:
+            log.warning("a user has permitted more templates than are counted")
+            return
+        tx.execute(delete(Permission).where(*_which(user_id, used_up)))
+    counts = {"by_events": 0, "by_phone": 0, "sent": 0, witness: 1}
+    tx.execute(insert(Permission).values(user_id=user_id, template_id=template_id, **counts))
 
 
 def _left(row: Row[Any]) -> int:
@@ -142,9 +168,11 @@ def _left(row: Row[Any]) -> int:
 
 
 def _of(user_id: int, template_id: str) -> Update:
-    return update(Permission).where(
-        Permission.user_id == user_id, Permission.template_id == template_id
-    )
+    return update(Permission).where(*_which(user_id, template_id))
+
+
+def _which(user_id: int, template_id: str) -> tuple[ColumnElement[bool], ...]:
+    return Permission.user_id == user_id, Permission.template_id == template_id
 
 
 _OF_USER = (

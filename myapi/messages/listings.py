@@ -3,14 +3,14 @@
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, delete, func, select
 
 from myapi.clock import iso
 from myapi.db.clock import database_now
 from myapi.db.pagination import Page, page
 from myapi.db.transactions import Transaction, changed, reading, transaction
 from myapi.extensions import settings
-from myapi.messages.models import SENDING, WAITING, Message
+from myapi.messages.models import FAILED, SENDING, WAITING, Message
 from myapi.users.models import User
 
 #: How long the rows are kept. What a message says is gone once WeChat has it.
@@ -36,6 +36,23 @@ def messages(
         if value is not None:
             where.append(column == value)
     return page(_MESSAGES.where(*where), Message.id, limit, after)
+
+
+def backlog() -> tuple[int, int]:
+    """Return how many messages have failed within a day, and how many wait for over an hour.
+
+    A user's "no" is no failure.
+    """
+    ours = select(func.count()).select_from(Message).join(User, User.id == Message.user_id)
+    ours = ours.where(User.appid == settings().appid)
+    with reading() as connection:
+        at = database_now(connection)
+        lately = Message.created_at > at - timedelta(days=1)
+        of_us = Message.error != "message_not_permitted"
+        failed = connection.scalar(ours.where(Message.state == FAILED, of_us, lately))
+        early = Message.created_at < at - timedelta(hours=1)
+        late = connection.scalar(ours.where(Message.state == WAITING, early))
+    return failed or 0, late or 0
 
 
 def export(connection: Connection, user_id: int) -> list[dict[str, Any]]:

@@ -111,7 +111,7 @@ def errors(template_id: object, data: object, page: object) -> Iterator[FieldErr
     """Yield what is wrong with a message."""
     if not isinstance(template_id, str) or not is_template_id(template_id):
         yield _error(
-            "template_id", "the id of a template, from WeChat's console", "模板 ID，见微信公众平台"
+            "template_id", "the id of a template, from WeChat's console", "模板 ID，见小程序后台"
         )
     if page is not None and not (isinstance(page, str) and _is_page(page)):
         yield _error(

@@ -32,7 +32,7 @@ class MessageRequest(Struct):
 
 
 class MessageOut(Struct):
-    id: Annotated[str, Meta(examples=["1"])]
+    id: Annotated[str, Meta(examples=["1"], description="The id of the message.")]
     state: Annotated[str, Meta(examples=["sent"], description=f"One of {', '.join(STATES)}.")]
     left: Annotated[
         int, Meta(description="How many messages of this template you still permit.", examples=[0])

@@ -3,37 +3,25 @@
 A message uses a permission before WeChat is asked. It gives it back if WeChat refuses it for
 another reason than the permission. If WeChat's answer is lost, the message may have arrived: it is
 `unknown`, never sent again, and settled by the event that WeChat pushes after sending.
-All times are the database's clock: several servers send.
 """
 
-import json
 import logging
-from collections.abc import Mapping
-from datetime import datetime, timedelta
-from typing import Any, Literal
+import time
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Literal, ParamSpec, TypeVar, get_args
 
+import sqlalchemy.exc
 from flask import Response, after_this_request, current_app, has_request_context
-from sqlalchemy import update
 
 from myapi.concurrency import FewWait
-from myapi.db.clock import database_now
-from myapi.db.transactions import Transaction, changed, transaction
-from myapi.extensions import keyring, wechat
-from myapi.messages import ledger, outbox, rules, settlement
-from myapi.messages.models import (
-    CONFIRMED_WITHIN,
-    FAILED,
-    SENDING,
-    SENT,
-    UNKNOWN,
-    WAITING,
-    Message,
-)
+from myapi.db.transactions import reading
+from myapi.extensions import wechat
+from myapi.messages import outbox, rules, settlement
 from myapi.messages.outbox import Claimed, Draft, SentMessage
 from myapi.soon import Soon
-from myapi.users import accounts
 from myapi.web.errors import ApiError
-from myapi.wechat import MessageInvalid, NotPermitted, WeChatError
+from myapi.wechat import MessageInvalid, NotPermitted, Unavailable, WeChatError
 
 log = logging.getLogger(__name__)
 
@@ -45,11 +33,19 @@ PAUSES = (
     *(timedelta(minutes=minutes) for minutes in (1, 5, 15)),
     *(timedelta(hours=hours) for hours in (1, 3, 6, 12)),
 )
+#: How long to wait for the database with an outcome, in seconds, attempt by attempt.
+NOTED_AGAIN_AFTER = (0.1, 0.4, 1.0)
+
+#: What concerns one message or one user alone; after any other error the next one would fail too.
+OF_ITS_OWN = (None, NotPermitted.name, MessageInvalid.name)
 USER_BUSY = 43108  # another program is sending to this user
 
 WAIT = 3.0  # s for another message to the same user
 POLL = 0.1
 MAX_WAITING = 8  # callers of a process
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _waiting = FewWait(MAX_WAITING)
 
@@ -79,10 +75,9 @@ def send_message(
     Source: subscribeMessage.send, POST /cgi-bin/message/subscribe/send.
     """
     rules.check(template_id, data, page)
-    if once is not None and not is_name(once):
-        raise ValueError("once must have 1 to 64 printable ASCII characters")
+    _check_options(miniprogram_state, lang, once)
     content = {"data": dict(data), "page": page, "state": miniprogram_state, "lang": lang}
-    draft = Draft(template_id, keyring().seal(json.dumps(content, ensure_ascii=False)), once)
+    draft = Draft(template_id, content, once)
     if not wait:
         queued = outbox.queue(user_id, draft)
         if has_request_context():
@@ -94,6 +89,9 @@ def send_message(
 
     started = _waiting.until(start, seconds=WAIT, pause=POLL)
     if started is None:
+        with reading() as connection:  # it may be this one that another call is sending
+            started = outbox.find_once(connection, user_id, once)
+    if started is None:
         raise ApiError("service_unavailable", reason="another message is sent to this user")
     if isinstance(started, SentMessage):
         return started
@@ -103,14 +101,14 @@ def send_message(
     return outcome
 
 
-def send_due() -> list[SentMessage]:
+def send_due(is_stopped: Callable[[], bool] = lambda: False) -> list[SentMessage]:
     """Send the queued messages whose time has come; return what became of each.
 
-    If WeChat has trouble, the rest waits for the next run.
+    If WeChat has trouble, the rest waits for the next run. `is_stopped` is asked before each one.
     """
     settlement.settle_lost()
     outcomes: list[SentMessage] = []
-    while (outcome := send_next()) is not None:
+    while not is_stopped() and (outcome := send_next()) is not None:
         outcomes.append(outcome)
         if is_trouble(outcome):
             break
@@ -125,12 +123,19 @@ def send_next() -> SentMessage | None:
 
 def is_trouble(outcome: SentMessage) -> bool:
     """Whether WeChat would answer the next message in the same way."""
-    return outcome.state in (WAITING, UNKNOWN) and outcome.errcode != USER_BUSY
+    return outcome.error not in OF_ITS_OWN and outcome.errcode != USER_BUSY
 
 
 def is_name(text: str) -> bool:
     """Whether it may be the `once` of a message."""
     return 0 < len(text) <= 64 and text.isascii() and text.isprintable()
+
+
+def _check_options(miniprogram_state: str, lang: str, once: str | None) -> None:
+    if miniprogram_state not in get_args(MiniProgramState) or lang not in get_args(Language):
+        raise ValueError("miniprogram_state or lang is none that WeChat knows")
+    if once is not None and not is_name(once):
+        raise ValueError("once must have 1 to 64 printable ASCII characters")
 
 
 def _as_api_error(error: WeChatError, data: Mapping[str, str]) -> Exception:
@@ -150,15 +155,21 @@ def _send_soon(response: Response) -> Response:
 
 def _send(message: Claimed) -> tuple[SentMessage, WeChatError | None]:
     """Ask WeChat to send a claimed message, and note what became of it."""
-    text = None if message.content is None else keyring().unseal(message.content)
-    if text is None:
-        log.error(
-            "no secret key unseals the message %s", message.id, extra={"event": "message_failed"}
-        )
-        return _note(message, None, MessageInvalid("no secret key unseals it")), None
-    content = json.loads(text)
     try:
-        msgid = wechat().send_message(
+        msgid = _ask(message)
+    except WeChatError as error:
+        pause = _pause(message, error)
+        return _note(settlement.note_error, message, error, pause), error
+    return _note(settlement.note_sent, message, msgid), None
+
+
+def _ask(message: Claimed) -> str | None:
+    content = message.content
+    if content is None:
+        log.error("no secret key unseals the message %s", message.id)
+        raise MessageInvalid("no secret key unseals it")
+    try:
+        return wechat().send_message(
             message.openid,
             message.template_id,
             content["data"],
@@ -166,42 +177,32 @@ def _send(message: Claimed) -> tuple[SentMessage, WeChatError | None]:
             miniprogram_state=content["state"],
             lang=content["lang"],
         )
-    except WeChatError as error:
-        return _note(message, None, error), error
-    return _note(message, msgid, None), None
+    except WeChatError:
+        raise
+    except Exception as error:  # such as a database without the access_token: WeChat was not asked
+        log.exception("a message could not be sent", extra={"event": "message_failed"})
+        raise Unavailable(type(error).__name__) from error
 
 
-@transaction
-def _note(
-    tx: Transaction, message: Claimed, msgid: str | None, error: WeChatError | None
-) -> SentMessage:
-    accounts.lock(tx, message.user_id)
-    at = database_now(tx)
-    sent: dict[str, Any] = {"state": SENT, "sent_at": at}
-    values = sent if error is None else _outcome(message, error, at)
-    if values["state"] != WAITING:
-        values["content"] = None
-    # An event of WeChat may have told already; then there is nothing to add but the id.
-    mine = (Message.id == message.id, Message.attempts == message.attempts)
-    open_still = update(Message).where(*mine, Message.state.in_((SENDING, UNKNOWN)))
-    if msgid is not None:
-        values["msgid"] = msgid
-    if changed(tx, open_still.values(values)):
-        if isinstance(error, NotPermitted):
-            ledger.end(tx, message.user_id, message.template_id, at)
-        elif values["state"] == FAILED:
-            ledger.give_back(tx, message.user_id, message.template_id, message.created_at)
-    if error is None:
-        return SentMessage(message.id, SENT)
-    return SentMessage(message.id, values["state"], error.name, error.errcode)
-
-
-def _outcome(message: Claimed, error: WeChatError, at: datetime) -> dict[str, Any]:
-    """Return what an error makes of a message."""
-    values: dict[str, Any] = {"error": error.name, "errcode": error.errcode}
-    if error.undecided:
-        return {**values, "state": UNKNOWN, "next_at": at + CONFIRMED_WITHIN}
+def _pause(message: Claimed, error: WeChatError) -> timedelta | None:
+    """Return how long to wait before the next attempt; None if there is none."""
     is_final = isinstance(error, NotPermitted | MessageInvalid)
     if is_final or not message.queued or message.attempts > len(PAUSES):
-        return {**values, "state": FAILED, "once": None}
-    return {**values, "state": WAITING, "next_at": at + PAUSES[message.attempts - 1]}
+        return None
+    return PAUSES[message.attempts - 1]
+
+
+def _note(note: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Note an outcome, with patience: it is known here alone.
+
+    In a context of its own: how long the request has waited for the database does not count.
+    """
+    for pause in NOTED_AGAIN_AFTER:
+        try:
+            with current_app.app_context():
+                return note(*args, **kwargs)
+        except sqlalchemy.exc.SQLAlchemyError:
+            log.warning("the outcome of a message could not be noted yet", exc_info=True)
+        time.sleep(pause)
+    with current_app.app_context():
+        return note(*args, **kwargs)

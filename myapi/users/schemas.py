@@ -36,7 +36,13 @@ AvatarUrl = Annotated[
     ),
 ]
 Base64 = Annotated[
-    str, Meta(min_length=1, max_length=65536, examples=["CiyLU1Aw2KjvrjMdj8YKliAjtP4gsMZM"])
+    str,
+    Meta(
+        min_length=1,
+        max_length=65536,
+        description="The encrypted data, as WeChat gave it.",
+        examples=["CiyLU1Aw2KjvrjMdj8YKliAjtP4gsMZM"],
+    ),
 ]
 
 
@@ -54,11 +60,22 @@ PhoneCode = Annotated[
 
 
 class UserOut(Struct):
-    id: Id
-    nickname: Annotated[str, Meta(examples=["小明"])] | None
-    avatar_url: Annotated[str, Meta(examples=["https://example.com/avatar.png"])] | None
+    id: Annotated[Id, Meta(description="Random and public; it is not the openid.")]
+    nickname: (
+        Annotated[str, Meta(description="Null until the user sets one.", examples=["小明"])] | None
+    )
+    avatar_url: (
+        Annotated[
+            str,
+            Meta(
+                description="Where the picture is; null if there is none.",
+                examples=["https://example.com/avatar.png"],
+            ),
+        ]
+        | None
+    )
     phone: Annotated[str, Meta(description="Masked.", examples=["138******00"])] | None
-    created_at: Timestamp
+    created_at: Annotated[Timestamp, Meta(description="When the account was made, UTC.")]
 
     @classmethod
     def of(cls, user: Account | UserRow) -> "UserOut":
@@ -97,11 +114,30 @@ class DecryptRequest(Struct, rename={"encrypted_data": "encryptedData", "raw_dat
     """What wx.getUserInfo and similar calls return. Send rawData and signature both, or neither."""
 
     encrypted_data: Base64
-    iv: Annotated[str, Meta(min_length=1, max_length=64, examples=["r7BXXKkLb8qrSNn05n0qiA=="])]
-    raw_data: Annotated[str, Meta(max_length=65536)] | None = None
+    iv: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=64,
+            description="Its initialization vector.",
+            examples=["r7BXXKkLb8qrSNn05n0qiA=="],
+        ),
+    ]
+    raw_data: (
+        Annotated[
+            str, Meta(max_length=65536, description="The plain text that `signature` covers.")
+        ]
+        | None
+    ) = None
     signature: (
         Annotated[
-            str, Meta(max_length=64, pattern=r"^[\x00-\x7f]*$(?!\n)", extra={"format": "ascii"})
+            str,
+            Meta(
+                max_length=64,
+                pattern=r"^[\x00-\x7f]*$(?!\n)",
+                extra={"format": "ascii"},
+                description="SHA-1 of rawData and the session_key, in hex.",
+            ),
         ]
         | None
     ) = None

@@ -1,9 +1,9 @@
 """A first call to try."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from flask import Blueprint
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from myapi.clock import iso, now
 from myapi.web.access import public
@@ -16,9 +16,9 @@ bp = Blueprint("hello", __name__, url_prefix="/api")
 class Hello(Struct):
     """An older response format, without `data`."""
 
-    time: Timestamp
-    code: Literal[0] = 0
-    msg: str = "Hello from Aliyun Lighthouse!"
+    time: Annotated[Timestamp, Meta(description="The time of the server, UTC.")]
+    code: Annotated[Literal[0], Meta(description="Always 0.")] = 0
+    msg: Annotated[str, Meta(description="A greeting.")] = "Hello from Aliyun Lighthouse!"
 
 
 @bp.get("/hello")

@@ -24,7 +24,10 @@ class EncryptRequest(Struct):
             examples=["alice"],
         ),
     ]
-    data: Annotated[dict[str, Any], Meta(examples=[{"phoneNumber": "13800138000"}])]
+    data: Annotated[
+        dict[str, Any],
+        Meta(description="The object to encrypt.", examples=[{"phoneNumber": "13800138000"}]),
+    ]
 
 
 class FaultRequest(Struct):

@@ -14,6 +14,7 @@ from .errors import (
     TOKEN,
     Errcodes,
     Misconfigured,
+    NotPermitted,
     Timeout,
     TokenRefused,
     TooManyWaiting,
@@ -113,7 +114,7 @@ class Caller:
                     method, path, asked, json, errcodes, read, secrets, limit, timeout
                 )
             except WeChatError as error:
-                is_asking = error.errcode is None and not error.unsent
+                is_asking = error.errcode is None
                 raise
             is_asking = False
             return result
@@ -121,7 +122,7 @@ class Caller:
         try:
             return self._in_turn(path, lambda: self._with_token(ask), timeout)
         except WeChatError as error:
-            error.undecided = is_asking
+            error.undecided = is_asking and self._transport.was_connected()
             raise
 
     def call_for_file(
@@ -259,8 +260,9 @@ class Caller:
     def _report(self, path: str, error: WeChatError, seconds: float) -> None:
         misconfigured = isinstance(error, Misconfigured)
         advice = advice_on(error) if misconfigured else None
+        is_usual = isinstance(error, NotPermitted)  # users withdraw what they have permitted
         log.log(
-            logging.ERROR if misconfigured else logging.WARNING,
+            logging.ERROR if misconfigured else logging.INFO if is_usual else logging.WARNING,
             "WeChat's %s failed: %s%s",
             path,
             error,

@@ -159,7 +159,8 @@ class WeChatClient(Caller):
             },
             errcodes=MESSAGE,
             read=read_msgid,
-            hide=[openid, *data.values(), *given.values()],
+            # A value of one or two characters tells nothing, and would mask names in the errmsg.
+            hide=[openid, *(value for value in data.values() if len(value) > 2), *given.values()],
         )
 
     def mini_program_code(

@@ -15,8 +15,6 @@ class WeChatError(Exception):
 
     #: The name in the API's registry of errors.
     name: ClassVar[str] = "wechat_unavailable"
-    #: Whether no connection was made: WeChat knows nothing of the call.
-    unsent = False
     #: Whether WeChat may have done what it was asked: its answer was lost, or made no sense.
     undecided = False
 
@@ -188,10 +186,12 @@ MEDIA: Errcodes = {
 #: subscribeMessage.send.
 MESSAGE: Errcodes = {
     **COMMON,
+    40003: NotPermitted,  # no such user
     40037: MessageInvalid,  # no such template
     41030: MessageInvalid,  # no such page
     43101: NotPermitted,
     43107: Misconfigured,  # this mini program may send no messages any more
+    43104: NotPermitted,  # a user of another mini program
     43108: Unavailable,  # another message is being sent to this user
     45168: MessageInvalid,  # a word that WeChat forbids
     47003: MessageInvalid,  # a value breaks the rule of its kind

@@ -38,15 +38,11 @@ _HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "myapi
 _JSON_HEADERS = {**_HEADERS, "Content-Type": "application/json"}
 _NO_RETRY = urllib3.Retry(False)
 
-#: What is raised before a request is sent.
-_UNCONNECTED = (
-    urllib3.exceptions.NewConnectionError,
-    urllib3.exceptions.ConnectTimeoutError,
-    ssl.SSLCertVerificationError,
-)
-
 _QUERY = re.compile(r"\?\S*")
 _LOGGERS_OF_URLS = ("urllib3.connection", "urllib3.connectionpool", "urllib3.util.retry")
+
+
+_exchange = threading.local()
 
 
 class Transport:
@@ -91,6 +87,7 @@ class Transport:
         if body is not None:
             content = json.dumps(body, ensure_ascii=False).encode(errors="replace")
         handled_before = sys.exc_info()[1]
+        _exchange.connected = True  # unless a connection has to be opened first
         wait = self._timeout if timeout is None else min(timeout, self._timeout)
         failure: WeChatError
         try:
@@ -103,6 +100,11 @@ class Transport:
             failure = Unavailable(f"HTTP {status}, {len(answer)} bytes read")
         # urllib3's exceptions hold the URL with its secrets. Raised out here, ours has no context.
         raise failure
+
+    @staticmethod
+    def was_connected() -> bool:
+        """Whether this thread's last exchange had a connection: the server may know of it."""
+        return getattr(_exchange, "connected", False)
 
     def close(self) -> None:
         """Close the connections that are kept. A later exchange opens new ones."""
@@ -170,6 +172,11 @@ class _Connection(HTTPConnection):
 
     _answered_at = 0.0
 
+    def connect(self) -> None:
+        _exchange.connected = False
+        super().connect()  # over HTTPS with the handshake
+        _exchange.connected = True
+
     @property
     def is_connected(self) -> bool:
         return super().is_connected and time.monotonic() - self._answered_at < IDLE_LIMIT
@@ -199,6 +206,4 @@ def _failure(error: BaseException, handled_before: BaseException | None) -> WeCh
     while (cause := chain[-1].__cause__ or chain[-1].__context__) and cause is not handled_before:
         chain.append(cause)
     slow = any(isinstance(link, TimeoutError) for link in chain)
-    failure = (Timeout if slow else Unavailable)(type(chain[-1]).__name__)
-    failure.unsent = any(isinstance(link, _UNCONNECTED) for link in chain)
-    return failure
+    return (Timeout if slow else Unavailable)(type(chain[-1]).__name__)

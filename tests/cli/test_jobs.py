@@ -23,13 +23,15 @@ def test_once_handles_events_purges_and_backs_up(run, tmp_path):
     folder = tmp_path / "backups"
     folder.mkdir()
     said = run("jobs", "run", "--once", "--backup-dir", str(folder)).stdout.splitlines()
-    assert said[:3] == [
+    assert said[:5] == [
         "0 events handled, 0 failed",
+        "0 messages sent, 0 to be tried again, 0 failed, 0 unknown",
         "0 sessions purged",
         "0 events emptied, 0 deleted",
+        "0 messages purged",
     ]
     (made,) = backups(folder)
-    assert said[3].startswith(f"{folder / made}: ")
+    assert said[5].startswith(f"{folder / made}: ")
     assert made.startswith("daily-")
     assert made.endswith(".db")
 
@@ -61,7 +63,12 @@ def test_failed_job_is_logged_and_the_others_run(run, monkeypatch, caplog):
 
     monkeypatch.setattr(sessions, "_purge", fail)
     said = run("jobs", "run", "--once", code=1).stdout
-    assert said == "0 events handled, 0 failed\n0 events emptied, 0 deleted\n"
+    assert [line.split(",")[0] for line in said.splitlines()] == [
+        "0 events handled",
+        "0 messages sent",
+        "0 events emptied",
+        "0 messages purged",
+    ]
     assert "the job 'purge of sessions' failed" in caplog.text
     assert "the disk is gone" in caplog.text
 

@@ -18,6 +18,7 @@ from sqlalchemy.engine import make_url
 
 from myapi.db import migrate
 from myapi.db.backup.leftovers import NEW, OLD
+from myapi.extend import send_message
 from myapi.extensions import db
 from myapi.settings import ROOT
 from tests.cli.conftest import command, environment
@@ -472,3 +473,20 @@ _DAMAGE = {
     "newer": _newer,
     "empty": lambda _copy, bad: bad.touch(),
 }
+
+
+def test_message_that_was_queued_at_the_backup_is_not_sent_again(
+    run, sign_in, backup, app, execute, wechat
+):
+    body = {"id": "12345678", "results": {"template-1": "accept"}}
+    assert sign_in("alice").post("/api/me/messages", json=body).status_code == 200
+    [(user_id,)] = execute("SELECT id FROM users")
+    with app.app_context():
+        send_message(user_id, "template-1", {"thing1": "tea"}, wait=False)
+    file = backup()
+    assert run("messages", "run").stdout.startswith("1 message sent")
+    assert run("restore", str(file), "--yes").exit_code == 0
+    rows = execute("SELECT state, error, content FROM myapi_messages")
+    assert rows == [("unknown", "restored", None)]
+    assert run("messages", "run").stdout.startswith("0 messages sent")
+    assert sum(wechat.sandbox.messages_sent().values()) == 1

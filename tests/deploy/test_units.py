@@ -84,10 +84,17 @@ def test_each_timer_has_a_service():
     assert {Path(name).stem + ".service" for name in units.timers()} <= names
 
 
-@pytest.mark.parametrize("unit", ["myapi-events.service", "myapi-purge.service"])
-def test_unit_of_events_asks_whether_the_live_release_has_them(unit):
+@pytest.mark.parametrize(
+    ("unit", "commands"),
+    [
+        ("myapi-events.service", {"events"}),
+        ("myapi-messages.service", {"messages"}),
+        ("myapi-purge.service", {"events", "messages"}),
+    ],
+)
+def test_unit_asks_whether_the_live_release_has_its_commands(unit, commands):
     text = (units.SOURCE / unit).read_text()
-    (file,) = set(
-        re.findall(r"(?<=-e )\S*myapi/cli/\w+\.py", text.replace("/opt/myapi/current/", ""))
-    )
-    assert (ROOT / file).exists()
+    assert set(re.findall(r"-e (?:/opt/myapi/current/)?myapi/cli/(\w+)\.py", text)) == commands
+    for command in commands:
+        assert (ROOT / f"myapi/cli/{command}.py").exists()
+        assert f"flask {command} " in text

@@ -37,7 +37,15 @@ if "RUNTIME_DIRECTORY" not in os.environ:
         return [b"{}"]
     app.wsgi_app = nothing
 """
-UNITS = ("myapi", "myapi-purge", "myapi-events", "myapi-backup", "myapi-doctor", "myapi-canary@x")
+UNITS = (
+    "myapi",
+    "myapi-purge",
+    "myapi-events",
+    "myapi-messages",
+    "myapi-backup",
+    "myapi-doctor",
+    "myapi-canary@x",
+)
 
 
 @pytest.fixture(scope="module")
@@ -125,10 +133,11 @@ def test_tls_matches_mozillas_intermediate_profile(server):
 
 
 def test_timers_purge_and_back_up(server):
-    for unit in ("myapi-purge", "myapi-events", "myapi-backup"):
+    for unit in ("myapi-purge", "myapi-events", "myapi-messages", "myapi-backup"):
         assert server.run("systemctl", "start", f"{unit}.service").returncode == 0
     assert any("daily-" in name for name in server.files("/var/lib/myapi/backups"))
-    for timer in ("myapi-purge", "myapi-events", "myapi-backup", "myapi-doctor", "certbot"):
+    ours = ("myapi-purge", "myapi-events", "myapi-messages", "myapi-backup", "myapi-doctor")
+    for timer in (*ours, "certbot"):
         assert server.run("systemctl", "is-active", f"{timer}.timer").stdout == "active\n"
 
 

@@ -21,6 +21,9 @@ NEW_UNITS = (
     "myapi-events.service",
     "myapi-events.service.d/hardening.conf",
     "myapi-events.timer",
+    "myapi-messages.service",
+    "myapi-messages.service.d/hardening.conf",
+    "myapi-messages.timer",
 )
 # A timer of a later release, whose command the releases before it lack.
 TIMER = "[Timer]\nOnCalendar=hourly\n[Install]\nWantedBy=timers.target\n"
@@ -90,7 +93,8 @@ def test_release_upgrades_nginx_and_units_and_loses_no_request(server, former):
     assert "each `up`, `release` and `rollback` overwrites it" in after[NGINX]
     assert "ExecCondition" in after[f"{UNITS}/myapi-purge.service"]
     assert set(after) - set(before) == {f"{UNITS}/{unit}" for unit in NEW_UNITS}
-    assert is_enabled(server, "myapi-events.timer") == "enabled"
+    for timer in ("myapi-events.timer", "myapi-messages.timer"):
+        assert is_enabled(server, timer) == "enabled"
     assert re.findall("set_real_ip_from (.*);", after[NGINX]) == 2 * ["10.9.0.0/16", "10.8.0.0/16"]
     assert state(server)["site"] == {
         "domain": DOMAIN,

@@ -14,6 +14,8 @@ STABLE = {
     "phone_code_invalid": (400, 40003),
     "content_risky": (400, 40004),
     "picture_invalid": (400, 40005),
+    "message_invalid": (400, 40006),
+    "message_not_permitted": (409, 40901),
     "decrypt_failed": (400, 40002),
     "token_missing": (401, 40100),
     "token_invalid": (401, 40101),

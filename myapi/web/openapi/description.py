@@ -119,6 +119,31 @@ def describe(app: Flask) -> Schema:
     }
 
 
+def translated(description: Schema, texts: Mapping[str, str]) -> Schema:
+    """Return the description with its titles and texts in Chinese, for tools that import it."""
+    chinese: Schema = _translate(description, texts)
+    names = {tag["name"]: texts.get(tag["name"], tag["name"]) for tag in description["tags"]}
+    for tag in chinese["tags"]:
+        tag["name"] = names[tag["name"]]
+    for item in chinese["paths"].values():
+        for operation in item.values():
+            operation["tags"] = [names[name] for name in operation["tags"]]
+    return chinese
+
+
+def _translate(part: Any, texts: Mapping[str, str]) -> Any:  # noqa: ANN401 (any JSON)
+    if isinstance(part, list):
+        return [_translate(item, texts) for item in part]
+    if not isinstance(part, dict):
+        return part
+    return {
+        key: "\n\n".join(texts.get(text, text) for text in value.split("\n\n"))
+        if key in {"summary", "description"} and isinstance(value, str)
+        else _translate(value, texts)
+        for key, value in part.items()
+    }
+
+
 def routes(app: Flask) -> Iterator[Route]:
     """Yield every route except those that serve the description itself."""
     for rule in app.url_map.iter_rules():

@@ -4,23 +4,27 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from flask import Blueprint, Flask, Response, current_app, redirect, url_for
+from flask import Blueprint, Flask, Response, current_app, redirect, request, url_for
 from werkzeug.wrappers import Response as ResponseBase
 
 from myapi.extensions import settings
 from myapi.web.access import public
 from myapi.web.errors import ApiError
-from myapi.web.openapi.description import describe, limits
+from myapi.web.openapi.description import describe, limits, translated
 from myapi.web.responses import json_response
 
 bp = Blueprint("docs", __name__)
 
 FOLDER = Path(__file__).parent / "static"
 CHINESE = "zh.json"
+MODULES = (
+    *("docs", "description", "texts", "calls", "code"),
+    *("model", "snippets", "route", "search"),
+)
 FILES = {
     "docs.html": "text/html",
     "docs.css": "text/css",
-    "docs.js": "text/javascript",
+    **{f"{name}.js": "text/javascript" for name in MODULES},
     CHINESE: "application/json",  # English → Chinese, for the page and the description
 }
 POLICY = (
@@ -57,8 +61,15 @@ def root() -> ResponseBase:
 @bp.get("/openapi.json")
 @public
 def openapi() -> Response:
-    """Describe the API in OpenAPI 3.1."""
-    return json_response(describe(current_app))
+    """Describe the API in OpenAPI 3.1, as of this host; `?lang=zh`: in Chinese.
+
+    Apifox and Postman take the host from it, also where they get it as a file.
+    """
+    description = describe(current_app)
+    description["servers"] = [{"url": request.host_url.rstrip("/")}]
+    if request.args.get("lang") == "zh":
+        description = translated(description, current_app.extensions["texts"])
+    return json_response(description)
 
 
 @bp.get("/docs")

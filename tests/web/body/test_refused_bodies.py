@@ -157,7 +157,7 @@ def test_answers_to_wrong_bodies_are_for_persons(make_app, sign_in, languages):
     headers = {**alice.headers, "Accept-Language": languages}
     with app.app_context():
         taking = [route for route in routes(app) if route.declared and route.declared.body]
-    assert len(taking) == len(SHAPES) + 7  # and those of myapi
+    assert len(taking) == len(SHAPES) + 9  # and those of myapi
     for route in taking:
         refused = 0
         for body in bodies(route.declared.body):
