@@ -4,11 +4,13 @@ The tests of the client are in tests/miniprogram, for `node --test`. This file r
 the servers that they call.
 """
 
+import gzip
 import json
 import os
 import re
 import shutil
 import subprocess
+import tarfile
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,6 +34,7 @@ CLIENT = ROOT / "miniprogram" / "myapi"
 TOOLS = ROOT / "miniprogram" / "node_modules"
 TESTS = ROOT / "tests" / "miniprogram"
 DOMAIN = "api.example.com"
+PACKAGE = "myapi-miniprogram"
 UNLIMITED = dict.fromkeys(
     ("rate_limit_login", "rate_limit_login_failed", "rate_limit_user"), "1000000"
 )
@@ -92,6 +95,10 @@ def run_file(file, **environ):
 
 def test_client_unit_tests_pass():
     run_tests("client")
+
+
+def test_client_aborts_transfers_hooks_and_keeps_the_order_of_writes():
+    run_tests("calls")
 
 
 def test_client_loses_no_permission_of_a_message():
@@ -360,6 +367,11 @@ def test_client_errnos_match_the_doctor(client):
         assert text_of(f"errno {errno}") == known["symptom"], errno
 
 
+def test_doctor_explains_every_error_of_the_client_by_its_name(client):
+    unknown = [name for name in client["errors"] if not doctor.explain(name, []).symptom]
+    assert unknown == []
+
+
 def test_client_numbers_in_errno_600001_match_the_doctor(client):
     for number, known in client["inside"].items():
         assert text_of(f"errno 600001 errcode:{number}") == known["symptom"], number
@@ -418,6 +430,50 @@ def test_client_types_are_checked(tmp_path):
         node(*tsc, tmp_path / "tsconfig.json")
 
 
+def test_declared_types_are_those_of_the_code_and_refuse_what_is_wrong():
+    need(NodeTools)
+    node(TOOLS / "typescript" / "bin" / "tsc", "--project", TESTS / "types")
+
+
+def test_declared_error_names_are_those_of_the_code(client):
+    text = (CLIENT / "index.d.ts").read_text("utf-8")
+    declared = re.search(r"ErrorName =\n(.*?)\n\n", text, re.DOTALL)[1]
+    assert re.findall(r"'(\w+)'", declared) == list(client["errors"])
+
+
+def test_types_of_routes_are_written_from_the_description_of_the_server(api, tmp_path):
+    """They compile together with the calls of the client, and refuse what is wrong."""
+    need(NodeTools)
+    run_tests("types")
+    described = tmp_path / "openapi.json"
+    described.write_text(json.dumps(api), "utf-8")
+    written = node(ROOT / "miniprogram" / "types.js", described)
+    (tmp_path / "api.d.ts").write_text(written, "utf-8")
+    (tmp_path / "app.ts").write_text(
+        f"""
+        import {{ createClient, type Call, type User }} from {json.dumps(str(CLIENT / "index"))}
+        import type {{ UserOut }} from './api'
+        const api = createClient({{ baseUrl: 'https://api.example.com' }})
+        const me: Call<UserOut> = api.get('/api/me')
+        const user: Promise<User> = me
+        const changed: Call<UserOut> = api.put('/api/me', {{ nickname: null }})
+        const ended: Call<null> = api.delete(`/api/auth/sessions/${{'s'}}`)
+        api.get('/api/hello').then(hello => hello.time.length)
+        api.upload('/api/me/avatar', 'wxfile://1').then(({{ avatar_url }}) => avatar_url)
+        // @ts-expect-error
+        api.put('/api/me', {{ nickname: 7 }})
+        // @ts-expect-error
+        api.get('/api/me').then(({{ openid }}) => openid)
+        """,
+        "utf-8",
+    )
+    config = json.loads((TESTS / "types" / "tsconfig.json").read_text())
+    config["include"] = ["*.ts"]
+    config["compilerOptions"]["typeRoots"] = [str(TOOLS)]
+    (tmp_path / "tsconfig.json").write_text(json.dumps(config))
+    node(TOOLS / "typescript" / "bin" / "tsc", "--project", tmp_path)
+
+
 def test_client_uses_only_es2018_syntax():
     """Nothing newer than ES2018: compiling to ES2018 or to ESNext gives the same code."""
     need(NodeTools)
@@ -454,8 +510,67 @@ def test_client_uses_only_apis_of_the_phone():
             assert (CLIENT / f"{name}.js").exists()
 
 
-def test_client_folder_has_only_js_files():
-    assert {file.suffix for file in CLIENT.iterdir()} == {".js"}
+def test_client_folder_has_only_js_files_and_one_of_types():
+    assert {file.suffix for file in CLIENT.iterdir()} == {".js", ".ts"}
+    assert [file.name for file in CLIENT.glob("*.ts")] == ["index.d.ts"]
+
+
+class NpmTools:
+    """The bundler that makes the npm package."""
+
+    @classmethod
+    def available(cls):
+        if not (TOOLS / "esbuild").exists() or not shutil.which("npm"):
+            return "esbuild not found: apt install npm, then make miniprogram-tools"
+        return Node.available()
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory):
+    """The npm package, as it is unpacked into node_modules."""
+    need(NpmTools)
+    folder = tmp_path_factory.mktemp("package")
+    node(ROOT / "miniprogram" / "pack.js", folder)
+    (archive,) = folder.glob("*.tgz")
+    with tarfile.open(archive) as tar:
+        tar.extractall(folder / "node_modules", filter="data")
+    return (folder / "node_modules" / "package").rename(folder / "node_modules" / PACKAGE)
+
+
+def test_npm_package_has_what_the_developer_tools_and_bundlers_take(package):
+    told = json.loads((package / "package.json").read_text("utf-8"))
+    assert told["name"] == PACKAGE
+    assert {path.name for path in (package / told["miniprogram"]).iterdir()} == {
+        *("index.js", "index.mjs", "index.d.ts"),
+    }
+    for field in ("main", "module", "types"):
+        assert (package / told[field]).is_file()
+    assert (package / told["types"]).read_bytes() == (CLIENT / "index.d.ts").read_bytes()
+    assert "dependencies" not in told
+    user = package.parent.parent / "app.mjs"
+    user.write_text(
+        f"""
+        import {{ ApiError, ERRORS, createClient }} from '{PACKAGE}/miniprogram_dist/index.mjs'
+        import whole from '{PACKAGE}'
+        for (const it of [{{ ApiError, ERRORS, createClient }}, whole]) {{
+          const made = it.createClient({{ baseUrl: 'https://api.example.com', platform: {{}} }})
+          console.log(typeof made.get, new it.ApiError('network').zh === it.ERRORS.network.zh)
+        }}
+        """
+    )
+    assert node(user).split() == ["function", "true"] * 2
+    assert (package / told["bin"]["myapi-types"]).is_file()
+
+
+@pytest.mark.parametrize("name", ["client", "calls"])
+def test_minified_client_passes_the_tests_of_the_client(package, name):
+    run_tests(name, MYAPI_TEST_CLIENT=str(package / "miniprogram_dist" / "index.js"))
+
+
+def test_minified_client_is_small(package):
+    code = (package / "miniprogram_dist" / "index.js").read_bytes()
+    assert len(code) <= 46_000
+    assert len(gzip.compress(code)) <= 18_000
 
 
 def test_npm_tools_are_pinned_and_name_no_registry():

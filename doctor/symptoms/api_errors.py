@@ -6,7 +6,7 @@ is found as for an answer that is not the API's.
 
 from __future__ import annotations
 
-from doctor.symptoms.symptom import Symptom, numbers
+from doctor.symptoms.symptom import Symptom, numbers, word
 from doctor.texts import Text
 
 
@@ -20,7 +20,7 @@ def _error(
             f"statusCode {status}，error 为 {name}（code {code}）",
         ),
         meaning,
-        rf"(?<![A-Za-z_]){name}(?![A-Za-z_])|{numbers(code)}",
+        f"{word(name)}|{numbers(code)}",
         numbers(status) if by_status else "",
         checks,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from doctor.symptoms.symptom import Symptom, numbers
+from doctor.symptoms.symptom import Symptom, numbers, word
 from doctor.texts import Text
 
 #: How phones and the tool say that a URL is on no list of the console.
@@ -10,6 +10,7 @@ UNLISTED = (
     numbers(600002) + r"|domain ?list|合法域名|域名不合法|域名.{0,4}(列表|配置|校验)|url not in"
 )
 UPLOAD = r"upload(file|task)|上传"
+DOWNLOAD = r"download(file|task)|下载"
 
 PHONE: dict[str, Symptom] = {
     "upload_domain_list": Symptom(
@@ -29,6 +30,23 @@ PHONE: dict[str, Symptom] = {
         rf"^(?=.*({UPLOAD}))(?=.*({UNLISTED}))",
         checks=("url",),
     ),
+    "download_domain_list": Symptom(
+        Text(
+            "downloadFile:fail url not in domain list (errno 600002)",
+            "downloadFile:fail url not in domain list：不在以下 downloadFile 合法域名列表中"
+            "（errno 600002）",
+        ),
+        Text(
+            "The domain is not on this mini program's list for downloads, which is not that for"
+            " requests. Add https://NAME as a downloadFile 合法域名 in the console (开发管理 →"
+            " 开发设置 → 服务器域名), then refresh 详情 → 域名信息 in the developer tool.",
+            "域名不在小程序的 downloadFile 合法域名列表里，这份列表与 request 的分开。到小程序后台"
+            "（开发管理 → 开发设置 → 服务器域名）把 https://域名 也填为 downloadFile 合法域名，"
+            "再到开发者工具的 详情 → 域名信息 刷新。",
+        ),
+        rf"^(?=.*({DOWNLOAD}))(?=.*({UNLISTED}))",
+        checks=("url",),
+    ),
     "upload_file": Symptom(
         Text(
             "uploadFile:fail file not found",
@@ -44,6 +62,24 @@ PHONE: dict[str, Symptom] = {
         r"upload(file|task).{0,60}(file not found|file error|no such file"
         r"|file .{0,8}n.t exist|文件不存在|找不到.{0,6}文件)",
     ),
+    "download_file": Symptom(
+        Text(
+            "downloadFile:fail (errno 603300, 603301, 603302 or 603303)",
+            "downloadFile:fail（errno 603300、603301、603302 或 603303）：文件无法保存",
+        ),
+        Text(
+            "The phone could not keep the file that it got: the storage of the mini program is full"
+            " (603300), the file is larger than WeChat takes (603301) or empty (603302), or the"
+            " path is not one of the mini program's own (603303). Delete old files with"
+            " wx.getFileSystemManager; offer large files in parts.",
+            "手机收到了文件但无法保存：小程序的存储空间已满（603300）、文件超过微信的上限（603301）、"
+            "文件为空（603302），或路径不属于小程序（603303）。用 wx.getFileSystemManager"
+            " 删除旧文件；大文件请分段提供。",
+        ),
+        numbers(603300, 603301, 603302, 603303)
+        + f"|{word('download_failed')}"
+        + rf"|({DOWNLOAD}).{{0,60}}(max file size|save file|storage|permission denied)",
+    ),
     "domain_list": Symptom(
         Text(
             "url not in domain list (errno 600002)",
@@ -56,19 +92,21 @@ PHONE: dict[str, Symptom] = {
             "域名不在小程序的合法域名列表里。到小程序后台（开发管理 → 开发设置 → 服务器域名）添加"
             " https://域名，和代码里写的完全一致，再到开发者工具的 详情 → 域名信息 刷新。",
         ),
-        UNLISTED,
+        UNLISTED + f"|{word('domain_not_listed')}",
         checks=("url", "icp", "redirect"),
     ),
     "bad_url": Symptom(
         Text(
-            "request:fail invalid url (errno 600009)", "request:fail URL 格式不合法（errno 600009）"
+            "request:fail invalid url (errno 600009 or 600011)",
+            "request:fail URL 格式不合法（errno 600009 或 600011）",
         ),
         Text(
             "The mini program calls an address that is not a URL: it must begin with https://, with"
             " no spaces and no missing parts.",
             "小程序请求的地址不是合法的 URL：必须以 https:// 开头，不含空格，也不能缺少部分。",
         ),
-        numbers(600009, -300, -1000, -1002)
+        numbers(600009, 600011, -300, -301, -302, -1000, -1002)
+        + f"|{word('bad_url')}"
         + r"|(invalid|bad|unsupported) url|url.{0,4}不合法|(无效|不支持).{0,4}(url|地址)",
         checks=("url",),
     ),
@@ -104,22 +142,23 @@ PHONE: dict[str, Symptom] = {
             " them up.",
             "小程序同时进行的请求太多。减少请求；响应慢也会使请求堆积。",
         ),
-        numbers(600007) + r"|(too many|max) .{0,8}tasks?|并发",
+        numbers(600007) + f"|{word('too_many_tasks')}" + r"|(too many|max) .{0,8}tasks?|并发",
         checks=("latency",),
     ),
     "request_failed": Symptom(
         Text(
-            "request:fail (errno 600004, 600005 or 600006)",
-            "request:fail（errno 600004、600005 或 600006）",
+            "request:fail (errno 600004, 600005, 600006, 600010 or 602300)",
+            "request:fail（errno 600004、600005、600006、600010 或 602300）",
         ),
         Text(
             "WeChat itself could not make the request: a logic error (600004), a wrong argument"
-            " (600005) or a system error (600006). Look at the arguments of wx.request, and update"
+            " (600005), a system error (600006), data that cannot be written as JSON (600010), or"
+            " more data than it takes (602300). Look at the arguments of wx.request, and update"
             " WeChat.",
-            "微信没能发出请求：逻辑错误（600004）、参数错误（600005）或系统错误（600006）。"
-            "检查 wx.request 的参数，并更新微信。",
+            "微信没能发出请求：逻辑错误（600004）、参数错误（600005）、系统错误（600006）、"
+            "data 无法序列化（600010）或 data 过大（602300）。检查 wx.request 的参数，并更新微信。",
         ),
-        numbers(600004, 600005, 600006),
+        numbers(600004, 600005, 600006, 600010, 602300) + f"|{word('request_failed')}",
         checks=("url",),
     ),
     "login_blocked": Symptom(
@@ -128,7 +167,7 @@ PHONE: dict[str, Symptom] = {
             "WeChat blocked wx.login on this phone: no request reached the server.",
             "微信拦截了手机上的 wx.login：请求没有到达服务器。",
         ),
-        numbers(1402101),
+        numbers(1402101) + f"|{word('login_blocked')}",
     ),
     "privacy": Symptom(
         Text(
@@ -177,7 +216,7 @@ PHONE: dict[str, Symptom] = {
             "The phone finds no address for the domain: it has no DNS record, or a misspelt one.",
             "手机查不到域名的地址：没有 DNS 记录，或域名写错了。",
         ),
-        numbers(-105, -137, -1003, -1006)
+        numbers(-105, -137, -166, -1003, -1006)
         + r"|NAME_NOT_RESOLVED|NAME_RESOLUTION_FAILED|unknown ?host|unable to resolve"
         + r"|hostname could not be found|指定主机名|域名(无法|不能)?解析|无法解析",
         checks=("dns", "url"),
@@ -235,7 +274,8 @@ PHONE: dict[str, Symptom] = {
             " server is not at fault.",
             "手机或电脑设置了代理，但连不上它。关掉代理；与服务器无关。",
         ),
-        numbers(-130, -111, -115, -336) + r"|ERR_(PROXY|TUNNEL|NO_SUPPORTED_PROXIES)",
+        numbers(-111, -115, -120, -121, -127, -130, -131, -136, -336)
+        + r"|ERR_(PROXY|TUNNEL|NO_SUPPORTED_PROXIES)",
     ),
     "timeout": Symptom(
         Text("request:fail timeout (errno 5)", "request:fail timeout 请求超时（errno 5）"),
@@ -249,8 +289,8 @@ PHONE: dict[str, Symptom] = {
     ),
     "network": Symptom(
         Text(
-            "request:fail (errno 600001, 600000 or 602001; inside it errcode -1 to -4)",
-            "request:fail（errno 600001、600000 或 602001，其中 errcode 为 -1 到 -4）",
+            "request:fail (errno 600001, 600000, 602000 or 602001; inside it errcode -1 to -4)",
+            "request:fail（errno 600001、600000、602000 或 602001，其中 errcode 为 -1 到 -4）",
         ),
         Text(
             "The phone could not make the request, and does not say why. The number inside the"
@@ -258,8 +298,9 @@ PHONE: dict[str, Symptom] = {
             "手机没能完成请求，也没有说明原因。完整信息里的数字（例如 -102、-202）能说明原因。",
         ),
         "",
-        numbers(600000, 600001, 602001, -1, -2, -3, -4, -21, -109)
-        + r"|(request|login|uploadfile):?\s?fail|net::|ERR_FAILED|网络(错误|异常)",
+        numbers(600000, 600001, 602000, 602001, -1, -2, -3, -4, -21, -109)
+        + r"|^\W*network\W*$|(request|login|uploadfile|downloadfile):?\s?fail|net::|ERR_FAILED"
+        + r"|网络(错误|异常)",
         ("port", "tls", "icp"),
     ),
 }

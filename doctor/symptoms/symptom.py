@@ -25,3 +25,8 @@ class Symptom(NamedTuple):
 def numbers(*values: int) -> str:
     """Match one of these numbers that stands alone: not in a longer number, a name or a version."""
     return rf"(?<![A-Za-z0-9_.-])(?:{'|'.join(map(str, values))})(?![A-Za-z0-9_-]|\.\d)"
+
+
+def word(name: str) -> str:
+    """Match a name such as `not_found`, and no longer one that has it in it."""
+    return rf"(?<![A-Za-z_]){name}(?![A-Za-z_])"

@@ -6,8 +6,8 @@
 /**
  * @typedef {Pick<WechatMiniprogram.Wx,
  *   'request' | 'login' | 'getStorageSync' | 'setStorageSync' | 'removeStorageSync'>
- *   & Partial<Pick<WechatMiniprogram.Wx, 'uploadFile' | 'requestSubscribeMessage'
- *   | 'onAppShow' | 'onAppHide' | 'onNetworkStatusChange'>>} Platform
+ *   & Partial<Pick<WechatMiniprogram.Wx, 'uploadFile' | 'downloadFile' | 'getFileSystemManager'
+ *   | 'requestSubscribeMessage' | 'onAppShow' | 'onAppHide' | 'onNetworkStatusChange'>>} Platform
  */
 
 /**
@@ -25,18 +25,31 @@ const TIMERS = {
   clearTimeout: timer => clearTimeout(timer),
 }
 
+/** How long a call may wait for an app that is away, in ms; later nobody expects it any more. */
+const LONG = 5 * 60 * 1000
+
 /** Whether the app is in front; a phone that cannot tell counts as always in front. */
 class Foreground {
-  /** @param {Platform} platform */
-  constructor(platform) {
+  /**
+   * @param {Platform} platform
+   * @param {Timers} timers
+   */
+  constructor(platform, timers) {
     this.shown = true
+    this._timers = timers
+    this._hiddenAt = 0
+    /** The last long absence. */
+    this._long = { from: 0, to: 0 }
     /** @type {(() => void)[]} */
     this._waiting = []
     if (!platform.onAppShow || !platform.onAppHide) return
     platform.onAppHide(() => {
+      if (this.shown) this._hiddenAt = timers.now()
       this.shown = false
     })
     platform.onAppShow(() => {
+      const now = timers.now()
+      if (!this.shown && now - this._hiddenAt > LONG) this._long = { from: this._hiddenAt, to: now }
       this.shown = true
       this._waiting.splice(0).forEach(each => each())
     })
@@ -45,6 +58,17 @@ class Foreground {
   /** @returns {Promise<void>} over as soon as the app is in front */
   back() {
     return this.shown ? Promise.resolve() : new Promise(resolve => this._waiting.push(resolve))
+  }
+
+  /**
+   * Whether the app was away for long, at a stretch, after that time. While it is away, a phone
+   * may stop all timers, so this is asked when something is to be sent.
+   * @param {number} since ms
+   */
+  wasAwayLong(since) {
+    const { from, to } = this._long
+    if (to - Math.max(since, from) > LONG) return true
+    return !this.shown && this._timers.now() - Math.max(since, this._hiddenAt) > LONG
   }
 }
 

@@ -58,6 +58,11 @@ class Queue {
     return entries.sort((a, b) => a.order - b.order)
   }
 
+  /** Take out one that is not to be sent any more. @param {T} entry */
+  remove(entry) {
+    this._lanes[entry.lane].remove(entry)
+  }
+
   _fill() {
     while (this._running < this._width) {
       const entry = this._next()
@@ -114,6 +119,13 @@ class Heap {
     const last = entries.pop()
     if (last && entries.length) this._sink(last)
     return first
+  }
+
+  /** @param {T} entry */
+  remove(entry) {
+    const rest = this.entries.filter(each => each !== entry)
+    if (rest.length === this.entries.length) return
+    this.entries = rest.sort((a, b) => a.order - b.order) // what is sorted is a heap
   }
 
   /** @param {T} entry */

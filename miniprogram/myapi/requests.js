@@ -5,10 +5,23 @@
 const { ApiError, isObject, ofAnswer } = require('./errors')
 const { CONTROL, SESSION, Queue } = require('./queue')
 const { PATIENCE, RETRIES, passing, pause } = require('./retry')
-const { send } = require('./transport')
+const { quietly, send } = require('./transport')
 
 /** @typedef {import('./platform').Platform} Platform */
 /** @typedef {import('./platform').Timers} Timers */
+
+/**
+ * @template T
+ * @typedef {Promise<T> & { abort: () => void }} Call
+ */
+
+/** @typedef {{ id: number, method: string, path: string, attempt: number }} Seen */
+
+/** What a hook is told before each sending. What it writes into `header` is sent too.
+ * @typedef {Seen & { header: { [name: string]: string } }} HookRequest */
+
+/** What a hook is told after each sending.
+ * @typedef {Seen & { status: number, error: string, requestId: string, ms: number }} HookResponse */
 
 /**
  * @typedef {object} Wish what is to be sent
@@ -16,12 +29,16 @@ const { send } = require('./transport')
  * @property {'GET' | 'POST' | 'PUT' | 'DELETE'} method
  * @property {string} path
  * @property {any} [data]
- * @property {import('./transport').File} [file] goes with wx.uploadFile, without data
+ * @property {import('./transport').File} [file] goes or comes in place of data
  * @property {{ [name: string]: string }} [header]
  * @property {number} [timeout] ms, counted from the sending
  * @property {boolean} [idempotent] sending it twice does no more than once
  * @property {string} [token] in the lane CONTROL, where the present one does not count
  * @property {() => boolean} [unwanted] asked just before it is sent
+ * @property {boolean} [inOrder] goes after what was written to the same path before; without it,
+ *   true for PUT and DELETE
+ * @property {number} [made] when the app called, in ms; now, unless told
+ * @property {boolean} [everLate] goes even if the app was away for long meanwhile
  */
 
 /** A wish on its way. */
@@ -31,8 +48,9 @@ class Request {
    * @param {number} order
    * @param {number} epoch
    * @param {number} timeout
+   * @param {number} made in ms, unless the wish says it
    */
-  constructor(wish, order, epoch, timeout) {
+  constructor(wish, order, epoch, timeout, made) {
     this.lane = wish.lane
     this.method = wish.method
     this.path = wish.path
@@ -43,8 +61,14 @@ class Request {
     this.idempotent = wish.idempotent === undefined ? wish.method !== 'POST' : wish.idempotent
     this.token = wish.token || ''
     this.unwanted = wish.unwanted || (() => false)
+    this.everLate = wish.everLate || false
     this.order = order
     this.epoch = epoch
+    this.made = wish.made || made
+    this.resource = resourceOf(wish)
+    this.attempts = 0
+    /** Breaks off the sending under way. */
+    this.stop = () => {}
     this.sentFirst = 0 // when, in ms
     this.logins = 0 // of the session, when it was sent
     this.tries = 0 // made again because the network or the server failed
@@ -72,6 +96,16 @@ class Requests {
   constructor(settings) {
     this._settings = settings
     this._count = 0
+    /** @type {((request: HookRequest) => void)[]} */
+    this.requestHooks = []
+    /** @type {((response: HookResponse) => void)[]} */
+    this.responseHooks = []
+    /**
+     * What is written to each path, the earliest first: it alone is on its way, so that no older
+     * state overtakes a newer one.
+     * @type {Map<string, Request[]>}
+     */
+    this._writes = new Map()
     /** @type {Set<Request>} those that depend on the session, until they are settled */
     this._bound = new Set()
     /** @type {Queue<Request>} */
@@ -88,14 +122,15 @@ class Requests {
 
   /**
    * @param {Wish} wish
-   * @returns {Promise<any>} what stands in the answer as data
+   * @returns {Call<any>} what stands in the answer as data
    */
   make(wish) {
-    const { timeout } = this._settings
-    const request = new Request(wish, (this._count += 1), this._session.epoch, timeout)
+    const { timeout, timers } = this._settings
+    const { epoch } = this._session
+    const request = new Request(wish, (this._count += 1), epoch, timeout, timers.now())
     if (request.lane === SESSION) this._bound.add(request)
-    this._enqueue(request)
-    return request.result
+    if (this._isNextWrite(request)) this._enqueue(request)
+    return Object.assign(request.result, { abort: () => this._abort(request) })
   }
 
   /** Hold the requests that need a token while there is none. */
@@ -105,15 +140,62 @@ class Requests {
 
   /** Whoever waited for the login gets to know why there is none. @param {ApiError} error */
   loginFailed(error) {
-    this._queue.clear().forEach(request => this._reject(request, error))
+    const waiting = [...this._queue.clear(), ...this._dropWrites()]
+    waiting.sort((a, b) => a.order - b.order).forEach(request => this._reject(request, error))
   }
 
   /** What has not been sent is not sent any more; what is on its way is judged when it comes. */
   left() {
     this._queue.clear()
+    this._dropWrites()
     this._bound.forEach(request => {
       if (!request.inFlight) this._reject(request, new ApiError('signed_out'))
     })
+  }
+
+  /** @param {Request} request */
+  _abort(request) {
+    if (request.settled) return
+    this._queue.remove(request)
+    this._reject(request, new ApiError('aborted'))
+    if (request.inFlight) request.stop()
+  }
+
+  /**
+   * @param {Request} request
+   * @returns {boolean} false: it waits for an older write to the same path
+   */
+  _isNextWrite(request) {
+    if (!request.resource) return true
+    const line = this._writes.get(request.resource) || []
+    this._writes.set(request.resource, line)
+    return line.push(request) === 1
+  }
+
+  /** @param {Request} request is over */
+  _nextWrite(request) {
+    const line = this._writes.get(request.resource)
+    if (!line) return
+    const at = line.indexOf(request)
+    if (at >= 0) line.splice(at, 1)
+    if (!line.length) this._writes.delete(request.resource)
+    else if (at === 0) this._enqueue(line[0])
+  }
+
+  /**
+   * Take out the writes with a token that wait for an older one.
+   * @returns {Request[]}
+   */
+  _dropWrites() {
+    /** @type {Request[]} */
+    const dropped = []
+    this._writes.forEach((line, resource) => {
+      const isKept = (/** @type {Request} */ request, /** @type {number} */ i) =>
+        i === 0 || request.lane !== SESSION
+      line.forEach((request, i) => isKept(request, i) || dropped.push(request))
+      this._writes.set(resource, line.filter(isKept))
+    })
+    return dropped
   }
 
   /** @param {Request} request */
@@ -128,28 +210,57 @@ class Requests {
     const { baseUrl, platform, timers } = this._settings
     if (request.settled) return
     if (request.unwanted()) return this._reject(request, new ApiError('signed_out'))
+    if (this._isTooLate(request)) return this._reject(request, new ApiError('interrupted'))
     if (request.lane === SESSION) request.token = this._session.token
+    const seen = seenOf(request)
+    const header = { ...request.header }
+    this.requestHooks.forEach(hook => quietly(() => hook({ ...seen, header })))
+    if (request.settled) return // aborted by a hook
+    const begun = timers.now()
     request.logins = this._session.logins
-    request.sentFirst = request.sentFirst || timers.now()
+    request.sentFirst = request.sentFirst || begun
     request.inFlight = true
-    const outcome = await send(platform, timers, {
+    const sending = send(platform, timers, {
       method: request.method,
       url: baseUrl + request.path,
       data: request.data,
       file: request.file,
-      header: headerOf(request),
+      header: headerOf(request, header),
       timeout: request.timeout,
     })
+    request.stop = sending.abort
+    const outcome = await sending.outcome
     request.inFlight = false
-    this._judge(request, outcome)
+    const result = outcome instanceof ApiError ? outcome : dataOf(outcome)
+    this._tell(seen, outcome, result, timers.now() - begun)
+    if (!request.settled) this._judge(request, result)
+  }
+
+  /** @param {Request} request */
+  _isTooLate({ everLate, made }) {
+    return !everLate && this._settings.foreground.wasAwayLong(made)
+  }
+
+  /**
+   * @param {Seen} seen
+   * @param {import('./transport').Answer | ApiError} outcome
+   * @param {{ data: any } | ApiError} result
+   * @param {number} ms
+   */
+  _tell(seen, outcome, result, ms) {
+    const isAnswer = !(outcome instanceof ApiError)
+    const status = isAnswer ? outcome.status : 0
+    const failed = result instanceof ApiError
+    const requestId = failed ? result.requestId : isAnswer ? outcome.header('X-Request-Id') : ''
+    const told = { ...seen, status, error: failed ? result.error : '', requestId, ms }
+    this.responseHooks.forEach(hook => quietly(() => hook({ ...told })))
   }
 
   /**
    * @param {Request} request
-   * @param {import('./transport').Answer | ApiError} outcome
+   * @param {{ data: any } | ApiError} result
    */
-  _judge(request, outcome) {
-    const result = outcome instanceof ApiError ? outcome : dataOf(outcome)
+  _judge(request, result) {
     if (!(result instanceof ApiError)) {
       if (request.lane === SESSION) this._session.accepted(request.token)
       return this._resolve(request, result.data)
@@ -221,7 +332,7 @@ class Requests {
     const neverSent = error.error === 'too_many_tasks' && request.lane !== CONTROL
     if (!request.idempotent && !neverSent) return false
     if (request.tries >= RETRIES) return false
-    if (error.error === 'interrupted') return true
+    if (error.error === 'interrupted') return !this._isTooLate(request)
     const then = this._settings.timers.now() + this._waitFor(request, error)
     return passing(error) && then <= request.sentFirst + Math.max(PATIENCE, 2 * request.timeout)
   }
@@ -271,21 +382,41 @@ class Requests {
   _settle(request) {
     request.settled = true
     this._bound.delete(request)
+    this._nextWrite(request)
   }
 }
 
 /**
+ * @param {Wish} wish
+ * @returns {string} the path whose writes go one after another, or ''
+ */
+function resourceOf({ lane, method, path, inOrder = method === 'PUT' || method === 'DELETE' }) {
+  return inOrder && lane !== CONTROL ? path.split('?')[0] : ''
+}
+
+/**
  * @param {Request} request
+ * @returns {Seen}
+ */
+function seenOf(request) {
+  const { order: id, method, path } = request
+  return { id, method, path, attempt: (request.attempts += 1) }
+}
+
+/**
+ * @param {Request} request
+ * @param {{ [name: string]: string }} wanted by the app and its hooks
  * @returns {{ [name: string]: string }}
  */
-function headerOf(request) {
+function headerOf(request, wanted) {
   /** @type {{ [name: string]: string }} */
   const header = {}
   // the phone writes that of a form itself, for it chooses the boundary of the parts
   if (!request.file) header['Content-Type'] = 'application/json'
-  Object.keys(request.header)
+  Object.keys(wanted)
     .filter(name => !/^(authorization|content-type)$/i.test(name))
-    .forEach(name => (header[name] = request.header[name]))
+    .filter(name => typeof wanted[name] === 'string' || typeof wanted[name] === 'number')
+    .forEach(name => (header[name] = String(wanted[name])))
   if (request.token) header.Authorization = `Bearer ${request.token}`
   return header
 }

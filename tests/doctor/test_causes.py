@@ -63,11 +63,45 @@ def test_every_error_of_the_api_is_explained_by_name_and_code(name):
 
 @pytest.mark.parametrize(
     "number",
-    [5, 112, *range(600000, 600010), 602001, 1400001, 1402101, *range(-4, 0), 400, 401, 503],
+    [
+        *(5, 112, *range(600000, 600012), 602000, 602001, 602300, *range(603300, 603304)),
+        *(1400001, 1402101, *range(-4, 0), 400, 401, 503),
+        *(20001, 20002, 20003, 20004, 20005, 20013),
+    ],
 )
 def test_every_number_of_a_phone_has_a_meaning(number):
     word = "statusCode" if 400 <= number < 600 else "errno"
     assert explain(f"{word} {number}", EVERY).meaning != EMPTY
+
+
+#: Chromium's net_error_list.h, -107 to -217 without what is no matter of TLS, and Apple's.
+TLS = [
+    *(-107, -110, -112, -113, -114, -117, -122, -123, -125, -126, -134, -135, -141, -148, -149),
+    *(-150, -151, -153, -156, -159, -164, -167, -172, -177, -178, -179, -180, -181, -182, -183),
+    *(-184, *range(-208, -199), *range(-215, -209), -217, -218, *range(-1206, -1199), -1022),
+    *(-9800, -9801, -9802, -9807, -9808, -9812, -9813, -9814, -9815, -9824, -9836, -9843),
+]
+
+
+@pytest.mark.parametrize("number", TLS)
+def test_every_number_of_tls_is_explained_and_more_than_as_a_failing_network(number):
+    found = explain(f"request:fail errcode:{number} cronet_error_code:{number}", EVERY)
+    assert found.symptom in {
+        *("certificate", "certificate_name", "certificate_date", "tls_version", "ssl"),
+        *("client_certificate", "cleartext"),
+    }
+    assert found.causes
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("phone_refused", "phone_unavailable", "picture_missing", "nickname_review"),
+        *("messages_refused", "messages_off", "template_invalid", "messages_unavailable"),
+    ],
+)
+def test_what_the_client_and_the_log_say_by_name_is_explained(name):
+    assert explain(f"error {name}", EVERY).symptom == name
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from myapi.cli.doctor import APP_CHECKS
 #: Menus of the mini program's console and of the developer tool, which exist in Chinese alone.
 OF_THE_CONSOLE = (
     "开发管理|开发设置|服务器域名|合法域名|IP 白名单|详情|基本信息|域名信息"
-    "|设置|服务内容声明|用户隐私保护指引|付费管理"
+    "|设置|服务内容声明|用户隐私保护指引|付费管理|功能|订阅消息"
 )
 
 

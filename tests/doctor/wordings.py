@@ -204,7 +204,7 @@ OTHERS = [
     ("600002", "domain_list"),
     ("头像上传失败，域名不在合法域名列表", "upload_domain_list"),
     ("不在以下 uploadFile 合法域名列表中", "upload_domain_list"),
-    ("downloadFile:fail url not in domain list", "domain_list"),
+    ("downloadFile:fail url not in domain list", "download_domain_list"),
     ("errno 5", "timeout"),
     ("5", "timeout"),
     ("errno 112", "privacy"),

@@ -16,6 +16,21 @@ const {
   ofPhoneButton,
 } = require('../../miniprogram/myapi/errors')
 
+/** Whether each call needs a token, and the fields that the client sends and reads. */
+const FIELDS = {
+  LOGIN: { auth: false, takes: ['code'], gives: ['token', 'user'] },
+  LOGOUT: { auth: true, takes: [], gives: [] },
+  SESSIONS: { auth: true, takes: [], gives: ['sessions'] },
+  ME: { auth: true, takes: [], gives: ['id', 'nickname', 'avatar_url', 'phone', 'created_at'] },
+  ERASE: { auth: true, takes: [], gives: [] },
+  PHONE: { auth: true, takes: ['code'], gives: ['id', 'phone'] },
+  REMOVE_PHONE: { auth: true, takes: [], gives: ['id', 'phone'] },
+  AVATAR: { auth: true, takes: ['file'], gives: ['id', 'avatar_url'] },
+  REMOVE_AVATAR: { auth: true, takes: [], gives: ['id', 'avatar_url'] },
+  MESSAGES: { auth: true, takes: ['id', 'results'], gives: ['permissions'] },
+  DECRYPT: { auth: true, takes: ['encryptedData', 'iv', 'rawData', 'signature'], gives: [] },
+}
+
 const told = ({ error, symptom }) => ({ error, symptom })
 const toldOfEach = (table, read) =>
   Object.fromEntries(Object.keys(table).map(number => [number, told(read(Number(number)))]))
@@ -26,7 +41,7 @@ const nameOf = symptom => Object.keys(SYMPTOMS).find(name => SYMPTOMS[name] === 
 
 console.log(
   JSON.stringify({
-    calls,
+    calls: Object.fromEntries(Object.entries(calls).map(([name, call]) => [name, { ...call, ...FIELDS[name] }])),
     wordings: wordings.map(([errno, errMsg]) => nameOf(ofFailure({ errno, errMsg }).symptom)),
     errors: ERRORS,
     fields: { rules: RULES, did_you_mean: DID_YOU_MEAN, types: TYPES, formats: FORMATS, ...WORDS },

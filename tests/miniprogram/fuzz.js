@@ -14,6 +14,8 @@ const { Phone, Server, Time, chance, failure } = require('./world')
 
 const BASE = 'https://api.example.com'
 const LOGIN = '/api/auth/login'
+const SHARED = '/api/shared' // what several wishes write to
+const LONG = 5 * 60 * 1000 // ms that an app is away, after which nothing old is sent
 
 /** Do one run; give what it counted. It fails with an AssertionError where a promise is broken. */
 async function run(seed) {
@@ -49,9 +51,9 @@ async function run(seed) {
   for (let n = upTo(4); n > 0; n -= 1) {
     const at = upTo(span)
     time.at(at, () => phone.hide())
-    time.at(at + upTo(20000), () => phone.show())
+    time.at(at + upTo(upTo(4) ? 20000 : 2 * LONG), () => phone.show())
   }
-  time.at(span + 20001, () => phone.show())
+  time.at(span + 2 * LONG + 1, () => phone.show())
   await time.run()
   judge.verdict()
   return { promises: judge.wishes.length, requests: phone.sent.length, exchanges: phone.exchanges.length }
@@ -144,7 +146,7 @@ class Judge {
   /** The app does something. */
   wish(random, upTo) {
     const leaving = random() < this.leaves
-    const kind = leaving ? upTo(2) : 2 + upTo(22)
+    const kind = leaving ? upTo(2) : 2 + upTo(26)
     const wish = { kind, label: `w${this.wishes.length}`, at: this.time.timers.now(), owner: this.api._session._user, settled: 0 }
     this.wishes.push(wish)
     this.moment += 1
@@ -154,7 +156,16 @@ class Judge {
       wish.settled += 1
       wish.value = value
     }
-    this._do(wish, kind, upTo).then(over, over)
+    const call = this._do(wish, kind, upTo)
+    call.then(over, over)
+    if (call.abort && upTo(10) === 0) this._abortAt(upTo(5000), wish, call)
+  }
+
+  _abortAt(ms, wish, call) {
+    this.time.at(ms, () => {
+      if (!wish.settled) wish.abortedAt = this.time.timers.now()
+      call.abort()
+    })
   }
 
   _do(wish, kind, upTo) {
@@ -172,6 +183,9 @@ class Judge {
     if (kind === 21) return api.removeAvatar()
     if (kind === 22) return api.askToNotify([wish.label])
     if (kind === 23) return api.permissions()
+    if (kind === 24) return api.upload(`/api/x/${wish.label}`, 'wxfile://x', options)
+    if (kind === 25) return api.download(`/api/x/${wish.label}`, options)
+    if (kind > 25) return api.put(SHARED, { n: wish.label }, options)
     if (kind < 10) return api.post(`/api/x/${wish.label}`, {}, options)
     if (kind < 12) return api.put(`/api/x/${wish.label}`, {}, options)
     return api.get(`/api/x/${wish.label}`, undefined, options)
@@ -192,7 +206,7 @@ class Judge {
   /** Look at each exchange when it starts. */
   _watch() {
     const { phone } = this
-    for (const name of ['request', 'uploadFile']) {
+    for (const name of ['request', 'uploadFile', 'downloadFile']) {
       const real = phone.wx[name]
       phone.wx[name] = options => {
         if (options.url.endsWith(LOGIN)) this._mayExchange()
@@ -201,9 +215,48 @@ class Judge {
         call.moment = this.moment
         this._note(phone._running.size <= 10, 'more than ten requests at once')
         this._note(!call.url || !call.url.includes('token-'), 'a token in an address')
+        this._judgeSending(call)
         return task
       }
     }
+    this._watchWrites()
+    this._watchHooks()
+  }
+
+  _judgeSending({ label, at }) {
+    const wish = label && this.wishes[Number(label.slice(1))]
+    if (!wish || wish.kind === 22) return // what the user permitted is sent whenever it can be
+    this._note(wish.abortedAt === undefined, 'it was sent after it had been aborted')
+    const { away } = this.phone
+    const waited = away.map(({ from, to = at }) => to - Math.max(from, wish.at))
+    this._note(waited.every(ms => ms <= LONG), 'it was sent after a long absence')
+  }
+
+  /** Of what the phone still waits for, an older state must not come after a newer one. */
+  _watchWrites() {
+    const { server } = this
+    const answer = server.answer.bind(server)
+    let newest = -1
+    server.answer = call => {
+      const result = answer(call)
+      if (call.path !== SHARED || result.status !== 200 || call.ended !== undefined) return result
+      const n = Number(call.label.slice(1))
+      this._note(n >= newest, 'an older write overtook a newer one')
+      newest = Math.max(n, newest)
+      return result
+    }
+  }
+
+  /** They see as much as is sent, and no token. */
+  _watchHooks() {
+    this.hooked = { before: 0, after: 0 }
+    const look = name => told => {
+      this.hooked[name] += 1
+      this._note(!/token-|alice|bob/.test(JSON.stringify(told)), 'a hook saw a token or a code')
+      throw new Error('of the app')
+    }
+    this.api.onRequest(look('before'))
+    this.api.onResponse(look('after'))
   }
 
   _mayExchange() {
@@ -238,8 +291,9 @@ class Judge {
       if (as.length && wish.owner) assert.equal(as[0], wish.owner, 'a token of another user')
       const account = wish.value && wish.value.account
       if (account && wish.owner) assert.equal(account, wish.owner, 'an answer of another user')
+      if (wish.abortedAt !== undefined) assert.equal(wish.value.error, 'aborted')
       if (wish.kind === 22) this._judgeReport(wish)
-      if (wish.kind >= 6 && wish.kind < 10) {
+      if ((wish.kind >= 6 && wish.kind < 10) || wish.kind === 24) {
         const sendings = phone.sent.filter(call => call.label === wish.label)
         const acted = server.acted.get(wish.label) || 0
         const resent = sendings.filter(call => call.resent).length
@@ -247,6 +301,8 @@ class Judge {
       }
     }
     assert.equal(phone._running.size, 0)
+    assert.deepEqual(this.hooked, { before: phone.sent.length, after: phone.sent.length })
+    assert.equal(this.api._requests._writes.size, 0)
     assert.ok(this.api._reports._kept.length <= 50)
     const codes = phone.exchanges.map(call => call.data.code)
     assert.equal(new Set(codes).size, codes.length, 'a code was used twice')

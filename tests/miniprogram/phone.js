@@ -3,7 +3,7 @@
  *
  * What it does as phones do: `success` for every status; ten requests at once, the rest wait;
  * lower-case names of headers; JSON parsed and anything else left as text, but all of it text and
- * without headers after an upload; a list of domains for each of the two; errno, with errMsg in
+ * without headers after an upload, and a file after a download; a list of domains for each of them; errno, with errMsg in
  * Chinese; what runs 5 s after the app went to the background is cut off; its network stack
  * can send a request a second time by itself.
  */
@@ -13,6 +13,8 @@
 const fs = require('node:fs')
 const http = require('node:http')
 const https = require('node:https')
+const os = require('node:os')
+const path = require('node:path')
 
 const AT_ONCE = 10
 const CUT_OFF = 5000 // ms in the background
@@ -36,14 +38,15 @@ const CAUSES = {
 class Phone {
   /**
    * `person` is the user of the sandbox. `options` are for Node's request, such as `ca`.
-   * `domains` and `uploadDomains` are the lists of the console: hosts beginning with https;
+   * `domains`, `uploadDomains` and `downloadDomains` are the lists of the console: hosts beginning with https;
    * without them, any URL is taken, as with urlCheck off. `cutOff` shortens the 5 s.
    */
-  constructor({ person, options = {}, domains = null, uploadDomains = domains, cutOff = CUT_OFF }) {
+  constructor({ person, options = {}, domains = null, uploadDomains = domains, downloadDomains = domains, cutOff = CUT_OFF }) {
     Object.assign(this, { person, options, cutOff })
-    this.domains = { request: domains, uploadFile: uploadDomains }
+    this.domains = { request: domains, uploadFile: uploadDomains, downloadFile: downloadDomains }
+    this.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'myapi-phone-'))
     this.kept = new Map()
-    this.sent = [] // what was given to wx.request and wx.uploadFile
+    this.sent = [] // what was given to wx.request, wx.uploadFile and wx.downloadFile
     this.logins = 0
     this.most = 0 // wanted at once
     /** Told of each answer before the app; gives ms to hold it back. */
@@ -60,7 +63,12 @@ class Phone {
     }
     this.wx = {
       request: options => this._request('request', options),
-      uploadFile: options => this._upload(options),
+      uploadFile: options => this._transfer('uploadFile', { ...options, method: 'POST' }),
+      downloadFile: options => this._transfer('downloadFile', { ...options, method: 'GET' }),
+      getFileSystemManager: () => ({
+        readFile: ({ filePath, encoding, success, fail }) =>
+          fs.readFile(filePath, encoding, (error, data) => (error ? fail({ errMsg: 'readFile:fail' }) : success({ data }))),
+      }),
       login: ({ success }) => {
         const code = `${this.person}.${Date.now()}x${(this.logins += 1)}`
         setTimeout(success, 5, { code, errMsg: 'login:ok' })
@@ -95,13 +103,14 @@ class Phone {
 
   close() {
     Object.values(this._agents).forEach(agent => agent.destroy())
+    fs.rmSync(this.folder, { recursive: true, force: true })
   }
 
-  _upload(options) {
+  _transfer(by, options) {
     const listeners = []
     const onProgressUpdate = listener => listeners.push(listener)
     const onProgress = progress => listeners.forEach(listener => listener({ progress }))
-    const task = this._request('uploadFile', { ...options, method: 'POST' }, onProgress)
+    const task = this._request(by, options, onProgress)
     return { ...task, onProgressUpdate }
   }
 
@@ -145,7 +154,7 @@ class Phone {
       const parts = []
       response.on('data', part => parts.push(part))
       response.on('error', error => this._broken(call, error))
-      response.on('end', () => then([response, Buffer.concat(parts).toString()]))
+      response.on('end', () => then([response, Buffer.concat(parts)]))
     })
     call.real.on('error', error => {
       // a kept connection that the server has closed meanwhile: every network stack tries another
@@ -159,10 +168,19 @@ class Phone {
     call.real.end(body)
   }
 
-  _answer(call, [response, text]) {
-    const { statusCode, headers } = response // these lower-case, as many phones give them
-    const told = call.by === 'uploadFile' ? { data: text } : { data: parsed(text), header: headers }
-    const result = { statusCode, ...told, errMsg: `${call.by}:ok` }
+  /** What the app gets of the bytes of an answer. */
+  _told({ by }, headers, bytes) {
+    const data = bytes.toString()
+    if (by === 'request') return { data: parsed(data), header: headers } // lower-case, as many phones give them
+    if (by === 'uploadFile') return { data }
+    const tempFilePath = path.join(this.folder, `tmp_${fs.readdirSync(this.folder).length}`)
+    fs.writeFileSync(tempFilePath, bytes)
+    return { tempFilePath }
+  }
+
+  _answer(call, [response, bytes]) {
+    const { statusCode, headers } = response
+    const result = { statusCode, ...this._told(call, headers, bytes), errMsg: `${call.by}:ok` }
     setTimeout(() => {
       if (!this._end(call)) return
       call.status = response.statusCode
@@ -198,11 +216,14 @@ const lower = header =>
 const json = (method, data) => (method === 'GET' || data === undefined ? '' : JSON.stringify(data))
 
 /** What wx.uploadFile makes of a file: the type with its boundary, and the body. */
-function form({ name, filePath }) {
+function form({ name, filePath, formData }) {
   const boundary = `----phone${Math.random().toString(36).slice(2)}`
+  const fields = Object.entries(formData || {}).map(
+    ([field, value]) => `--${boundary}\r\nContent-Disposition: form-data; name="${field}"\r\n\r\n${value}\r\n`
+  )
   const disposition = `form-data; name="${name}"; filename="${filePath.split('/').pop()}"`
   const head = `--${boundary}\r\nContent-Disposition: ${disposition}\r\nContent-Type: image/jpeg\r\n\r\n`
-  const body = Buffer.concat([Buffer.from(head), fs.readFileSync(filePath), Buffer.from(`\r\n--${boundary}--\r\n`)])
+  const body = Buffer.concat([Buffer.from(fields.join('') + head), fs.readFileSync(filePath), Buffer.from(`\r\n--${boundary}--\r\n`)])
   return [`multipart/form-data; boundary=${boundary}`, body]
 }
 

@@ -6,6 +6,7 @@
 'use strict'
 
 const assert = require('node:assert/strict')
+const fs = require('node:fs')
 const path = require('node:path')
 const { test } = require('node:test')
 
@@ -131,6 +132,35 @@ on('a picture becomes the avatar, a later one takes its place, and it is removed
   assert.equal((await opened(second))[0], 404)
 })
 
+on('a download is the file, and a refusal is told as everywhere', async (api, phone) => {
+  const { avatar_url: url } = await api.uploadAvatar(PICTURE)
+  const told = []
+  const { pathname } = new URL(url)
+  const { tempFilePath } = await api.download(pathname, { auth: false, onProgress: percent => told.push(percent) })
+  assert.deepEqual(fs.readFileSync(tempFilePath).subarray(0, 2), Buffer.from([0xff, 0xd8]))
+  assert.ok(told.every(percent => percent >= 0 && percent <= 100))
+  await assert.rejects(api.download('/api/nothing'), { error: 'not_found', code: 40400, status: 404 })
+  phone.domains.downloadFile = []
+  await assert.rejects(api.download(pathname), error => {
+    assert.match(error.symptom.zh, /downloadFile 合法域名/)
+    return error.error === 'domain_not_listed'
+  })
+})
+
+on('a call that is aborted is broken off, and the others go on', async api => {
+  await api.login()
+  const calls = Array.from({ length: 30 }, () => api.me())
+  calls.filter((_, i) => i % 2).forEach(call => call.abort())
+  const settled = await Promise.allSettled(calls)
+  assert.deepEqual(settled.map(({ status, reason }) => (reason ? reason.error : status)), calls.map((_, i) => (i % 2 ? 'aborted' : 'fulfilled')))
+})
+
+on('profiles that are changed quickly end with the last one', async api => {
+  const changes = Array.from({ length: 20 }, (_, i) => api.put('/api/me', { nickname: `小明${i}` }))
+  await Promise.all(changes)
+  assert.equal((await api.me()).nickname, '小明19')
+})
+
 on('a picture that meets a session that has ended is uploaded after one login', async (api, phone) => {
   assert.ok((await api.uploadAvatar(PICTURE)).avatar_url)
   assert.deepEqual(counts(phone), [1, 1])
@@ -179,6 +209,25 @@ on('a storm with a dead token: one login, none lost, in order', async (api, phon
   assert.deepEqual(names(done), ['ok'])
   assert.deepEqual(counts(phone), [1, 1])
   assert.ok(inOrder(phone))
+}, dead)
+
+on('a storm of calls of every kind: one login, the aborted fail as such, and the last write stands', async (api, phone) => {
+  const kinds = [
+    () => api.me(),
+    i => api.put('/api/me', { nickname: `小明${i}` }),
+    () => api.download('/api/auth/sessions'),
+    () => api.get('/api/hello', undefined, { auth: false }),
+    () => {
+      const call = api.sessions()
+      call.abort()
+      return call
+    },
+  ]
+  const done = await storm(i => kinds[i % 5](i))
+  assert.deepEqual(names({ settled: done.settled.filter((_, i) => i % 5 !== 4) }), ['ok'])
+  assert.deepEqual(names({ settled: done.settled.filter((_, i) => i % 5 === 4) }), ['aborted'])
+  assert.equal((await api.me()).nickname, '小明496')
+  assert.deepEqual(counts(phone), [1, 1])
 }, dead)
 
 on('a storm whose 401s come late and out of order', async (api, phone) => {

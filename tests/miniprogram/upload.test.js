@@ -65,6 +65,35 @@ test('the bytes of the picture arrive as the field file, with the token', async 
   })
 })
 
+test('a file of any kind arrives with the other fields of its form', async () => {
+  const taken = []
+  const server = http.createServer((request, response) => {
+    const parts = []
+    request.on('data', part => parts.push(part)).on('end', () => {
+      taken.push(Buffer.concat(parts).toString('latin1'))
+      response.end(JSON.stringify({ code: 0, data: { id: 7 } }))
+    })
+  })
+  await new Promise(resolve => server.listen(0, '127.0.0.1', resolve))
+  const phone = new Phone({ person: 'alice' })
+  const file = path.join(phone.folder, 'scan.pdf')
+  fs.writeFileSync(file, BYTES)
+  const api = createClient({ baseUrl: `http://127.0.0.1:${server.address().port}`, platform: phone.wx })
+  try {
+    const options = { name: 'scan', formData: { page: '3', title: 'a b' }, auth: false }
+    assert.deepEqual(await api.upload('/api/scans', file, options), { id: 7 })
+    const parts = taken[0].split(/--+phone\w+(?:--)?\r\n/).filter(Boolean)
+    assert.match(parts[0], /name="page"\r\n\r\n3\r\n$/)
+    assert.match(parts[1], /name="title"\r\n\r\na b\r\n$/)
+    assert.match(parts[2], /name="scan"; filename="scan.pdf"/)
+    assert.ok(parts[2].includes(BYTES.toString('latin1')))
+  } finally {
+    phone.close()
+    server.closeAllConnections()
+    await new Promise(resolve => server.close(resolve))
+  }
+})
+
 test('after a 401 the same bytes go once more, with the token of a new login', async () => {
   await withServer([refusal(401, 40102, 'session_ended')], async (api, picture, { seen, phone }) => {
     assert.equal((await api.uploadAvatar(picture)).id, 'u')

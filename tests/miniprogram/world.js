@@ -237,15 +237,19 @@ class Phone {
     this.storageFails = () => false
     this.log = [] // { at, what, … }
     this.logins = 0 // of wx.login
-    this.sent = [] // every wx.request and wx.uploadFile
+    this.sent = [] // every wx.request, wx.uploadFile and wx.downloadFile
+    this.files = new Map() // what was downloaded, by path
     this.exchanges = []
     this.most = 0 // requests at once
     this._running = new Set()
     this._listeners = { show: [], hide: [], network: [] }
     this._hidden = null
+    this.away = [] // when the app was in the background
     this.wx = {
       request: options => this._request(options),
       uploadFile: options => this._upload(options),
+      downloadFile: options => this._download(options),
+      getFileSystemManager: () => ({ readFile: options => this._read(options) }),
       login: options => this._login(options),
       getStorageSync: key => this._store(() => this.kept.get(key) || ''),
       setStorageSync: (key, value) => this._store(() => this.kept.set(key, value)),
@@ -260,6 +264,7 @@ class Phone {
   /** The app goes to the background; what still runs 5 s later is cut off. */
   hide() {
     if (this._hidden) return
+    this.away.push({ from: this.time.timers.now() })
     this._listeners.hide.forEach(each => each())
     this._hidden = this.time.at(5000, () => {
       for (const call of [...this._running]) call.fail(600003, '请求被中断')
@@ -270,6 +275,7 @@ class Phone {
     if (!this._hidden) return
     this._hidden.action = null
     this._hidden = null
+    this.away[this.away.length - 1].to = this.time.timers.now()
     this._listeners.show.forEach(each => each())
   }
 
@@ -300,16 +306,41 @@ class Phone {
   }
 
   /** A form with one file; it tells of the progress, and of some of it too late. */
-  _upload({ filePath, name, success, ...options }) {
-    const listeners = []
-    const tell = progress => listeners.forEach(listener => listener({ progress }))
+  _upload({ filePath, name, formData, success, ...options }) {
     const told = result => {
       const { statusCode, data } = result // its header is not promised
       success({ statusCode, data: typeof data === 'string' ? data : JSON.stringify(data) })
+    }
+    const form = { ...options, method: 'POST', data: { ...formData, [name]: filePath }, success: told }
+    return this._transfer(form, 'uploadFile')
+  }
+
+  /** Whatever is answered becomes a file. */
+  _download({ success, ...options }) {
+    const told = ({ statusCode, data }) => {
+      const tempFilePath = `wxfile://tmp_${this.files.size}`
+      this.files.set(tempFilePath, typeof data === 'string' ? data : JSON.stringify(data))
+      success({ statusCode, tempFilePath })
+    }
+    return this._transfer({ ...options, method: 'GET', success: told }, 'downloadFile')
+  }
+
+  _read({ filePath, encoding, success, fail }) {
+    const text = this.files.get(filePath)
+    this.time.at(5, () =>
+      text === undefined || encoding !== 'utf8' ? fail({ errMsg: 'readFile:fail' }) : success({ data: text })
+    )
+  }
+
+  /** It tells of the progress, and of some of it too late. */
+  _transfer({ success, ...options }, by) {
+    const listeners = []
+    const tell = progress => listeners.forEach(listener => listener({ progress }))
+    const told = result => {
+      success(result)
       this.time.at(1, () => tell(100))
     }
-    const form = { ...options, method: 'POST', data: { [name]: filePath }, success: told }
-    const task = this._request(form, 'uploadFile')
+    const task = this._request({ ...options, success: told }, by)
     for (const [ms, progress] of [[0, 0], [10, 40], [20, 100]]) {
       this.time.at(ms, () => tell(progress))
     }

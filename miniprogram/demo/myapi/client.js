@@ -28,6 +28,11 @@ const { loginCode } = require('./transport')
 /** @typedef {import('./session').User} User */
 
 /**
+ * @template T
+ * @typedef {import('./requests').Call<T>} Call a promise that can be aborted
+ */
+
+/**
  * @typedef {object} Options of one request
  * @property {boolean} [auth] false: send no token and need no login
  * @property {boolean} [idempotent] whether it may be sent again when nobody knows whether it
@@ -35,6 +40,12 @@ const { loginCode } = require('./transport')
  * @property {number} [timeout] ms
  * @property {{ [name: string]: string }} [header]
  */
+
+/** @typedef {Options & { name?: string, formData?: { [name: string]: any },
+ *   onProgress?: (percent: number) => void }} UploadOptions */
+
+/** @typedef {Omit<Options, 'idempotent'>
+ *   & { onProgress?: (percent: number) => void }} DownloadOptions */
 
 /**
  * @typedef {object} Settings
@@ -63,6 +74,8 @@ const WIDTH = 10
 const TIMEOUT = 15000
 /** 2 MiB, the most that the server takes, at 70 KiB a second. */
 const UPLOAD_TIMEOUT = 30000
+/** Files of any size: as long as WeChat itself waits. */
+const FILE_TIMEOUT = 60000
 const CODE_TIMEOUT = 10000
 /** https://name or http://name, with a port or a path, and nothing that could hide another host. */
 const BASE_URL = /^https?:\/\/[\w.-]+(:\d+)?(\/[\w.\-/]*)?$/
@@ -76,8 +89,12 @@ class Client {
     /** @private */
     this._uploadTimeout = Math.max(timeout, UPLOAD_TIMEOUT)
     /** @private */
+    this._fileTimeout = Math.max(timeout, FILE_TIMEOUT)
+    /** @private */
     this._platform = platform
-    const foreground = new Foreground(platform)
+    const foreground = new Foreground(platform, timers)
+    /** @private */
+    this._now = timers.now
     const storage = new Storage(platform, base)
     /** @private */
     this._requests = new Requests({
@@ -128,7 +145,7 @@ class Client {
    * @param {string} path such as /api/me
    * @param {any} [data] becomes the query
    * @param {Options} [options]
-   * @returns {Promise<any>} `data` of the answer
+   * @returns {Call<any>} `data` of the answer
    */
   get(path, data, options) {
     return this._make('GET', path, data, options)
@@ -138,7 +155,7 @@ class Client {
    * @param {string} path
    * @param {any} [data]
    * @param {Options} [options]
-   * @returns {Promise<any>}
+   * @returns {Call<any>}
    */
   post(path, data, options) {
     return this._make('POST', path, data, options)
@@ -148,7 +165,7 @@ class Client {
    * @param {string} path
    * @param {any} [data]
    * @param {Options} [options]
-   * @returns {Promise<any>}
+   * @returns {Call<any>}
    */
   put(path, data, options) {
     return this._make('PUT', path, data, options)
@@ -158,10 +175,62 @@ class Client {
    * @param {string} path
    * @param {any} [data]
    * @param {Options} [options]
-   * @returns {Promise<any>}
+   * @returns {Call<any>}
    */
   delete(path, data, options) {
     return this._make('DELETE', path, data, options)
+  }
+
+  /**
+   * Send a file as a form.
+   * @param {string} path
+   * @param {string} filePath of a file on the phone
+   * @param {UploadOptions} [options] name: the field of the file, `file` unless told; formData:
+   *   the other fields; onProgress: told 0 to 100, from the beginning again when it is sent
+   *   again; timeout: 60 s or the client's unless told; idempotent: false unless told
+   * @returns {Call<any>} `data` of the answer
+   */
+  upload(path, filePath, { name = 'file', formData, onProgress, timeout, ...options } = {}) {
+    if (typeof filePath !== 'string' || !filePath) return rejected('file_missing')
+    const file = { path: filePath, field: name, formData: { ...formData }, onProgress }
+    return this._make('POST', path, undefined, {
+      ...options,
+      timeout: timeout || this._fileTimeout,
+      file,
+    })
+  }
+
+  /**
+   * Get a file. What the server refuses is an error, as elsewhere, and never a file.
+   * @param {string} path
+   * @param {DownloadOptions} [options] onProgress and timeout as of an upload
+   * @returns {Call<{ tempFilePath: string }>} the phone deletes the file at some time
+   */
+  download(path, { onProgress, timeout, ...options } = {}) {
+    return this._make('GET', path, undefined, {
+      ...options,
+      timeout: timeout || this._fileTimeout,
+      file: { onProgress },
+    })
+  }
+
+  /**
+   * Be told before each sending, of a login too: `{id, method, path, attempt, header}`. What the
+   * hook writes into `header` is sent too. It sees no token and no body.
+   * @param {(request: import('./requests').HookRequest) => void} hook what it throws changes nothing
+   * @returns {() => void} takes it away
+   */
+  onRequest(hook) {
+    return hooked(this._requests.requestHooks, hook)
+  }
+
+  /**
+   * Be told after each sending: `{id, method, path, attempt, status, error, requestId, ms}`.
+   * @param {(response: import('./requests').HookResponse) => void} hook
+   * @returns {() => void} takes it away
+   */
+  onResponse(hook) {
+    return hooked(this._requests.responseHooks, hook)
   }
 
   /**
@@ -209,20 +278,26 @@ class Client {
       this._erasing = null
     }
     const { user } = this._session
-    this._erasing = this._session.leave(token => this._erase(token), { orStay: true })
+    const made = this._now()
+    this._erasing = this._session.leave(token => this._erase(token, made), { orStay: true })
     this._erasing.then(() => this._reports.forget(user), () => {})
     this._erasing.then(over, over)
     return this._erasing
   }
 
-  /** @returns {Promise<User>} */
+  /** @returns {Call<User>} */
   me() {
     return this._make(ME.method, ME.path)
   }
 
-  /** @returns {Promise<SessionRow[]>} the devices on which the user is logged in */
+  /** @returns {Call<SessionRow[]>} the devices on which the user is logged in */
   sessions() {
-    return this._make(SESSIONS.method, SESSIONS.path).then(data => data.sessions)
+    const call = this._make(SESSIONS.method, SESSIONS.path)
+    const sessions = call.then(data => {
+      if (isObject(data) && Array.isArray(data.sessions)) return data.sessions
+      throw new ApiError('bad_answer')
+    })
+    return Object.assign(sessions, { abort: call.abort })
   }
 
   /**
@@ -231,15 +306,15 @@ class Client {
    * charges for each code and takes it once, but the server keeps its result for 5 minutes: so
    * the same code is sent again when an answer was lost.
    * @param {{ code?: string, errno?: number, errMsg?: string }} detail
-   * @returns {Promise<User>}
+   * @returns {Call<User>}
    */
   phone(detail) {
     const code = detail && detail.code
-    if (typeof code !== 'string' || !code) return Promise.reject(ofPhoneButton(detail))
-    return this._make(PHONE.method, PHONE.path, { code }, { idempotent: true })
+    if (typeof code !== 'string' || !code) return rejected(ofPhoneButton(detail))
+    return this._make(PHONE.method, PHONE.path, { code }, { idempotent: true, inOrder: true })
   }
 
-  /** @returns {Promise<User>} without a phone number */
+  /** @returns {Call<User>} without a phone number */
   removePhone() {
     return this._make(REMOVE_PHONE.method, REMOVE_PHONE.path)
   }
@@ -252,24 +327,25 @@ class Client {
    * @param {{ onProgress?: (percent: number) => void, timeout?: number }} [options]
    *   onProgress: told 0 to 100, from the beginning again when the picture is sent again;
    *   timeout: ms for one sending, 30 s or the client's unless told
-   * @returns {Promise<User>}
+   * @returns {Call<User>}
    */
   uploadAvatar(tempFilePath, { onProgress, timeout = this._uploadTimeout } = {}) {
-    if (typeof tempFilePath !== 'string' || !tempFilePath) {
-      return Promise.reject(new ApiError('picture_missing'))
-    }
-    const file = { field: AVATAR.takes[0], path: tempFilePath, onProgress }
-    return this._requests.make({
-      lane: SESSION,
-      method: AVATAR.method,
-      path: AVATAR.path,
-      file,
+    if (typeof tempFilePath !== 'string' || !tempFilePath) return rejected('picture_missing')
+    const call = this._make(AVATAR.method, AVATAR.path, undefined, {
+      file: { path: tempFilePath, field: 'file', onProgress },
       idempotent: true,
+      inOrder: true,
       timeout,
     })
+    const me = call.catch(error => {
+      if (error.error !== 'file_missing') throw error
+      const { errno, symptom } = error
+      throw Object.assign(new ApiError('picture_missing', { errno }), { symptom })
+    })
+    return Object.assign(me, { abort: call.abort })
   }
 
-  /** @returns {Promise<User>} without an avatar */
+  /** @returns {Call<User>} without an avatar */
   removeAvatar() {
     return this._make(REMOVE_AVATAR.method, REMOVE_AVATAR.path)
   }
@@ -308,12 +384,10 @@ class Client {
   /**
    * Have the server decrypt what WeChat encrypted, such as what a button gives in `e.detail`.
    * @param {{ encryptedData?: string, iv?: string, rawData?: string, signature?: string }} detail
-   * @returns {Promise<any>} the plain object
+   * @returns {Call<any>} the plain object
    */
   decrypt(detail) {
-    if (!detail || !detail.encryptedData || !detail.iv) {
-      return Promise.reject(new ApiError('no_encrypted_data'))
-    }
+    if (!detail || !detail.encryptedData || !detail.iv) return rejected('no_encrypted_data')
     const { encryptedData, iv, rawData, signature } = detail
     const signed = rawData !== undefined && signature !== undefined
     const data = signed ? { encryptedData, iv, rawData, signature } : { encryptedData, iv }
@@ -321,18 +395,23 @@ class Client {
   }
 
   /**
+   * What the app passes is copied: what it changes later is not sent.
    * @private
    * @param {'GET' | 'POST' | 'PUT' | 'DELETE'} method
    * @param {string} path
    * @param {any} [data]
-   * @param {Options} [options]
-   * @returns {Promise<any>}
+   * @param {Options & Pick<import('./requests').Wish, 'file' | 'inOrder'>} [options]
+   * @returns {Call<any>}
    */
-  _make(method, path, data, { auth = true, idempotent, timeout, header } = {}) {
+  _make(method, path, data, { auth = true, idempotent, timeout, header, file, inOrder } = {}) {
     // without the slash, a path could turn the address into one of another host
-    if (typeof path !== 'string' || path[0] !== '/') return Promise.reject(new ApiError('bad_url'))
-    const lane = auth ? SESSION : OPEN
-    return this._requests.make({ lane, method, path, data, idempotent, timeout, header })
+    if (typeof path !== 'string' || path[0] !== '/') return rejected('bad_url')
+    const wish = { method, path, idempotent, timeout, header: { ...header }, file, inOrder }
+    try {
+      return this._requests.make({ lane: auth ? SESSION : OPEN, ...wish, data: copyOf(data) })
+    } catch (_) {
+      return rejected('request_failed') // it cannot be written as JSON
+    }
   }
 
   /**
@@ -374,17 +453,18 @@ class Client {
    * @returns {Promise<null>}
    */
   _logOut(token) {
-    return this._leave(LOGOUT, token, ['session_ended', 'token_invalid'])
+    return this._leave(LOGOUT, { token, everLate: true }, ['session_ended', 'token_invalid'])
   }
 
   /**
    * @private
    * @param {string} token
+   * @param {number} made when the app called, in ms
    * @returns {Promise<null>}
    */
-  _erase(token) {
+  _erase(token, made) {
     if (!token) return Promise.reject(new ApiError('signed_out'))
-    return this._leave(ERASE, token, ['session_ended'])
+    return this._leave(ERASE, { token, made }, ['session_ended'])
   }
 
   /**
@@ -392,12 +472,12 @@ class Client {
    * ended is what was wanted: an earlier sending has arrived.
    * @private
    * @param {import('./calls').Route} route
-   * @param {string} token
+   * @param {Pick<import('./requests').Wish, 'token' | 'made' | 'everLate'>} how
    * @param {string[]} wanted errors that say that it is done
    * @returns {Promise<null>}
    */
-  _leave({ method, path }, token, wanted) {
-    return this._requests.make({ lane: CONTROL, method, path, token, idempotent: true }).then(
+  _leave({ method, path }, how, wanted) {
+    return this._requests.make({ lane: CONTROL, method, path, idempotent: true, ...how }).then(
       () => null,
       error => {
         if (wanted.includes(error.error)) return null
@@ -405,6 +485,40 @@ class Client {
       }
     )
   }
+}
+
+/**
+ * Have a call that has failed already.
+ * @param {string | ApiError} error
+ * @returns {Call<any>}
+ */
+function rejected(error) {
+  const failure = typeof error === 'string' ? new ApiError(error) : error
+  return Object.assign(Promise.reject(failure), { abort() {} })
+}
+
+/**
+ * @template T
+ * @param {T[]} hooks
+ * @param {T} hook
+ * @returns {() => void}
+ */
+function hooked(hooks, hook) {
+  if (typeof hook !== 'function') throw new TypeError('a hook must be a function')
+  hooks.push(hook)
+  return () => {
+    if (hooks.includes(hook)) hooks.splice(hooks.indexOf(hook), 1)
+  }
+}
+
+/**
+ * Read what will be sent, as it is now.
+ * @param {any} data
+ * @returns {any}
+ */
+function copyOf(data) {
+  const text = typeof data === 'string' ? undefined : JSON.stringify(data)
+  return text === undefined ? data : JSON.parse(text)
 }
 
 /**

@@ -11,269 +11,208 @@ const { fieldsOf, own } = require('./fields')
 /** @typedef {import('./fields').FieldError} FieldError */
 /** @typedef {{ status: number, code: number, en: string, zh: string }} Kind */
 
+/**
+ * @param {number} status
+ * @param {number} code
+ * @param {string} en
+ * @param {string} zh
+ * @returns {Kind}
+ */
+const kind = (status, code, en, zh) => ({ status, code, en, zh })
+
+/** @param {number} code @param {string} en @param {string} zh */
+const ours = (code, en, zh) => kind(0, code, en, zh)
+
 /** @type {{ [name: string]: Kind }} */
 const ERRORS = {
   // ---- what the server answers with ----
-  invalid_request: {
-    status: 400,
-    code: 40000,
-    en: 'The request is not as described.',
-    zh: '请求格式不正确。',
-  },
-  login_code_invalid: {
-    status: 400,
-    code: 40001,
-    en: 'The login code is wrong, used or too old: get a fresh one from wx.login.',
-    zh: '登录凭证无效、已使用或已过期，请重新调用 wx.login 获取。',
-  },
-  decrypt_failed: {
-    status: 400,
-    code: 40002,
-    en: 'The data cannot be decrypted.',
-    zh: '数据解密失败。',
-  },
-  phone_code_invalid: {
-    status: 400,
-    code: 40003,
-    en: 'The code of the phone number is wrong, used or too old: tap the button again.',
-    zh: '手机号凭证无效、已使用或已过期，请重新点击按钮获取。',
-  },
-  content_risky: {
-    status: 400,
-    code: 40004,
-    en: 'WeChat judged this text risky: write another one.',
-    zh: '微信判定该内容有风险，请修改后再试。',
-  },
-  picture_invalid: {
-    status: 400,
-    code: 40005,
-    en: 'Send one picture: a JPEG, PNG or WebP of at most 8 million pixels, not animated.',
-    zh: '请上传一张图片：JPEG、PNG 或 WebP，最多 800 万像素，不能是动图。',
-  },
-  message_invalid: {
-    status: 400,
-    code: 40006,
-    en: 'WeChat does not take this message: a value breaks the rule of its field.',
-    zh: '消息内容不符合微信的要求，请检查各字段的值。',
-  },
-  token_missing: {
-    status: 401,
-    code: 40100,
-    en: 'Log in first: there is no bearer token.',
-    zh: '请先登录。',
-  },
-  token_invalid: {
-    status: 401,
-    code: 40101,
-    en: 'The token is not valid.',
-    zh: '登录状态无效，请重新登录。',
-  },
-  session_ended: {
-    status: 401,
-    code: 40102,
-    en: 'The session has ended: log in again.',
-    zh: '登录已失效，请重新登录。',
-  },
-  user_banned: { status: 403, code: 40300, en: 'This account is banned.', zh: '该账号已被封禁。' },
-  wechat_blocked_user: {
-    status: 403,
-    code: 40301,
-    en: 'WeChat rates this user as high-risk and blocked the login.',
-    zh: '微信判定该用户为高风险用户，已拦截登录。',
-  },
-  development_only: {
-    status: 403,
-    code: 40302,
-    en: 'This server runs in development mode: it answers only direct requests from this machine.',
-    zh: '服务运行在开发模式，仅响应本机直接访问（不经代理）。',
-  },
-  https_required: {
-    // Nginx says this one by itself.
-    status: 403,
-    code: 40303,
-    en: 'Call this API over https: plain http is not answered.',
-    zh: '请使用 https 调用本接口，不支持 http。',
-  },
-  not_found: { status: 404, code: 40400, en: 'Not found.', zh: '资源不存在。' },
-  method_not_allowed: {
-    status: 405,
-    code: 40500,
-    en: 'This path does not allow this method.',
-    zh: '不支持该请求方法。',
-  },
-  session_key_missing: {
-    status: 409,
-    code: 40900,
-    en: 'There is no session_key to decrypt with: log in again.',
-    zh: '缺少可用的 session_key，请重新登录。',
-  },
-  message_not_permitted: {
-    status: 409,
-    code: 40901,
-    en: 'The user permits no message of this template: ask on the phone first.',
-    zh: '用户没有允许发送该模板的消息，请先在小程序里征得同意。',
-  },
-  payload_too_large: { status: 413, code: 41300, en: 'The body is too large.', zh: '请求体过大。' },
-  unsupported_media_type: {
-    status: 415,
-    code: 41500,
-    en: 'Send the body as application/json.',
-    zh: '请以 application/json 发送请求体。',
-  },
-  rate_limited: {
-    status: 429,
-    code: 42900,
-    en: 'Too many requests: wait a little.',
-    zh: '请求过于频繁，请稍后再试。',
-  },
-  internal_error: {
-    status: 500,
-    code: 50000,
-    en: 'Internal server error.',
-    zh: '服务器内部错误。',
-  },
-  wechat_misconfigured: {
-    status: 500,
-    code: 50001,
-    en: "The server's WeChat settings are wrong: contact its operator.",
-    zh: '服务器的微信配置有误，请联系开发者。',
-  },
-  wechat_unavailable: {
-    status: 502,
-    code: 50200,
-    en: 'WeChat gave no usable answer: try again.',
-    zh: '微信服务暂不可用，请稍后再试。',
-  },
-  service_unavailable: {
-    status: 503,
-    code: 50300,
-    en: 'The service is unavailable: try again.',
-    zh: '服务暂不可用，请稍后再试。',
-  },
-  wechat_timeout: {
-    status: 504,
-    code: 50400,
-    en: 'WeChat did not answer in time: try again.',
-    zh: '微信响应超时，请稍后再试。',
-  },
+  invalid_request: kind(400, 40000, 'The request is not as described.', '请求格式不正确。'),
+  login_code_invalid: kind(
+    400,
+    40001,
+    'The login code is wrong, used or too old: get a fresh one from wx.login.',
+    '登录凭证无效、已使用或已过期，请重新调用 wx.login 获取。'
+  ),
+  decrypt_failed: kind(400, 40002, 'The data cannot be decrypted.', '数据解密失败。'),
+  phone_code_invalid: kind(
+    400,
+    40003,
+    'The code of the phone number is wrong, used or too old: tap the button again.',
+    '手机号凭证无效、已使用或已过期，请重新点击按钮获取。'
+  ),
+  content_risky: kind(
+    400,
+    40004,
+    'WeChat judged this text risky: write another one.',
+    '微信判定该内容有风险，请修改后再试。'
+  ),
+  picture_invalid: kind(
+    400,
+    40005,
+    'Send one picture: a JPEG, PNG or WebP of at most 8 million pixels, not animated.',
+    '请上传一张图片：JPEG、PNG 或 WebP，最多 800 万像素，不能是动图。'
+  ),
+  message_invalid: kind(
+    400,
+    40006,
+    'WeChat does not take this message: a value breaks the rule of its field.',
+    '消息内容不符合微信的要求，请检查各字段的值。'
+  ),
+  token_missing: kind(401, 40100, 'Log in first: there is no bearer token.', '请先登录。'),
+  token_invalid: kind(401, 40101, 'The token is not valid.', '登录状态无效，请重新登录。'),
+  session_ended: kind(401, 40102, 'The session has ended: log in again.', '登录已失效，请重新登录。'),
+  user_banned: kind(403, 40300, 'This account is banned.', '该账号已被封禁。'),
+  wechat_blocked_user: kind(
+    403,
+    40301,
+    'WeChat rates this user as high-risk and blocked the login.',
+    '微信判定该用户为高风险用户，已拦截登录。'
+  ),
+  development_only: kind(
+    403,
+    40302,
+    'This server runs in development mode: it answers only direct requests from this machine.',
+    '服务运行在开发模式，仅响应本机直接访问（不经代理）。'
+  ),
+  // Nginx says this one by itself.
+  https_required: kind(
+    403,
+    40303,
+    'Call this API over https: plain http is not answered.',
+    '请使用 https 调用本接口，不支持 http。'
+  ),
+  not_found: kind(404, 40400, 'Not found.', '资源不存在。'),
+  method_not_allowed: kind(405, 40500, 'This path does not allow this method.', '不支持该请求方法。'),
+  session_key_missing: kind(
+    409,
+    40900,
+    'There is no session_key to decrypt with: log in again.',
+    '缺少可用的 session_key，请重新登录。'
+  ),
+  message_not_permitted: kind(
+    409,
+    40901,
+    'The user permits no message of this template: ask on the phone first.',
+    '用户没有允许发送该模板的消息，请先在小程序里征得同意。'
+  ),
+  payload_too_large: kind(413, 41300, 'The body is too large.', '请求体过大。'),
+  unsupported_media_type: kind(
+    415,
+    41500,
+    'Send the body as application/json.',
+    '请以 application/json 发送请求体。'
+  ),
+  rate_limited: kind(429, 42900, 'Too many requests: wait a little.', '请求过于频繁，请稍后再试。'),
+  internal_error: kind(500, 50000, 'Internal server error.', '服务器内部错误。'),
+  wechat_misconfigured: kind(
+    500,
+    50001,
+    "The server's WeChat settings are wrong: contact its operator.",
+    '服务器的微信配置有误，请联系开发者。'
+  ),
+  wechat_unavailable: kind(
+    502,
+    50200,
+    'WeChat gave no usable answer: try again.',
+    '微信服务暂不可用，请稍后再试。'
+  ),
+  service_unavailable: kind(503, 50300, 'The service is unavailable: try again.', '服务暂不可用，请稍后再试。'),
+  wechat_timeout: kind(504, 50400, 'WeChat did not answer in time: try again.', '微信响应超时，请稍后再试。'),
 
   // ---- what the phone or this client says; no answer came, so the status is 0 ----
-  signed_out: { status: 0, code: 1, en: 'You have signed out.', zh: '你已退出登录。' },
-  network: {
-    status: 0,
-    code: 2,
-    en: 'The network fails: check the connection and try again.',
-    zh: '网络异常，请检查网络后重试。',
-  },
-  timeout: {
-    status: 0,
-    code: 3,
-    en: 'No answer came in time: try again.',
-    zh: '请求超时，请稍后再试。',
-  },
-  interrupted: {
-    status: 0,
-    code: 4,
-    en: 'The request was cut off when the app went to the background: try again.',
-    zh: '小程序进入后台，请求已中断，请重试。',
-  },
-  domain_not_listed: {
-    status: 0,
-    code: 5,
-    en: "The server is not on this mini program's list of domains: tell its developer.",
-    zh: '服务器不在小程序的合法域名列表中，请联系开发者。',
-  },
-  bad_url: {
-    status: 0,
-    code: 6,
-    en: 'The address of the request is wrong: tell the developer.',
-    zh: '请求地址不正确，请联系开发者。',
-  },
-  tls: {
-    status: 0,
-    code: 7,
-    en: 'There is no safe connection to the server: try another network, or tell its operator.',
-    zh: '无法与服务器建立安全连接，请更换网络或联系开发者。',
-  },
-  too_many_redirects: {
-    status: 0,
-    code: 8,
-    en: 'The server sends the request in circles: tell its operator.',
-    zh: '服务器重定向过多，请联系开发者。',
-  },
-  too_many_tasks: {
-    status: 0,
-    code: 9,
-    en: 'Too many requests at once: try again.',
-    zh: '同时进行的请求过多，请稍后再试。',
-  },
-  request_failed: {
-    status: 0,
-    code: 10,
-    en: 'The request could not be made: try again, or update WeChat.',
-    zh: '请求未能发出，请重试或更新微信。',
-  },
-  login_blocked: {
-    status: 0,
-    code: 11,
-    en: 'WeChat blocked the login on this phone.',
-    zh: '微信拦截了这部手机的登录。',
-  },
-  bad_answer: {
-    status: 0,
-    code: 12,
-    en: 'The server gave an answer that cannot be understood: try again.',
-    zh: '服务器的响应无法识别，请稍后再试。',
-  },
-  no_encrypted_data: {
-    status: 0,
-    code: 13,
-    en: 'There is nothing to decrypt: the permission was not given.',
-    zh: '没有可解密的数据：未获得授权。',
-  },
-  phone_refused: {
-    status: 0,
-    code: 14,
-    en: 'You did not share your phone number: tap the button again to share it.',
-    zh: '你没有授权手机号，如需授权请再次点击按钮。',
-  },
-  phone_unavailable: {
-    status: 0,
-    code: 15,
-    en: 'WeChat cannot give your phone number now: try again later, or update WeChat.',
-    zh: '暂时无法获取手机号，请稍后再试或更新微信。',
-  },
-  picture_missing: {
-    status: 0,
-    code: 16,
-    en: 'There is no picture to upload: choose one again.',
-    zh: '没有可上传的图片，请重新选择。',
-  },
-  messages_refused: {
-    status: 0,
-    code: 17,
-    en: 'You closed the question about messages: tap again to get them.',
-    zh: '你没有选择是否接收消息，如需接收请再次点击。',
-  },
-  messages_off: {
-    status: 0,
-    code: 18,
-    en: 'You have turned off the messages of this mini program: turn them on in its settings.',
-    zh: '你已关闭本小程序的订阅消息，请在小程序的设置中打开。',
-  },
-  template_invalid: {
-    status: 0,
-    code: 19,
-    en: 'The template of the message is wrong: tell the developer.',
-    zh: '消息模板不正确，请联系开发者。',
-  },
-  messages_unavailable: {
-    status: 0,
-    code: 20,
-    en: 'WeChat cannot ask about messages now: try again later, or update WeChat.',
-    zh: '暂时无法订阅消息，请稍后再试或更新微信。',
-  },
+  signed_out: ours(1, 'You have signed out.', '你已退出登录。'),
+  network: ours(2, 'The network fails: check the connection and try again.', '网络异常，请检查网络后重试。'),
+  timeout: ours(3, 'No answer came in time: try again.', '请求超时，请稍后再试。'),
+  interrupted: ours(
+    4,
+    'The request was cut off when the app went to the background: try again.',
+    '小程序进入后台，请求已中断，请重试。'
+  ),
+  domain_not_listed: ours(
+    5,
+    "The server is not on this mini program's list of domains: tell its developer.",
+    '服务器不在小程序的合法域名列表中，请联系开发者。'
+  ),
+  bad_url: ours(6, 'The address of the request is wrong: tell the developer.', '请求地址不正确，请联系开发者。'),
+  tls: ours(
+    7,
+    'There is no safe connection to the server: try another network, or tell its operator.',
+    '无法与服务器建立安全连接，请更换网络或联系开发者。'
+  ),
+  too_many_redirects: ours(
+    8,
+    'The server sends the request in circles: tell its operator.',
+    '服务器重定向过多，请联系开发者。'
+  ),
+  too_many_tasks: ours(9, 'Too many requests at once: try again.', '同时进行的请求过多，请稍后再试。'),
+  request_failed: ours(
+    10,
+    'The request could not be made: try again, or update WeChat.',
+    '请求未能发出，请重试或更新微信。'
+  ),
+  login_blocked: ours(11, 'WeChat blocked the login on this phone.', '微信拦截了这部手机的登录。'),
+  bad_answer: ours(
+    12,
+    'The server gave an answer that cannot be understood: try again.',
+    '服务器的响应无法识别，请稍后再试。'
+  ),
+  no_encrypted_data: ours(
+    13,
+    'There is nothing to decrypt: the permission was not given.',
+    '没有可解密的数据：未获得授权。'
+  ),
+  phone_refused: ours(
+    14,
+    'You did not share your phone number: tap the button again to share it.',
+    '你没有授权手机号，如需授权请再次点击按钮。'
+  ),
+  phone_unavailable: ours(
+    15,
+    'WeChat cannot give your phone number now: try again later, or update WeChat.',
+    '暂时无法获取手机号，请稍后再试或更新微信。'
+  ),
+  picture_missing: ours(16, 'There is no picture to upload: choose one again.', '没有可上传的图片，请重新选择。'),
+  messages_refused: ours(
+    17,
+    'You closed the question about messages: tap again to get them.',
+    '你没有选择是否接收消息，如需接收请再次点击。'
+  ),
+  messages_off: ours(
+    18,
+    'You have turned off the messages of this mini program: turn them on in its settings.',
+    '你已关闭本小程序的订阅消息，请在小程序的设置中打开。'
+  ),
+  template_invalid: ours(
+    19,
+    'The template of the message is wrong: tell the developer.',
+    '消息模板不正确，请联系开发者。'
+  ),
+  messages_unavailable: ours(
+    20,
+    'WeChat cannot ask about messages now: try again later, or update WeChat.',
+    '暂时无法订阅消息，请稍后再试或更新微信。'
+  ),
+  aborted: ours(21, 'The app called this request off.', '小程序取消了这次请求。'),
+  file_missing: ours(22, 'There is no file to upload: choose one again.', '没有可上传的文件，请重新选择。'),
+  download_failed: ours(
+    23,
+    'The file could not be kept: it is too large, or the storage is full.',
+    '文件无法保存：文件过大或存储空间不足。'
+  ),
 }
+
+/** @param {string} en @param {string} zh @returns {Said} */
+const said = (en, zh) => ({ en, zh })
+
+/**
+ * What the phone's network stack says inside errno 600001.
+ * @param {string} name @param {number} number @param {string} zh
+ */
+const net = (name, number, zh) =>
+  said(
+    `net::ERR_${name} (${number}) in errno 600001`,
+    `errno 600001 中的 net::ERR_${name}（${number}）：${zh}`
+  )
 
 /**
  * The doctor's words for what a phone shows, under the doctor's own names. What stands here,
@@ -281,198 +220,160 @@ const ERRORS = {
  * @type {{ [name: string]: Said }}
  */
 const SYMPTOMS = {
-  domain_list: {
-    en: 'url not in domain list (errno 600002)',
-    zh: 'url not in domain list：不在以下 request 合法域名列表中（errno 600002）',
-  },
-  upload_domain_list: {
-    en: 'uploadFile:fail url not in domain list (errno 600002)',
-    zh: 'uploadFile:fail url not in domain list：不在以下 uploadFile 合法域名列表中（errno 600002）',
-  },
-  upload_file: {
-    en: 'uploadFile:fail file not found',
-    zh: 'uploadFile:fail file not found：找不到要上传的文件',
-  },
-  bad_url: {
-    en: 'request:fail invalid url (errno 600009)',
-    zh: 'request:fail URL 格式不合法（errno 600009）',
-  },
-  network: {
-    en: 'request:fail (errno 600001, 600000 or 602001; inside it errcode -1 to -4)',
-    zh: 'request:fail（errno 600001、600000 或 602001，其中 errcode 为 -1 到 -4）',
-  },
-  not_resolved: {
-    en: 'net::ERR_NAME_NOT_RESOLVED (-105) in errno 600001',
-    zh: 'errno 600001 中的 net::ERR_NAME_NOT_RESOLVED（-105）：域名解析失败',
-  },
-  refused: {
-    en: 'net::ERR_CONNECTION_REFUSED (-102) in errno 600001',
-    zh: 'errno 600001 中的 net::ERR_CONNECTION_REFUSED（-102）：连接被拒绝',
-  },
-  timeout: {
-    en: 'request:fail timeout (errno 5)',
-    zh: 'request:fail timeout 请求超时（errno 5）',
-  },
-  reset: {
-    en: 'net::ERR_CONNECTION_RESET (-101) in errno 600001',
-    zh: 'errno 600001 中的 net::ERR_CONNECTION_RESET（-101）：连接被重置',
-  },
-  ssl: { en: 'ssl hand shake error (-107)', zh: 'ssl hand shake error：TLS 握手失败（-107）' },
-  certificate: {
-    en: 'net::ERR_CERT_AUTHORITY_INVALID (-202) in errno 600001',
-    zh: 'errno 600001 中的 net::ERR_CERT_AUTHORITY_INVALID（-202）：证书不受信任',
-  },
-  certificate_name: {
-    en: 'net::ERR_CERT_COMMON_NAME_INVALID (-200) in errno 600001',
-    zh: 'errno 600001 中的 net::ERR_CERT_COMMON_NAME_INVALID（-200）：证书与域名不符',
-  },
-  certificate_date: {
-    en: 'net::ERR_CERT_DATE_INVALID (-201) in errno 600001',
-    zh: 'errno 600001 中的 net::ERR_CERT_DATE_INVALID（-201）：证书不在有效期内',
-  },
-  tls_version: {
-    en: 'net::ERR_SSL_VERSION_OR_CIPHER_MISMATCH (-113) in errno 600001',
-    zh: 'errno 600001 中的 net::ERR_SSL_VERSION_OR_CIPHER_MISMATCH（-113）：TLS 版本不符',
-  },
-  offline: {
-    en: 'net::ERR_INTERNET_DISCONNECTED (-106) in errno 600001',
-    zh: 'errno 600001 中的 net::ERR_INTERNET_DISCONNECTED（-106）：手机没有网络',
-  },
-  proxy: {
-    en: 'net::ERR_PROXY_CONNECTION_FAILED (-130) in errno 600001',
-    zh: 'errno 600001 中的 net::ERR_PROXY_CONNECTION_FAILED（-130）：连不上代理',
-  },
-  redirects: { en: 'too many redirects (errno 600008)', zh: '重定向过多（errno 600008）' },
-  interrupted: {
-    en: 'request:fail interrupted (errno 600003), or request:fail abort',
-    zh: 'request:fail interrupted（errno 600003），或 request:fail abort',
-  },
-  too_many_tasks: {
-    en: 'too many tasks (errno 600007)',
-    zh: '同时进行的请求过多（errno 600007）',
-  },
-  request_failed: {
-    en: 'request:fail (errno 600004, 600005 or 600006)',
-    zh: 'request:fail（errno 600004、600005 或 600006）',
-  },
-  login_blocked: { en: 'login:fail (errno 1402101)', zh: 'login:fail（errno 1402101）' },
-  privacy: {
-    en: 'api scope is not declared in the privacy agreement (errno 112)',
-    zh: 'api scope is not declared in the privacy agreement（errno 112）：隐私协议未声明',
-  },
-  phone_quota: {
-    en: 'getPhoneNumber:fail (errno 1400001): the quota of phone numbers is used up',
-    zh: 'getPhoneNumber:fail（errno 1400001）：获取手机号的额度已用完',
-  },
-  phone_not_permitted: {
-    en: 'getPhoneNumber:fail no permission',
-    zh: 'getPhoneNumber:fail no permission：没有权限',
-  },
-  not_found: {
-    en: 'success with statusCode 404, or HTML in res.data',
-    zh: 'success 回调里 statusCode 为 404，或 res.data 是 HTML',
-  },
-  gateway: {
-    en: 'success with statusCode 502, 503 or 504',
-    zh: 'success 回调里 statusCode 为 502、503 或 504',
-  },
-  too_large: { en: 'success with statusCode 413', zh: 'success 回调里 statusCode 为 413' },
-  login: {
-    en: 'every login fails with wechat_misconfigured (40013, 40125, 40243)',
-    zh: '所有登录都失败，返回 wechat_misconfigured（40013、40125、40243）',
-  },
-  login_slow: {
-    en: 'logins fail with wechat_unavailable or wechat_timeout',
-    zh: '登录失败，返回 wechat_unavailable 或 wechat_timeout',
-  },
-  failing: {
-    en: 'success with statusCode 500 or 503 (service_unavailable)',
-    zh: 'success 回调里 statusCode 为 500 或 503（service_unavailable）',
-  },
-  clock: {
-    en: 'decrypt_failed, or a certificate that is "not yet valid"',
-    zh: '返回 decrypt_failed，或提示证书“尚未生效”',
-  },
+  domain_list: said(
+    'url not in domain list (errno 600002)',
+    'url not in domain list：不在以下 request 合法域名列表中（errno 600002）'
+  ),
+  upload_domain_list: said(
+    'uploadFile:fail url not in domain list (errno 600002)',
+    'uploadFile:fail url not in domain list：不在以下 uploadFile 合法域名列表中（errno 600002）'
+  ),
+  download_domain_list: said(
+    'downloadFile:fail url not in domain list (errno 600002)',
+    'downloadFile:fail url not in domain list：不在以下 downloadFile 合法域名列表中（errno 600002）'
+  ),
+  upload_file: said('uploadFile:fail file not found', 'uploadFile:fail file not found：找不到要上传的文件'),
+  download_file: said(
+    'downloadFile:fail (errno 603300, 603301, 603302 or 603303)',
+    'downloadFile:fail（errno 603300、603301、603302 或 603303）：文件无法保存'
+  ),
+  bad_url: said('request:fail invalid url (errno 600009 or 600011)', 'request:fail URL 格式不合法（errno 600009 或 600011）'),
+  network: said(
+    'request:fail (errno 600001, 600000, 602000 or 602001; inside it errcode -1 to -4)',
+    'request:fail（errno 600001、600000、602000 或 602001，其中 errcode 为 -1 到 -4）'
+  ),
+  not_resolved: net('NAME_NOT_RESOLVED', -105, '域名解析失败'),
+  refused: net('CONNECTION_REFUSED', -102, '连接被拒绝'),
+  timeout: said('request:fail timeout (errno 5)', 'request:fail timeout 请求超时（errno 5）'),
+  reset: net('CONNECTION_RESET', -101, '连接被重置'),
+  ssl: said('ssl hand shake error (-107)', 'ssl hand shake error：TLS 握手失败（-107）'),
+  certificate: net('CERT_AUTHORITY_INVALID', -202, '证书不受信任'),
+  certificate_name: net('CERT_COMMON_NAME_INVALID', -200, '证书与域名不符'),
+  certificate_date: net('CERT_DATE_INVALID', -201, '证书不在有效期内'),
+  tls_version: net('SSL_VERSION_OR_CIPHER_MISMATCH', -113, 'TLS 版本不符'),
+  client_certificate: net('SSL_CLIENT_AUTH_CERT_NEEDED', -110, '服务器要求客户端证书'),
+  cleartext: net('CLEARTEXT_NOT_PERMITTED', -29, '不允许 http 明文请求'),
+  offline: net('INTERNET_DISCONNECTED', -106, '手机没有网络'),
+  proxy: net('PROXY_CONNECTION_FAILED', -130, '连不上代理'),
+  redirects: said('too many redirects (errno 600008)', '重定向过多（errno 600008）'),
+  interrupted: said(
+    'request:fail interrupted (errno 600003), or request:fail abort',
+    'request:fail interrupted（errno 600003），或 request:fail abort'
+  ),
+  too_many_tasks: said('too many tasks (errno 600007)', '同时进行的请求过多（errno 600007）'),
+  request_failed: said(
+    'request:fail (errno 600004, 600005, 600006, 600010 or 602300)',
+    'request:fail（errno 600004、600005、600006、600010 或 602300）'
+  ),
+  login_blocked: said('login:fail (errno 1402101)', 'login:fail（errno 1402101）'),
+  privacy: said(
+    'api scope is not declared in the privacy agreement (errno 112)',
+    'api scope is not declared in the privacy agreement（errno 112）：隐私协议未声明'
+  ),
+  phone_quota: said(
+    'getPhoneNumber:fail (errno 1400001): the quota of phone numbers is used up',
+    'getPhoneNumber:fail（errno 1400001）：获取手机号的额度已用完'
+  ),
+  phone_not_permitted: said(
+    'getPhoneNumber:fail no permission',
+    'getPhoneNumber:fail no permission：没有权限'
+  ),
+  not_found: said(
+    'success with statusCode 404, or HTML in res.data',
+    'success 回调里 statusCode 为 404，或 res.data 是 HTML'
+  ),
+  gateway: said(
+    'success with statusCode 502, 503 or 504',
+    'success 回调里 statusCode 为 502、503 或 504'
+  ),
+  too_large: said('success with statusCode 413', 'success 回调里 statusCode 为 413'),
+  login: said(
+    'every login fails with wechat_misconfigured (40013, 40125, 40243)',
+    '所有登录都失败，返回 wechat_misconfigured（40013、40125、40243）'
+  ),
+  login_slow: said(
+    'logins fail with wechat_unavailable or wechat_timeout',
+    '登录失败，返回 wechat_unavailable 或 wechat_timeout'
+  ),
+  failing: said(
+    'success with statusCode 500 or 503 (service_unavailable)',
+    'success 回调里 statusCode 为 500 或 503（service_unavailable）'
+  ),
+  clock: said(
+    'decrypt_failed, or a certificate that is "not yet valid"',
+    '返回 decrypt_failed，或提示证书“尚未生效”'
+  ),
 }
+
+/** @typedef {[error: string, symptom: string]} Cause */
 
 /**
- * What the phone's errno means: the names of the error and of the symptom.
- * @type {{ [errno: number]: [string, string] }}
+ * @param {[error: string, symptom: string, ...numbers: number[]][]} rows
+ * @returns {{ [number: number]: Cause }}
  */
-const ERRNOS = {
-  5: ['timeout', 'timeout'],
-  600000: ['network', 'network'],
-  600001: ['network', 'network'],
-  600002: ['domain_not_listed', 'domain_list'],
-  600003: ['interrupted', 'interrupted'],
-  600004: ['request_failed', 'request_failed'],
-  600005: ['request_failed', 'request_failed'],
-  600006: ['request_failed', 'request_failed'],
-  600007: ['too_many_tasks', 'too_many_tasks'],
-  600008: ['too_many_redirects', 'redirects'],
-  600009: ['bad_url', 'bad_url'],
-  602001: ['network', 'network'],
-  1402101: ['login_blocked', 'login_blocked'],
+function byNumber(rows) {
+  /** @type {{ [number: number]: Cause }} */
+  const causes = {}
+  rows.forEach(([error, symptom, ...numbers]) =>
+    numbers.forEach(number => (causes[number] = [error, symptom]))
+  )
+  return causes
 }
+
+/** What the phone's errno means, as far as WeChat's list says it for wx.request and its likes. */
+const ERRNOS = byNumber([
+  ['timeout', 'timeout', 5],
+  ['network', 'network', 600000, 600001, 602000, 602001],
+  ['domain_not_listed', 'domain_list', 600002],
+  ['interrupted', 'interrupted', 600003],
+  ['request_failed', 'request_failed', 600004, 600005, 600006, 600010, 602300],
+  ['too_many_tasks', 'too_many_tasks', 600007],
+  ['too_many_redirects', 'redirects', 600008],
+  ['bad_url', 'bad_url', 600009, 600011],
+  ['download_failed', 'download_file', 603300, 603301, 603302, 603303],
+  ['login_blocked', 'login_blocked', 1402101],
+])
 
 /**
- * What stands inside errno 600001: the number of Chromium's network stack (Android, the tool)
- * or of Apple's (four digits).
- * @type {{ [number: number]: [string, string] }}
+ * What stands inside errno 600001: the number of Chromium's network stack (Android, the tool:
+ * net_error_list.h), or of Apple's (four digits: NSURLError, and -98xx: SecureTransport).
  */
-const INSIDE = {
-  '-200': ['tls', 'certificate_name'],
-  '-201': ['tls', 'certificate_date'],
-  '-1201': ['tls', 'certificate_date'],
-  '-1204': ['tls', 'certificate_date'],
-  '-202': ['tls', 'certificate'],
-  '-206': ['tls', 'certificate'],
-  '-207': ['tls', 'certificate'],
-  '-1202': ['tls', 'certificate'],
-  '-1203': ['tls', 'certificate'],
-  '-113': ['tls', 'tls_version'],
-  '-107': ['tls', 'ssl'],
-  '-1022': ['tls', 'ssl'],
-  '-1200': ['tls', 'ssl'],
-  '-300': ['bad_url', 'bad_url'],
-  '-1000': ['bad_url', 'bad_url'],
-  '-1002': ['bad_url', 'bad_url'],
-  '-310': ['too_many_redirects', 'redirects'],
-  '-1007': ['too_many_redirects', 'redirects'],
-  '-105': ['network', 'not_resolved'],
-  '-137': ['network', 'not_resolved'],
-  '-1003': ['network', 'not_resolved'],
-  '-1006': ['network', 'not_resolved'],
-  '-102': ['network', 'refused'],
-  '-1004': ['network', 'refused'],
-  '-100': ['network', 'reset'],
-  '-101': ['network', 'reset'],
-  '-103': ['network', 'reset'],
-  '-324': ['network', 'reset'],
-  '-1005': ['network', 'reset'],
-  '-106': ['network', 'offline'],
-  '-1009': ['network', 'offline'],
-  '-111': ['network', 'proxy'],
-  '-115': ['network', 'proxy'],
-  '-130': ['network', 'proxy'],
-  '-336': ['network', 'proxy'],
-  '-7': ['timeout', 'timeout'],
-  '-118': ['timeout', 'timeout'],
-  '-1001': ['timeout', 'timeout'],
-}
+const INSIDE = byNumber([
+  ['tls', 'certificate_name', -200, -159, -9843],
+  ['tls', 'certificate_date', -201, -1201, -1204, -9814, -9815],
+  ['tls', 'certificate', -202, -203, -204, -205, -206, -207, -208, -210, -211, -212, -213, -214],
+  ['tls', 'certificate', -215, -217, -149, -150, -156, -167, -181, -1202, -1203],
+  ['tls', 'certificate', -9807, -9808, -9812, -9813],
+  ['tls', 'client_certificate', -110, -117, -134, -135, -141, -151, -164, -177, -1205, -1206],
+  ['tls', 'client_certificate', -9825, -9826, -9827, -9828, -9829],
+  ['tls', 'tls_version', -113, -112, -172, -218, -9801, -9836, -9837],
+  ['tls', 'ssl', -107, -114, -116, -122, -123, -125, -126, -148, -153, -178, -179, -180],
+  ['tls', 'ssl', -182, -183, -184, -1200, -9800, -9802, -9805, -9806, -9824],
+  ['bad_url', 'cleartext', -29, -1022],
+  ['bad_url', 'bad_url', -300, -301, -302, -1000, -1002],
+  ['too_many_redirects', 'redirects', -310, -1007],
+  ['network', 'not_resolved', -105, -137, -166, -1003, -1006],
+  ['network', 'refused', -102, -1004],
+  ['network', 'reset', -100, -101, -103, -324, -1005],
+  ['network', 'offline', -106, -1009],
+  ['network', 'proxy', -111, -115, -120, -121, -127, -130, -131, -136, -336],
+  ['timeout', 'timeout', -7, -118, -1001],
+])
 
-/** The call that has a list of domains of its own. */
+/** The calls that have a list of domains of their own. */
 const UPLOAD = /upload(file|task)|上传/i
-/** @type {[string, string]} */
-const NO_FILE = ['picture_missing', 'upload_file']
+const DOWNLOAD = /download(file|task)|下载/i
+/** @type {Cause} */
+const NO_FILE = ['file_missing', 'upload_file']
 
 /**
  * The words of phones and tools, for an errMsg without a number: the specific before the general.
- * @type {[RegExp, [string, string]][]}
+ * @type {[RegExp, Cause][]}
  */
 const WORDS = [
   [/upload(file|task).{0,60}(file (not found|error)|no such file)/i, NO_FILE],
   [/upload(file|task).{0,60}(file .{0,8}n.t exist|文件不存在|找不到.{0,6}文件)/i, NO_FILE],
+  [/download(file|task).{0,60}(max file size|save file|storage|permission denied)/i, ERRNOS[603300]],
   [/COMMON_NAME|证书.{0,4}域名|域名.{0,4}证书.{0,4}(不符|不匹配|不一致)/i, INSIDE[-200]],
   [/CERT_DATE|certificate.{0,20}expired|证书.{0,8}过期/i, INSIDE[-201]],
   [/AUTHORITY_INVALID|ERR_CERT_(INVALID|REVOKED)|trust anchor|self.?signed|自签/i, INSIDE[-202]],
@@ -503,7 +404,7 @@ const WORDS = [
 
 /**
  * What the errno of the phone-number button means: the names of the error and of the symptom.
- * @type {{ [errno: number]: [string, string] }}
+ * @type {{ [errno: number]: Cause }}
  */
 const BUTTON_ERRNOS = {
   103: ['phone_refused', ''],
@@ -514,7 +415,7 @@ const BUTTON_ERRNOS = {
 
 /**
  * The words of that button, where it gives no errno.
- * @type {[RegExp, [string, string]][]}
+ * @type {[RegExp, Cause][]}
  */
 const BUTTON_WORDS = [
   [/user.?(deny|denied|cancel)|用户.{0,4}(拒绝|取消)/i, BUTTON_ERRNOS[103]],
@@ -637,8 +538,8 @@ function ofAnswer(answer) {
 }
 
 /**
- * Make the error of what `fail` of wx.request, wx.uploadFile or wx.login was called with. errMsg is in the
- * phone's language: it is read for the numbers in it, and where an old phone gives no errno.
+ * Make the error of what `fail` of wx.request or its likes was called with. errMsg is in the phone's
+ * language: it is read for the numbers in it, and where an old phone gives no errno.
  * @param {{ errno?: number, errMsg?: string }} failure
  * @returns {ApiError}
  */
@@ -679,19 +580,20 @@ function ofDialog(failure) {
  * An errno that says why is believed; else the number inside errMsg, then its words.
  * @param {number} errno
  * @param {string} errMsg
- * @returns {[string, string]}
+ * @returns {Cause}
  */
 function cause(errno, errMsg) {
   const said = withoutNames(errMsg)
   const [error, symptom] = causeOf(errno, said)
-  const listed = symptom === 'domain_list' && UPLOAD.test(said)
-  return [error, listed ? 'upload_domain_list' : symptom]
+  if (symptom !== 'domain_list') return [error, symptom]
+  const list = UPLOAD.test(said) ? 'upload_' : DOWNLOAD.test(said) ? 'download_' : ''
+  return [error, `${list}domain_list`]
 }
 
 /**
  * @param {number} errno
  * @param {string} said errMsg without the names in it
- * @returns {[string, string]}
+ * @returns {Cause}
  */
 function causeOf(errno, said) {
   const known = ERRNOS[errno] || ERRNOS[600000]

@@ -27,7 +27,8 @@ const { PATIENCE, RETRIES, passing, pause } = require('./retry')
  * @property {() => Promise<string | ApiError>} code asks wx.login
  * @property {(code: string, unwanted: () => boolean) => Promise<any>} exchange
  *   gives what the server answers, or fails; one that is unwanted by then is not sent
- * @property {(token: string) => void} end ends a session that nobody wants
+ * @property {(token: string) => Promise<unknown>} end ends a session that nobody wants; it never
+ *   fails
  * @property {() => void} onToken there is a token, or there is none any more
  * @property {() => void} onLeft a generation has ended
  * @property {(error: ApiError) => void} onFailed nobody is signed in, and a login has failed
@@ -94,14 +95,18 @@ class Session {
     this._kept = kept
     this.drop()
     this._forget()
-    const done = orStay ? this._idle.then(() => leave(token)) : leave(token)
+    // without a token, whoever leaves waits for the erasure under way: it has the token
+    const ready = orStay ? this._idle : before
+    const done = orStay || !token ? ready.then(() => leave(token)) : leave(token)
     const over = done.then(
       () => undefined,
       () => {
-        if (kept && this._kept === kept && !this._attempt && !this.token) this._keep(token, user)
+        if (!kept) return undefined
+        if (this._kept === kept && !this._attempt && !this.token) return this._keep(token, user)
+        return this._around.end(token) // the user left, or logs in anew: nobody needs this one
       }
     )
-    this._leaving = before.then(() => over)
+    this._leaving = before.then(() => over).then(() => undefined)
     return over.then(() => done)
   }
 
@@ -322,13 +327,18 @@ class Attempt {
   }
 }
 
+/** What may stand in a header: a token of anything else could never be sent. */
+const TOKEN = /^[\x21-\x7e]{1,4096}$/
+
 /**
  * @param {any} data
  * @returns {data is { token: string, user: User }}
  */
 function isLogin(data) {
   if (!isObject(data) || !isObject(data.user)) return false
-  return typeof data.token === 'string' && data.token !== '' && typeof data.user.id === 'string'
+  const { token, user } = data
+  if (typeof user.id !== 'string' || !user.id) return false
+  return typeof token === 'string' && TOKEN.test(token)
 }
 
 module.exports = { Session }

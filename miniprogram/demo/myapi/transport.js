@@ -1,5 +1,6 @@
 /**
- * One call of wx.request, wx.uploadFile or wx.login as a promise that always settles, within its time.
+ * One call of wx.request, wx.uploadFile, wx.downloadFile or wx.login as a promise that always
+ * settles, within its time.
  */
 
 const { ApiError, isObject, ofFailure } = require('./errors')
@@ -10,7 +11,16 @@ const { ApiError, isObject, ofFailure } = require('./errors')
 /** @typedef {{ method: 'GET' | 'POST' | 'PUT' | 'DELETE', url: string, data?: any,
  *   file?: File, header: { [name: string]: string }, timeout: number }} Call */
 
-/** @typedef {{ field: string, path: string, onProgress?: (percent: number) => void }} File */
+/**
+ * A file that goes with wx.uploadFile, or comes with wx.downloadFile if it has no path.
+ * @typedef {{ path?: string, field?: string, formData?: { [name: string]: any },
+ *   onProgress?: (percent: number) => void }} File
+ */
+
+/** @typedef {{ outcome: Promise<Answer | ApiError>, abort: () => void }} Sending */
+
+/** @typedef {{ url: string, header: object, timeout: number, success: (result: any) => void,
+ *   fail: (failure: any) => void }} TaskOptions */
 
 const GRACE = 1000 // ms that the phone has to tell of its own time-out, before ours counts
 
@@ -55,47 +65,91 @@ class Answer {
  * @param {Platform} platform
  * @param {Timers} timers
  * @param {Call} call
- * @returns {Promise<Answer | ApiError>}
+ * @returns {Sending}
  */
 function send(platform, timers, call) {
   let over = false
-  const outcome = within(timers, call.timeout + GRACE, settle => {
+  const sending = within(timers, call.timeout + GRACE, settle => {
     const { url, method, data, file, header, timeout } = call
     const success = (/** @type {any} */ result) => settle(read(result, timers.now()))
     const fail = (/** @type {any} */ failure) => settle(ofFailure(failure))
+    const options = { url, header, timeout, success, fail }
     const task = file
-      ? upload(platform, file, { url, header, timeout, success, fail }, () => !over)
-      : platform.request({ url, method, data, header, timeout, success, fail })
+      ? transfer(platform, file, options, () => !over)
+      : platform.request({ ...options, method, data })
     return () => task && task.abort && task.abort()
   })
-  outcome.then(() => (over = true))
-  return outcome
+  sending.outcome.then(() => (over = true))
+  return sending
 }
 
 /**
- * wx.uploadFile leaves the answer as text; what is no JSON stays text, as with wx.request.
  * @param {Platform} platform
  * @param {File} file
- * @param {{ url: string, header: object, timeout: number, success: (result: any) => void,
- *   fail: (failure: any) => void }} options
+ * @param {TaskOptions} options
  * @param {() => boolean} underWay a phone may tell of progress after the end
  */
-function upload(platform, { field, path, onProgress }, { success, ...options }, underWay) {
-  if (!platform.uploadFile) throw new TypeError('this platform has no uploadFile')
-  const task = platform.uploadFile({
-    ...options,
-    filePath: path,
-    name: field,
-    success: result => success({ ...result, data: parsed(result && result.data) }),
-  })
+function transfer(platform, file, options, underWay) {
+  const { onProgress } = file
+  const task = file.path ? upload(platform, file, options) : download(platform, options)
   if (onProgress && task && task.onProgressUpdate) {
-    task.onProgressUpdate(told => {
+    task.onProgressUpdate((/** @type {any} */ told) => {
       const percent = told && told.progress
       const known = Number.isFinite(percent) && percent >= 0 && percent <= 100
       if (known && underWay()) quietly(() => onProgress(percent))
     })
   }
   return task
+}
+
+/**
+ * wx.uploadFile leaves the answer as text; what is no JSON stays text, as with wx.request.
+ * @param {Platform} platform
+ * @param {File} file
+ * @param {TaskOptions} options
+ */
+function upload(platform, { field = '', path = '', formData }, { success, ...options }) {
+  if (!platform.uploadFile) throw new TypeError('this platform has no uploadFile')
+  return platform.uploadFile({
+    ...options,
+    filePath: path,
+    name: field,
+    formData,
+    success: result => success({ ...result, data: parsed(result && result.data) }),
+  })
+}
+
+/**
+ * wx.downloadFile makes a file of every answer: what a refusal says is read from it.
+ * @param {Platform} platform
+ * @param {TaskOptions} options
+ */
+function download(platform, { success, ...options }) {
+  if (!platform.downloadFile) throw new TypeError('this platform has no downloadFile')
+  return platform.downloadFile({
+    ...options,
+    success: (/** @type {any} */ result) => {
+      const { statusCode = 0, tempFilePath = '' } = result || {}
+      const told = (/** @type {any} */ data) => success({ statusCode, data })
+      if (statusCode >= 200 && statusCode < 300) told(tempFilePath && { tempFilePath })
+      else readText(platform, tempFilePath, text => told(parsed(text)))
+    },
+  })
+}
+
+/**
+ * @param {Platform} platform
+ * @param {string} filePath
+ * @param {(text: any) => void} then gets '' where it cannot be read
+ */
+function readText(platform, filePath, then) {
+  try {
+    const files = /** @type {any} */ (platform).getFileSystemManager()
+    const success = (/** @type {any} */ { data }) => then(data)
+    files.readFile({ filePath, encoding: 'utf8', success, fail: () => then('') })
+  } catch (_) {
+    then('')
+  }
 }
 
 /** @param {any} body */
@@ -116,7 +170,7 @@ function parsed(body) {
  * @returns {Promise<string | ApiError>}
  */
 function loginCode(platform, timers, timeout) {
-  return within(timers, timeout, settle => {
+  const { outcome } = within(timers, timeout, settle => {
     platform.login({
       success: result => {
         const code = result && result.code
@@ -125,6 +179,7 @@ function loginCode(platform, timers, timeout) {
       fail: failure => settle(ofFailure(failure)),
     })
   })
+  return outcome
 }
 
 /**
@@ -133,27 +188,33 @@ function loginCode(platform, timers, timeout) {
  * @param {Timers} timers
  * @param {number} timeout
  * @param {(settle: (value: T | ApiError) => void) => (() => void) | void} start
- * @returns {Promise<T | ApiError>}
+ * @returns {{ outcome: Promise<T | ApiError>, abort: () => void }}
  */
 function within(timers, timeout, start) {
-  return new Promise(resolve => {
+  let abort = () => {}
+  /** @type {Promise<T | ApiError>} */
+  const outcome = new Promise(resolve => {
     /** @type {(() => void) | void} */
-    let abort
-    const timer = timers.setTimeout(() => {
-      resolve(new ApiError('timeout', { errno: 5 }))
-      if (abort) quietly(abort)
-    }, timeout)
+    let end
     /** @param {T | ApiError} value */
     const settle = value => {
       timers.clearTimeout(timer)
       resolve(value)
     }
+    /** @param {ApiError} error */
+    const giveUp = error => {
+      settle(error)
+      if (end) quietly(end)
+    }
+    const timer = timers.setTimeout(() => giveUp(new ApiError('timeout', { errno: 5 })), timeout)
+    abort = () => giveUp(new ApiError('aborted'))
     try {
-      abort = start(settle)
+      end = start(settle)
     } catch (_) {
       settle(new ApiError('request_failed'))
     }
   })
+  return { outcome, abort }
 }
 
 /** @param {() => void} action */
@@ -176,4 +237,4 @@ function read(result, now) {
   return new Answer(status, result.data, isObject(result.header) ? result.header : {}, now)
 }
 
-module.exports = { Answer, loginCode, send }
+module.exports = { Answer, loginCode, quietly, send }

@@ -11,12 +11,12 @@ const settings = require('./settings')
 
 /** @typedef {import('../myapi/session').User} User */
 
-/** @type {import('../myapi/client').Client | null} */
+/** @type {import('../myapi/index').Client | null} */
 let client = null
 /** Counts the changes of server and user, by which an old answer is told from a new one. */
 let era = 0
 
-/** @returns {import('../myapi/client').Client} */
+/** @returns {import('../myapi/index').Client} */
 function api() {
   if (!client) client = createClient({ baseUrl: settings.baseUrl() })
   return client
