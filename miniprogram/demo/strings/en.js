@@ -290,6 +290,9 @@ const texts = {
       'Nothing: say what it is for and wait for another tap. A refused privacy dialog does not open again for 10 seconds.',
     picture_missing:
       "The temporary path of an avatar expires: upload it at once and do not keep it. The console's privacy guide must declare the avatar.",
+    file_missing: 'A temporary file is gone once the mini program was closed: have it chosen again.',
+    download_failed: 'Delete old files with wx.getFileSystemManager; serve large files in parts.',
+    aborted: 'The mini program has called it off itself: there is nothing to do.',
     messages_refused: 'Nothing: say what you will send and wait for another tap.',
     messages_off:
       'Let the user switch them on under ··· → Settings; wx.openSetting in the handler of a tap opens that page.',
