@@ -61,7 +61,8 @@ if _soft != resource.RLIM_INFINITY and _soft < _wanted:
     ):  # keep the lower limit if raising it is not allowed
         resource.setrlimit(resource.RLIMIT_NOFILE, (_wanted, _hard))
 
-timeout = 30  # s without a heartbeat until a worker is killed; a view that waits does not stop it
+# s without a heartbeat until a worker is killed; a view that waits does not stop it
+timeout = settings.worker_timeout
 # s for open requests at a stop or a reload; systemd's TimeoutStopSec is longer
 graceful_timeout = max(30, settings.request_timeout + 5)
 keepalive = 75  # s; longer than Nginx's, so that Nginx is the one that closes idle connections

@@ -1,8 +1,10 @@
 """Tests of the real Gunicorn: stops, reloads, malformed requests, metrics and log lines."""
 
 import os
+import re
 import shutil
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.requirements import need
-from tests.servers import ServerError
+from tests.servers import ServerError, free_port
 from tests.service import PRODUCTION, Load, Service, at_once, wait_for
 
 KEYS = ["the-first-key-0123456789-0123456789", "the-second-key-0123456789-0123456789"]
@@ -181,6 +183,22 @@ def test_metrics_include_all_workers_and_ended_ones(serve):
     service.reload()
     assert counted() == 80
     assert service.metric("myapi_request_seconds_count", route="/api/hello") == 80
+
+
+@pytest.mark.parametrize("seconds", [0, 45])
+def test_time_after_which_a_frozen_worker_is_killed_is_a_setting(serve, seconds):
+    """0 is never: it thaws, as in Function Compute."""
+    printed = serve(worker_timeout=seconds).run(
+        sys.executable, "-m", "gunicorn", "--print-config", "wsgi:app"
+    )
+    assert re.search(r"^timeout += (\d+)$", printed.stdout, re.MULTILINE)[1] == str(seconds)
+
+
+def test_production_listens_on_the_port_of_the_platform_at_all_addresses(serve):
+    port = free_port()
+    service = serve(port=port, bind="", environ={"PORT": str(port)}, **PRODUCTION)
+    assert service.call("GET", "/api/hello").status_code == 200
+    assert f"http://0.0.0.0:{port}" in service.log()
 
 
 def test_metrics_are_local_only(serve):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from myapi.language import localized
-from myapi.settings import environment, parsers
+from myapi.settings import cores, environment, parsers
 from myapi.settings.app_settings import AppSettings, own_variables, read_own
 from myapi.settings.development_key import development_key
 from myapi.settings.environment import SettingsError, declared, setting, variable
@@ -55,6 +55,7 @@ class Settings:
 
     public_url: str = setting("", parsers.public_url)
     trusted_proxies: int = setting(-1, parsers.integer(0, 10))
+    client_address_header: str = setting("X-Forwarded-For", parsers.address_header)
     cors_origins: tuple[str, ...] = setting((), parsers.origins)
     max_body_bytes: int = setting(65536, parsers.integer(1024, 2**24))
     request_timeout: int = setting(20, parsers.integer(1, 60))
@@ -62,6 +63,7 @@ class Settings:
 
     bind: str = setting("127.0.0.1:8000", parsers.bind)
     workers: int = setting(0, parsers.integer(1, 64))
+    worker_timeout: int = setting(30, parsers.worker_timeout)
 
     # The folder of the development database, key and sandbox state; not an environment variable.
     instance_path: Path = INSTANCE
@@ -73,7 +75,7 @@ class Settings:
         derived = {
             "trusted_proxies": (int(self.production) if self.trusted_proxies < 0 else None),
             "log_format": self.log_format or ("json" if self.production else "text"),
-            "workers": self.workers or _cores(),
+            "workers": self.workers or cores.usable(),
         }
         for name, value in derived.items():
             if value is not None:
@@ -119,6 +121,7 @@ class Settings:
         found = environment.read(os.environ if environ is None else environ, root)
         problems: list[str] = []
         values = dict(environment.parse(declared(cls), found, problems))
+        values.update(_bind_of_port(found, values, problems))
         of_team = [each for of in own for each in read_own(of, found, problems)]
         settings = cls(**values, instance_path=root / "instance", own=tuple(of_team))
         problems.extend(_conflicts(settings, values))
@@ -165,7 +168,7 @@ def unknown_variables(
     known = {**variables(), **own_variables(own)}
     files = {f"{name}_FILE" for name, secret in known.items() if secret}
     found = environment.read(os.environ if environ is None else environ, root)
-    for name in sorted(found.keys() - known.keys() - files - {APP_FOLDER}):
+    for name in sorted(found.keys() - known.keys() - files - {APP_FOLDER, environment.PORT}):
         if name.startswith(environment.APP_PREFIX) and not own:
             continue
         if name in FORMER:
@@ -175,15 +178,28 @@ def unknown_variables(
         yield f"{name} is not a setting" + (f"; did you mean {near[0]}?" if near else "")
 
 
+def _bind_of_port(
+    found: Mapping[str, str], values: Mapping[str, Any], problems: list[str]
+) -> dict[str, str]:
+    """Return the `bind` of `PORT`, which platforms for containers set, if there is no other.
+
+    Production is reached from outside of its container; development stays on loopback.
+    """
+    if environment.PORT not in found or variable("bind") in found:
+        return {}
+    try:
+        port = parsers.integer(1, 65535)(found[environment.PORT].strip())
+    except ValueError as error:
+        problems.append(localized(f"{environment.PORT}: {error}", f"{environment.PORT}：{error}"))
+        return {}
+    host = "0.0.0.0" if values.get("env") == "production" else "127.0.0.1"  # noqa: S104
+    return {"bind": f"{host}:{port}"}
+
+
 def _conflicts(settings: Settings, given: Mapping[str, Any]) -> Iterator[str]:
     """Yield the problems of settings that are valid alone but not together."""
     if settings.production:
-        for name in ("secret_keys", "wechat_appid", "wechat_secret"):
-            if not getattr(settings, name):
-                needed = localized(": production needs it", "：生产环境必填")
-                yield variable(name) + needed + _hint(name)
-        if settings.dev_lan:
-            yield "MYAPI_DEV_LAN" + localized(": for development only", "：只用于开发模式")
+        yield from _conflicts_in_production(settings, given)
     elif bool(settings.wechat_appid) != bool(settings.wechat_secret):
         yield "MYAPI_WECHAT_APPID, MYAPI_WECHAT_SECRET" + localized(
             ": set both, or neither to use the sandbox", "：要么都写，要么都不写（用沙箱）"
@@ -199,16 +215,23 @@ def _conflicts(settings: Settings, given: Mapping[str, Any]) -> Iterator[str]:
         )
 
 
+def _conflicts_in_production(settings: Settings, given: Mapping[str, Any]) -> Iterator[str]:
+    for name in ("secret_keys", "wechat_appid", "wechat_secret"):
+        if not getattr(settings, name):
+            needed = localized(": production needs it", "：生产环境必填")
+            yield variable(name) + needed + _hint(name)
+    if settings.dev_lan:
+        yield "MYAPI_DEV_LAN" + localized(": for development only", "：只用于开发模式")
+    if "client_address_header" in given and not settings.trusted_proxies:
+        yield "MYAPI_CLIENT_ADDRESS_HEADER" + localized(
+            ": is read only with MYAPI_TRUSTED_PROXIES of 1 or more",
+            "：MYAPI_TRUSTED_PROXIES 不小于 1 时才会读取",
+        )
+
+
 def _hint(name: str) -> str:
     if name != "secret_keys":
         return ""
     return localized(
         " (make one with `flask secrets generate`)", "（用 `flask secrets generate` 生成）"
     )
-
-
-def _cores() -> int:
-    """Return how many cores this process may use; not every system has CPU affinity."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

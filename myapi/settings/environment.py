@@ -18,6 +18,7 @@ from myapi.language import localized
 
 PREFIX = "MYAPI_"
 APP_PREFIX = "APP_"  # of a team's own settings
+PORT = "PORT"  # the one variable without a prefix; platforms for containers set it
 QUOTED = re.compile(r"""(?<==)\s*(?:"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*')""", re.DOTALL)
 
 T = TypeVar("T")
@@ -57,13 +58,17 @@ def variable(name: str, prefix: str = PREFIX) -> str:
 
 
 def read(environ: Mapping[str, str], root: Path) -> dict[str, str]:
-    """Return all `MYAPI_…` and `APP_…` variables that are not empty.
+    """Return `PORT` and all `MYAPI_…` and `APP_…` variables that are not empty.
 
     The environment wins over `.env`.
     """
     merged = {**_in_file(root / ".env"), **environ}
     ours = (PREFIX, APP_PREFIX)
-    return {name: text for name, text in merged.items() if name.startswith(ours) and text}
+    return {
+        name: text
+        for name, text in merged.items()
+        if text and (name == PORT or name.startswith(ours))
+    }
 
 
 def _in_file(file: Path) -> dict[str, str | None]:

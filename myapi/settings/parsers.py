@@ -94,6 +94,29 @@ def bind(text: str) -> str:
     return text
 
 
+def address_header(text: str) -> str:
+    """Accept what a proxy may name a list of addresses.
+
+    Servers drop names with an underscore. `Forwarded` (RFC 7239) is no list of bare addresses.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9-]{1,64}", text) or text.lower() == "forwarded":
+        raise ValueError(
+            localized(
+                "must be the name of a header that lists addresses, such as X-Forwarded-For",
+                "应为列出地址的请求头的名称，例如 X-Forwarded-For",
+            )
+        )
+    return text
+
+
+def worker_timeout(text: str) -> int:
+    """Accept 0 for never. A few seconds would kill healthy workers on a busy machine."""
+    try:
+        return 0 if text == "0" else integer(5, 3600)(text)
+    except ValueError as error:
+        raise ValueError(localized(f"{error}, or 0 for never", f"{error}，或 0（永不）")) from None
+
+
 def appid(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,32}", text):
         raise ValueError(

@@ -37,6 +37,6 @@ def init_app(app: Flask, authenticate: Authenticate) -> None:
         openapi.init_app(app)
     if settings().sandbox:
         app.register_blueprint(sandbox.bp)
-    if settings().trusted_proxies:  # the outermost middleware, so registered last
-        hops = settings().trusted_proxies
-        app.wsgi_app = ProxyHeaders(app.wsgi_app, hops)  # type: ignore[method-assign]
+    if hops := settings().trusted_proxies:  # the outermost middleware, so registered last
+        header = settings().client_address_header
+        app.wsgi_app = ProxyHeaders(app.wsgi_app, hops, header)  # type: ignore[method-assign]

@@ -13,6 +13,7 @@ FORWARDED = ("HTTP_X_FORWARDED_", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA"
 PEER = (
     "myapi.peer"  # in the environ: the address of the connection, once REMOTE_ADDR is the client's
 )
+NAMED = "myapi.forwarded"  # in the environ: the header of the client's address is there
 
 
 class ProxyHeaders:
@@ -20,17 +21,20 @@ class ProxyHeaders:
 
     Each proxy appends to the list, so values that the client sends are further left. Werkzeug's
     ProxyFix also parses quotes, with which a client could hide the values that proxies append.
+    `header` has the addresses; no other header is believed, since a client could send it.
     """
 
-    def __init__(self, app: "WSGIApplication", hops: int) -> None:
+    def __init__(self, app: "WSGIApplication", hops: int, header: str = "X-Forwarded-For") -> None:
         self._app = app
         self._hops = hops
+        self._addresses = "HTTP_" + header.upper().replace("-", "_")
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
     ) -> Iterable[bytes]:
         environ[PEER] = environ.get("REMOTE_ADDR")
-        if client := self._header(environ, "HTTP_X_FORWARDED_FOR"):
+        environ[NAMED] = self._addresses in environ
+        if client := self._header(environ, self._addresses):
             environ["REMOTE_ADDR"] = client
         if scheme := self._header(environ, "HTTP_X_FORWARDED_PROTO"):
             environ["wsgi.url_scheme"] = scheme
@@ -57,8 +61,9 @@ def came_through_proxy(environ: Environ) -> bool:
 
 
 def is_forwarded(environ: Environ) -> bool:
-    # Nearly every proxy sends this one, so the others are rarely looked at.
-    return "HTTP_X_FORWARDED_FOR" in environ or any(name.startswith(FORWARDED) for name in environ)
+    # Nearly every proxy sends one of these, so the others are rarely looked at.
+    named = environ.get(NAMED) or "HTTP_X_FORWARDED_FOR" in environ
+    return bool(named) or any(name.startswith(FORWARDED) for name in environ)
 
 
 def is_loopback(address: str) -> bool:

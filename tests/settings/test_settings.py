@@ -58,6 +58,8 @@ def test_defaults_are_as_documented(tmp_path):
     assert settings.sessions_per_user == 10
     assert settings.decrypt_max_age == 300
     assert settings.trusted_proxies == 0
+    assert settings.client_address_header == "X-Forwarded-For"
+    assert settings.worker_timeout == 30
     assert settings.max_body_bytes == 65536
     assert settings.log_format == "text"
     assert settings.bind == "127.0.0.1:8000"
@@ -117,6 +119,11 @@ def test_production_lists_all_missing_settings_at_once(tmp_path):
         ("PUBLIC_URL", "https://user@api.example.com"),
         ("PUBLIC_URL", "shop.example.com"),
         ("TRUSTED_PROXIES", "x"),
+        ("CLIENT_ADDRESS_HEADER", "X_Forwarded_For"),
+        ("CLIENT_ADDRESS_HEADER", "X-Forwarded-For: 1.1.1.1"),
+        ("CLIENT_ADDRESS_HEADER", "X-Real-IP,X-Forwarded-For"),
+        ("CLIENT_ADDRESS_HEADER", "真实地址"),
+        ("CLIENT_ADDRESS_HEADER", "forwarded"),
         ("CORS_ORIGINS", "*"),
         ("CORS_ORIGINS", "https://a.example/path"),
         ("CORS_ORIGINS", "null"),
@@ -126,6 +133,9 @@ def test_production_lists_all_missing_settings_at_once(tmp_path):
         ("WECHAT_APPID", "wx with spaces"),
         ("WECHAT_SECRET", "with spaces"),
         ("BIND", "a b"),
+        ("WORKER_TIMEOUT", "4"),
+        ("WORKER_TIMEOUT", "3601"),
+        ("WORKER_TIMEOUT", "never"),
     ],
 )
 def test_invalid_value_is_reported_by_name_and_not_repeated(tmp_path, name, value):
@@ -166,6 +176,9 @@ def test_invalid_value_is_reported_by_name_and_not_repeated(tmp_path, name, valu
             "mysql+pymysql://u:p%40w@h/d?charset=utf8mb4",
         ),
         ("SESSION_MAX_DAYS", "3", "session_max_days", 3),
+        ("CLIENT_ADDRESS_HEADER", "x-real-ip", "client_address_header", "x-real-ip"),
+        ("WORKER_TIMEOUT", "0", "worker_timeout", 0),
+        ("WORKER_TIMEOUT", "5", "worker_timeout", 5),
     ],
 )
 def test_valid_value_is_parsed(tmp_path, name, value, attribute, wanted):
@@ -260,6 +273,42 @@ def test_bind_that_is_no_address_is_refused(tmp_path, bind):
 )
 def test_bind_is_any_address_of_gunicorn(tmp_path, bind):
     assert read(tmp_path, MYAPI_BIND=bind).bind == bind
+
+
+@pytest.mark.parametrize(
+    ("environ", "bind"),
+    [
+        ({**PRODUCTION, "PORT": "9000"}, "0.0.0.0:9000"),
+        ({"PORT": "9000"}, "127.0.0.1:9000"),
+        ({**PRODUCTION, "PORT": "9000", "MYAPI_BIND": ""}, "0.0.0.0:9000"),
+        ({**PRODUCTION, "PORT": "9000", "MYAPI_BIND": "10.0.0.1:80"}, "10.0.0.1:80"),
+        ({**PRODUCTION, "PORT": "what", "MYAPI_BIND": "10.0.0.1:80"}, "10.0.0.1:80"),
+        ({**PRODUCTION, "PORT": ""}, "127.0.0.1:8000"),
+    ],
+)
+def test_port_is_used_where_no_address_is_set_and_opens_no_development(tmp_path, environ, bind):
+    assert Settings.from_env(environ, tmp_path).bind == bind
+    assert list(unknown_variables(environ, tmp_path)) == []
+
+
+def test_address_in_the_env_file_wins_over_the_port_of_the_environment(tmp_path):
+    (tmp_path / ".env").write_text("MYAPI_BIND=127.0.0.1:8001\n")
+    assert read(tmp_path, PORT="9000").bind == "127.0.0.1:8001"
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "tcp://10.0.0.1:9000", "-1"])
+def test_port_that_is_none_is_refused(tmp_path, port):
+    told = "PORT: must be a whole number from 1 to 65535"
+    assert problems(tmp_path, {**PRODUCTION, "PORT": port}) == [told]
+
+
+def test_header_of_addresses_needs_a_trusted_proxy_in_production(tmp_path):
+    """Without one it is not read, and all clients would count as one address."""
+    header = {"MYAPI_CLIENT_ADDRESS_HEADER": "X-Real-IP", "MYAPI_TRUSTED_PROXIES": "0"}
+    assert problems(tmp_path, {**PRODUCTION, **header}) == [
+        "MYAPI_CLIENT_ADDRESS_HEADER: is read only with MYAPI_TRUSTED_PROXIES of 1 or more"
+    ]
+    assert read(tmp_path, **header).client_address_header == "X-Real-IP"
 
 
 @pytest.mark.parametrize("name", sorted(name for name, secret in variables().items() if secret))

@@ -5,10 +5,10 @@ import pytest
 from myapi.web import proxy_headers
 
 
-def environ_behind(hops, **environ):
+def environ_behind(hops, header="X-Forwarded-For", **environ):
     """Return the WSGI environ as an app behind `hops` trusted proxies sees it."""
     result = {"REMOTE_ADDR": "127.0.0.1", "wsgi.url_scheme": "http", **environ}
-    app = proxy_headers.ProxyHeaders(lambda environ, start: [], hops)
+    app = proxy_headers.ProxyHeaders(lambda environ, start: [], hops, header)
     app(result, lambda status, headers: None)
     return result
 
@@ -33,6 +33,22 @@ def test_client_address_is_the_one_of_the_trusted_proxies(hops, header, client):
     assert environ["REMOTE_ADDR"] == client
     assert proxy_headers.peer_address(environ) == "127.0.0.1"
     assert proxy_headers.came_through_proxy(environ)
+
+
+@pytest.mark.parametrize(
+    ("hops", "forwarded", "client"),
+    [
+        (1, {"HTTP_ALI_CDN_REAL_IP": "1.1.1.1, 192.0.2.7"}, "192.0.2.7"),
+        (2, {"HTTP_ALI_CDN_REAL_IP": "192.0.2.7, 10.0.0.1"}, "192.0.2.7"),
+        (1, {"HTTP_ALI_CDN_REAL_IP": "192.0.2.7", "HTTP_X_FORWARDED_FOR": "1.1.1.1"}, "192.0.2.7"),
+        (1, {"HTTP_X_FORWARDED_FOR": "1.1.1.1", "HTTP_X_REAL_IP": "1.1.1.1"}, "127.0.0.1"),
+    ],
+)
+def test_client_address_is_in_the_header_of_the_settings_alone(hops, forwarded, client):
+    environ = environ_behind(hops, "Ali-CDN-Real-IP", **forwarded)
+    assert environ["REMOTE_ADDR"] == client
+    assert proxy_headers.came_through_proxy(environ)
+    assert not proxy_headers.is_local(environ)
 
 
 @pytest.mark.parametrize(

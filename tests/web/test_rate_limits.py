@@ -120,3 +120,43 @@ def test_client_cannot_choose_its_address(serve, nginx_does):
         assert service.call("GET", "/metrics").status_code == 404
     logins = [line for line in service.events("request") if line["route"] == "/api/auth/login"]
     assert {line["ip"] for line in logins} == {HOST}
+
+
+def test_client_cannot_choose_its_address_in_a_header_of_another_name(serve):
+    """As at WeChat's CloudRun: an entry appends, and the proxy behind it renames the header."""
+    need(Nginx)
+    header = "X-Original-Forwarded-For"
+    service = serve(**PRODUCTION, rate_limit_login="3", client_address_header=header)
+    config = f"""
+        server {{
+            listen {HOST}:@PORT@;
+            location / {{
+                proxy_pass http://unix:@FOLDER@/renames.sock;
+                proxy_set_header X-Forwarded-For "$http_x_forwarded_for, 198.51.100.7";
+            }}
+        }}
+        server {{
+            listen unix:@FOLDER@/renames.sock;
+            location / {{
+                proxy_pass {service.url};
+                proxy_set_header {header} $http_x_forwarded_for;
+                proxy_set_header X-Forwarded-For 10.0.0.1;
+                proxy_set_header X-Request-Id $request_id;
+            }}
+        }}
+    """
+    with Nginx(config) as nginx:
+        direct, service.url = service.url, nginx.url
+        answers = [
+            service.login(f"name{n}", headers=dict.fromkeys([*FORGED, header], f"203.0.113.{n}"))
+            for n in range(5)
+        ]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 429, 429]
+        assert limited(service.login("name0"))
+        assert service.call("GET", "/metrics").status_code == 404
+        service.url = direct
+    logins = [line for line in service.events("request") if line["route"] == "/api/auth/login"]
+    assert {line["ip"] for line in logins} == {"198.51.100.7"}
+    renamed_by_a_program_here = {header: "127.0.0.1"}
+    assert service.call("GET", "/metrics", headers=renamed_by_a_program_here).status_code == 404
+    assert service.call("GET", "/metrics").status_code == 200
