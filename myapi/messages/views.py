@@ -10,7 +10,7 @@ from myapi.web.access import caller
 from myapi.web.endpoint import endpoint
 from myapi.web.rate_limits import limit_user
 
-bp = Blueprint("messages", __name__, url_prefix="/api/me/messages")
+bp = Blueprint("subscribe_messages", __name__, url_prefix="/api/me/messages")
 
 
 @bp.post("")
