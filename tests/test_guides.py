@@ -65,7 +65,8 @@ def repository(tmp_path):
     A clone has the packages of this test process, so that nothing is fetched.
     """
     files = shutil.ignore_patterns(
-        ".git", ".venv*", ".*_cache", "__pycache__", "node_modules", "instance", "build", "app"
+        *(".git", ".venv*", ".*_cache", "__pycache__", "node_modules", "instance", "build", "app"),
+        ".coverage.*",  # of the tests beside this one: they come and go
     )
     shutil.copytree(ROOT, tmp_path / "repository", ignore=files)
     for command in ("init --quiet", "add --all", "commit --quiet --message all"):

@@ -146,8 +146,8 @@ def settle(service, execute):
     for _ in range(2):
         execute("UPDATE myapi_events SET next_at = created_at WHERE state = 'waiting'")
         execute("UPDATE myapi_messages SET next_at = created_at WHERE state <> 'sent'")
-        assert service.flask("events", "run").returncode == 0
         assert service.flask("messages", "run").returncode in (0, 1)
+        assert service.flask("events", "run").returncode in (0, 1)
 
 
 def report(answers, execute):

@@ -316,7 +316,8 @@ class Container:
     def copy(self, to: str = "/src") -> None:
         """Copy the checkout into the container, without a team's own code."""
         skip = shutil.ignore_patterns(
-            *(".git", ".venv", "__pycache__", "instance", ".*_cache", ".env", "node_modules"), "app"
+            *(".git", ".venv", "__pycache__", "instance", ".*_cache", ".env", "node_modules"),
+            *("app", ".coverage.*"),
         )
         shutil.copytree(ROOT, self.root / to.lstrip("/"), ignore=skip, dirs_exist_ok=True)
 
