@@ -14,7 +14,7 @@ from myapi.settings import SANDBOX_APPID
 from tests.push.test_push import send as push_event
 from tests.service import at_once
 
-pytestmark = pytest.mark.on_mysql
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 TEMPLATE = "template-1"
 DATA = {"thing1": "奶茶", "date2": "2026年1月31日 08:30"}
@@ -131,6 +131,7 @@ def test_same_report_many_times_at_once_counts_once(report):
     assert report("filter") == {TEMPLATE: 1}
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     ("answer", "permitted"),
     [("accept", 1), ("acceptWithAudio", 1), ("ban", 0), ("filter", 0), ("", 0), ("ACCEPT", 0)],
@@ -146,6 +147,7 @@ def test_reject_ends_all_permissions(report):
     assert report() == {TEMPLATE: 1}
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     "body",
     [
@@ -191,6 +193,7 @@ def test_dialog_that_only_wechat_tells_of_counts(push, left, send):
     assert left() == {TEMPLATE: 1, "another": 1}
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     "fields",
     [
@@ -213,6 +216,7 @@ def test_event_of_a_reject_ends_all_permissions(push, report, left, name):
     assert left() == {TEMPLATE: 0}
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(
     "fields",
     [
@@ -512,6 +516,7 @@ def test_message_of_a_name_that_failed_may_be_sent_again(send, report, wechat):
     assert send(once="order-1").state == "sent"
 
 
+@ON_SQLITE
 @pytest.mark.parametrize("once", ["", "x" * 65, "订单", "a\nb"])
 def test_name_that_is_none_is_refused(send, once):
     with pytest.raises(ValueError, match="once"):

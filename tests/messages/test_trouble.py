@@ -421,6 +421,7 @@ def test_messages_of_another_appid_are_not_settled_by_this_one(
     assert states(execute) in (["sending"], ["unknown"])
 
 
+@cases.ON_SQLITE
 def test_claim_outlasts_the_longest_call_of_a_command(
     app, make_app, send, report, wechat, execute, phone, monkeypatch
 ):
