@@ -90,7 +90,13 @@ def rollback(machine: Machine, _options: Namespace) -> None:
         raise DeployError(said("there is no previous release", "没有上一个版本"))
     previous = paths.PREVIOUS.resolve()
     if previous == releases.current() and releases.is_serving(previous):
-        raise DeployError(said("the previous release is already live", "当前运行的就是上一个版本"))
+        # A run was killed between its two links, and which was the previous one is lost.
+        others = [release for release in releases.complete() if release != previous]
+        if not others:
+            raise DeployError(
+                said("the previous release is already live", "当前运行的就是上一个版本")
+            )
+        previous = others[0]
     releases.go_live(machine, previous)
     show(said(f"{previous.name} is live again", f"已回退到 {previous.name}"))
     _show_socket_notes()

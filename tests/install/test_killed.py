@@ -189,6 +189,16 @@ def test_rollback_killed_at_each_step_loses_no_request(server):
     server.assert_complete()
 
 
+def test_rollback_finds_the_other_release_where_a_kill_between_its_links_has_lost_it(server):
+    live = server.current_release()
+    server.run("ln", "--symbolic", "--force", "--no-dereference", live, "/opt/myapi/previous")
+    done = server.deploy("rollback")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert server.current_release() != live
+    server.log_in("alice")
+    server.assert_complete()
+
+
 def test_uninstall_killed_at_each_step_keeps_the_data_for_the_next_up(server):
     users = server.users()
     kills, code, output = kill_at_each_step(server, ("uninstall", "--yes"), {})
