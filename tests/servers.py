@@ -16,6 +16,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -413,16 +414,28 @@ class BlackHole:
         return f"http://{HOST}:{self.port}"
 
 
+FIRST_PORT, PORTS = 20_000, 10_000
+_given: deque[int] = deque(maxlen=500)
+
+
 def free_port() -> int:
     """Return a free port below the ephemeral ports.
 
-    No outgoing connection can take it while its server is stopped for a moment.
+    No outgoing connection can take it while its server is stopped for a moment. Each test process
+    has a range of its own and gives no port again soon: until a server listens, nothing else tells
+    that its port is taken.
     """
+    count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    size = PORTS // count
     while True:
         # not `random`: tests seed it, and parallel runs would pick the same ports
-        port = 20000 + secrets.randbelow(10000)
+        port = FIRST_PORT + size * number + secrets.randbelow(size)
+        if port in _given:
+            continue
         try:
             with socket.create_server((HOST, port)):
+                _given.append(port)
                 return port
         except OSError:
             continue
