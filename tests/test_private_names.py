@@ -19,8 +19,8 @@ DOCUMENTED = {
 #: its decision record.
 PRIVATE = {
     ("doctor/certificates.py", "_sslobj"): "0009-doctor.md",
-    ("myapi/server.py", "base_environ"): "0017-worker.md",
-    ("myapi/server.py", "close_graceful"): "0017-worker.md",
+    ("myapi/server/worker.py", "base_environ"): "0017-worker.md",
+    ("myapi/server/worker.py", "close_graceful"): "0017-worker.md",
 }
 UNDOCUMENTED = {"base_environ", "close_graceful"}
 FOLDERS = ("myapi", "doctor", "deploy", "migrations")

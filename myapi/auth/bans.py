@@ -8,7 +8,7 @@ import logging
 
 from sqlalchemy import Connection, delete, exists, select, update
 
-from myapi import audit, user_events
+from myapi import audit
 from myapi.auth import sessions
 from myapi.auth.models import BannedOpenid
 from myapi.clock import now
@@ -16,7 +16,7 @@ from myapi.db import data_keys
 from myapi.db.transactions import Transaction, changed, insert_or_lock, transaction
 from myapi.extensions import settings
 from myapi.security.keyring import keyed_digest
-from myapi.users import accounts, erasure
+from myapi.users import accounts, erasure, events
 from myapi.users.models import User
 
 
@@ -29,7 +29,7 @@ def ban(tx: Transaction, user_id: int) -> int | None:
     tx.execute(update(User).where(User.id == user_id).values(banned_at=now()))
     ended = sessions.end_all(tx, user_id)
     audit.record(tx, "ban", level=logging.WARNING, user=user.public_id)
-    user_events.announce(tx, "ban", user_id)
+    events.announce(tx, "ban", user_id)
     return ended
 
 
@@ -41,7 +41,7 @@ def unban(tx: Transaction, user_id: int) -> bool:
         return False
     _clear(tx, user_id)
     audit.record(tx, "unban", level=logging.WARNING, user=user.public_id)
-    user_events.announce(tx, "unban", user_id)
+    events.announce(tx, "unban", user_id)
     return True
 
 

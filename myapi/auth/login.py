@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sqlalchemy import insert
 
-from myapi import audit, user_events
+from myapi import audit
 from myapi.auth import bans, retried_login, sessions
 from myapi.auth.liveness import expires_at
 from myapi.auth.models import Session
@@ -15,7 +15,7 @@ from myapi.clock import now
 from myapi.concurrency import let_reads_first
 from myapi.db.transactions import Transaction, transaction
 from myapi.extensions import keyring, tokens, wechat
-from myapi.users import accounts
+from myapi.users import accounts, events
 from myapi.users.accounts import UserRow
 from myapi.web.errors import ApiError
 from myapi.wechat import CodeUsed, Login
@@ -73,7 +73,7 @@ def _start_session(
     }
     tx.execute(INSERT_SESSION, values)
     audit.record(tx, "login", user=user.public_id, session=public_id)
-    user_events.announce(tx, "login", user.id)
+    events.announce(tx, "login", user.id)
     return NewSession(token.text, expires_at(exchanged_at), user)
 
 
@@ -82,5 +82,5 @@ def _sign_up(tx: Transaction, login: Login, exchanged_at: datetime) -> UserRow:
     if bans.exists_for(tx, user.appid, user.openid):
         raise ApiError("user_banned", reason="login of an erased user")
     audit.record(tx, "signup", user=user.public_id)
-    user_events.announce(tx, "signup", user.id)
+    events.announce(tx, "signup", user.id)
     return user

@@ -27,7 +27,7 @@ BESIDES_WECHAT = timedelta(seconds=5)
 
 @dataclass(frozen=True)
 class SentMessage:
-    """What has become of a message: `state` is one of those in `messages/models.py`."""
+    """A message and its present state, one of `STATES` in `messages/models.py`."""
 
     id: int
     state: str

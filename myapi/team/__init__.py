@@ -5,13 +5,12 @@ What it may import is in `myapi.extend`.
 
 from flask import Flask
 
-from myapi import user_events
 from myapi.language import localized
 from myapi.team import routes, wechat_events
 from myapi.team.errors import ExtensionError
 from myapi.team.extension import Extension
 from myapi.team.loading import load
-from myapi.users import erasure, export
+from myapi.users import erasure, events, export
 from myapi.web import errors
 from myapi.web.openapi import views as openapi
 
@@ -42,7 +41,7 @@ def init_app(app: Flask, extension: Extension) -> None:
     for hook in extension.erases:
         erasure.register(app, hook)
     for event, handler in extension.handlers():
-        user_events.register(app, event, handler)
+        events.register(app, event, handler)
     wechat_events.init_app(app)
     if "texts" in app.extensions:  # in development, where /docs is
         openapi.register_texts(app, extension.texts)

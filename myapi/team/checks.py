@@ -15,7 +15,7 @@ from myapi.cli.command import Command, Group
 from myapi.language import localized
 from myapi.settings import AppSettings
 from myapi.settings.app_settings import own_variables
-from myapi.user_events import EVENTS
+from myapi.users.events import EVENTS
 from myapi.web.errors import REGISTRY, ErrorSpec
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")

@@ -11,8 +11,8 @@ from flask import Blueprint
 from myapi.settings import AppSettings
 from myapi.team import checks
 from myapi.team.errors import ExtensionError
-from myapi.user_events import Handler
 from myapi.users.erasure import Hook
+from myapi.users.events import Handler
 from myapi.users.export import Exporter
 from myapi.web.errors import ErrorSpec
 

@@ -2,13 +2,12 @@
 
 from flask import Flask
 
-from myapi import user_events
-from myapi.users import avatar, avatar_views, erasure, export, phone, views
+from myapi.users import avatar, avatar_views, erasure, events, export, phone, views
 from myapi.users.models import Avatar, PhoneCode
 
 
 def init_app(app: Flask) -> None:
-    user_events.init_app(app)
+    events.init_app(app)
     export.init_app(app)
     erasure.init_app(app)
     export.register(app, PhoneCode.__tablename__, phone.sent_codes)

@@ -11,9 +11,9 @@ from typing import TypeAlias
 from flask import Flask, current_app
 from sqlalchemy import delete
 
-from myapi import audit, user_events
+from myapi import audit
 from myapi.db.transactions import Transaction, transaction
-from myapi.users import accounts
+from myapi.users import accounts, events
 from myapi.users.models import User
 
 #: Called as (tx, user_id) before the row of the user is deleted, in the same transaction. If it
@@ -46,4 +46,4 @@ def erase_account(tx: Transaction, user_id: int) -> None:
         hook(tx, user_id)
     tx.execute(delete(User).where(User.id == user_id))
     audit.record(tx, "erase", level=logging.WARNING, user=user.public_id)
-    user_events.announce(tx, "erase", user_id)
+    events.announce(tx, "erase", user_id)

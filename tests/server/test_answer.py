@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("gevent", reason="gevent is not installed on Windows")
 
-from myapi.server import encode, respond
+from myapi.server.worker import encode, respond
 
 TYPE = ("Content-Type", "text/plain")
 

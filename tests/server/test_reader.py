@@ -10,7 +10,7 @@ pytest.importorskip("gevent", reason="gevent is not installed on Windows")
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from myapi.server import Reader
+from myapi.server.worker import Reader
 
 UNIX, TCP = ("", "/run/myapi.sock"), (("192.0.2.1", 4711), ("127.0.0.1", 8000))
 PROXY = (("127.0.0.1", 4711), ("127.0.0.1", 8000))

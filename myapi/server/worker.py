@@ -23,9 +23,9 @@ from gunicorn import util
 from gunicorn.http.wsgi import base_environ
 from gunicorn.workers.ggevent import GeventWorker
 
-from myapi import watchdog
-from myapi.bounded_socket import BoundedSocket
 from myapi.concurrency import let_reads_first
+from myapi.server import watchdog
+from myapi.server.bounded_socket import BoundedSocket
 
 log = logging.getLogger("gunicorn.error")
 
