@@ -8,11 +8,8 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import TypeVar
 
 from .access_token import AccessToken
+from .errcodes import BUSY, COMMON, TOKEN, Errcodes, advice_on
 from .errors import (
-    BUSY,
-    COMMON,
-    TOKEN,
-    Errcodes,
     Misconfigured,
     NotPermitted,
     Timeout,
@@ -20,7 +17,6 @@ from .errors import (
     TooManyWaiting,
     Unavailable,
     WeChatError,
-    advice_on,
 )
 from .replies import Reply, read_reply, read_token
 from .token_row import Fetched, MemoryTokenStore, TokenStore

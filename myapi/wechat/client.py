@@ -17,7 +17,7 @@ from .content import (
     read_verdict,
     worst,
 )
-from .errors import CODE, LINK, LOGIN, MEDIA, MESSAGE, PHONE, TEXT
+from .errcodes import CODE, LINK, LOGIN, MEDIA, MESSAGE, PHONE, TEXT
 from .links import (
     GENERATE_SCHEME,
     GENERATE_URL_LINK,

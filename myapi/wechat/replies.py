@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from urllib.parse import quote, quote_plus
 
-from .errors import Errcodes, PhoneCodeInvalid, Unavailable
+from .errcodes import Errcodes
+from .errors import PhoneCodeInvalid, Unavailable
 from .token_row import Fetched
 
 #: The longest errmsg that goes to a log, in characters.

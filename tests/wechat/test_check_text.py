@@ -9,7 +9,7 @@ import time
 import pytest
 
 from myapi import wechat
-from myapi.wechat import TextScene, TextVerdict, content, errors
+from myapi.wechat import TextScene, TextVerdict, content, errcodes
 from myapi.wechat.replies import read_reply
 from tests.service import at_once
 
@@ -146,10 +146,10 @@ def test_long_text_has_no_verdict_if_a_piece_has_none(make_client, answering):
 # ---- answers ----
 
 
-@pytest.mark.parametrize(("errcode", "error"), errors.TEXT.items())
+@pytest.mark.parametrize(("errcode", "error"), errcodes.TEXT.items())
 def test_errcode_becomes_its_error(errcode, error):
     with pytest.raises(wechat.WeChatError) as caught:
-        read_reply(json.dumps({"errcode": errcode, "errmsg": "why"}).encode(), errors.TEXT)
+        read_reply(json.dumps({"errcode": errcode, "errmsg": "why"}).encode(), errcodes.TEXT)
     assert (type(caught.value), caught.value.errcode) == (error, errcode)
 
 

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from myapi import wechat
-from myapi.wechat import errors, transport
+from myapi.wechat import errcodes, transport
 
 TOKEN = {"access_token": "t", "expires_in": 7200}
 GOOD = {"openid": "o-someone", "session_key": "tiihtNczf5v6AKRyjwEUhQ=="}
@@ -56,7 +56,7 @@ def test_code_that_is_no_text_reaches_wechat_as_a_wrong_one(make_client, answeri
     assert type(outcome(make_client(server.url), "\ud800")) is wechat.CodeInvalid
 
 
-@pytest.mark.parametrize(("errcode", "error"), errors.LOGIN.items())
+@pytest.mark.parametrize(("errcode", "error"), errcodes.LOGIN.items())
 def test_errcode_becomes_its_error(make_client, answering, errcode, error):
     caught = outcome(make_client(answering({"errcode": errcode, "errmsg": "why"}).url))
     assert type(caught) is error
@@ -83,7 +83,7 @@ def test_codes_of_the_sandbox_become_their_errors(client, code, error):
 
 
 def test_every_error_has_a_name_of_the_registry():
-    names = {error.name for error in errors.LOGIN.values()}
+    names = {error.name for error in errcodes.LOGIN.values()}
     assert names == {
         "login_code_invalid",
         "rate_limited",
@@ -197,7 +197,7 @@ class TestOtherCalls:
 
     def test_errcode_means_what_the_call_says(self, make_client, answering):
         client = make_client(answering(TOKEN, {"errcode": 40013, "errmsg": "x"}).url)
-        table = {**errors.COMMON, 40013: wechat.CodeInvalid}
+        table = {**errcodes.COMMON, 40013: wechat.CodeInvalid}
         with pytest.raises(wechat.CodeInvalid):
             client.call("GET", "/x", errcodes=table)
         with pytest.raises(wechat.Misconfigured):

@@ -8,7 +8,7 @@ import pytest
 
 from myapi import wechat
 from myapi.wechat import token_row
-from myapi.wechat.errors import COMMON
+from myapi.wechat.errcodes import COMMON
 from myapi.wechat.sandbox import FAULTS
 
 SECRET = "5f0e-a-secret-of-the-mini-program"

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from myapi import wechat
-from myapi.wechat import errors
+from myapi.wechat import errcodes
 from myapi.wechat.replies import read_reply
 from myapi.wechat.sandbox import FAULTS
 from myapi.wechat.token_row import MemoryTokenStore
@@ -193,10 +193,10 @@ def test_picture_may_have_four_mebibytes_and_no_byte_more(make_client, answering
     assert type(error) is wechat.Unavailable
 
 
-@pytest.mark.parametrize(("errcode", "error"), errors.CODE.items())
+@pytest.mark.parametrize(("errcode", "error"), errcodes.CODE.items())
 def test_errcode_becomes_its_error(errcode, error):
     with pytest.raises(wechat.WeChatError) as caught:
-        read_reply(json.dumps({"errcode": errcode, "errmsg": "why"}).encode(), errors.CODE)
+        read_reply(json.dumps({"errcode": errcode, "errmsg": "why"}).encode(), errcodes.CODE)
     assert (type(caught.value), caught.value.errcode) == (error, errcode)
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from myapi import wechat
-from myapi.wechat import errors
+from myapi.wechat import errcodes
 from myapi.wechat.replies import read_reply
 from myapi.wechat.sandbox import FAULTS
 from myapi.wechat.token_row import MemoryTokenStore
@@ -206,10 +206,10 @@ def test_each_call_reads_its_own_field(make_client, answering):
         assert type(refused(client, method)) is wechat.Unavailable
 
 
-@pytest.mark.parametrize(("errcode", "error"), errors.LINK.items())
+@pytest.mark.parametrize(("errcode", "error"), errcodes.LINK.items())
 def test_errcode_becomes_its_error(errcode, error):
     with pytest.raises(wechat.WeChatError) as caught:
-        read_reply(json.dumps({"errcode": errcode, "errmsg": "why"}).encode(), errors.LINK)
+        read_reply(json.dumps({"errcode": errcode, "errmsg": "why"}).encode(), errcodes.LINK)
     assert (type(caught.value), caught.value.errcode) == (error, errcode)
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from myapi import wechat
-from myapi.wechat.errors import LOGIN
+from myapi.wechat.errcodes import LOGIN
 from myapi.wechat.replies import ERRMSG_LIMIT, harmless, read_login, read_reply
 
 KEY = "tiihtNczf5v6AKRyjwEUhQ=="
