@@ -8,3 +8,4 @@ _script = ScriptDirectory(str(ROOT / "migrations"))
 
 HEAD = _script.get_current_head()
 FIRST = _script.get_base()
+REVISIONS = tuple(script.revision for script in _script.walk_revisions())  # the newest first

@@ -108,7 +108,7 @@ class Load:
         self, *, refused: Collection[str] = (), failed: Collection[str] = ()
     ) -> None:
         """Assert that nothing was lost, all answers came in time, and the service recovered."""
-        assert self.lost == []
+        assert not self.lost, "\n".join(self.lost)
         allowed = {OK, *refused, *failed}
         allowed_hello = {OK, *failed}  # hello depends on nothing and is never refused
         for call in self.calls:

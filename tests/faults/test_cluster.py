@@ -201,4 +201,4 @@ def assert_nodes_agree(site, phones):
     wait_for(lambda: len({node.status("last_committed") for node in site.nodes}) == 1)
     for node in site.nodes:
         phones.compare(node.url("myapi"))
-    assert phones.lost == []
+    assert not phones.lost, "\n".join(phones.lost)
