@@ -14,6 +14,7 @@ import signal
 import sys
 import tempfile
 import threading
+import time
 from typing import Any
 
 # All workers write their metrics to files in this folder. prometheus_client reads the variable at
@@ -37,6 +38,7 @@ from myapi.development import address, messages
 from myapi.language import localized
 from myapi.observability import logs
 from myapi.settings import Settings, SettingsError
+from myapi.web import health
 
 try:
     settings = Settings.from_env(own=team.load().own_settings)
@@ -80,11 +82,12 @@ logconfig_dict = logs.for_gunicorn(settings)
 
 
 def on_starting(server: Any) -> None:  # noqa: ANN401
-    """Check the address, and make a reload create the app again.
+    """Check the address, let a stop wait for load balancers, and make a reload create the app again.
 
     If that fails, log the error and keep the old workers.
     """
     _require_free_address()
+    _drain_before_stop(server)
     reload = server.reload
 
     def reload_if_possible() -> None:
@@ -103,6 +106,19 @@ def on_starting(server: Any) -> None:  # noqa: ANN401
             reload()
 
     server.reload = reload_if_possible
+
+
+def _drain_before_stop(server: Any) -> None:  # noqa: ANN401
+    """At SIGTERM, go on serving for a while and say so: see MYAPI_DRAIN_SECONDS."""
+    stop = server.stop
+
+    def drain_and_stop(graceful: bool = True) -> None:
+        if graceful and server.WORKERS and settings.drain_seconds:
+            health.start_draining()
+            time.sleep(settings.drain_seconds)
+        stop(graceful)
+
+    server.stop = drain_and_stop
 
 
 def _require_free_address() -> None:

@@ -1,5 +1,7 @@
 """Liveness, readiness and metrics, for load balancers, deployments and Prometheus."""
 
+import mmap
+
 from flask import Blueprint, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
@@ -11,12 +13,24 @@ from myapi.web.errors import ApiError
 
 bp = Blueprint("health", __name__)
 
+# One byte that Gunicorn's master and its workers share: not 0 once the service is about to stop.
+_draining = mmap.mmap(-1, 1)
+
+
+def start_draining() -> None:
+    """Make `/healthz` answer 503 in all processes, so that load balancers send nothing new."""
+    _draining[0] = 1
+
 
 @bp.get("/healthz")
 @public
-@endpoint()
+@endpoint(errors=("service_unavailable",))
 def healthz() -> None:
-    """Liveness: the process answers."""
+    """Liveness: the process answers, and is not about to stop."""
+    if _draining[0]:
+        raise ApiError(
+            "service_unavailable", "the service is stopping", detail_zh="服务正在停止"
+        )
 
 
 @bp.get("/readyz")
