@@ -57,6 +57,7 @@ ENV PATH=/venv/bin:$PATH \
     MYAPI_ENV=production \
     PORT=8000
 USER 10001:10001
-HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
+# Not before Caddy has seen that it answers: the other copy is replaced then.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
     CMD ["python", "-I", "deploy/container/healthy.py"]
 CMD ["python", "-m", "gunicorn", "wsgi:app"]
