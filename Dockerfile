@@ -25,7 +25,7 @@ RUN [ -n "$PIP_INDEX_URL" ] || unset PIP_INDEX_URL; \
 FROM ${BASE_IMAGE} AS tools
 ARG APT_MIRROR
 RUN if [ -n "$APT_MIRROR" ]; then \
-        sed -i "s#http://deb.debian.org/debian#$APT_MIRROR#" \
+        sed -i "s#https\?://[^ ]*/debian\( \|\$\)#$APT_MIRROR\1#" \
             $(find /etc/apt -name '*.sources' -o -name sources.list); \
     fi \
     && touch /before \

@@ -11,7 +11,7 @@ BIN = .venv/bin
 TSC = miniprogram/node_modules/typescript
 PIP = $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check
 
-.PHONY: help run dev update doctor test test-app faults install-test lint types format coverage bench \
+.PHONY: help run dev update doctor test test-app faults install-test container-test lint types format coverage bench \
 	bench-full lock clean pictures miniprogram-tools mysql peer express fastapi bench-tools venv \
 	runtime tools
 
@@ -50,6 +50,10 @@ faults: tools  ## break what the service needs while it is used, minutes; a tabl
 install-test: tools  ## install on Debian and Ubuntu in containers (root; minutes; fetches packages)
 	@$(BIN)/python -m tests.install.container || true
 	MYAPI_INSTALL_TEST=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/install $(ARGS)
+
+container-test: tools  ## build the image, try it and both compose files (root; minutes; fetches packages)
+	@$(BIN)/python -m tests.container.machine || true
+	MYAPI_CONTAINER_TEST=1 $(BIN)/pytest tests/container $(ARGS)
 
 mysql: tools  ## fetch MySQL 8.0 for the tests on it (root; Ubuntu's packages, nothing is installed)
 	@$(BIN)/python -m tests.mysql

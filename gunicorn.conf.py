@@ -82,7 +82,7 @@ logconfig_dict = logs.for_gunicorn(settings)
 
 
 def on_starting(server: Any) -> None:  # noqa: ANN401
-    """Check the address, let a stop wait for load balancers, and make a reload create the app again.
+    """Check the address, let a stop drain first, and make a reload create the app again.
 
     If that fails, log the error and keep the old workers.
     """

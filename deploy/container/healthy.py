@@ -14,7 +14,7 @@ def main() -> int:
     connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=4)
     try:
         connection.request("GET", "/healthz")
-        return int(connection.getresponse().status != 200)  # noqa: PLR2004
+        return int(connection.getresponse().status != 200)
     except OSError:
         return 1
 

@@ -68,8 +68,9 @@ def check_system(release: dict[str, str]) -> Iterator[str]:
         name = release.get("PRETTY_NAME", "an unknown system")
         supported = ", ".join(SYSTEMS.values())
         yield said(
-            f"{name} is not supported; use one of {supported}",
-            f"不支持 {name}，请使用其中之一：{supported}",
+            f"{name} is not supported; use one of {supported}, or a container:"
+            " docs/guides/container.md",
+            f"不支持 {name}，请使用其中之一：{supported}；或用容器：docs/guides/container.zh-CN.md",
         )
 
 

@@ -28,9 +28,7 @@ def start_draining() -> None:
 def healthz() -> None:
     """Liveness: the process answers, and is not about to stop."""
     if _draining[0]:
-        raise ApiError(
-            "service_unavailable", "the service is stopping", detail_zh="服务正在停止"
-        )
+        raise ApiError("service_unavailable", "the service is stopping", detail_zh="服务正在停止")
 
 
 @bp.get("/readyz")

@@ -35,7 +35,9 @@ class Engine:
     def __init__(self, programs: Path, data: Path, network: str) -> None:
         self._network = network
         self._data = data
-        self._path = f"{programs}/bookworm/usr/sbin:{programs}/bookworm/usr/bin:{os.environ['PATH']}"
+        self._path = (
+            f"{programs}/bookworm/usr/sbin:{programs}/bookworm/usr/bin:{os.environ['PATH']}"
+        )
         self._compose = programs / "trixie/usr/libexec/docker/cli-plugins/docker-compose"
 
     def __enter__(self) -> Engine:

@@ -80,12 +80,12 @@ def engine(network: str = "own") -> Engine:
     return Engine(docker(), CACHE / "docker-data", network)
 
 
-def build(builder: Engine, tag: str = "myapi") -> None:
-    """Build the image of this checkout, with wheels of this machine's pip."""
+def build(builder: Engine, tag: str = "myapi", checkout: Path = ROOT) -> None:
+    """Build the image of a checkout, with wheels of this machine's pip."""
     with index_of(wheels(TRIXIE)) as url:
         builder.docker(
             *("build", "--network=host", f"--build-arg=PIP_INDEX_URL={url}", f"--tag={tag}"),
-            str(ROOT),
+            str(checkout),
         )
 
 
@@ -97,6 +97,7 @@ def _make_images(builder: Engine, base: Path, services: Path) -> None:
     for target, tag in OFFICIAL.items():
         builder.docker("build", f"--target={target}", f"--tag={tag}", str(STAND_INS))
     build(builder)
+    builder.docker("image", "prune", "--force")  # the former ones
 
 
 def _tar(what: tuple[str, str]) -> Path:

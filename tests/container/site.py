@@ -62,17 +62,22 @@ class Site:
         for name in ("compose.yaml", "compose.sqlite.yaml", "Dockerfile", ".dockerignore"):
             shutil.copy(ROOT / name, folder)
         shutil.copytree(ROOT / "deploy/container", folder / "deploy/container")
-        self.prepared = subprocess.run(
+        self.prepare()
+        with (folder / "container/settings.env").open("a") as settings:  # the phones are few
+            settings.write(
+                "MYAPI_RATE_LIMIT_USER=9999/second\nMYAPI_RATE_LIMIT_LOGIN=9999/second\n"
+            )
+        self._surround()
+
+    def prepare(self) -> None:
+        subprocess.run(
             ["deploy/container/prepare", f"https://{DOMAIN}"],
-            cwd=folder,
+            cwd=self.folder,
             input=f"{APPID}\n{APPSECRET}\n",
             capture_output=True,
             text=True,
             check=True,
         )
-        with (folder / "container/settings.env").open("a") as settings:  # the phones are few
-            settings.write("MYAPI_RATE_LIMIT_USER=9999/second\nMYAPI_RATE_LIMIT_LOGIN=9999/second\n")
-        self._surround()
 
     def _surround(self) -> None:
         pebble = self.folder / "pebble"
@@ -194,6 +199,11 @@ class Site:
         """Return the nickname of a session's user, or the error."""
         answer = self.call("GET", "/api/me", Authorization=f"Bearer {token}").json()
         return answer.get("error") or answer["data"]["nickname"]
+
+    def call_as(self, code: str, nickname: str) -> None:
+        """Change a user's nickname."""
+        token = {"Authorization": f"Bearer {self.login(code)}"}
+        assert self.call("PUT", "/api/me", {"nickname": nickname}, **token).status == 200
 
     def wait(self, condition: Callable[[], Any], seconds: float = 60) -> Any:
         end = time.monotonic() + seconds
