@@ -68,6 +68,20 @@ def test_stop_answers_every_accepted_request(serve, wechat):
     assert set(load.answered) == {200}
 
 
+def test_stop_serves_on_for_the_load_balancer_while_healthz_says_so(serve):
+    """A reload, which ends workers too, says nothing of the kind."""
+    service = serve(workers=2, drain_seconds=3)
+    service.reload()
+    assert service.call("GET", "/healthz").status_code == 200
+    os.kill(service.pid, signal.SIGTERM)
+    wait_for(lambda: service.call("GET", "/healthz").status_code == 503)
+    with Load(service) as load:
+        wait_for(lambda: len(load.answered) > 50)
+    assert set(load.answered) == {200}
+    assert load.failed == []
+    wait_for(lambda: "Shutting down: Master" in service.log())
+
+
 def test_ctrl_c_ends_all_processes_and_each_is_told_once(serve):
     """It reaches each process of a terminal; told by Gunicorn as well, a worker may print a trace.
 
