@@ -52,7 +52,6 @@ install-test: tools  ## install on Debian and Ubuntu in containers (root; minute
 	MYAPI_INSTALL_TEST=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder tests/install $(ARGS)
 
 container-test: tools  ## build the image, try it and both compose files (root; minutes; fetches packages)
-	@$(BIN)/python -m tests.container.machine || true
 	MYAPI_CONTAINER_TEST=1 $(BIN)/pytest tests/container $(ARGS)
 
 mysql: tools  ## fetch MySQL 8.0 for the tests on it (root; Ubuntu's packages, nothing is installed)

@@ -53,7 +53,7 @@ def test_prepare_writes_settings_and_secrets_and_changes_none_of_them(site):
 
 
 def test_killed_migration_is_run_again(site, dice):
-    for _ in range(3):
+    for _ in range(2):
         process = site.engine.start(*site.compose_arguments("up", "--detach", "migrate"))
         process.wait()
         time.sleep(dice.uniform(0, 2))
@@ -153,7 +153,7 @@ def test_backup_and_restore_killed_at_random_leave_a_whole_database(site, dice):
     """A killed backup leaves no file; a killed restore the old database or the new."""
     site.call_as("alice", "before")
     site.compose("exec", "-T", "jobs", "flask", "backup", BACKUP[site.file])
-    for round_ in range(4):
+    for round_ in range(3):
         site.call_as("alice", f"after{round_}")
         backup = ("flask", "backup", BACKUP[site.file].replace("mine", f"killed{round_}"))
         killed(site, dice, *backup)
