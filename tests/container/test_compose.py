@@ -59,8 +59,7 @@ def test_killed_migration_is_run_again(site, dice):
         time.sleep(dice.uniform(0, 2))
         with contextlib.suppress(Exception):  # it may have ended
             site.compose("kill", "migrate")
-    site.up("migrate")
-    site.compose("wait", "migrate")
+    site.compose("run", "--rm", "-T", "migrate")
     assert "current" in site.flask("db", "state")
     site.down()
 

@@ -44,8 +44,14 @@ def run(engine):
 
 def logged(engine, name, route):
     """Return the log lines of the requests of a route; the health check's are others."""
-    lines = map(json.loads, engine.docker("logs", name).splitlines())
-    return [line for line in lines if line.get("route") == route]
+    end = time.monotonic() + 10
+    while time.monotonic() < end:
+        done = engine.try_docker("logs", name)
+        lines = map(json.loads, (done.stdout + done.stderr).splitlines())
+        if found := [line for line in lines if line.get("route") == route]:
+            return found
+        time.sleep(0.2)
+    return []
 
 
 def test_image_runs_read_only_as_a_fixed_user_without_rights(engine, run):
