@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
+import os
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -132,20 +135,24 @@ class Site:
     def up(self, *arguments: str) -> None:
         self.compose("up", "--detach", "--quiet-pull", *arguments)
 
-    def upgrade(self, *options: str) -> subprocess.CompletedProcess[str]:
-        """Run deploy/container/upgrade with Docker of the tests."""
-        return subprocess.run(
+    def upgrade(self, *options: str, kill_after: float | None = None) -> tuple[int, str]:
+        """Run deploy/container/upgrade, or kill it after seconds; return code and stderr."""
+        process = subprocess.Popen(
             ["deploy/container/upgrade", *options],
             cwd=self.folder,
-            env={
-                **self.engine.environ,
-                "COMPOSE_FILE": f"{self.file}:surroundings.json",
-            },
+            env={**self.engine.environ, "COMPOSE_FILE": f"{self.file}:surroundings.json"},
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             text=True,
-            check=False,
+            start_new_session=True,
         )
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            told = process.communicate(timeout=kill_after)[1]
+            return process.returncode, told
+        os.killpg(process.pid, signal.SIGKILL)
+        told = process.communicate()[1]
+        return process.returncode, told
 
     def down(self) -> None:
         self.compose("down", "--volumes", "--timeout=1")
