@@ -64,6 +64,7 @@ class Settings:
     bind: str = setting("127.0.0.1:8000", parsers.bind)
     workers: int = setting(0, parsers.integer(1, 64))
     worker_timeout: int = setting(30, parsers.worker_timeout)
+    frozen_when_idle: bool = setting(False, parsers.switch)
 
     # The folder of the development database, key and sandbox state; not an environment variable.
     instance_path: Path = INSTANCE
