@@ -2,7 +2,9 @@
 
 import time
 from datetime import datetime, timezone
-from typing import NamedTuple
+from typing import TypeAlias
+
+Moment: TypeAlias = tuple[float, float]  # by the monotonic clock and by the wall clock, in seconds
 
 
 def now() -> datetime:
@@ -14,15 +16,8 @@ def iso(moment: datetime) -> str:
     return moment.isoformat()[:19] + "Z"
 
 
-class Moment(NamedTuple):
-    """A time of this machine's two clocks, in seconds."""
-
-    monotonic: float
-    wall: float
-
-
 def moment() -> Moment:
-    return Moment(time.monotonic(), time.time())
+    return time.monotonic(), time.time()
 
 
 def seconds_since(then: Moment) -> float:
@@ -31,4 +26,5 @@ def seconds_since(then: Moment) -> float:
     The monotonic clock may stand still with the machine; the wall clock is set right afterwards.
     The wall clock may be set back; the monotonic one never is. So the longer time is the true one.
     """
-    return max(time.monotonic() - then.monotonic, time.time() - then.wall)
+    monotonic, wall = then
+    return max(time.monotonic() - monotonic, time.time() - wall)
