@@ -55,8 +55,9 @@ class Instance(Service):
     @classmethod
     def available(cls) -> str | None:
         tried = [*UNSHARE, "sh", "-c", READ_ONLY, "/mnt", "true"]
-        done = subprocess.run(tried, cwd=ROOT, capture_output=True, text=True, check=False)
-        if done.returncode:
+        try:
+            subprocess.run(tried, cwd=ROOT, check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError):
             return "no private mounts: apt install util-linux, or be root"
         return super().available()
 
