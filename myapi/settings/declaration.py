@@ -52,6 +52,7 @@ class Settings:
     session_max_days: int = setting(30, parsers.integer(1, 3650))
     sessions_per_user: int = setting(10, parsers.integer(1, 1000))
     decrypt_max_age: int = setting(300, parsers.integer(1, 86400))
+    audit_days: int = setting(190, parsers.integer(1, 3650))
 
     public_url: str = setting("", urls.public_url)
     trusted_proxies: int = setting(-1, parsers.integer(0, 10))
