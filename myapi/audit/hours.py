@@ -49,7 +49,10 @@ class HoursWriter:
             self.write()
 
     def write(self) -> None:
-        """Write what was counted. What the database refuses is kept for the next time."""
+        """Write what was counted. What the database refuses is kept for the next time.
+
+        It raises nothing: it has nobody to tell.
+        """
         counts = self._counts.take()
         if not counts:
             return

@@ -311,6 +311,19 @@ def test_what_changed_outside_of_the_database_is_recorded_too(cli, entries, capl
     assert "key_rotation is not in the audit table" in caplog.text
 
 
+def test_a_restore_is_recorded_in_the_restored_database(cli, sign_in, entries, tmp_path):
+    alice, bob = sign_in("alice").user["id"], sign_in("bob").user["id"]
+    cli("users", "ban", alice, "--reason", "before the backup")
+    cli("backup", str(tmp_path / "backup"))
+    cli("users", "ban", bob)
+    cli("restore", str(tmp_path / "backup"), "--yes")
+    assert summary(entries()) == [
+        ("restore", "command", None, None),
+        ("ban", "command", alice, "before the backup"),
+    ]
+    assert listings.details_of(entries()[0]) == {"count": 1}
+
+
 # ---- the list and the purge ----
 
 

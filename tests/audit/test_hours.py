@@ -184,6 +184,31 @@ def test_purge_deletes_old_hours_and_keeps_the_total(app, runner, sign_in, writt
         assert total.count() == 1
 
 
+# ---- the whole database ----
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def target(request, tmp_path):
+    with empty_database(request, tmp_path, "target") as url:
+        yield url
+
+
+def test_a_copy_has_the_hours_and_the_audit_log(app, runner, sign_in, written, target):
+    user = sign_in("alice").user["id"]
+    written()
+    runner.invoke(args=["users", "ban", user, "--reason", "违规😀"])
+    runner.invoke(args=["audit", "purge"])
+    for _ in range(2):  # the second time it finds the same rows
+        copied = runner.invoke(args=["db", "copy", "--to", target])
+        assert copied.exit_code == 0, copied.output
+    engine = sa.create_engine(target, poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        counts = connection.execute(sa.text("SELECT name, count FROM myapi_hours ORDER BY name"))
+        assert counts.all() == [("login.ok", 1), ("signup", 1), ("users", 0), ("wechat.ok", 1)]
+        entries = connection.execute(sa.text("SELECT event, user, reason FROM myapi_audit"))
+        assert entries.all() == [("ban", user, "违规😀")]
+
+
 # ---- real processes ----
 
 
