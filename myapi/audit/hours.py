@@ -34,13 +34,29 @@ class HoursWriter:
         self._app = app
         self._counts: HourlyCounts = app.extensions["hourly"]
         self._failing = False
+        self._frozen_when_idle: bool = app.extensions["settings"].frozen_when_idle
+        self._started = False
+        self._written = time.monotonic()
         #: Starts writing, at the first count: after the fork of a worker. The tests do nothing.
         self.start = self._start
-        self._counts.on_first = lambda: self.start()
+        self._counts.on_count = self._on_count
+
+    def _on_count(self) -> None:
+        if not self._started:
+            self._started = True
+            self.start()
+        if self._frozen_when_idle and time.monotonic() - self._written > EVERY:
+            self._written = time.monotonic()
+            self.write()
 
     def _start(self) -> None:
+        """A process that is frozen after its answer has no thread: it writes with a request.
+
+        Frozen in the middle of writing, it would hold locks that others wait for.
+        """
         atexit.register(self.write)
-        threading.Thread(target=self._write_each_minute, name="hours", daemon=True).start()
+        if not self._frozen_when_idle:
+            threading.Thread(target=self._write_each_minute, name="hours", daemon=True).start()
 
     def _write_each_minute(self) -> None:
         while True:

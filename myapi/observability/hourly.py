@@ -17,18 +17,15 @@ class HourlyCounts:
     def __init__(self) -> None:
         self._lock = threading.Lock()  # `+=` on a number in a dictionary is no single step
         self._counts: Counter[tuple[datetime, str]] = Counter()
-        self._counted = False
-        #: Called once, at the first count.
-        self.on_first: Callable[[], None] = lambda: None
+        #: Called after each count; it must be quick.
+        self.on_count: Callable[[], None] = lambda: None
 
     def count(self, name: str) -> None:
         """Count one more of `name`: ASCII, at most 64 characters, one of few."""
         hour = beginning_of_hour(now())
         with self._lock:
             self._counts[hour, name] += 1
-            first, self._counted = not self._counted, True
-        if first:
-            self.on_first()
+        self.on_count()
 
     def take(self) -> Counts:
         """Return what was counted, and begin anew."""

@@ -127,6 +127,19 @@ def test_a_signup_that_is_rolled_back_is_not_counted(app, sign_in, client, writt
     assert (counts["signup"], counts["erase"], counts["login.user_banned"]) == (1, 1, 1)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_process_that_is_frozen_when_idle_writes_with_a_request(
+    make_app, sign_in, execute, monkeypatch
+):
+    app = make_app(frozen_when_idle=True)
+    sign_in("alice", via=app.test_client())
+    assert execute("SELECT count(*) FROM myapi_hours") == [(0,)], "once a minute is enough"
+    monkeypatch.setattr(hours, "EVERY", 0.0)
+    sign_in("alice", via=app.test_client())
+    found = execute("SELECT SUM(count) FROM myapi_hours WHERE name = 'login.ok'")
+    assert found == [(2,)]
+
+
 # ---- the number of users ----
 
 
