@@ -19,8 +19,8 @@
 
 /** @type {Timers} */
 const TIMERS = {
-  now: () => Date.now(),
-  random: () => Math.random(),
+  now: Date.now,
+  random: Math.random,
   setTimeout: (action, ms) => setTimeout(action, ms),
   clearTimeout: timer => clearTimeout(timer),
 }
@@ -35,29 +35,33 @@ class Foreground {
    * @param {Timers} timers
    */
   constructor(platform, timers) {
-    this.shown = true
-    this._timers = timers
+    /** The last long absence; the one that still lasts has no end. */
+    this._from = 0
+    this._to = 0
     this._hiddenAt = 0
-    /** The last long absence. */
-    this._long = { from: 0, to: 0 }
+    this._timers = timers
+    /** Whether the app is away. */
+    this._away = false
     /** @type {(() => void)[]} */
     this._waiting = []
     if (!platform.onAppShow || !platform.onAppHide) return
     platform.onAppHide(() => {
-      if (this.shown) this._hiddenAt = timers.now()
-      this.shown = false
+      if (!this._away) this._hiddenAt = timers.now()
+      this._away = true
     })
     platform.onAppShow(() => {
-      const now = timers.now()
-      if (!this.shown && now - this._hiddenAt > LONG) this._long = { from: this._hiddenAt, to: now }
-      this.shown = true
+      if (this._away && timers.now() - this._hiddenAt > LONG) {
+        this._from = this._hiddenAt
+        this._to = timers.now()
+      }
+      this._away = false
       this._waiting.splice(0).forEach(each => each())
     })
   }
 
   /** @returns {Promise<void>} over as soon as the app is in front */
   back() {
-    return this.shown ? Promise.resolve() : new Promise(resolve => this._waiting.push(resolve))
+    return new Promise(resolve => (this._away ? this._waiting.push(resolve) : resolve()))
   }
 
   /**
@@ -66,9 +70,9 @@ class Foreground {
    * @param {number} since ms
    */
   wasAwayLong(since) {
-    const { from, to } = this._long
-    if (to - Math.max(since, from) > LONG) return true
-    return !this.shown && this._timers.now() - Math.max(since, this._hiddenAt) > LONG
+    const isLong = (/** @type {number} */ from, /** @type {number} */ to) =>
+      to - Math.max(since, from) > LONG
+    return isLong(this._from, this._to) || (this._away && isLong(this._hiddenAt, this._timers.now()))
   }
 }
 

@@ -6,7 +6,7 @@
  */
 
 const { ApiError, isObject } = require('./errors')
-const { PATIENCE, RETRIES, passing, pause } = require('./retry')
+const { PATIENCE, nextTry } = require('./retry')
 
 /**
  * @typedef {object} User
@@ -23,7 +23,7 @@ const { PATIENCE, RETRIES, passing, pause } = require('./retry')
  * @property {import('./storage').Storage} storage
  * @property {import('./platform').Timers} timers
  * @property {import('./platform').Foreground} foreground
- * @property {number} share see `pause` in retry.js
+ * @property {number} share see retry.js
  * @property {() => Promise<string | ApiError>} code asks wx.login
  * @property {(code: string, unwanted: () => boolean) => Promise<any>} exchange
  *   gives what the server answers, or fails; one that is unwanted by then is not sent
@@ -43,10 +43,11 @@ class Session {
     const { token, user } = around.storage.load()
     this.epoch = 1
     this.token = token
+    /** The id of who is signed in, also while the token is renewed; empty if it is not known. */
+    this.user = user
     /** Counts the logins that have ended, well or not: it tells before from after. */
     this.logins = 0
     this._around = around
-    this._user = user
     /** @type {import('./storage').Kept | null} comes back if the erasure under way fails */
     this._kept = null
     /** @type {ApiError | null} why the last login failed */
@@ -61,18 +62,13 @@ class Session {
     this._leaving = Promise.resolve()
   }
 
-  /** The id of who is signed in, also while the token is renewed; empty if it is not known. */
-  get user() {
-    return this._user
-  }
-
   /**
    * Log in, or join the login that is under way.
    * @returns {Promise<User>}
    */
   signIn() {
     if (!this._attempt) {
-      const attempt = new Attempt(this._around.timers)
+      const attempt = new Attempt()
       this._attempt = attempt
       this._idle = this._idle
         .then(() => attempt.unless(this._leaving))
@@ -89,9 +85,9 @@ class Session {
    * @returns {Promise<null>} what `leave` gives
    */
   leave(leave, { orStay }) {
-    const { token, _user: user, _leaving: before } = this
+    const { token, user, _leaving: before } = this
     const kept = orStay && token ? { token, user } : null
-    this._user = ''
+    this.user = ''
     this._kept = kept
     this.drop()
     this._forget()
@@ -99,14 +95,14 @@ class Session {
     const ready = orStay ? this._idle : before
     const done = orStay || !token ? ready.then(() => leave(token)) : leave(token)
     const over = done.then(
-      () => undefined,
+      () => {},
       () => {
         if (!kept) return undefined
-        if (this._kept === kept && !this._attempt && !this.token) return this._keep(token, user)
+        if (this._kept === kept && !this._attempt && !this.token) return this._keep(kept)
         return this._around.end(token) // the user left, or logs in anew: nobody needs this one
       }
     )
-    this._leaving = before.then(() => over).then(() => undefined)
+    this._leaving = before.then(() => over).then(() => {})
     return over.then(() => done)
   }
 
@@ -166,24 +162,33 @@ class Session {
    * @returns {Promise<void>} over when its last exchange is; it never fails
    */
   async _run(attempt) {
+    const { timers, share, foreground, end } = this._around
+    let begun = timers.now()
     let newCodes = 0
-    attempt.begin()
     for (let tries = 0; !attempt.cancelled; tries += 1) {
       const outcome = await this._exchange(attempt)
-      if (attempt.cancelled) return this._unwanted(outcome)
-      if (!(outcome instanceof ApiError)) return this._succeed(attempt, outcome)
-      if (outcome.error === 'login_code_invalid') {
+      const failed = outcome instanceof ApiError
+      if (attempt.cancelled) {
+        // the user left meanwhile: the session that was opened nevertheless is closed again
+        if (!failed) end(outcome.token)
+        return
+      }
+      if (!failed) return this._succeed(attempt, outcome)
+      if (outcome.error === 'login_code_invalid' && newCodes < NEW_CODES) {
         newCodes += 1
-        if (newCodes > NEW_CODES) return this._fail(attempt, outcome)
         continue
       }
-      const ms = pause(outcome, tries, this._around.share)
-      if (!attempt.maySucceed(outcome, tries, ms)) return this._fail(attempt, outcome)
-      if (outcome.error === 'interrupted') {
-        await attempt.unless(this._around.foreground.back())
-        attempt.begin() // nobody has waited meanwhile
+      const ms = nextTry(outcome, tries, share, begun + PATIENCE - timers.now())
+      if (ms < 0) {
+        this._attempt = null
+        this._failed(outcome)
+        return attempt.reject(outcome)
       }
-      await attempt.wait(ms)
+      if (outcome.error === 'interrupted') {
+        await attempt.unless(foreground.back())
+        begun = timers.now() // nobody has waited meanwhile
+      }
+      await attempt.unless(new Promise(resolve => timers.setTimeout(() => resolve(ms), ms)))
     }
   }
 
@@ -195,20 +200,10 @@ class Session {
   async _exchange(attempt) {
     const code = await attempt.unless(this._around.code())
     if (typeof code !== 'string') return code || new ApiError('signed_out')
-    try {
-      const data = await this._around.exchange(code, () => attempt.cancelled)
-      return isLogin(data) ? data : new ApiError('bad_answer')
-    } catch (error) {
-      return /** @type {ApiError} */ (error)
-    }
-  }
-
-  /**
-   * The user left meanwhile: the session that was opened nevertheless is closed again.
-   * @param {{ token: string } | ApiError} outcome
-   */
-  _unwanted(outcome) {
-    if (!(outcome instanceof ApiError)) this._around.end(outcome.token)
+    return this._around.exchange(code, () => attempt.cancelled).then(
+      data => (isLogin(data) ? data : new ApiError('bad_answer')),
+      error => error
+    )
   }
 
   /**
@@ -221,21 +216,11 @@ class Session {
     this.logins += 1
     this._lastSuccess = this.logins
     const former = this.token
-    if (this._user && this._user !== user.id) this.drop()
-    this._keep(token, user.id)
+    if (this.user && this.user !== user.id) this.drop()
+    this._keep({ token, user: user.id })
     attempt.resolve(user)
     // left alive, it would be one more device of the user, and push another one out
     if (former && former !== token) this._around.end(former)
-  }
-
-  /**
-   * @param {Attempt} attempt
-   * @param {ApiError} error
-   */
-  _fail(attempt, error) {
-    this._attempt = null
-    this._failed(error)
-    attempt.reject(error)
   }
 
   /** @param {ApiError} error */
@@ -245,14 +230,11 @@ class Session {
     if (!this.token) this._around.onFailed(error)
   }
 
-  /**
-   * @param {string} token
-   * @param {string} user
-   */
-  _keep(token, user) {
-    this.token = token
-    this._user = user
-    this._around.storage.save({ token, user })
+  /** @param {import('./storage').Kept} kept */
+  _keep(kept) {
+    this.token = kept.token
+    this.user = kept.user
+    this._around.storage.save(kept)
     this._around.onToken()
   }
 
@@ -265,65 +247,31 @@ class Session {
 
 /** One login, from the first wx.login to its end; cancelled when the user leaves meanwhile. */
 class Attempt {
-  /** @param {import('./platform').Timers} timers */
-  constructor(timers) {
-    this._timers = timers
-    this._begun = 0
+  constructor() {
     this.cancelled = false
     /** @type {(user: User) => void} */
     this.resolve = () => {}
     /** @type {(error: ApiError) => void} */
     this.reject = () => {}
     /** @type {Promise<User>} */
-    this.result = new Promise((resolve, reject) => {
-      this.resolve = resolve
-      this.reject = reject
-    })
-    this.result.catch(() => {}) // a request that needs the login is told by another way
-    /** @type {() => void} */
-    this._wake = () => {}
-    /** @type {Promise<undefined>} */
-    this._cancelling = new Promise(resolve => {
-      this._wake = () => resolve(undefined)
-    })
-  }
-
-  /** Have patience from now on. */
-  begin() {
-    this._begun = this._timers.now()
+    this.result = new Promise((resolve, reject) => Object.assign(this, { resolve, reject }))
+    // a request that needs the login is told by another way
+    this._over = this.result.then(() => {}, () => {})
   }
 
   cancel() {
     this.cancelled = true
     this.reject(new ApiError('signed_out'))
-    this._wake()
   }
 
   /**
    * Wait for something, but no longer than until the cancellation.
    * @template T
    * @param {Promise<T>} something
-   * @returns {Promise<T | undefined>}
+   * @returns {Promise<T | void>}
    */
   unless(something) {
-    return Promise.race([something, this._cancelling])
-  }
-
-  /** @param {number} ms */
-  wait(ms) {
-    return this.unless(new Promise(resolve => this._timers.setTimeout(() => resolve(ms), ms)))
-  }
-
-  /**
-   * @param {ApiError} error
-   * @param {number} tries
-   * @param {number} ms to wait before the next one
-   * @returns {boolean}
-   */
-  maySucceed(error, tries, ms) {
-    if (tries >= RETRIES) return false
-    if (error.error === 'interrupted') return true
-    return passing(error) && this._timers.now() + ms <= this._begun + PATIENCE
+    return Promise.race([something, this._over])
   }
 }
 
@@ -337,8 +285,7 @@ const TOKEN = /^[\x21-\x7e]{1,4096}$/
 function isLogin(data) {
   if (!isObject(data) || !isObject(data.user)) return false
   const { token, user } = data
-  if (typeof user.id !== 'string' || !user.id) return false
-  return typeof token === 'string' && TOKEN.test(token)
+  return typeof user.id === 'string' && user.id !== '' && typeof token === 'string' && TOKEN.test(token)
 }
 
 module.exports = { Session }

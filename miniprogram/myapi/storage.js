@@ -19,64 +19,63 @@ class Storage {
   constructor(platform, baseUrl) {
     this._platform = platform
     this._key = `myapi:${baseUrl}`
-    this._reportsKey = `myapi:${baseUrl}:reports`
+    this._reportsKey = `${this._key}:reports`
   }
 
   /** @returns {Kept} */
   load() {
-    try {
-      const kept = this._platform.getStorageSync(this._key)
-      if (isObject(kept) && typeof kept.token === 'string' && typeof kept.user === 'string') {
-        return { token: kept.token, user: kept.user }
-      }
-    } catch (_) {
-      // as if nothing were kept
-    }
-    return { token: '', user: '' }
+    const { token, user } = this._read(this._key)
+    const isKept = typeof token === 'string' && typeof user === 'string'
+    return isKept ? { token, user } : { token: '', user: '' }
   }
 
   /** @param {Kept} kept */
   save(kept) {
-    try {
-      this._platform.setStorageSync(this._key, kept)
-    } catch (_) {
-      this.clear() // an older token must not come back
-    }
+    // what cannot be replaced is removed: an older token must not come back
+    if (!this._write(this._key, kept)) this.clear()
   }
 
   clear() {
-    try {
-      this._platform.removeStorageSync(this._key)
-    } catch (_) {
-      this._blank()
-    }
-  }
-
-  _blank() {
-    try {
-      this._platform.setStorageSync(this._key, '')
-    } catch (_) {
-      // what stays there is refused by the server once its session has ended
-    }
+    // what stays there nevertheless is refused by the server once its session has ended
+    if (!this._write(this._key)) this._write(this._key, '')
   }
 
   /** @returns {Report[]} */
   loadReports() {
-    try {
-      const kept = this._platform.getStorageSync(this._reportsKey)
-      return Array.isArray(kept) ? kept.filter(isReport) : []
-    } catch (_) {
-      return []
-    }
+    const kept = this._read(this._reportsKey)
+    return Array.isArray(kept) ? kept.filter(isReport) : []
   }
 
   /** @param {Report[]} reports */
   saveReports(reports) {
+    // what stays there goes again after a restart; by its id the server counts it once
+    this._write(this._reportsKey, reports.length ? reports : undefined)
+  }
+
+  /**
+   * @param {string} key
+   * @returns {any} at least an object
+   */
+  _read(key) {
     try {
-      if (reports.length) this._platform.setStorageSync(this._reportsKey, reports)
-      else this._platform.removeStorageSync(this._reportsKey)
+      return this._platform.getStorageSync(key) || {}
     } catch (_) {
-      // what stays there goes again after a restart; by its id the server counts it once
+      return {}
+    }
+  }
+
+  /**
+   * @param {string} key
+   * @param {any} [value] nothing is kept without
+   * @returns {boolean} whether it could be done
+   */
+  _write(key, value) {
+    try {
+      if (value === undefined) this._platform.removeStorageSync(key)
+      else this._platform.setStorageSync(key, value)
+      return true
+    } catch (_) {
+      return false
     }
   }
 }

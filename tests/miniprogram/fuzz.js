@@ -147,7 +147,7 @@ class Judge {
   wish(random, upTo) {
     const leaving = random() < this.leaves
     const kind = leaving ? upTo(2) : 2 + upTo(26)
-    const wish = { kind, label: `w${this.wishes.length}`, at: this.time.timers.now(), owner: this.api._session._user, settled: 0 }
+    const wish = { kind, label: `w${this.wishes.length}`, at: this.time.timers.now(), owner: this.api._session.user, settled: 0 }
     this.wishes.push(wish)
     this.moment += 1
     if (kind < 2) this.left = this.moment
