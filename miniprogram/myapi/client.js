@@ -15,7 +15,7 @@ const {
   REMOVE_PHONE,
   SESSIONS,
 } = require('./calls')
-const { acceptedOf, askUser } = require('./dialog')
+const { askUser } = require('./dialog')
 const { ApiError, isObject, ofPhoneButton } = require('./errors')
 const { Foreground, TIMERS, onReturn } = require('./platform')
 const { CONTROL, OPEN, SESSION } = require('./queue')
@@ -82,63 +82,55 @@ const BASE_URL = /^https?:\/\/[\w.-]+(:\d+)?(\/[\w.\-/]*)?$/
 
 class Client {
   /** @param {Settings} settings */
-  constructor({ baseUrl, platform = wx, timeout = TIMEOUT, timers = TIMERS }) {
-    if (!BASE_URL.test(baseUrl)) throw new TypeError('baseUrl must look like https://api.example.com')
-    const base = baseUrl.replace(/\/+$/, '')
-    const share = timers.random()
-    /** @private */
-    this._uploadTimeout = Math.max(timeout, UPLOAD_TIMEOUT)
-    /** @private */
-    this._fileTimeout = Math.max(timeout, FILE_TIMEOUT)
-    /** @private */
-    this._platform = platform
+  constructor({ baseUrl: url, platform = wx, timeout = TIMEOUT, timers = TIMERS }) {
+    if (!BASE_URL.test(url)) throw new TypeError('baseUrl must look like https://api.example.com')
+    const baseUrl = url.replace(/\/+$/, '')
+    const storage = new Storage(platform, baseUrl)
     const foreground = new Foreground(platform, timers)
-    /** @private */
-    this._now = timers.now
-    const storage = new Storage(platform, base)
-    /** @private */
-    this._requests = new Requests({
-      baseUrl: base,
-      platform,
-      timers,
-      timeout,
-      width: WIDTH,
-      share,
-      foreground,
-    })
-    /** @private */
-    this._session = new Session({
+    const shared = { timers, foreground, share: timers.random() }
+    const requests = new Requests({ ...shared, baseUrl, platform, timeout, width: WIDTH })
+    const session = new Session({
+      ...shared,
       storage,
-      timers,
-      foreground,
-      share,
       code: () => loginCode(platform, timers, CODE_TIMEOUT),
-      exchange: (code, unwanted) => this._exchange(code, unwanted),
+      exchange: (code, unwanted) =>
+        requests.make({ lane: CONTROL, ...LOGIN, data: { code }, unwanted }),
       end: token => this._logOut(token).catch(() => {}),
       onToken: () => {
-        this._requests.tokenChanged()
-        this._reports.sendAll()
+        requests.tokenChanged()
+        reports.sendAll()
       },
       onLeft: () => {
-        this._requests.left()
-        this._reports.left()
+        requests.left()
+        reports.left()
       },
-      onFailed: error => this._requests.loginFailed(error),
+      onFailed: error => requests.loginFailed(error),
     })
-    this._requests.attach(this._session)
-    /** @private */
-    this._reports = new Reports({
+    requests.attach(session)
+    const reports = new Reports({
       storage,
-      session: this._session,
+      session,
       random: timers.random,
-      send: ({ id, results }, how) => this._report(id, results, how),
+      send: ({ id, results }, mayLogIn) => this._report(id, results, mayLogIn),
     })
+    /** @private */
+    this._timeout = timeout
+    /** @private */
+    this._now = timers.now
+    /** @private */
+    this._platform = platform
+    /** @private */
+    this._requests = requests
+    /** @private */
+    this._session = session
+    /** @private */
+    this._reports = reports
     /** @private @type {{ epoch: number, user: Promise<User> } | null} */
     this._asking = null
     /** @private @type {Promise<null> | null} */
     this._erasing = null
-    onReturn(platform, () => this._reports.sendAll())
-    this._reports.sendAll()
+    onReturn(platform, () => reports.sendAll())
+    reports.sendAll()
   }
 
   /**
@@ -148,7 +140,7 @@ class Client {
    * @returns {Call<any>} `data` of the answer
    */
   get(path, data, options) {
-    return this._make('GET', path, data, options)
+    return this._make({ method: 'GET', path }, data, options)
   }
 
   /**
@@ -158,7 +150,7 @@ class Client {
    * @returns {Call<any>}
    */
   post(path, data, options) {
-    return this._make('POST', path, data, options)
+    return this._make({ method: 'POST', path }, data, options)
   }
 
   /**
@@ -168,7 +160,7 @@ class Client {
    * @returns {Call<any>}
    */
   put(path, data, options) {
-    return this._make('PUT', path, data, options)
+    return this._make({ method: 'PUT', path }, data, options)
   }
 
   /**
@@ -178,7 +170,7 @@ class Client {
    * @returns {Call<any>}
    */
   delete(path, data, options) {
-    return this._make('DELETE', path, data, options)
+    return this._make({ method: 'DELETE', path }, data, options)
   }
 
   /**
@@ -190,14 +182,9 @@ class Client {
    *   again; timeout: 60 s or the client's unless told; idempotent: false unless told
    * @returns {Call<any>} `data` of the answer
    */
-  upload(path, filePath, { name = 'file', formData, onProgress, timeout, ...options } = {}) {
-    if (typeof filePath !== 'string' || !filePath) return rejected('file_missing')
+  upload(path, filePath, { name = 'file', formData, onProgress, ...options } = {}) {
     const file = { path: filePath, field: name, formData: { ...formData }, onProgress }
-    return this._make('POST', path, undefined, {
-      ...options,
-      timeout: timeout || this._fileTimeout,
-      file,
-    })
+    return this._transfer({ method: 'POST', path }, file, options, FILE_TIMEOUT, 'file_missing')
   }
 
   /**
@@ -206,12 +193,8 @@ class Client {
    * @param {DownloadOptions} [options] onProgress and timeout as of an upload
    * @returns {Call<{ tempFilePath: string }>} the phone deletes the file at some time
    */
-  download(path, { onProgress, timeout, ...options } = {}) {
-    return this._make('GET', path, undefined, {
-      ...options,
-      timeout: timeout || this._fileTimeout,
-      file: { onProgress },
-    })
+  download(path, { onProgress, ...options } = {}) {
+    return this._transfer({ method: 'GET', path }, { onProgress }, options, FILE_TIMEOUT)
   }
 
   /**
@@ -259,7 +242,7 @@ class Client {
    * @returns {Promise<null>}
    */
   logout() {
-    return this._session.leave(token => (token ? this._logOut(token) : Promise.resolve(null)), {
+    return this._session.leave(async token => (token ? this._logOut(token) : null), {
       orStay: false,
     })
   }
@@ -274,30 +257,28 @@ class Client {
       this._session.drop()
       return this._erasing
     }
+    const { user } = this._session
+    const made = this._now()
+    const erase = async (/** @type {string} */ token) => {
+      if (!token) throw new ApiError('signed_out')
+      return this._leave(ERASE, { token, made }, ['session_ended'])
+    }
     const over = () => {
       this._erasing = null
     }
-    const { user } = this._session
-    const made = this._now()
-    this._erasing = this._session.leave(token => this._erase(token, made), { orStay: true })
-    this._erasing.then(() => this._reports.forget(user), () => {})
-    this._erasing.then(over, over)
+    this._erasing = this._session.leave(erase, { orStay: true })
+    this._erasing.then(() => this._reports.forget(user), () => {}).then(over)
     return this._erasing
   }
 
   /** @returns {Call<User>} */
   me() {
-    return this._make(ME.method, ME.path)
+    return this._make(ME)
   }
 
   /** @returns {Call<SessionRow[]>} the devices on which the user is logged in */
   sessions() {
-    const call = this._make(SESSIONS.method, SESSIONS.path)
-    const sessions = call.then(data => {
-      if (isObject(data) && Array.isArray(data.sessions)) return data.sessions
-      throw new ApiError('bad_answer')
-    })
-    return Object.assign(sessions, { abort: call.abort })
+    return mapped(this._make(SESSIONS), data => listOf(data, 'sessions'))
   }
 
   /**
@@ -309,14 +290,14 @@ class Client {
    * @returns {Call<User>}
    */
   phone(detail) {
-    const code = detail && detail.code
+    const { code } = detail || {}
     if (typeof code !== 'string' || !code) return rejected(ofPhoneButton(detail))
-    return this._make(PHONE.method, PHONE.path, { code }, { idempotent: true, inOrder: true })
+    return this._make(PHONE, { code }, { idempotent: true, inOrder: true })
   }
 
   /** @returns {Call<User>} without a phone number */
   removePhone() {
-    return this._make(REMOVE_PHONE.method, REMOVE_PHONE.path)
+    return this._make(REMOVE_PHONE)
   }
 
   /**
@@ -329,25 +310,19 @@ class Client {
    *   timeout: ms for one sending, 30 s or the client's unless told
    * @returns {Call<User>}
    */
-  uploadAvatar(tempFilePath, { onProgress, timeout = this._uploadTimeout } = {}) {
-    if (typeof tempFilePath !== 'string' || !tempFilePath) return rejected('picture_missing')
-    const call = this._make(AVATAR.method, AVATAR.path, undefined, {
-      file: { path: tempFilePath, field: 'file', onProgress },
-      idempotent: true,
-      inOrder: true,
-      timeout,
-    })
-    const me = call.catch(error => {
+  uploadAvatar(tempFilePath, { onProgress, timeout } = {}) {
+    const file = { path: tempFilePath, field: 'file', onProgress }
+    const options = { timeout, idempotent: true, inOrder: true }
+    const call = this._transfer(AVATAR, file, options, UPLOAD_TIMEOUT, 'picture_missing')
+    return mapped(call, undefined, error => {
       if (error.error !== 'file_missing') throw error
-      const { errno, symptom } = error
-      throw Object.assign(new ApiError('picture_missing', { errno }), { symptom })
+      throw new ApiError('picture_missing', { errno: error.errno, symptom: 'upload_file' })
     })
-    return Object.assign(me, { abort: call.abort })
   }
 
   /** @returns {Call<User>} without an avatar */
   removeAvatar() {
-    return this._make(REMOVE_AVATAR.method, REMOVE_AVATAR.path)
+    return this._make(REMOVE_AVATAR)
   }
 
   /**
@@ -361,11 +336,14 @@ class Client {
   async askToNotify(templateIds) {
     const { epoch, user } = this._session
     const results = await askUser(this._platform, templateIds)
-    const left = await this._reports.add(results, { epoch, user })
+    const told = await this._reports.add(results, { epoch, user })
+    const ids = Object.keys(results)
     /** @type {Left} */
-    const none = {}
-    Object.keys(results).forEach(id => (none[id] = 0))
-    return { accepted: acceptedOf(results), results, left: left && { ...none, ...left } }
+    const left = { ...told }
+    ids.forEach(id => (left[id] = left[id] || 0))
+    // a later kind of `accept` is one too, such as `acceptWithAudio`
+    const accepted = ids.filter(id => results[id].startsWith('accept'))
+    return { accepted, results, left: told && left }
   }
 
   /**
@@ -375,10 +353,10 @@ class Client {
    */
   async permissions() {
     const { epoch } = this._session
-    const failure = await this._reports.sendAll({ mayLogIn: true })
+    const failure = await this._reports.sendAll(true)
     if (epoch !== this._session.epoch) throw new ApiError('signed_out')
     if (failure) throw failure
-    return this._report(this._reports.newId(), {}, { mayLogIn: true })
+    return this._report(this._reports.newId(), {}, true)
   }
 
   /**
@@ -387,31 +365,46 @@ class Client {
    * @returns {Call<any>} the plain object
    */
   decrypt(detail) {
-    if (!detail || !detail.encryptedData || !detail.iv) return rejected('no_encrypted_data')
-    const { encryptedData, iv, rawData, signature } = detail
+    const { encryptedData, iv, rawData, signature } = detail || {}
+    if (!encryptedData || !iv) return rejected(new ApiError('no_encrypted_data'))
     const signed = rawData !== undefined && signature !== undefined
-    const data = signed ? { encryptedData, iv, rawData, signature } : { encryptedData, iv }
-    return this._make(DECRYPT.method, DECRYPT.path, data)
+    return this._make(DECRYPT, { encryptedData, iv, ...(signed && { rawData, signature }) })
   }
 
   /**
    * What the app passes is copied: what it changes later is not sent.
    * @private
-   * @param {'GET' | 'POST' | 'PUT' | 'DELETE'} method
-   * @param {string} path
+   * @param {{ method: import('./calls').Method, path: string }} route
    * @param {any} [data]
    * @param {Options & Pick<import('./requests').Wish, 'file' | 'inOrder'>} [options]
    * @returns {Call<any>}
    */
-  _make(method, path, data, { auth = true, idempotent, timeout, header, file, inOrder } = {}) {
+  _make(route, data, { auth = true, header, ...options } = {}) {
+    const { path } = route
     // without the slash, a path could turn the address into one of another host
-    if (typeof path !== 'string' || path[0] !== '/') return rejected('bad_url')
-    const wish = { method, path, idempotent, timeout, header: { ...header }, file, inOrder }
+    if (typeof path !== 'string' || path[0] !== '/') return rejected(new ApiError('bad_url'))
+    const wish = { ...options, ...route, header: { ...header }, lane: auth ? SESSION : OPEN }
     try {
-      return this._requests.make({ lane: auth ? SESSION : OPEN, ...wish, data: copyOf(data) })
+      const text = typeof data === 'string' ? undefined : JSON.stringify(data)
+      return this._requests.make({ ...wish, data: text === undefined ? data : JSON.parse(text) })
     } catch (_) {
-      return rejected('request_failed') // it cannot be written as JSON
+      return rejected(new ApiError('request_failed')) // it cannot be written as JSON
     }
+  }
+
+  /**
+   * @private
+   * @param {{ method: import('./calls').Method, path: string }} route
+   * @param {import('./transport').File} file
+   * @param {Options & Pick<import('./requests').Wish, 'inOrder'>} options
+   * @param {number} timeout ms, unless the client's is longer or the options have one
+   * @param {string} [missing] the error where there is no path; a download needs none
+   * @returns {Call<any>}
+   */
+  _transfer(route, file, options, timeout, missing) {
+    if (missing && (typeof file.path !== 'string' || !file.path)) return rejected(new ApiError(missing))
+    const ms = options.timeout || Math.max(this._timeout, timeout)
+    return this._make(route, undefined, { ...options, timeout: ms, file })
   }
 
   /**
@@ -419,32 +412,20 @@ class Client {
    * @private
    * @param {string} id
    * @param {import('./dialog').Results} results
-   * @param {{ mayLogIn: boolean }} how mayLogIn: false: with the present token alone
+   * @param {boolean} mayLogIn false: with the present token alone
    * @returns {Promise<Left>}
    */
-  async _report(id, results, { mayLogIn }) {
-    const { method, path } = MESSAGES
+  async _report(id, results, mayLogIn) {
     const { epoch, token } = this._session
-    const wish = { method, path, data: { id, results }, idempotent: true }
+    const wish = { ...MESSAGES, data: { id, results }, idempotent: true }
     const unwanted = () => epoch !== this._session.epoch
     const data = await this._requests.make(
       mayLogIn ? { lane: SESSION, ...wish } : { lane: CONTROL, token, unwanted, ...wish }
     )
-    if (!isObject(data) || !Array.isArray(data.permissions)) throw new ApiError('bad_answer')
     /** @type {Left} */
     const left = {}
-    data.permissions.forEach(each => (left[each.template_id] = each.left))
+    listOf(data, 'permissions').forEach(each => (left[each.template_id] = each.left))
     return left
-  }
-
-  /**
-   * @private
-   * @param {string} code
-   * @param {() => boolean} unwanted
-   */
-  _exchange(code, unwanted) {
-    const { method, path } = LOGIN
-    return this._requests.make({ lane: CONTROL, method, path, data: { code }, unwanted })
   }
 
   /**
@@ -457,27 +438,16 @@ class Client {
   }
 
   /**
-   * @private
-   * @param {string} token
-   * @param {number} made when the app called, in ms
-   * @returns {Promise<null>}
-   */
-  _erase(token, made) {
-    if (!token) return Promise.reject(new ApiError('signed_out'))
-    return this._leave(ERASE, { token, made }, ['session_ended'])
-  }
-
-  /**
    * Sent again only with the very same token, so it can do nothing twice. That the session has
    * ended is what was wanted: an earlier sending has arrived.
    * @private
-   * @param {import('./calls').Route} route
+   * @param {{ method: import('./calls').Method, path: string }} route
    * @param {Pick<import('./requests').Wish, 'token' | 'made' | 'everLate'>} how
    * @param {string[]} wanted errors that say that it is done
    * @returns {Promise<null>}
    */
-  _leave({ method, path }, how, wanted) {
-    return this._requests.make({ lane: CONTROL, method, path, idempotent: true, ...how }).then(
+  _leave(route, how, wanted) {
+    return this._requests.make({ lane: CONTROL, ...route, idempotent: true, ...how }).then(
       () => null,
       error => {
         if (wanted.includes(error.error)) return null
@@ -489,12 +459,32 @@ class Client {
 
 /**
  * Have a call that has failed already.
- * @param {string | ApiError} error
+ * @param {ApiError} error
  * @returns {Call<any>}
  */
 function rejected(error) {
-  const failure = typeof error === 'string' ? new ApiError(error) : error
-  return Object.assign(Promise.reject(failure), { abort() {} })
+  return Object.assign(Promise.reject(error), { abort() {} })
+}
+
+/**
+ * What becomes of a call can be aborted like the call.
+ * @param {Call<any>} call
+ * @param {(data: any) => any} [onData]
+ * @param {(error: ApiError) => any} [onError]
+ * @returns {Call<any>}
+ */
+function mapped(call, onData, onError) {
+  return Object.assign(call.then(onData, onError), { abort: call.abort })
+}
+
+/**
+ * @param {any} data of an answer
+ * @param {string} name
+ * @returns {any[]}
+ */
+function listOf(data, name) {
+  if (isObject(data) && Array.isArray(data[name])) return data[name]
+  throw new ApiError('bad_answer')
 }
 
 /**
@@ -509,16 +499,6 @@ function hooked(hooks, hook) {
   return () => {
     if (hooks.includes(hook)) hooks.splice(hooks.indexOf(hook), 1)
   }
-}
-
-/**
- * Read what will be sent, as it is now.
- * @param {any} data
- * @returns {any}
- */
-function copyOf(data) {
-  const text = typeof data === 'string' ? undefined : JSON.stringify(data)
-  return text === undefined ? data : JSON.parse(text)
 }
 
 /**

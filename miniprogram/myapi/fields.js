@@ -88,7 +88,7 @@ function sentence({ field, rule, limit, didYouMean, msg }, language) {
   if (said && said[0].includes('#') && limit === null) said = undefined
   const isChinese = /[\u4e00-\u9fff]/.test(msg)
   if (msg && (!said || (rule === 'format' && limit !== null && isChinese === language > 0))) return msg
-  const names = [].concat(/** @type {any} */ (limit))
+  const names = /** @type {string[]} */ ([]).concat(/** @type {any} */ (limit))
   const listed =
     rule === 'type'
       ? names.map(name => (own(TYPES, name) || [name, name])[language]).join([' or ', '或'][language])
