@@ -38,6 +38,17 @@ function cause(error, shown, meaning, numbers, ...words) {
 }
 
 /**
+ * Each of these calls has a list of domains of its own.
+ * @param {string} call
+ * @param {...RegExp} words
+ */
+const unlisted = (call, ...words) =>
+  cause(
+    'domain_not_listed', `${call}:fail url not in domain list`,
+    `不在以下 ${call} 合法域名列表中`, [600002], ...words
+  )
+
+/**
  * The specific before the general: the first one whose words are found counts.
  * @type {{ [name: string]: Cause }}
  */
@@ -65,9 +76,7 @@ const CAUSES = {
       -202, -203, -204, -205, -206, -207, -208, -210, -211, -212, -213, -214, -215, -217, -149,
       -150, -156, -167, -181, -1202, -1203, -9807, -9808, -9812, -9813,
     ],
-    /AUTHORITY_INVALID|ERR_CERT_(INVALID|REVOKED)|trust anchor|self.?signed|自签/i,
-    /verify the first certificate|certificate for this server is invalid/i,
-    /证书(已|是)?(无效|不受信|不可信)|证书链/
+    /AUTHORITY_INVALID|ERR_CERT_(INVALID|REVOKED)|trust anchor|self.?signed|自签/i
   ),
   tls_version: cause(
     'tls', 'net::ERR_SSL_VERSION_OR_CIPHER_MISMATCH', 'TLS 版本不符',
@@ -90,18 +99,11 @@ const CAUSES = {
     /hand ?shake|握手|SSL_PROTOCOL|ssl error|ssl ?错误|安全连接/i
   ),
   cleartext: cause('bad_url', 'net::ERR_CLEARTEXT_NOT_PERMITTED', '不允许 http 明文请求', [-29, -1022]),
-  domain_list: cause(
-    'domain_not_listed', 'url not in domain list', '不在以下 request 合法域名列表中', [600002],
-    /domain ?list|合法域名|域名不合法|域名.{0,4}(列表|配置|校验)|url not in/i
+  domain_list: unlisted(
+    'request', /domain ?list|合法域名|域名不合法|域名.{0,4}(列表|配置|校验)|url not in/i
   ),
-  upload_domain_list: cause(
-    'domain_not_listed', 'uploadFile:fail url not in domain list',
-    '不在以下 uploadFile 合法域名列表中', [600002]
-  ),
-  download_domain_list: cause(
-    'domain_not_listed', 'downloadFile:fail url not in domain list',
-    '不在以下 downloadFile 合法域名列表中', [600002]
-  ),
+  upload_domain_list: unlisted('uploadFile'),
+  download_domain_list: unlisted('downloadFile'),
   bad_url: cause(
     'bad_url', 'request:fail invalid url', 'URL 格式不合法',
     [600009, 600011, -300, -301, -302, -1000, -1002],

@@ -20,8 +20,8 @@ const { ApiError, isObject, ofPhoneButton } = require('./errors')
 const { Foreground, TIMERS, onReturn } = require('./platform')
 const { CONTROL, OPEN, SESSION } = require('./queue')
 const { Reports } = require('./reports')
-const { Requests } = require('./requests')
-const { Session } = require('./session')
+const { createRequests } = require('./requests')
+const { createSession } = require('./session')
 const { Storage } = require('./storage')
 const { loginCode } = require('./transport')
 
@@ -88,8 +88,8 @@ class Client {
     const storage = new Storage(platform, baseUrl)
     const foreground = new Foreground(platform, timers)
     const shared = { timers, foreground, share: timers.random() }
-    const requests = new Requests({ ...shared, baseUrl, platform, timeout, width: WIDTH })
-    const session = new Session({
+    const requests = createRequests({ ...shared, baseUrl, platform, timeout, width: WIDTH })
+    const session = createSession({
       ...shared,
       storage,
       code: () => loginCode(platform, timers, CODE_TIMEOUT),
@@ -242,9 +242,7 @@ class Client {
    * @returns {Promise<null>}
    */
   logout() {
-    return this._session.leave(async token => (token ? this._logOut(token) : null), {
-      orStay: false,
-    })
+    return this._session.leave(async token => (token ? this._logOut(token) : null))
   }
 
   /**
@@ -266,7 +264,7 @@ class Client {
     const over = () => {
       this._erasing = null
     }
-    this._erasing = this._session.leave(erase, { orStay: true })
+    this._erasing = this._session.leave(erase, true)
     this._erasing.then(() => this._reports.forget(user), () => {}).then(over)
     return this._erasing
   }
@@ -385,8 +383,7 @@ class Client {
     if (typeof path !== 'string' || path[0] !== '/') return rejected(new ApiError('bad_url'))
     const wish = { ...options, ...route, header: { ...header }, lane: auth ? SESSION : OPEN }
     try {
-      const text = typeof data === 'string' ? undefined : JSON.stringify(data)
-      return this._requests.make({ ...wish, data: text === undefined ? data : JSON.parse(text) })
+      return this._requests.make({ ...wish, data: data && JSON.parse(JSON.stringify(data)) })
     } catch (_) {
       return rejected(new ApiError('request_failed')) // it cannot be written as JSON
     }
@@ -489,15 +486,15 @@ function listOf(data, name) {
 
 /**
  * @template T
- * @param {T[]} hooks
+ * @param {Set<T>} hooks
  * @param {T} hook
  * @returns {() => void}
  */
 function hooked(hooks, hook) {
   if (typeof hook !== 'function') throw new TypeError('a hook must be a function')
-  hooks.push(hook)
+  hooks.add(hook)
   return () => {
-    if (hooks.includes(hook)) hooks.splice(hooks.indexOf(hook), 1)
+    hooks.delete(hook)
   }
 }
 

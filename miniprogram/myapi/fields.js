@@ -55,7 +55,10 @@ const TYPES = {
 }
 
 /** An answer may be anybody's: so much of it is read. */
-const MOST = { fields: 10, name: 200, msg: 1000, choices: 50 }
+const MOST_FIELDS = 10
+const MOST_CHOICES = 50
+const LONGEST_NAME = 200
+const LONGEST_MSG = 1000
 
 /**
  * Read `fields` of an answer, whatever that is.
@@ -65,7 +68,7 @@ const MOST = { fields: 10, name: 200, msg: 1000, choices: 50 }
 function fieldsOf(given) {
   if (!Array.isArray(given)) return []
   return given
-    .slice(0, MOST.fields)
+    .slice(0, MOST_FIELDS)
     .filter(item => item && isName(item.field) && isName(item.rule))
     .map(({ field, rule, limit, did_you_mean: meant, msg }) => {
       const told = {
@@ -73,7 +76,7 @@ function fieldsOf(given) {
         rule,
         limit: isLimit(limit) ? limit : null,
         didYouMean: isName(meant) ? meant : '',
-        msg: typeof msg === 'string' ? msg.slice(0, MOST.msg) : '',
+        msg: typeof msg === 'string' ? msg.slice(0, LONGEST_MSG) : '',
       }
       return { ...told, en: sentence(told, 0), zh: sentence(told, 1) }
     })
@@ -103,12 +106,12 @@ function sentence({ field, rule, limit, didYouMean, msg }, language) {
 /** @param {any} limit @returns {limit is Limit} */
 function isLimit(limit) {
   const isChoice = (/** @type {any} */ value) => Number.isFinite(value) || isName(value)
-  if (Array.isArray(limit)) return limit.length <= MOST.choices && limit.every(isChoice)
+  if (Array.isArray(limit)) return limit.length <= MOST_CHOICES && limit.every(isChoice)
   return isChoice(limit)
 }
 
 /** @param {any} value @returns {value is string} */
-const isName = value => typeof value === 'string' && value.length <= MOST.name
+const isName = value => typeof value === 'string' && value.length <= LONGEST_NAME
 
 /**
  * @template T

@@ -38,21 +38,20 @@ class Queue {
     if (this._mayGo(entry)) this.fill()
   }
 
-  /**
-   * @param {string} lane
-   * @returns {T[]} what waits in it, the earliest first
-   */
-  in(lane) {
-    return this._waiting.filter(entry => entry.lane === lane)
+  /** @param {(entry: T) => boolean} isOne */
+  some(isOne) {
+    return this._waiting.some(isOne)
   }
 
   /**
    * Take out those that are not to be sent any more.
-   * @param {T[]} entries
+   * @param {(entry: T) => boolean} isOne
+   * @returns {T[]} the earliest first
    */
-  remove(entries) {
-    const out = new Set(entries)
-    this._waiting = this._waiting.filter(entry => !out.has(entry))
+  take(isOne) {
+    const taken = this._waiting.filter(isOne)
+    this._waiting = this._waiting.filter(entry => !isOne(entry))
+    return taken
   }
 
   fill() {

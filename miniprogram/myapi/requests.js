@@ -40,145 +40,125 @@ const { quietly, send } = require('./transport')
 
 /**
  * A wish on its way.
- * @typedef {Wish & ReturnType<Requests['_requestOf']>} Request
+ * @typedef {object} State
+ * @property {string} resource the path whose writes go one after another, or ''
+ * @property {boolean} idempotent
+ * @property {number} timeout
+ * @property {number} made
+ * @property {string} token
+ * @property {number} order
+ * @property {number} epoch
+ * @property {number} attempts
+ * @property {() => void} stop breaks off the sending under way
+ * @property {number} sentFirst when, in ms
+ * @property {number} logins of the session, when it was sent
+ * @property {number} tries made again because the network or the server failed
+ * @property {boolean} [replayed] after a login
+ * @property {boolean} [renewed] after a login that was to bring a session_key
+ * @property {boolean} [inFlight]
+ * @property {boolean} [settled]
+ * @property {(value: any) => void} resolve
+ * @property {(error: ApiError) => void} reject
  */
+/** @typedef {Wish & State} Request */
 
-class Requests {
+/**
+ * @param {{ baseUrl: string, platform: import('./platform').Platform,
+ *   timers: import('./platform').Timers, timeout: number, width: number, share: number,
+ *   foreground: import('./platform').Foreground }} settings
+ */
+function createRequests({ baseUrl, platform, timers, timeout, width, share, foreground }) {
+  let count = 0
+  /** @type {import('./session').Session} */
+  let session
+  /** @type {Set<(request: HookRequest) => void>} */
+  const requestHooks = new Set()
+  /** @type {Set<(response: HookResponse) => void>} */
+  const responseHooks = new Set()
   /**
-   * @param {{ baseUrl: string, platform: import('./platform').Platform,
-   *   timers: import('./platform').Timers, timeout: number, width: number, share: number,
-   *   foreground: import('./platform').Foreground }} settings
+   * The write to each path that is on its way: no newer one goes before it is settled, so that no
+   * older state overtakes a newer one.
+   * @type {Map<string, Request>}
    */
-  constructor(settings) {
-    this._settings = settings
-    this._count = 0
-    /** @type {((request: HookRequest) => void)[]} */
-    this.requestHooks = []
-    /** @type {((response: HookResponse) => void)[]} */
-    this.responseHooks = []
-    /**
-     * The write to each path that is on its way: no newer one goes before it is settled, so that
-     * no older state overtakes a newer one.
-     * @type {Map<string, Request>}
-     */
-    this._writes = new Map()
-    /** @type {Set<Request>} those that depend on the session, until they are settled */
-    this._bound = new Set()
-    /** @type {Queue<Request>} */
-    this._queue = new Queue(
-      settings.width,
-      ({ lane, resource, order }) => {
-        const write = this._writes.get(resource)
-        return (lane !== SESSION || this._session.token !== '') && (!write || write.order === order)
-      },
-      request => this._send(request)
-    )
-    /** @type {import('./session').Session} given by the client */
-    this._session = /** @type {any} */ (null)
+  const writes = new Map()
+  /** @type {Set<Request>} those that depend on the session, until they are settled */
+  const bound = new Set()
+  /** @type {Queue<Request>} */
+  const queue = new Queue(width, mayGo, sendOne)
+
+  /** @param {Request} request */
+  function mayGo({ lane, resource, order }) {
+    const write = writes.get(resource)
+    return (lane !== SESSION || session.token !== '') && (!write || write.order === order)
   }
 
-  /** @param {import('./session').Session} session */
-  attach(session) {
-    this._session = session
-  }
+  /** @param {Request} request */
+  const isBound = ({ lane }) => lane === SESSION
 
   /**
    * @param {Wish} wish
    * @returns {Call<any>} what stands in the answer as data
    */
-  make(wish) {
-    const request = { ...wish, ...this._requestOf(wish) }
-    const result = new Promise((resolve, reject) => Object.assign(request, { resolve, reject }))
-    if (request.lane === SESSION) this._bound.add(request)
-    this._enqueue(request)
-    return Object.assign(result, { abort: () => this._abort(request) })
-  }
-
-  /** What waited for a token may go. */
-  tokenChanged() {
-    this._queue.fill()
-  }
-
-  /** Whoever waited for the login gets to know why there is none. @param {ApiError} error */
-  loginFailed(error) {
-    const waiting = this._queue.in(SESSION)
-    this._queue.remove(waiting)
-    waiting.forEach(request => this._reject(request, error))
-  }
-
-  /** What has not been sent is not sent any more; what is on its way is judged when it comes. */
-  left() {
-    this._queue.remove(this._queue.in(SESSION))
-    this._bound.forEach(request => {
-      if (!request.inFlight) this._reject(request, new ApiError('signed_out'))
-    })
-  }
-
-  /**
-   * @param {Wish} wish
-   */
-  _requestOf(wish) {
+  function make(wish) {
     const { method, path, lane } = wish
-    const { timeout, timers } = this._settings
     const isWrite = method === 'PUT' || method === 'DELETE'
     const { idempotent = method !== 'POST', inOrder = isWrite && lane !== CONTROL } = wish
-    return {
-      idempotent,
-      /** The path whose writes go one after another. */
-      resource: inOrder ? path.split('?')[0] : '',
-      timeout: wish.timeout || timeout,
-      made: wish.made || timers.now(),
-      token: wish.token || '',
-      order: (this._count += 1),
-      epoch: this._session.epoch,
-      attempts: 0,
-      /** Breaks off the sending under way. */
-      stop: () => {},
-      sentFirst: 0, // when, in ms
-      logins: 0, // of the session, when it was sent
-      tries: 0, // made again because the network or the server failed
-      replayed: false, // after a login
-      renewed: false, // after a login that was to bring a session_key
-      inFlight: false,
-      settled: false,
-      resolve: (/** @type {any} */ _value) => {},
-      reject: (/** @type {ApiError} */ _error) => {},
+    /** @type {Request} */
+    let request
+    const result = new Promise((resolve, reject) => {
+      request = {
+        ...wish,
+        idempotent,
+        resource: inOrder ? path.split('?')[0] : '',
+        timeout: wish.timeout || timeout,
+        made: wish.made || timers.now(),
+        token: wish.token || '',
+        order: (count += 1),
+        epoch: session.epoch,
+        attempts: 0,
+        stop: () => {},
+        sentFirst: 0,
+        logins: 0,
+        tries: 0,
+        resolve,
+        reject,
+      }
+      if (isBound(request)) bound.add(request)
+      enqueue(request)
+    })
+    const abort = () => {
+      if (request.settled) return
+      queue.take(each => each === request)
+      reject(request, new ApiError('aborted'))
+      if (request.inFlight) request.stop()
     }
+    return Object.assign(result, { abort })
   }
 
   /** @param {Request} request */
-  _abort(request) {
+  function enqueue(request) {
     if (request.settled) return
-    this._queue.remove([request])
-    this._reject(request, new ApiError('aborted'))
-    if (request.inFlight) request.stop()
+    if (isBound(request) && !session.token) session.signIn()
+    queue.add(request)
   }
 
   /** @param {Request} request */
-  _enqueue(request) {
-    if (request.settled) return
-    if (request.lane === SESSION && !this._session.token) this._session.signIn()
-    this._queue.add(request)
-  }
-
-  /** @param {Request} request */
-  async _send(request) {
-    const { baseUrl, platform, timers } = this._settings
-    const { method, path, data, file, timeout, unwanted } = request
-    if (unwanted && unwanted()) return this._reject(request, new ApiError('signed_out'))
-    if (this._isTooLate(request)) return this._reject(request, new ApiError('interrupted'))
-    if (request.resource) this._writes.set(request.resource, request)
-    if (request.lane === SESSION) request.token = this._session.token
+  async function sendOne(request) {
+    const { method, path, data, file, unwanted, resource } = request
+    if (unwanted && unwanted()) return reject(request, new ApiError('signed_out'))
+    if (isTooLate(request)) return reject(request, new ApiError('interrupted'))
+    if (resource) writes.set(resource, request)
+    if (isBound(request)) request.token = session.token
     const seen = { id: request.order, method, path, attempt: (request.attempts += 1) }
     const wanted = { ...request.header }
-    this.requestHooks.forEach(hook => quietly(() => hook({ ...seen, header: wanted })))
+    requestHooks.forEach(hook => quietly(() => hook({ ...seen, header: wanted })))
     if (request.settled) return // aborted by a hook
     const begun = timers.now()
-    request.logins = this._session.logins
+    request.logins = session.logins
     request.sentFirst = request.sentFirst || begun
     request.inFlight = true
     const header = headerOf(request, wanted)
-    const call = { method, url: baseUrl + path, data, file, header, timeout }
+    const call = { method, url: baseUrl + path, data, file, header, timeout: request.timeout }
     const { abort, outcome } = send(platform, timers, call)
     request.stop = abort
     const answer = await outcome
@@ -192,35 +172,38 @@ class Requests {
       requestId: (failure || answer).requestId,
       ms: timers.now() - begun,
     }
-    this.responseHooks.forEach(hook => quietly(() => hook({ ...told })))
-    if (!request.settled) this._judge(request, result)
+    responseHooks.forEach(hook => quietly(() => hook({ ...told })))
+    if (!request.settled) judge(request, result)
   }
 
   /** @param {Request} request */
-  _isTooLate({ everLate, made }) {
-    return !everLate && this._settings.foreground.wasAwayLong(made)
-  }
+  const isTooLate = ({ everLate, made }) => !everLate && foreground.wasAwayLong(made)
 
   /**
    * @param {Request} request
    * @param {{ data: any } | ApiError} result
    */
-  _judge(request, result) {
+  function judge(request, result) {
     if (!(result instanceof ApiError)) {
-      if (request.lane === SESSION) this._session.accepted(request.token)
-      this._settle(request)
+      if (isBound(request)) session.accepted(request.token)
+      settle(request)
       return request.resolve(result.data)
     }
-    const ms = this._nextTry(request, result)
-    if (request.lane === SESSION) {
-      if (request.epoch !== this._session.epoch) {
+    const ms = waitFor(request, result)
+    if (isBound(request)) {
+      if (request.epoch !== session.epoch) {
         const isOver = result.status === 401 || ms >= 0
-        return this._reject(request, isOver ? new ApiError('signed_out') : result)
+        return reject(request, isOver ? new ApiError('signed_out') : result)
       }
-      if (result.status === 401) return this._replay(request, result)
-      if (result.error === 'session_key_missing' && !request.renewed) return this._renew(request)
+      if (result.status === 401) return replay(request, result)
+      if (result.error === 'session_key_missing' && !request.renewed) return renew(request)
     }
-    return ms < 0 ? this._reject(request, result) : this._goAgain(request, result, ms)
+    if (ms < 0) return reject(request, result)
+    request.tries += 1
+    const again = () => timers.setTimeout(() => enqueue(request), ms)
+    if (result.error !== 'interrupted') return again()
+    request.sentFirst = 0 // its patience begins anew: nobody waited while the app was away
+    return foreground.back().then(again)
   }
 
   /**
@@ -228,17 +211,17 @@ class Requests {
    * @param {Request} request
    * @param {ApiError} error
    */
-  _replay(request, error) {
-    this._session.refused(request.token, error)
-    const failure = this._session.failureSince(request.logins)
+  function replay(request, error) {
+    session.refused(request.token, error)
+    const failure = session.failureSince(request.logins)
     if (request.replayed || failure) {
-      this._reject(request, failure || error)
+      reject(request, failure || error)
       // those behind it still need a token
-      if (!this._session.token && this._queue.in(SESSION).length) this._session.signIn()
+      if (!session.token && queue.some(isBound)) session.signIn()
       return
     }
     request.replayed = true
-    this._enqueue(request)
+    enqueue(request)
   }
 
   /**
@@ -247,13 +230,12 @@ class Requests {
    * the user has to tap again.
    * @param {Request} request
    */
-  _renew(request) {
+  function renew(request) {
     request.renewed = true
-    const renewed = this._session.renewedSince(request.logins)
-    const login = renewed ? Promise.resolve() : this._session.signIn()
+    const login = session.renewedSince(request.logins) ? Promise.resolve() : session.signIn()
     login.then(
-      () => this._enqueue(request),
-      error => this._reject(request, error)
+      () => enqueue(request),
+      error => reject(request, error)
     )
   }
 
@@ -262,12 +244,11 @@ class Requests {
    * @param {ApiError} error
    * @returns {number} see retry.js
    */
-  _nextTry(request, error) {
+  function waitFor(request, error) {
     // A login goes again with a fresh code, or not at all: session.js sees to that.
     const neverSent = error.error === 'too_many_tasks' && request.lane !== CONTROL
     const mayGo = request.idempotent || neverSent
-    if (!mayGo || (error.error === 'interrupted' && this._isTooLate(request))) return -1
-    const { timers, share } = this._settings
+    if (!mayGo || (error.error === 'interrupted' && isTooLate(request))) return -1
     const until = request.sentFirst + Math.max(PATIENCE, 2 * request.timeout)
     return nextTry(error, request.tries, share, until - timers.now())
   }
@@ -275,33 +256,44 @@ class Requests {
   /**
    * @param {Request} request
    * @param {ApiError} error
-   * @param {number} ms to wait
    */
-  _goAgain(request, error, ms) {
-    const { timers, foreground } = this._settings
-    request.tries += 1
-    const again = () => timers.setTimeout(() => this._enqueue(request), ms)
-    if (error.error !== 'interrupted') return again()
-    request.sentFirst = 0 // its patience begins anew: nobody waited while the app was away
-    return foreground.back().then(again)
-  }
-
-  /**
-   * @param {Request} request
-   * @param {ApiError} error
-   */
-  _reject(request, error) {
-    this._settle(request)
+  function reject(request, error) {
+    settle(request)
     request.reject(error)
   }
 
   /** @param {Request} request */
-  _settle(request) {
+  function settle(request) {
     request.settled = true
-    this._bound.delete(request)
-    if (this._writes.get(request.resource) !== request) return
-    this._writes.delete(request.resource)
-    this._queue.fill()
+    bound.delete(request)
+    if (writes.get(request.resource) !== request) return
+    writes.delete(request.resource)
+    queue.fill()
+  }
+
+  return {
+    requestHooks,
+    responseHooks,
+    make,
+
+    /** @param {import('./session').Session} its */
+    attach: its => {
+      session = its
+    },
+
+    /** What waited for a token may go. */
+    tokenChanged: () => queue.fill(),
+
+    /** Whoever waited for the login gets to know why there is none. @param {ApiError} error */
+    loginFailed: error => queue.take(isBound).forEach(request => reject(request, error)),
+
+    /** What has not been sent is not sent any more; what is on its way is judged when it comes. */
+    left: () => {
+      queue.take(isBound)
+      bound.forEach(request => {
+        if (!request.inFlight) reject(request, new ApiError('signed_out'))
+      })
+    },
   }
 }
 
@@ -336,4 +328,4 @@ function dataOf(answer) {
   return { data: body.code === 0 && 'data' in body ? body.data : body }
 }
 
-module.exports = { Requests }
+module.exports = { createRequests }

@@ -37,211 +37,220 @@ const { PATIENCE, nextTry } = require('./retry')
 const NEW_CODES = 1 // more, after the server refused one
 const REFUSALS = 3 // of tokens in a row that were never accepted: logging in does not help
 
-class Session {
-  /** @param {Around} around */
-  constructor(around) {
-    const { token, user } = around.storage.load()
-    this.epoch = 1
-    this.token = token
-    /** The id of who is signed in, also while the token is renewed; empty if it is not known. */
-    this.user = user
-    /** Counts the logins that have ended, well or not: it tells before from after. */
-    this.logins = 0
-    this._around = around
-    /** @type {import('./storage').Kept | null} comes back if the erasure under way fails */
-    this._kept = null
-    /** @type {ApiError | null} why the last login failed */
-    this._failure = null
-    this._lastSuccess = 0
-    this._refusals = 0
-    /** @type {Attempt | null} */
-    this._attempt = null
-    /** Over when no exchange is under way. */
-    this._idle = Promise.resolve()
-    /** Over when no logout and no erasure is under way. */
-    this._leaving = Promise.resolve()
-  }
+/** @typedef {ReturnType<typeof createSession>} Session */
+
+/** @param {Around} around */
+function createSession({
+  storage, timers, foreground, share, code, exchange, end, onToken, onLeft, onFailed,
+}) {
+  let { token, user } = storage.load()
+  let epoch = 1
+  /** Counts the logins that have ended, well or not: it tells before from after. */
+  let logins = 0
+  let lastSuccess = 0
+  /** @type {ApiError | null} why the last login failed */
+  let lastFailure = null
+  let refusals = 0
+  /** @type {Attempt | null} */
+  let attempt = null
+  /** @type {import('./storage').Kept | null} comes back if the erasure under way fails */
+  let kept = null
+  /** Over when no exchange is under way. */
+  let idle = Promise.resolve()
+  /** Over when no logout and no erasure is under way. */
+  let leaving = Promise.resolve()
 
   /**
    * Log in, or join the login that is under way.
    * @returns {Promise<User>}
    */
-  signIn() {
-    if (!this._attempt) {
-      const attempt = new Attempt()
-      this._attempt = attempt
-      this._idle = this._idle
-        .then(() => attempt.unless(this._leaving))
-        .then(() => this._run(attempt))
+  function signIn() {
+    if (!attempt) {
+      const mine = new Attempt()
+      attempt = mine
+      idle = idle.then(() => mine.unless(leaving)).then(() => run(mine))
     }
-    return this._attempt.result
+    return attempt.result
   }
 
   /**
    * End the generation at once; no login before `done` is over.
    * @param {(token: string) => Promise<null>} leave tells the server
-   * @param {{ orStay: boolean }} how orStay: go on as before if the server could not be told,
-   *   and tell it after the exchange under way, which would make an erased account again
+   * @param {boolean} [orStay] go on as before if the server could not be told, and tell it after
+   *   the exchange under way, which would make an erased account again
    * @returns {Promise<null>} what `leave` gives
    */
-  leave(leave, { orStay }) {
-    const { token, user, _leaving: before } = this
-    const kept = orStay && token ? { token, user } : null
-    this.user = ''
-    this._kept = kept
-    this.drop()
-    this._forget()
+  function leave(leave, orStay) {
+    const before = leaving
+    const former = token
+    const mine = orStay && token ? { token, user } : null
+    user = ''
+    kept = mine
+    drop()
+    forget()
     // without a token, whoever leaves waits for the erasure under way: it has the token
-    const ready = orStay ? this._idle : before
-    const done = orStay || !token ? ready.then(() => leave(token)) : leave(token)
+    const ready = orStay ? idle : before
+    const done = orStay || !former ? ready.then(() => leave(former)) : leave(former)
     const over = done.then(
       () => {},
       () => {
-        if (!kept) return undefined
-        if (this._kept === kept && !this._attempt && !this.token) return this._keep(kept)
-        return this._around.end(token) // the user left, or logs in anew: nobody needs this one
+        if (!mine) return undefined
+        if (kept === mine && !attempt && !token) return keep(mine)
+        return end(former) // the user left, or logs in anew: nobody needs this one
       }
     )
-    this._leaving = before.then(() => over).then(() => {})
+    leaving = before.then(() => over).then(() => {})
     return over.then(() => done)
   }
 
   /** End the generation: nothing that was begun in it logs in or is sent any more. */
-  drop() {
-    this.epoch += 1
-    this._refusals = 0
-    if (this._attempt) this._attempt.cancel()
-    this._attempt = null
-    this._around.onLeft()
-  }
-
-  /**
-   * Note that the server took a token.
-   * @param {string} token
-   */
-  accepted(token) {
-    if (token === this.token) this._refusals = 0
+  function drop() {
+    epoch += 1
+    refusals = 0
+    if (attempt) attempt.cancel()
+    attempt = null
+    onLeft()
   }
 
   /**
    * Note that the server refused a token. A late refusal, when another token has come, is no
    * news.
-   * @param {string} token
+   * @param {string} refusedToken
    * @param {ApiError} error
    */
-  refused(token, error) {
-    if (token !== this.token) return
-    this._forget()
-    this._refusals += 1
-    if (this._refusals < REFUSALS) return
-    this._refusals = 0
-    this._failed(error)
+  function refused(refusedToken, error) {
+    if (refusedToken !== token) return
+    forget()
+    refusals += 1
+    if (refusals < REFUSALS) return
+    refusals = 0
+    failed(error)
   }
 
   /**
-   * Tell why the present state can be no help to a request that was sent at that time: a login
-   * has failed since then.
-   * @param {number} logins
-   * @returns {ApiError | null}
-   */
-  failureSince(logins) {
-    return this.token || this._attempt || this.logins === logins ? null : this._failure
-  }
-
-  /**
-   * Whether a login has succeeded since that time.
-   * @param {number} logins
-   * @returns {boolean}
-   */
-  renewedSince(logins) {
-    return this._lastSuccess > logins
-  }
-
-  /**
-   * @param {Attempt} attempt
+   * @param {Attempt} mine
    * @returns {Promise<void>} over when its last exchange is; it never fails
    */
-  async _run(attempt) {
-    const { timers, share, foreground, end } = this._around
+  async function run(mine) {
     let begun = timers.now()
     let newCodes = 0
-    for (let tries = 0; !attempt.cancelled; tries += 1) {
-      const outcome = await this._exchange(attempt)
-      const failed = outcome instanceof ApiError
-      if (attempt.cancelled) {
+    for (let tries = 0; !mine.cancelled; tries += 1) {
+      const outcome = await exchangeOne(mine)
+      const isError = outcome instanceof ApiError
+      if (mine.cancelled) {
         // the user left meanwhile: the session that was opened nevertheless is closed again
-        if (!failed) end(outcome.token)
+        if (!isError) end(outcome.token)
         return
       }
-      if (!failed) return this._succeed(attempt, outcome)
+      if (!isError) return succeed(mine, outcome)
       if (outcome.error === 'login_code_invalid' && newCodes < NEW_CODES) {
         newCodes += 1
         continue
       }
       const ms = nextTry(outcome, tries, share, begun + PATIENCE - timers.now())
       if (ms < 0) {
-        this._attempt = null
-        this._failed(outcome)
-        return attempt.reject(outcome)
+        attempt = null
+        failed(outcome)
+        return mine.reject(outcome)
       }
       if (outcome.error === 'interrupted') {
-        await attempt.unless(foreground.back())
+        await mine.unless(foreground.back())
         begun = timers.now() // nobody has waited meanwhile
       }
-      await attempt.unless(new Promise(resolve => timers.setTimeout(() => resolve(ms), ms)))
+      await mine.unless(new Promise(resolve => timers.setTimeout(() => resolve(ms), ms)))
     }
   }
 
   /**
    * Ask for a code and exchange it, once. The code is never used a second time.
-   * @param {Attempt} attempt
+   * @param {Attempt} mine
    * @returns {Promise<{ token: string, user: User } | ApiError>}
    */
-  async _exchange(attempt) {
-    const code = await attempt.unless(this._around.code())
-    if (typeof code !== 'string') return code || new ApiError('signed_out')
-    return this._around.exchange(code, () => attempt.cancelled).then(
+  async function exchangeOne(mine) {
+    const fresh = await mine.unless(code())
+    if (typeof fresh !== 'string') return fresh || new ApiError('signed_out')
+    return exchange(fresh, () => mine.cancelled).then(
       data => (isLogin(data) ? data : new ApiError('bad_answer')),
       error => error
     )
   }
 
   /**
-   * @param {Attempt} attempt
+   * @param {Attempt} mine
    * @param {{ token: string, user: User }} login
    */
-  _succeed(attempt, { token, user }) {
-    this._attempt = null
-    this._failure = null
-    this.logins += 1
-    this._lastSuccess = this.logins
-    const former = this.token
-    if (this.user && this.user !== user.id) this.drop()
-    this._keep({ token, user: user.id })
-    attempt.resolve(user)
+  function succeed(mine, login) {
+    const former = token
+    const { id } = login.user
+    attempt = null
+    lastFailure = null
+    logins += 1
+    lastSuccess = logins
+    if (user && user !== id) drop()
+    keep({ token: login.token, user: id })
+    mine.resolve(login.user)
     // left alive, it would be one more device of the user, and push another one out
-    if (former && former !== token) this._around.end(former)
+    if (former && former !== token) end(former)
   }
 
   /** @param {ApiError} error */
-  _failed(error) {
-    this.logins += 1
-    this._failure = error
-    if (!this.token) this._around.onFailed(error)
+  function failed(error) {
+    logins += 1
+    lastFailure = error
+    if (!token) onFailed(error)
   }
 
-  /** @param {import('./storage').Kept} kept */
-  _keep(kept) {
-    this.token = kept.token
-    this.user = kept.user
-    this._around.storage.save(kept)
-    this._around.onToken()
+  /** @param {import('./storage').Kept} mine */
+  function keep(mine) {
+    token = mine.token
+    user = mine.user
+    storage.save(mine)
+    onToken()
   }
 
-  _forget() {
-    this.token = ''
-    this._around.storage.clear()
-    this._around.onToken()
+  function forget() {
+    token = ''
+    storage.clear()
+    onToken()
+  }
+
+  return {
+    get epoch() {
+      return epoch
+    },
+
+    get token() {
+      return token
+    },
+
+    /** The id of who is signed in, also while the token is renewed; empty if it is not known. */
+    get user() {
+      return user
+    },
+
+    get logins() {
+      return logins
+    },
+
+    signIn,
+    leave,
+    drop,
+    refused,
+
+    /** Note that the server took a token. @param {string} taken */
+    accepted: taken => {
+      if (taken === token) refusals = 0
+    },
+
+    /**
+     * Tell why the present state can be no help to a request that was sent at that time: a login
+     * has failed since then.
+     * @param {number} then
+     */
+    failureSince: then => (token || attempt || logins === then ? null : lastFailure),
+
+    /** Whether a login has succeeded since that time. @param {number} then */
+    renewedSince: then => lastSuccess > then,
   }
 }
 
@@ -288,4 +297,4 @@ function isLogin(data) {
   return typeof user.id === 'string' && user.id !== '' && typeof token === 'string' && TOKEN.test(token)
 }
 
-module.exports = { Session }
+module.exports = { createSession }
