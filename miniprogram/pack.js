@@ -56,9 +56,6 @@ async function bundle(code, format, options) {
   return Buffer.from(outputFiles[0].contents)
 }
 
-/** Names beginning with _ are private to the client: no app and no phone reads them. */
-const OURS = { mangleProps: /^_/, plugins: [JOINED] }
-
 const whole = name => `module.exports = require(${JSON.stringify(name)})`
 
 /**
@@ -67,7 +64,7 @@ const whole = name => `module.exports = require(${JSON.stringify(name)})`
  */
 async function client() {
   const named = `export { ApiError, ERRORS, createClient } from ${JSON.stringify(ENTRY)}`
-  const esm = await bundle(named, 'esm', OURS)
+  const esm = await bundle(named, 'esm', { plugins: [JOINED] })
   // the one line that differs; esbuild's own way to say it has 400 bytes
   const cjs = `${esm}`.replace(/export ?\{(.*?)\};?\s*$/, (_, names) => {
     return `module.exports={${names.replace(/([\w$]+) as (\w+)/g, '$2:$1')}};\n`

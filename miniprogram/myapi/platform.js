@@ -28,51 +28,48 @@ const TIMERS = {
 /** How long a call may wait for an app that is away, in ms; later nobody expects it any more. */
 const LONG = 5 * 60 * 1000
 
-/** Whether the app is in front; a phone that cannot tell counts as always in front. */
-class Foreground {
-  /**
-   * @param {Platform} platform
-   * @param {Timers} timers
-   */
-  constructor(platform, timers) {
-    /** The last long absence; the one that still lasts has no end. */
-    this._from = 0
-    this._to = 0
-    this._hiddenAt = 0
-    this._timers = timers
-    /** Whether the app is away. */
-    this._away = false
-    /** @type {(() => void)[]} */
-    this._waiting = []
-    if (!platform.onAppShow || !platform.onAppHide) return
+/** @typedef {ReturnType<typeof createForeground>} Foreground */
+
+/**
+ * Whether the app is in front; a phone that cannot tell counts as always in front.
+ * @param {Platform} platform
+ * @param {Timers} timers
+ */
+function createForeground(platform, timers) {
+  let isAway = false
+  let hiddenAt = 0
+  /** The last long absence that is over. */
+  let from = 0
+  let to = 0
+  /** @type {(() => void)[]} */
+  const waiting = []
+  if (platform.onAppShow && platform.onAppHide) {
     platform.onAppHide(() => {
-      if (!this._away) this._hiddenAt = timers.now()
-      this._away = true
+      if (!isAway) hiddenAt = timers.now()
+      isAway = true
     })
     platform.onAppShow(() => {
-      if (this._away && timers.now() - this._hiddenAt > LONG) {
-        this._from = this._hiddenAt
-        this._to = timers.now()
+      if (isAway && timers.now() - hiddenAt > LONG) {
+        from = hiddenAt
+        to = timers.now()
       }
-      this._away = false
-      this._waiting.splice(0).forEach(each => each())
+      isAway = false
+      waiting.splice(0).forEach(each => each())
     })
   }
 
-  /** @returns {Promise<void>} over as soon as the app is in front */
-  back() {
-    return new Promise(resolve => (this._away ? this._waiting.push(resolve) : resolve()))
-  }
+  return {
+    /** @returns {Promise<void>} over as soon as the app is in front */
+    back: () => new Promise(resolve => (isAway ? waiting.push(resolve) : resolve())),
 
-  /**
-   * Whether the app was away for long, at a stretch, after that time. While it is away, a phone
-   * may stop all timers, so this is asked when something is to be sent.
-   * @param {number} since ms
-   */
-  wasAwayLong(since) {
-    const isLong = (/** @type {number} */ from, /** @type {number} */ to) =>
-      to - Math.max(since, from) > LONG
-    return isLong(this._from, this._to) || (this._away && isLong(this._hiddenAt, this._timers.now()))
+    /**
+     * Whether the app was away for long, at a stretch, after that time. While it is away, a phone
+     * may stop all timers, so this is asked when something is to be sent.
+     * @param {number} since ms
+     */
+    wasAwayLong: since =>
+      to - Math.max(since, from) > LONG ||
+      (isAway && timers.now() - Math.max(since, hiddenAt) > LONG),
   }
 }
 
@@ -90,4 +87,4 @@ function onReturn(platform, action) {
   }
 }
 
-module.exports = { Foreground, TIMERS, onReturn }
+module.exports = { TIMERS, createForeground, onReturn }

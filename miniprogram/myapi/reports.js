@@ -23,29 +23,24 @@ const MOST = 50 // reports on the phone; of more, the oldest are given up
 /** These say that the report itself is wrong. Whatever else happens may be over tomorrow. */
 const REFUSED = [400, 413, 415, 422]
 
-class Reports {
-  /**
-   * @param {{ storage: import('./storage').Storage, session: import('./session').Session,
-   *   random: () => number,
-   *   send: (report: Report, mayLogIn: boolean) => Promise<Left> }} around
-   */
-  constructor({ storage, session, random, send }) {
-    this._storage = storage
-    this._session = session
-    this._random = random
-    this._send = send
-    /** @type {Report[]} the earliest first */
-    this._kept = storage.loadReports()
-    /** The calls that want to know what becomes of their reports. @type {Map<string, Waiting>} */
-    this._waiting = new Map()
-    this._mayLogIn = false
-    /** @type {Promise<ApiError | null> | null} */
-    this._running = null
-  }
+/**
+ * @param {{ storage: import('./storage').Storage, session: import('./session').Session,
+ *   random: () => number,
+ *   send: (report: Report, mayLogIn: boolean) => Promise<Left> }} around
+ */
+function createReports({ storage, session, random, send }) {
+  /** @type {Report[]} the earliest first */
+  let kept = storage.loadReports()
+  /** The calls that want to know what becomes of their reports. @type {Map<string, Waiting>} */
+  const waiting = new Map()
+  /** Whether a call of the app waits. */
+  let mayLogIn = false
+  /** @type {Promise<ApiError | null> | null} */
+  let running = null
 
   /** @returns {string} an id that no other report has: 24 letters and digits */
-  newId() {
-    const part = () => Math.floor((1 + this._random()) * 2 ** 31).toString(36)
+  function newId() {
+    const part = () => Math.floor((1 + random()) * 2 ** 31).toString(36)
     return part() + part() + part() + part()
   }
 
@@ -55,77 +50,72 @@ class Reports {
    * @param {{ epoch: number, user: string }} asked the generation and the user of the dialog
    * @returns {Promise<Left | null>} null: the server does not know it yet
    */
-  async add(results, asked) {
-    const isOver = asked.epoch !== this._session.epoch // the user left while the dialog was open
-    const { user } = isOver ? asked : this._session
+  async function add(results, asked) {
+    const isOver = asked.epoch !== session.epoch // the user left while the dialog was open
+    const { user } = isOver ? asked : session
     if (isOver && !user) throw new ApiError('signed_out')
-    const id = this.newId()
-    this._keep([...this._kept, { id, user, results }])
-    if (isOver) {
-      this.sendAll()
-      return null
-    }
-    /** @type {Promise<Left | null>} */
-    const told = new Promise((resolve, reject) => this._waiting.set(id, { resolve, reject }))
-    this.sendAll(true)
+    const id = newId()
+    keep([...kept, { id, user, results }])
+    /** @type {Promise<Left | null> | null} */
+    const told = isOver
+      ? null
+      : new Promise((resolve, reject) => waiting.set(id, { resolve, reject }))
+    sendAll(!isOver)
     return told
   }
 
   /**
    * Send what is kept for the user, one after the other, for a later answer may take back an
    * earlier one.
-   * @param {boolean} [mayLogIn] a call of the app waits for it. Nothing else logs in: after an
+   * @param {boolean} [isAsked] a call of the app waits for it. Nothing else logs in: after an
    *   erasure whose answer was lost, that would make the account again.
    * @returns {Promise<ApiError | null>} why some have to stay
    */
-  async sendAll(mayLogIn) {
-    const mayBegin = this._kept.length && (mayLogIn || this._session.token)
-    if (!this._running && !mayBegin) return null
-    if (mayLogIn) this._mayLogIn = true
-    if (!this._running) this._running = this._run()
-    return this._running
+  async function sendAll(isAsked) {
+    if (!running && !(kept.length && (isAsked || session.token))) return null
+    mayLogIn = mayLogIn || Boolean(isAsked)
+    running = running || run()
+    return running
   }
 
   /** A generation has ended: what is kept stays, unless nobody knows whose it is. */
-  left() {
-    const unknown = this._kept.filter(report => !report.user)
-    if (unknown.length) this._keep(this._kept.filter(report => report.user))
-    unknown.forEach(({ id }) => this._settle(id, call => call.reject(new ApiError('signed_out'))))
-    this._settleAll()
+  function left() {
+    const unknown = kept.filter(report => !report.user)
+    if (unknown.length) keep(kept.filter(report => report.user))
+    unknown.forEach(({ id }) => settle(id, call => call.reject(new ApiError('signed_out'))))
+    settleAll()
   }
 
   /** @param {string} user is erased */
-  forget(user) {
-    this._keep(this._kept.filter(report => report.user !== user))
+  function forget(user) {
+    keep(kept.filter(report => report.user !== user))
   }
 
   /** @returns {Promise<ApiError | null>} */
-  async _run() {
-    const { _session: session } = this
+  async function run() {
     let failure
     let epoch
     do {
       epoch = session.epoch
-      failure = await this._sendMine().then(() => null, error => error)
+      failure = await sendMine().then(() => null, error => error)
       // another user came meanwhile, who may have some too
-    } while (epoch !== session.epoch && (session.token || this._mayLogIn))
-    this._running = null
-    this._settleAll()
+    } while (epoch !== session.epoch && (session.token || mayLogIn))
+    running = null
+    settleAll()
     return failure
   }
 
   /** @returns {Promise<void>} fails with what holds up all of them */
-  async _sendMine() {
-    const { _session: session } = this
-    while (this._mayLogIn || (session.user && session.token)) {
+  async function sendMine() {
+    while (mayLogIn || (session.user && session.token)) {
       const { user } = session
       if (user) {
-        if (this._kept.some(report => !report.user)) {
-          this._keep(this._kept.map(report => ({ ...report, user: report.user || user })))
+        if (kept.some(report => !report.user)) {
+          keep(kept.map(report => ({ ...report, user: report.user || user })))
         }
-        const report = this._kept.find(each => each.user === user)
+        const report = kept.find(each => each.user === user)
         if (!report) return
-        await this._sendOne(report)
+        await sendOne(report)
       } else {
         await session.signIn()
       }
@@ -133,47 +123,49 @@ class Reports {
   }
 
   /** @param {Report} report */
-  async _sendOne(report) {
-    const { _session: session, _mayLogIn: mayLogIn } = this
+  async function sendOne(report) {
     const { token } = session
+    const mightLogIn = mayLogIn
     /** @type {(call: Waiting) => void} */
     let tell
     try {
-      const left = await this._send(report, mayLogIn)
-      tell = call => call.resolve(left)
+      const counted = await send(report, mayLogIn)
+      tell = call => call.resolve(counted)
     } catch (failure) {
       const error = /** @type {ApiError} */ (failure)
       const isNewToken = session.token && session.token !== token
       // it is the next again
-      if (error.status === 401 && !mayLogIn && (this._mayLogIn || isNewToken)) return
+      if (error.status === 401 && !mightLogIn && (mayLogIn || isNewToken)) return
       if (error.error === 'bad_answer' || !REFUSED.includes(error.status)) throw error
       tell = call => call.reject(error)
     }
-    this._keep(this._kept.filter(({ id }) => id !== report.id))
-    this._settle(report.id, tell)
+    keep(kept.filter(({ id }) => id !== report.id))
+    settle(report.id, tell)
   }
 
   /** @param {Report[]} reports */
-  _keep(reports) {
-    this._kept = reports.slice(-MOST)
-    this._storage.saveReports(this._kept)
+  function keep(reports) {
+    kept = reports.slice(-MOST)
+    storage.saveReports(kept)
   }
 
   /**
    * @param {string} id
    * @param {(call: Waiting) => void} tell
    */
-  _settle(id, tell) {
-    const call = this._waiting.get(id)
-    this._waiting.delete(id)
+  function settle(id, tell) {
+    const call = waiting.get(id)
+    waiting.delete(id)
     if (call) tell(call)
   }
 
   /** What is not sent by now is sent some other time, and nothing waits for it any more. */
-  _settleAll() {
-    this._mayLogIn = false
-    this._waiting.forEach((_, id) => this._settle(id, call => call.resolve(null)))
+  function settleAll() {
+    mayLogIn = false
+    waiting.forEach((_, id) => settle(id, call => call.resolve(null)))
   }
+
+  return { newId, add, sendAll, left, forget }
 }
 
-module.exports = { Reports }
+module.exports = { createReports }

@@ -3,7 +3,7 @@
  */
 
 const { ApiError, isObject, ofAnswer } = require('./errors')
-const { CONTROL, SESSION, Queue } = require('./queue')
+const { CONTROL, SESSION, createQueue } = require('./queue')
 const { PATIENCE, nextTry } = require('./retry')
 const { quietly, send } = require('./transport')
 
@@ -83,8 +83,7 @@ function createRequests({ baseUrl, platform, timers, timeout, width, share, fore
   const writes = new Map()
   /** @type {Set<Request>} those that depend on the session, until they are settled */
   const bound = new Set()
-  /** @type {Queue<Request>} */
-  const queue = new Queue(width, mayGo, sendOne)
+  const queue = createQueue(width, mayGo, sendOne)
 
   /** @param {Request} request */
   function mayGo({ lane, resource, order }) {
@@ -217,7 +216,7 @@ function createRequests({ baseUrl, platform, timers, timeout, width, share, fore
     if (request.replayed || failure) {
       reject(request, failure || error)
       // those behind it still need a token
-      if (!session.token && queue.some(isBound)) session.signIn()
+      if (!session.token && queue.has(isBound)) session.signIn()
       return
     }
     request.replayed = true

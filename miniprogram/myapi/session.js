@@ -66,7 +66,7 @@ function createSession({
    */
   function signIn() {
     if (!attempt) {
-      const mine = new Attempt()
+      const mine = createAttempt()
       attempt = mine
       idle = idle.then(() => mine.unless(leaving)).then(() => run(mine))
     }
@@ -254,34 +254,38 @@ function createSession({
   }
 }
 
+/** @typedef {ReturnType<typeof createAttempt>} Attempt */
+
 /** One login, from the first wx.login to its end; cancelled when the user leaves meanwhile. */
-class Attempt {
-  constructor() {
-    this.cancelled = false
-    /** @type {(user: User) => void} */
-    this.resolve = () => {}
-    /** @type {(error: ApiError) => void} */
-    this.reject = () => {}
-    /** @type {Promise<User>} */
-    this.result = new Promise((resolve, reject) => Object.assign(this, { resolve, reject }))
-    // a request that needs the login is told by another way
-    this._over = this.result.then(() => {}, () => {})
-  }
+function createAttempt() {
+  /** @type {(user: User) => void} */
+  let resolve = () => {}
+  /** @type {(error: ApiError) => void} */
+  let reject = () => {}
+  /** @type {Promise<User>} */
+  const result = new Promise((...both) => ([resolve, reject] = both))
+  // a request that needs the login is told by another way
+  const over = result.then(() => {}, () => {})
+  const attempt = {
+    cancelled: false,
+    result,
+    resolve,
+    reject,
 
-  cancel() {
-    this.cancelled = true
-    this.reject(new ApiError('signed_out'))
-  }
+    cancel() {
+      attempt.cancelled = true
+      reject(new ApiError('signed_out'))
+    },
 
-  /**
-   * Wait for something, but no longer than until the cancellation.
-   * @template T
-   * @param {Promise<T>} something
-   * @returns {Promise<T | void>}
-   */
-  unless(something) {
-    return Promise.race([something, this._over])
+    /**
+     * Wait for something, but no longer than until the cancellation.
+     * @template T
+     * @param {Promise<T>} something
+     * @returns {Promise<T | void>}
+     */
+    unless: something => Promise.race([something, over]),
   }
+  return attempt
 }
 
 /** What may stand in a header: a token of anything else could never be sent. */

@@ -11,72 +11,70 @@ const { isObject } = require('./errors')
 /** @typedef {{ token: string, user: string }} Kept */
 /** @typedef {import('./reports').Report} Report */
 
-class Storage {
-  /**
-   * @param {import('./platform').Platform} platform
-   * @param {string} baseUrl is part of the key, so that test and production never mix
-   */
-  constructor(platform, baseUrl) {
-    this._platform = platform
-    this._key = `myapi:${baseUrl}`
-    this._reportsKey = `${this._key}:reports`
-  }
+/** @typedef {ReturnType<typeof createStorage>} Storage */
 
-  /** @returns {Kept} */
-  load() {
-    const { token, user } = this._read(this._key)
-    const isKept = typeof token === 'string' && typeof user === 'string'
-    return isKept ? { token, user } : { token: '', user: '' }
-  }
-
-  /** @param {Kept} kept */
-  save(kept) {
-    // what cannot be replaced is removed: an older token must not come back
-    if (!this._write(this._key, kept)) this.clear()
-  }
-
-  clear() {
-    // what stays there nevertheless is refused by the server once its session has ended
-    if (!this._write(this._key)) this._write(this._key, '')
-  }
-
-  /** @returns {Report[]} */
-  loadReports() {
-    const kept = this._read(this._reportsKey)
-    return Array.isArray(kept) ? kept.filter(isReport) : []
-  }
-
-  /** @param {Report[]} reports */
-  saveReports(reports) {
-    // what stays there goes again after a restart; by its id the server counts it once
-    this._write(this._reportsKey, reports.length ? reports : undefined)
-  }
+/**
+ * @param {import('./platform').Platform} platform
+ * @param {string} baseUrl is part of the key, so that test and production never mix
+ */
+function createStorage(platform, baseUrl) {
+  const key = `myapi:${baseUrl}`
+  const reportsKey = `${key}:reports`
 
   /**
-   * @param {string} key
+   * @param {string} from
    * @returns {any} at least an object
    */
-  _read(key) {
+  function read(from) {
     try {
-      return this._platform.getStorageSync(key) || {}
+      return platform.getStorageSync(from) || {}
     } catch (_) {
       return {}
     }
   }
 
   /**
-   * @param {string} key
+   * @param {string} to
    * @param {any} [value] nothing is kept without
    * @returns {boolean} whether it could be done
    */
-  _write(key, value) {
+  function write(to, value) {
     try {
-      if (value === undefined) this._platform.removeStorageSync(key)
-      else this._platform.setStorageSync(key, value)
+      if (value === undefined) platform.removeStorageSync(to)
+      else platform.setStorageSync(to, value)
       return true
     } catch (_) {
       return false
     }
+  }
+
+  /** What stays there nevertheless is refused by the server once its session has ended. */
+  const clear = () => write(key) || write(key, '')
+
+  return {
+    clear,
+
+    /** @returns {Kept} */
+    load() {
+      const { token, user } = read(key)
+      const isKept = typeof token === 'string' && typeof user === 'string'
+      return isKept ? { token, user } : { token: '', user: '' }
+    },
+
+    /** What cannot be replaced is removed: an older token must not come back. @param {Kept} kept */
+    save: kept => write(key, kept) || clear(),
+
+    /** @returns {Report[]} */
+    loadReports() {
+      const kept = read(reportsKey)
+      return Array.isArray(kept) ? kept.filter(isReport) : []
+    },
+
+    /**
+     * What stays there goes again after a restart; by its id the server counts it once.
+     * @param {Report[]} reports
+     */
+    saveReports: reports => write(reportsKey, reports.length ? reports : undefined),
   }
 }
 
@@ -89,4 +87,4 @@ function isReport(report) {
   return typeof report.user === 'string' && isObject(report.results)
 }
 
-module.exports = { Storage }
+module.exports = { createStorage }
