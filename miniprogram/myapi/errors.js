@@ -141,7 +141,7 @@ class ApiError extends Error {
  */
 function symptomOf(error, status) {
   const isServers = status > 499 || [404, 413].includes(status) || error === 'decrypt_failed'
-  if (error === 'bad_answer') error = 'HTML'
+  if (error === 'bad_answer') error = 'res.data: no JSON'
   else if (!isServers || !own(ERRORS, error)) return null
   return status ? { en: `${error} (statusCode ${status})`, zh: `${error}（statusCode ${status}）` } : null
 }

@@ -122,4 +122,4 @@ const isName = value => typeof value === 'string' && value.length <= LONGEST_NAM
 const own = (table, name) =>
   Object.prototype.hasOwnProperty.call(table, name) ? table[name] : undefined
 
-module.exports = { RULES, TYPES, fieldsOf, own }
+module.exports = { DID_YOU_MEAN, RULES, TYPES, fieldsOf, own }
