@@ -56,7 +56,7 @@ const ERRORS = {
   network: kind(2, 'There is no connection: check the network.', '网络异常，请检查网络后重试。'),
   timeout: kind(3, 'No answer came in time: try again.', '请求超时，请稍后再试。'),
   interrupted: kind(4, 'It was cut off in the background: try again.', '请求在后台被中断，请重试。'),
-  domain_not_listed: kind(5, 'The domain is not listed: tell the developer.', '域名不在合法域名列表中，请联系开发者。'),
+  domain_not_listed: kind(5, 'The domain is not listed: tell the developer.', '服务器域名未登记，请联系开发者。'),
   bad_url: kind(6, 'The address is wrong: tell the developer.', '请求地址不正确，请联系开发者。'),
   tls: kind(7, 'There is no safe connection: try another network.', '无法建立安全连接，请更换网络。'),
   too_many_redirects: kind(8, 'Too many redirects: tell the developer.', '重定向过多，请联系开发者。'),

@@ -56,15 +56,16 @@ function ours(operation, path, body, field) {
   const given = [literal(path)]
   if (field) given.push('filePath')
   else if (!isPicture && (body !== undefined || options.length)) given.push(data)
-  if (options.length) given.push(`{ ${options.join(', ')} }`)
+  const isLong = [...given, ...options].join(', ').length > 20 // beside what stands around it, for the narrow column
+  if (options.length) given.push(isLong ? `{\n    ${options.join(',\n    ')},\n  }` : `{ ${options.join(', ')} }`)
   const method = field ? 'upload' : isPicture ? 'download' : operation.method
   const call = named ? named.replace('{}', () => data) : `${method}(${given.join(', ')})`
   return [
     named === 'login()' && `// ${tr('calls wx.login and keeps the token')}`,
     field && `// filePath: ${tr('such as e.detail.avatarUrl of chooseAvatar')}`,
     'try {',
-    isPicture ? `  const { tempFilePath } = await api.${call}` : `  console.log(await api.${call})`,
-    isPicture && '  console.log(tempFilePath)',
+    isPicture ? `  const file = await api.${call}` : `  console.log(await api.${call})`,
+    isPicture && '  console.log(file.tempFilePath)',
     '} catch (error) {',
     `  console.error(error.error, error.${isChinese() ? 'zh' : 'en'})`,
     '}',
