@@ -82,8 +82,8 @@ PHONE: dict[str, Symptom] = {
     ),
     "domain_list": Symptom(
         Text(
-            "request:fail url not in domain list (errno 600002)",
-            "request:fail url not in domain list（errno 600002）：不在以下 request 合法域名列表中",
+            "url not in domain list (errno 600002)",
+            "url not in domain list（errno 600002）：不在以下 request 合法域名列表中",
         ),
         Text(
             "The domain is not on this mini program's list. Add https://NAME in the console"

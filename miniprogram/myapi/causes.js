@@ -42,11 +42,10 @@ function cause(error, shown, meaning, numbers, ...words) {
  * @param {string} call
  * @param {...RegExp} words
  */
-const unlisted = (call, ...words) =>
-  cause(
-    'domain_not_listed', `${call}:fail url not in domain list`,
-    `不在以下 ${call} 合法域名列表中`, [600002], ...words
-  )
+function unlisted(call, ...words) {
+  const shown = `${call === 'request' ? '' : `${call}:fail `}url not in domain list`
+  return cause('domain_not_listed', shown, `不在以下 ${call} 合法域名列表中`, [600002], ...words)
+}
 
 /**
  * The specific before the general: the first one whose words are found counts.

@@ -26,7 +26,7 @@ export function answerOf({ responses }) {
   return types.includes('application/json') ? 'json' : types.every((type) => type.startsWith('image/')) ? 'picture' : 'text'
 }
 
-const nameOf = ({ method, path }) => (Object.hasOwn(NAMED, `${method} ${path}`) ? NAMED[`${method} ${path}`] : null)
+const nameOf = ({ method, path }) => NAMED[`${method} ${path}`] // no name of Object has a space
 
 /** The clients that can make this call, each with the name of what makes it. */
 export function clientsFor(operation, field) {
@@ -51,21 +51,19 @@ export function snippet(client, operation, { path, body, field, file, token }) {
 function ours(operation, path, body, field) {
   const named = nameOf(operation)
   const isPicture = answerOf(operation) === 'picture'
-  const data = body === undefined ? 'undefined' : literal(parsed(body), '  ')
-  const options = [field && field !== 'file' && `name: ${literal(field)}`, !operation.security && 'auth: false'].filter(Boolean)
+  const data = body === undefined ? 'undefined' : literal(parsed(body))
+  const more = [field && field !== 'file' && `name: ${literal(field)}`, !operation.security && 'auth: false'].filter(Boolean)
   const given = [literal(path)]
   if (field) given.push('filePath')
-  else if (!isPicture && (body !== undefined || options.length)) given.push(data)
-  const isLong = [...given, ...options].join(', ').length > 20 // beside what stands around it, for the narrow column
-  if (options.length) given.push(isLong ? `{\n    ${options.join(',\n    ')},\n  }` : `{ ${options.join(', ')} }`)
+  else if (!isPicture && (body !== undefined || more.length)) given.push(data)
+  if (more.length) given.push(`{\n    ${more.join(',\n    ')},\n  }`) // the column is narrow
   const method = field ? 'upload' : isPicture ? 'download' : operation.method
-  const call = named ? named.replace('{}', () => data) : `${method}(${given.join(', ')})`
+  const call = named?.replace('{}', () => data) ?? `${method}(${given.join(', ')})`
   return [
     named === 'login()' && `// ${tr('calls wx.login and keeps the token')}`,
     field && `// filePath: ${tr('such as e.detail.avatarUrl of chooseAvatar')}`,
     'try {',
-    isPicture ? `  const file = await api.${call}` : `  console.log(await api.${call})`,
-    isPicture && '  console.log(file.tempFilePath)',
+    `  console.log(await api.${call})`,
     '} catch (error) {',
     `  console.error(error.error, error.${isChinese() ? 'zh' : 'en'})`,
     '}',
