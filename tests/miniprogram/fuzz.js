@@ -67,6 +67,7 @@ async function run(seed) {
   time.at(span + 2 * LONG + 1, () => phone.show())
   await time.run()
   judge.verdict()
+  await judge.mayWriteAgain()
   return { promises: judge.wishes.length, requests: phone.sent.length, exchanges: phone.exchanges.length }
 }
 
@@ -319,6 +320,19 @@ class Judge {
     assert.ok(this.kept.length <= 50)
     const codes = phone.exchanges.map(call => call.data.code)
     assert.equal(new Set(codes).size, codes.length, 'a code was used twice')
+  }
+
+  /** Nothing that is over holds up what comes after it. */
+  async mayWriteAgain() {
+    const { time, server, phone, api } = this
+    phone.mood = phone.loginMood = () => undefined
+    phone.latency = () => 50
+    server.banned.clear()
+    let outcome = 'waiting'
+    api.put(SHARED, {}).then(() => (outcome = 'ok'), error => (outcome = error.error))
+    await time.run()
+    // another person may hold the phone by now
+    assert.ok(['ok', 'signed_out'].includes(outcome), `a write after all others is ${outcome}`)
   }
 
   /** What the user permitted is counted once, or still on the phone. */
