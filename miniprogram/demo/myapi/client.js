@@ -131,11 +131,12 @@ function createClient({ baseUrl: url, platform = wx, timeout = TIMEOUT, timers =
    * @param {Options & Pick<import('./requests').Wish, 'file' | 'inOrder'>} [options]
    * @returns {Call<any>}
    */
-  function make(route, data, { auth = true, header, ...options } = {}) {
+  function make(route, data, { auth = true, idempotent, timeout, header, file, inOrder } = {}) {
     const { path } = route
     // without the slash, a path could turn the address into one of another host
     if (typeof path !== 'string' || path[0] !== '/') return rejected(new ApiError('bad_url'))
-    const wish = { ...options, ...route, header: { ...header }, lane: auth ? SESSION : OPEN }
+    const lane = auth ? SESSION : OPEN
+    const wish = { ...route, lane, idempotent, timeout, header: { ...header }, file, inOrder }
     try {
       return requests.make({ ...wish, data: data && JSON.parse(JSON.stringify(data)) })
     } catch (_) {
