@@ -13,6 +13,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 from myapi.concurrency import bounded
 from myapi.observability import metrics
+from myapi.observability.hourly import HourlyCounts
 from myapi.security.keyring import Keyring
 from myapi.security.tokens import Tokens
 from myapi.settings import Settings
@@ -32,6 +33,7 @@ REAL_WECHAT = Settings().wechat_base_url
 def init_app(app: Flask, settings: Settings) -> None:
     """Give the app what it has one of."""
     app.extensions["settings"] = settings
+    app.extensions["hourly"] = HourlyCounts()
     app.extensions["tokens"] = Tokens(settings.secret_keys)
     app.extensions["keyring"] = Keyring(settings.secret_keys)
     app.extensions["wechat"] = functools.cache(functools.partial(_wechat_client, app, settings))
@@ -52,6 +54,11 @@ def keyring() -> Keyring:
     return found
 
 
+def hourly() -> HourlyCounts:
+    found: HourlyCounts = current_app.extensions["hourly"]
+    return found
+
+
 def wechat() -> WeChatClient:
     """Return the client. It is made at its first use: in the worker, after the fork."""
     with _making:
@@ -68,6 +75,12 @@ def sandbox(settings: Settings) -> Sandbox:
 
 
 def _wechat_client(app: Flask, settings: Settings) -> WeChatClient:
+    counts: HourlyCounts = app.extensions["hourly"]
+
+    def record_call(outcome: str, seconds: float) -> None:
+        metrics.record_wechat_call(outcome, seconds)
+        counts.count(f"wechat.{outcome}")
+
     return WeChatClient(
         settings.appid,
         settings.wechat_secret or "sandbox",
@@ -76,7 +89,7 @@ def _wechat_client(app: Flask, settings: Settings) -> WeChatClient:
         concurrency=settings.wechat_concurrency,
         token_store=app.extensions["token_store"],
         bounded=bounded,
-        on_call=metrics.record_wechat_call,
+        on_call=record_call,
     )
 
 

@@ -28,7 +28,13 @@ class Soon:
         self._asked = False
 
     def ask(self) -> None:
-        """Start the thread, unless it is at work."""
+        """Start the thread, unless it is at work.
+
+        A process that is frozen after its answer leaves the work to the timer: frozen in the middle
+        of it, it would hold locks of the database that others wait for.
+        """
+        if self._app.extensions["settings"].frozen_when_idle:
+            return
         self._asked = True
         if not self._at_work.locked():
             self.start(self._work)

@@ -64,6 +64,7 @@ COMMANDS = (
         "users",
         "sessions",
         "events",
+        "audit",
         "messages",
         "jobs",
         "secrets",

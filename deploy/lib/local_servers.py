@@ -15,7 +15,7 @@ from deploy.lib.state import read_state, record
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "::1")
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 
-# As in myapi/settings/parsers.py: the service refuses the other URLs at its start.
+# As in myapi/settings/urls.py: the service refuses the other URLs at its start.
 ENCODED = r"(?:(?![@%:/?#\[\]])[!-~]|%[0-9A-Fa-f]{2})*"
 LOGIN = re.compile(rf"[^/]*://{ENCODED}(?::{ENCODED})?@[^@]*")
 
@@ -134,7 +134,7 @@ def _problems_of_mysql(url: str) -> Iterator[str]:
     if database is None:
         form = "mysql+pymysql://USER:PASSWORD@HOST/NAME?charset=utf8mb4"
         yield said(f"--database-url must look like {form}", f"--database-url 的写法是 {form}")
-    elif not database.password.isascii():  # as in myapi/settings/parsers.py
+    elif not database.password.isascii():  # as in myapi/settings/urls.py
         yield said(
             "the database's password may only hold ASCII characters",
             "数据库密码只能用 ASCII 字符",

@@ -147,6 +147,7 @@ def as_service_user(
         *("systemd-run", "--quiet", "--pipe", "--wait", "--collect"),
         *((f"--unit={name}",) if name else ()),
         *(f"--property={each}" for each in (*unit, f"WorkingDirectory={release}")),
+        f"--setenv=SUDO_USER={os.environ.get('SUDO_USER', 'root')}",  # for the audit log
         *("--", *command),
     )
 

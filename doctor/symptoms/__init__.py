@@ -1,7 +1,7 @@
 """What a phone shows when the API cannot be used, in WeChat's own words.
 
 Every check names one or more of these; `--explain` goes from a wording to the checks.
-miniprogram/myapi/errors.js has the same names and texts, and tests compare them.
+miniprogram/myapi/causes.js has the same names and texts, and tests compare them.
 
     symptom         how a symptom is declared
     wechat_codes    WeChat's errcodes, in the server's log

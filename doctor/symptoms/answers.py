@@ -81,6 +81,17 @@ ANSWERS: dict[str, Symptom] = {
         r"database|locked|服务器(内部)?错误|" + numbers(500),
         ("database", "app", "disk"),
     ),
+    "too_large": Symptom(
+        Text("success with statusCode 413", "success 回调里 statusCode 为 413"),
+        Text(
+            "The body is larger than Nginx (client_max_body_size) or the app"
+            " (MYAPI_MAX_BODY_BYTES) allows.",
+            "请求体超过了 Nginx（client_max_body_size）或应用（MYAPI_MAX_BODY_BYTES）的上限。",
+        ),
+        r"payload_too_large|entity too large|" + numbers(41300),
+        r"too large|过大|太大|" + numbers(413),
+        ("body_limit", "limits"),
+    ),
     "not_found": Symptom(
         Text(
             "success with statusCode 404, or HTML in res.data",
@@ -93,19 +104,8 @@ ANSWERS: dict[str, Symptom] = {
             "前缀在途中丢失，或是另一个网站。",
         ),
         r"not_found|unexpected token '?<|" + numbers(40400),
-        r"not found|html|unexpected token|找不到|" + numbers(404),
+        r"not found|html|no json|unexpected token|找不到|" + numbers(404),
         ("route", "redirect", "environment"),
-    ),
-    "too_large": Symptom(
-        Text("success with statusCode 413", "success 回调里 statusCode 为 413"),
-        Text(
-            "The body is larger than Nginx (client_max_body_size) or the app"
-            " (MYAPI_MAX_BODY_BYTES) allows.",
-            "请求体超过了 Nginx（client_max_body_size）或应用（MYAPI_MAX_BODY_BYTES）的上限。",
-        ),
-        r"payload_too_large|entity too large|" + numbers(41300),
-        r"too large|过大|太大|" + numbers(413),
-        ("body_limit", "limits"),
     ),
     "forbidden": Symptom(
         Text("success with statusCode 403", "success 回调里 statusCode 为 403"),

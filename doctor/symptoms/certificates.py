@@ -105,7 +105,10 @@ CERTIFICATES: dict[str, Symptom] = {
         checks=("url", "redirect"),
     ),
     "ssl": Symptom(
-        Text("ssl hand shake error (-107)", "ssl hand shake error：TLS 握手失败（-107）"),
+        Text(
+            "ssl hand shake error (-107) in errno 600001",
+            "errno 600001 中的 ssl hand shake error（-107）：TLS 握手失败",
+        ),
         Text(
             "The TLS handshake failed. On Android an incomplete or untrusted certificate chain is"
             " the usual cause; otherwise TLS itself is not set up.",

@@ -16,8 +16,8 @@ PHONE: dict[str, Symptom] = {
     "upload_domain_list": Symptom(
         Text(
             "uploadFile:fail url not in domain list (errno 600002)",
-            "uploadFile:fail url not in domain list：不在以下 uploadFile 合法域名列表中"
-            "（errno 600002）",
+            "uploadFile:fail url not in domain list（errno 600002）："
+            "不在以下 uploadFile 合法域名列表中",
         ),
         Text(
             "The domain is not on this mini program's list for uploads, which is not that for"
@@ -33,8 +33,8 @@ PHONE: dict[str, Symptom] = {
     "download_domain_list": Symptom(
         Text(
             "downloadFile:fail url not in domain list (errno 600002)",
-            "downloadFile:fail url not in domain list：不在以下 downloadFile 合法域名列表中"
-            "（errno 600002）",
+            "downloadFile:fail url not in domain list（errno 600002）："
+            "不在以下 downloadFile 合法域名列表中",
         ),
         Text(
             "The domain is not on this mini program's list for downloads, which is not that for"
@@ -64,8 +64,8 @@ PHONE: dict[str, Symptom] = {
     ),
     "download_file": Symptom(
         Text(
-            "downloadFile:fail (errno 603300, 603301, 603302 or 603303)",
-            "downloadFile:fail（errno 603300、603301、603302 或 603303）：文件无法保存",
+            "downloadFile:fail (errno 603300, 603301, 603302, 603303)",
+            "downloadFile:fail（errno 603300、603301、603302、603303）：文件无法保存",
         ),
         Text(
             "The phone could not keep the file that it got: the storage of the mini program is full"
@@ -83,7 +83,7 @@ PHONE: dict[str, Symptom] = {
     "domain_list": Symptom(
         Text(
             "url not in domain list (errno 600002)",
-            "url not in domain list：不在以下 request 合法域名列表中（errno 600002）",
+            "url not in domain list（errno 600002）：不在以下 request 合法域名列表中",
         ),
         Text(
             "The domain is not on this mini program's list. Add https://NAME in the console"
@@ -97,8 +97,8 @@ PHONE: dict[str, Symptom] = {
     ),
     "bad_url": Symptom(
         Text(
-            "request:fail invalid url (errno 600009 or 600011)",
-            "request:fail URL 格式不合法（errno 600009 或 600011）",
+            "request:fail invalid url (errno 600009, 600011)",
+            "request:fail invalid url（errno 600009、600011）：URL 格式不合法",
         ),
         Text(
             "The mini program calls an address that is not a URL: it must begin with https://, with"
@@ -111,7 +111,10 @@ PHONE: dict[str, Symptom] = {
         checks=("url",),
     ),
     "redirects": Symptom(
-        Text("too many redirects (errno 600008)", "重定向过多（errno 600008）"),
+        Text(
+            "too many redirects (errno 600008)",
+            "too many redirects（errno 600008）：重定向过多",
+        ),
         Text(
             "The server sends the request elsewhere, often in circles. Answer under the name that"
             " the mini program calls.",
@@ -123,8 +126,8 @@ PHONE: dict[str, Symptom] = {
     ),
     "interrupted": Symptom(
         Text(
-            "request:fail interrupted (errno 600003), or request:fail abort",
-            "request:fail interrupted（errno 600003），或 request:fail abort",
+            "request:fail interrupted (errno 600003)",
+            "request:fail interrupted（errno 600003）：请求被中断",
         ),
         Text(
             "The request was cut off on the phone: the mini program was in the background for more"
@@ -136,7 +139,10 @@ PHONE: dict[str, Symptom] = {
         checks=("latency",),
     ),
     "too_many_tasks": Symptom(
-        Text("too many tasks (errno 600007)", "同时进行的请求过多（errno 600007）"),
+        Text(
+            "too many tasks (errno 600007)",
+            "too many tasks（errno 600007）：同时进行的请求过多",
+        ),
         Text(
             "The mini program has too many requests at once. Make fewer; slow answers pile"
             " them up.",
@@ -147,8 +153,8 @@ PHONE: dict[str, Symptom] = {
     ),
     "request_failed": Symptom(
         Text(
-            "request:fail (errno 600004, 600005, 600006, 600010 or 602300)",
-            "request:fail（errno 600004、600005、600006、600010 或 602300）",
+            "request:fail (errno 600004, 600005, 600006, 600010, 602300)",
+            "request:fail（errno 600004、600005、600006、600010、602300）：请求未能发出",
         ),
         Text(
             "WeChat itself could not make the request: a logic error (600004), a wrong argument"
@@ -162,7 +168,10 @@ PHONE: dict[str, Symptom] = {
         checks=("url",),
     ),
     "login_blocked": Symptom(
-        Text("login:fail (errno 1402101)", "login:fail（errno 1402101）"),
+        Text(
+            "login:fail (errno 1402101)",
+            "login:fail（errno 1402101）：微信拦截了登录",
+        ),
         Text(
             "WeChat blocked wx.login on this phone: no request reached the server.",
             "微信拦截了手机上的 wx.login：请求没有到达服务器。",
@@ -185,7 +194,7 @@ PHONE: dict[str, Symptom] = {
     ),
     "phone_quota": Symptom(
         Text(
-            "getPhoneNumber:fail (errno 1400001): the quota of phone numbers is used up",
+            "getPhoneNumber:fail (errno 1400001)",
             "getPhoneNumber:fail（errno 1400001）：获取手机号的额度已用完",
         ),
         Text(
@@ -278,7 +287,10 @@ PHONE: dict[str, Symptom] = {
         + r"|ERR_(PROXY|TUNNEL|NO_SUPPORTED_PROXIES)",
     ),
     "timeout": Symptom(
-        Text("request:fail timeout (errno 5)", "request:fail timeout 请求超时（errno 5）"),
+        Text(
+            "request:fail timeout (errno 5)",
+            "request:fail timeout（errno 5）：请求超时",
+        ),
         Text(
             "No answer came in time: a firewall drops the connection, or the answer is slow.",
             "没有及时得到响应：防火墙丢弃了连接，或响应太慢。",
@@ -289,8 +301,8 @@ PHONE: dict[str, Symptom] = {
     ),
     "network": Symptom(
         Text(
-            "request:fail (errno 600001, 600000, 602000 or 602001; inside it errcode -1 to -4)",
-            "request:fail（errno 600001、600000、602000 或 602001，其中 errcode 为 -1 到 -4）",
+            "request:fail (errno 600001, 600000, 602000, 602001)",
+            "request:fail（errno 600001、600000、602000、602001）：没有说明原因",
         ),
         Text(
             "The phone could not make the request, and does not say why. The number inside the"

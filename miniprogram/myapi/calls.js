@@ -3,46 +3,24 @@
  * `tests/test_miniprogram.py` compares all of it with the server's OpenAPI description.
  */
 
-/** @typedef {{ method: 'GET' | 'POST' | 'PUT' | 'DELETE', path: string }} Route */
+/** @typedef {'GET' | 'POST' | 'PUT' | 'DELETE'} Method */
 
-/** @type {Route} */
-const LOGIN = { method: 'POST', path: '/api/auth/login' }
+/** @param {Method} method @param {string} path */
+const route = (method, path) => ({ method, path })
 
-/** @type {Route} */
-const LOGOUT = { method: 'POST', path: '/api/auth/logout' }
-
-/** @type {Route} */
-const SESSIONS = { method: 'GET', path: '/api/auth/sessions' }
-
-/** @type {Route} */
-const ME = { method: 'GET', path: '/api/me' }
-
-/** @type {Route} */
-const ERASE = { method: 'DELETE', path: '/api/me' }
-
-/** @type {Route} */
-const PHONE = { method: 'POST', path: '/api/me/phone' }
-
-/** @type {Route} */
-const REMOVE_PHONE = { method: 'DELETE', path: '/api/me/phone' }
-
-/**
- * A form with the picture as its field `file`, as wx.uploadFile sends it.
- * @type {Route}
- */
-const AVATAR = { method: 'POST', path: '/api/me/avatar' }
-
-/** @type {Route} */
-const REMOVE_AVATAR = { method: 'DELETE', path: '/api/me/avatar' }
-
-/**
- * What the user answered in the dialog of subscribe messages; without results it only asks.
- * @type {Route}
- */
-const MESSAGES = { method: 'POST', path: '/api/me/messages' }
-
-/** @type {Route} */
-const DECRYPT = { method: 'POST', path: '/api/me/decrypt' }
+const LOGIN = route('POST', '/api/auth/login')
+const LOGOUT = route('POST', '/api/auth/logout')
+const SESSIONS = route('GET', '/api/auth/sessions')
+const ME = route('GET', '/api/me')
+const ERASE = route('DELETE', '/api/me')
+const PHONE = route('POST', '/api/me/phone')
+const REMOVE_PHONE = route('DELETE', '/api/me/phone')
+/** A form with the picture as its field `file`, as wx.uploadFile sends it. */
+const AVATAR = route('POST', '/api/me/avatar')
+const REMOVE_AVATAR = route('DELETE', '/api/me/avatar')
+/** What the user answered in the dialog of subscribe messages; without results it only asks. */
+const MESSAGES = route('POST', '/api/me/messages')
+const DECRYPT = route('POST', '/api/me/decrypt')
 
 module.exports = {
   LOGIN,

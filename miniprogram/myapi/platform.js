@@ -19,8 +19,8 @@
 
 /** @type {Timers} */
 const TIMERS = {
-  now: () => Date.now(),
-  random: () => Math.random(),
+  now: Date.now,
+  random: Math.random,
   setTimeout: (action, ms) => setTimeout(action, ms),
   clearTimeout: timer => clearTimeout(timer),
 }
@@ -28,47 +28,48 @@ const TIMERS = {
 /** How long a call may wait for an app that is away, in ms; later nobody expects it any more. */
 const LONG = 5 * 60 * 1000
 
-/** Whether the app is in front; a phone that cannot tell counts as always in front. */
-class Foreground {
-  /**
-   * @param {Platform} platform
-   * @param {Timers} timers
-   */
-  constructor(platform, timers) {
-    this.shown = true
-    this._timers = timers
-    this._hiddenAt = 0
-    /** The last long absence. */
-    this._long = { from: 0, to: 0 }
-    /** @type {(() => void)[]} */
-    this._waiting = []
-    if (!platform.onAppShow || !platform.onAppHide) return
+/** @typedef {ReturnType<typeof createForeground>} Foreground */
+
+/**
+ * Whether the app is in front; a phone that cannot tell counts as always in front.
+ * @param {Platform} platform
+ * @param {Timers} timers
+ */
+function createForeground(platform, timers) {
+  let isAway = false
+  let hiddenAt = 0
+  /** The last long absence that is over. */
+  let from = 0
+  let to = 0
+  /** @type {(() => void)[]} */
+  const waiting = []
+  if (platform.onAppShow && platform.onAppHide) {
     platform.onAppHide(() => {
-      if (this.shown) this._hiddenAt = timers.now()
-      this.shown = false
+      if (!isAway) hiddenAt = timers.now()
+      isAway = true
     })
     platform.onAppShow(() => {
-      const now = timers.now()
-      if (!this.shown && now - this._hiddenAt > LONG) this._long = { from: this._hiddenAt, to: now }
-      this.shown = true
-      this._waiting.splice(0).forEach(each => each())
+      if (isAway && timers.now() - hiddenAt > LONG) {
+        from = hiddenAt
+        to = timers.now()
+      }
+      isAway = false
+      waiting.splice(0).forEach(each => each())
     })
   }
 
-  /** @returns {Promise<void>} over as soon as the app is in front */
-  back() {
-    return this.shown ? Promise.resolve() : new Promise(resolve => this._waiting.push(resolve))
-  }
+  return {
+    /** @returns {Promise<void>} over as soon as the app is in front */
+    back: () => new Promise(resolve => (isAway ? waiting.push(resolve) : resolve())),
 
-  /**
-   * Whether the app was away for long, at a stretch, after that time. While it is away, a phone
-   * may stop all timers, so this is asked when something is to be sent.
-   * @param {number} since ms
-   */
-  wasAwayLong(since) {
-    const { from, to } = this._long
-    if (to - Math.max(since, from) > LONG) return true
-    return !this.shown && this._timers.now() - Math.max(since, this._hiddenAt) > LONG
+    /**
+     * Whether the app was away for long, at a stretch, after that time. While it is away, a phone
+     * may stop all timers, so this is asked when something is to be sent.
+     * @param {number} since ms
+     */
+    wasAwayLong: since =>
+      to - Math.max(since, from) > LONG ||
+      (isAway && timers.now() - Math.max(since, hiddenAt) > LONG),
   }
 }
 
@@ -86,4 +87,4 @@ function onReturn(platform, action) {
   }
 }
 
-module.exports = { Foreground, TIMERS, onReturn }
+module.exports = { TIMERS, createForeground, onReturn }

@@ -22,33 +22,26 @@ const { ApiError } = require('./errors')
 const MOST = 50 // reports on the phone; of more, the oldest are given up
 /** These say that the report itself is wrong. Whatever else happens may be over tomorrow. */
 const REFUSED = [400, 413, 415, 422]
-const ID_LENGTH = 24
-const ID_CHARACTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 
-class Reports {
-  /**
-   * @param {{ storage: import('./storage').Storage, session: import('./session').Session,
-   *   random: () => number,
-   *   send: (report: Report, how: { mayLogIn: boolean }) => Promise<Left> }} around
-   */
-  constructor({ storage, session, random, send }) {
-    this._storage = storage
-    this._session = session
-    this._random = random
-    this._send = send
-    /** @type {Report[]} the earliest first */
-    this._kept = storage.loadReports()
-    /** The calls that want to know what becomes of their reports. @type {Map<string, Waiting>} */
-    this._waiting = new Map()
-    this._mayLogIn = false
-    /** @type {Promise<ApiError | null> | null} */
-    this._running = null
-  }
+/**
+ * @param {{ storage: import('./storage').Storage, session: import('./session').Session,
+ *   random: () => number,
+ *   send: (report: Report, mayLogIn: boolean) => Promise<Left> }} around
+ */
+function createReports({ storage, session, random, send }) {
+  /** @type {Report[]} the earliest first */
+  let kept = storage.loadReports()
+  /** The calls that want to know what becomes of their reports. @type {Map<string, Waiting>} */
+  const waiting = new Map()
+  /** Whether a call of the app waits. */
+  let mayLogIn = false
+  /** @type {Promise<ApiError | null> | null} */
+  let running = null
 
-  /** @returns {string} an id that no other report has */
-  newId() {
-    const character = () => ID_CHARACTERS[Math.floor(this._random() * ID_CHARACTERS.length)]
-    return Array.from({ length: ID_LENGTH }, character).join('')
+  /** @returns {string} an id that no other report has: 24 letters and digits */
+  function newId() {
+    const part = () => Math.floor((1 + random()) * 2 ** 31).toString(36)
+    return part() + part() + part() + part()
   }
 
   /**
@@ -57,147 +50,122 @@ class Reports {
    * @param {{ epoch: number, user: string }} asked the generation and the user of the dialog
    * @returns {Promise<Left | null>} null: the server does not know it yet
    */
-  add(results, asked) {
-    const { epoch, user } = this._session
-    const isOver = asked.epoch !== epoch // the user left while the dialog was open
-    if (isOver && !asked.user) return Promise.reject(new ApiError('signed_out'))
-    const report = { id: this.newId(), user: isOver ? asked.user : user, results }
-    this._keep([...this._kept, report])
-    /** @type {Promise<Left | null>} */
-    const told = new Promise((resolve, reject) => {
-      if (isOver) resolve(null)
-      else this._waiting.set(report.id, { resolve, reject })
-    })
-    this.sendAll({ mayLogIn: !isOver })
+  async function add(results, asked) {
+    const isOver = asked.epoch !== session.epoch // the user left while the dialog was open
+    const { user } = isOver ? asked : session
+    if (isOver && !user) throw new ApiError('signed_out')
+    const id = newId()
+    keep([...kept, { id, user, results }])
+    /** @type {Promise<Left | null> | null} */
+    const told = isOver
+      ? null
+      : new Promise((resolve, reject) => waiting.set(id, { resolve, reject }))
+    sendAll(!isOver)
     return told
   }
 
   /**
    * Send what is kept for the user, one after the other, for a later answer may take back an
    * earlier one.
-   * @param {{ mayLogIn?: boolean }} [how] mayLogIn: a call of the app waits for it. Nothing else
-   *   logs in: after an erasure whose answer was lost, that would make the account again.
+   * @param {boolean} [isAsked] a call of the app waits for it. Nothing else logs in: after an
+   *   erasure whose answer was lost, that would make the account again.
    * @returns {Promise<ApiError | null>} why some have to stay
    */
-  sendAll({ mayLogIn = false } = {}) {
-    if (!this._running && (!this._kept.length || !(mayLogIn || this._session.token))) {
-      return Promise.resolve(null)
-    }
-    if (mayLogIn) this._mayLogIn = true
-    if (!this._running) this._running = this._run()
-    return this._running
+  async function sendAll(isAsked) {
+    if (!running && !(kept.length && (isAsked || session.token))) return null
+    mayLogIn = mayLogIn || Boolean(isAsked)
+    running = running || run()
+    return running
   }
 
   /** A generation has ended: what is kept stays, unless nobody knows whose it is. */
-  left() {
-    const unknown = this._kept.filter(report => !report.user)
-    if (unknown.length) this._keep(this._kept.filter(report => report.user))
-    unknown.forEach(({ id }) => this._settle(id).reject(new ApiError('signed_out')))
-    this._mayLogIn = false
-    this._settleAll()
+  function left() {
+    const unknown = kept.filter(report => !report.user)
+    if (unknown.length) keep(kept.filter(report => report.user))
+    unknown.forEach(({ id }) => settle(id, call => call.reject(new ApiError('signed_out'))))
+    settleAll()
   }
 
   /** @param {string} user is erased */
-  forget(user) {
-    this._keep(this._kept.filter(report => report.user !== user))
+  function forget(user) {
+    keep(kept.filter(report => report.user !== user))
   }
 
   /** @returns {Promise<ApiError | null>} */
-  async _run() {
+  async function run() {
     let failure
     let epoch
     do {
-      epoch = this._session.epoch
-      failure = await this._sendMine().then(() => null, error => error)
+      epoch = session.epoch
+      failure = await sendMine().then(() => null, error => error)
       // another user came meanwhile, who may have some too
-    } while (epoch !== this._session.epoch && (this._session.token || this._mayLogIn))
-    this._running = null
-    this._mayLogIn = false
-    this._settleAll()
+    } while (epoch !== session.epoch && (session.token || mayLogIn))
+    running = null
+    settleAll()
     return failure
   }
 
   /** @returns {Promise<void>} fails with what holds up all of them */
-  async _sendMine() {
-    for (;;) {
-      const { user, token } = this._session
-      if (!this._mayLogIn && !(user && token)) return
+  async function sendMine() {
+    while (mayLogIn || (session.user && session.token)) {
+      const { user } = session
       if (user) {
-        const report = this._next(user)
+        if (kept.some(report => !report.user)) {
+          keep(kept.map(report => ({ ...report, user: report.user || user })))
+        }
+        const report = kept.find(each => each.user === user)
         if (!report) return
-        await this._sendOne(report)
+        await sendOne(report)
       } else {
-        await this._session.signIn()
+        await session.signIn()
       }
     }
   }
 
-  /**
-   * @param {string} user is also the one whose reports those of an unknown user are
-   * @returns {Report | undefined}
-   */
-  _next(user) {
-    if (this._kept.some(report => !report.user)) {
-      this._keep(this._kept.map(report => ({ ...report, user: report.user || user })))
-    }
-    return this._kept.find(report => report.user === user)
-  }
-
   /** @param {Report} report */
-  async _sendOne(report) {
-    const mayLogIn = this._mayLogIn
-    const { token } = this._session
+  async function sendOne(report) {
+    const { token } = session
+    const mightLogIn = mayLogIn
+    /** @type {(call: Waiting) => void} */
+    let tell
     try {
-      const left = await this._send(report, { mayLogIn })
-      this._drop(report)
-      this._settle(report.id).resolve(left)
+      const counted = await send(report, mayLogIn)
+      tell = call => call.resolve(counted)
     } catch (failure) {
       const error = /** @type {ApiError} */ (failure)
-      if (error.status === 401 && !mayLogIn && this._mayMend(token)) return // it is the next again
-      if (!isRefusal(error)) throw error
-      this._drop(report)
-      this._settle(report.id).reject(error)
+      const isNewToken = session.token && session.token !== token
+      // it is the next again
+      if (error.status === 401 && !mightLogIn && (mayLogIn || isNewToken)) return
+      if (error.error === 'bad_answer' || !REFUSED.includes(error.status)) throw error
+      tell = call => call.reject(error)
     }
-  }
-
-  /**
-   * @param {string} token that the server refused
-   * @returns {boolean} whether there is another one by now, or may be
-   */
-  _mayMend(token) {
-    return this._mayLogIn || (this._session.token !== '' && this._session.token !== token)
-  }
-
-  /** @param {Report} report */
-  _drop({ id }) {
-    this._keep(this._kept.filter(report => report.id !== id))
+    keep(kept.filter(({ id }) => id !== report.id))
+    settle(report.id, tell)
   }
 
   /** @param {Report[]} reports */
-  _keep(reports) {
-    this._kept = reports.slice(-MOST)
-    this._storage.saveReports(this._kept)
+  function keep(reports) {
+    kept = reports.slice(-MOST)
+    storage.saveReports(kept)
   }
 
   /**
    * @param {string} id
-   * @returns {Waiting} the call that waits for it, or one in its place that nobody made
+   * @param {(call: Waiting) => void} tell
    */
-  _settle(id) {
-    const waiting = this._waiting.get(id)
-    this._waiting.delete(id)
-    return waiting || { resolve: () => {}, reject: () => {} }
+  function settle(id, tell) {
+    const call = waiting.get(id)
+    waiting.delete(id)
+    if (call) tell(call)
   }
 
-  /** What is not sent by now is sent some other time. */
-  _settleAll() {
-    this._waiting.forEach((_, id) => this._settle(id).resolve(null))
+  /** What is not sent by now is sent some other time, and nothing waits for it any more. */
+  function settleAll() {
+    mayLogIn = false
+    waiting.forEach((_, id) => settle(id, call => call.resolve(null)))
   }
+
+  return { newId, add, sendAll, left, forget }
 }
 
-/** @param {ApiError} error */
-function isRefusal({ error, status }) {
-  return error !== 'bad_answer' && REFUSED.indexOf(status) >= 0
-}
-
-module.exports = { Reports }
+module.exports = { createReports }

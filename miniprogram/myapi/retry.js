@@ -1,5 +1,5 @@
 /**
- * When a failed request goes again: how long to wait, and when to give up.
+ * When what has failed goes again: how long to wait, and when to give up.
  */
 
 const RETRIES = 4 // so that a server which restarts within a few seconds is not noticed
@@ -9,26 +9,22 @@ const PASSING_STATUSES = [429, 502, 503, 504]
 const PASSING_ERRORS = ['network', 'timeout', 'too_many_tasks']
 
 /**
- * Whether the cause may be gone in a moment.
- * @param {import('./errors').ApiError} error
- * @returns {boolean}
- */
-function passing(error) {
-  return PASSING_ERRORS.indexOf(error.error) >= 0 || PASSING_STATUSES.indexOf(error.status) >= 0
-}
-
-/**
- * How long to wait, in ms. The phones that a server lost at the same time must not all come
- * back at the same time, so each has a `share` of its own from 0 to 1. It is one and the same
- * for all requests of a phone: so they come back in their order.
+ * The phones that a server lost at the same time must not all come back at the same time, so each
+ * has a `share` of its own from 0 to 1. It is one and the same for all requests of a phone: so
+ * they come back in their order.
  * @param {import('./errors').ApiError} error
  * @param {number} tries how often it has been tried again already
  * @param {number} share
- * @returns {number}
+ * @param {number} left ms in which it still makes sense
+ * @returns {number} ms to wait, -1: it does not go again
  */
-function pause(error, tries, share) {
-  if (error.retryAfter) return error.retryAfter * 1000 * (1 + share / 4)
-  return FIRST_PAUSE * Math.pow(2, tries) * (1 - share / 2)
+function nextTry(error, tries, share, left) {
+  const ms = error.retryAfter
+    ? error.retryAfter * 1000 * (1 + share / 4)
+    : FIRST_PAUSE * Math.pow(2, tries) * (1 - share / 2)
+  const isPassing = PASSING_ERRORS.includes(error.error) || PASSING_STATUSES.includes(error.status)
+  const mayPass = error.error === 'interrupted' || (isPassing && ms <= left)
+  return mayPass && tries < RETRIES ? ms : -1
 }
 
-module.exports = { PATIENCE, RETRIES, passing, pause }
+module.exports = { PATIENCE, nextTry }

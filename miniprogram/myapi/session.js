@@ -6,7 +6,7 @@
  */
 
 const { ApiError, isObject } = require('./errors')
-const { PATIENCE, RETRIES, passing, pause } = require('./retry')
+const { PATIENCE, nextTry } = require('./retry')
 
 /**
  * @typedef {object} User
@@ -23,7 +23,7 @@ const { PATIENCE, RETRIES, passing, pause } = require('./retry')
  * @property {import('./storage').Storage} storage
  * @property {import('./platform').Timers} timers
  * @property {import('./platform').Foreground} foreground
- * @property {number} share see `pause` in retry.js
+ * @property {number} share see retry.js
  * @property {() => Promise<string | ApiError>} code asks wx.login
  * @property {(code: string, unwanted: () => boolean) => Promise<any>} exchange
  *   gives what the server answers, or fails; one that is unwanted by then is not sent
@@ -37,294 +37,255 @@ const { PATIENCE, RETRIES, passing, pause } = require('./retry')
 const NEW_CODES = 1 // more, after the server refused one
 const REFUSALS = 3 // of tokens in a row that were never accepted: logging in does not help
 
-class Session {
-  /** @param {Around} around */
-  constructor(around) {
-    const { token, user } = around.storage.load()
-    this.epoch = 1
-    this.token = token
-    /** Counts the logins that have ended, well or not: it tells before from after. */
-    this.logins = 0
-    this._around = around
-    this._user = user
-    /** @type {import('./storage').Kept | null} comes back if the erasure under way fails */
-    this._kept = null
-    /** @type {ApiError | null} why the last login failed */
-    this._failure = null
-    this._lastSuccess = 0
-    this._refusals = 0
-    /** @type {Attempt | null} */
-    this._attempt = null
-    /** Over when no exchange is under way. */
-    this._idle = Promise.resolve()
-    /** Over when no logout and no erasure is under way. */
-    this._leaving = Promise.resolve()
-  }
+/** @typedef {ReturnType<typeof createSession>} Session */
 
-  /** The id of who is signed in, also while the token is renewed; empty if it is not known. */
-  get user() {
-    return this._user
-  }
+/** @param {Around} around */
+function createSession({
+  storage, timers, foreground, share, code, exchange, end, onToken, onLeft, onFailed,
+}) {
+  let { token, user } = storage.load()
+  let epoch = 1
+  /** Counts the logins that have ended, well or not: it tells before from after. */
+  let logins = 0
+  let lastSuccess = 0
+  /** @type {ApiError | null} why the last login failed */
+  let lastFailure = null
+  let refusals = 0
+  /** @type {Attempt | null} */
+  let attempt = null
+  /** @type {import('./storage').Kept | null} comes back if the erasure under way fails */
+  let kept = null
+  /** Over when no exchange is under way. */
+  let idle = Promise.resolve()
+  /** Over when no logout and no erasure is under way. */
+  let leaving = Promise.resolve()
 
   /**
    * Log in, or join the login that is under way.
    * @returns {Promise<User>}
    */
-  signIn() {
-    if (!this._attempt) {
-      const attempt = new Attempt(this._around.timers)
-      this._attempt = attempt
-      this._idle = this._idle
-        .then(() => attempt.unless(this._leaving))
-        .then(() => this._run(attempt))
+  function signIn() {
+    if (!attempt) {
+      const mine = createAttempt()
+      attempt = mine
+      idle = idle.then(() => mine.unless(leaving)).then(() => run(mine))
     }
-    return this._attempt.result
+    return attempt.result
   }
 
   /**
    * End the generation at once; no login before `done` is over.
    * @param {(token: string) => Promise<null>} leave tells the server
-   * @param {{ orStay: boolean }} how orStay: go on as before if the server could not be told,
-   *   and tell it after the exchange under way, which would make an erased account again
+   * @param {boolean} [orStay] go on as before if the server could not be told, and tell it after
+   *   the exchange under way, which would make an erased account again
    * @returns {Promise<null>} what `leave` gives
    */
-  leave(leave, { orStay }) {
-    const { token, _user: user, _leaving: before } = this
-    const kept = orStay && token ? { token, user } : null
-    this._user = ''
-    this._kept = kept
-    this.drop()
-    this._forget()
+  function leave(leave, orStay) {
+    const before = leaving
+    const former = token
+    const mine = orStay && token ? { token, user } : null
+    user = ''
+    kept = mine
+    drop()
+    forget()
     // without a token, whoever leaves waits for the erasure under way: it has the token
-    const ready = orStay ? this._idle : before
-    const done = orStay || !token ? ready.then(() => leave(token)) : leave(token)
+    const ready = orStay ? idle : before
+    const done = orStay || !former ? ready.then(() => leave(former)) : leave(former)
     const over = done.then(
-      () => undefined,
+      () => {},
       () => {
-        if (!kept) return undefined
-        if (this._kept === kept && !this._attempt && !this.token) return this._keep(token, user)
-        return this._around.end(token) // the user left, or logs in anew: nobody needs this one
+        if (!mine) return undefined
+        if (kept === mine && !attempt && !token) return keep(mine)
+        return end(former) // the user left, or logs in anew: nobody needs this one
       }
     )
-    this._leaving = before.then(() => over).then(() => undefined)
+    leaving = before.then(() => over).then(() => {})
     return over.then(() => done)
   }
 
   /** End the generation: nothing that was begun in it logs in or is sent any more. */
-  drop() {
-    this.epoch += 1
-    this._refusals = 0
-    if (this._attempt) this._attempt.cancel()
-    this._attempt = null
-    this._around.onLeft()
-  }
-
-  /**
-   * Note that the server took a token.
-   * @param {string} token
-   */
-  accepted(token) {
-    if (token === this.token) this._refusals = 0
+  function drop() {
+    epoch += 1
+    refusals = 0
+    if (attempt) attempt.cancel()
+    attempt = null
+    onLeft()
   }
 
   /**
    * Note that the server refused a token. A late refusal, when another token has come, is no
    * news.
-   * @param {string} token
+   * @param {string} refusedToken
    * @param {ApiError} error
    */
-  refused(token, error) {
-    if (token !== this.token) return
-    this._forget()
-    this._refusals += 1
-    if (this._refusals < REFUSALS) return
-    this._refusals = 0
-    this._failed(error)
+  function refused(refusedToken, error) {
+    if (refusedToken !== token) return
+    forget()
+    refusals += 1
+    if (refusals < REFUSALS) return
+    refusals = 0
+    failed(error)
   }
 
   /**
-   * Tell why the present state can be no help to a request that was sent at that time: a login
-   * has failed since then.
-   * @param {number} logins
-   * @returns {ApiError | null}
-   */
-  failureSince(logins) {
-    return this.token || this._attempt || this.logins === logins ? null : this._failure
-  }
-
-  /**
-   * Whether a login has succeeded since that time.
-   * @param {number} logins
-   * @returns {boolean}
-   */
-  renewedSince(logins) {
-    return this._lastSuccess > logins
-  }
-
-  /**
-   * @param {Attempt} attempt
+   * @param {Attempt} mine
    * @returns {Promise<void>} over when its last exchange is; it never fails
    */
-  async _run(attempt) {
+  async function run(mine) {
+    let begun = timers.now()
     let newCodes = 0
-    attempt.begin()
-    for (let tries = 0; !attempt.cancelled; tries += 1) {
-      const outcome = await this._exchange(attempt)
-      if (attempt.cancelled) return this._unwanted(outcome)
-      if (!(outcome instanceof ApiError)) return this._succeed(attempt, outcome)
-      if (outcome.error === 'login_code_invalid') {
+    for (let tries = 0; !mine.cancelled; tries += 1) {
+      const outcome = await exchangeOne(mine)
+      const isError = outcome instanceof ApiError
+      if (mine.cancelled) {
+        // the user left meanwhile: the session that was opened nevertheless is closed again
+        if (!isError) end(outcome.token)
+        return
+      }
+      if (!isError) return succeed(mine, outcome)
+      if (outcome.error === 'login_code_invalid' && newCodes < NEW_CODES) {
         newCodes += 1
-        if (newCodes > NEW_CODES) return this._fail(attempt, outcome)
         continue
       }
-      const ms = pause(outcome, tries, this._around.share)
-      if (!attempt.maySucceed(outcome, tries, ms)) return this._fail(attempt, outcome)
-      if (outcome.error === 'interrupted') {
-        await attempt.unless(this._around.foreground.back())
-        attempt.begin() // nobody has waited meanwhile
+      const ms = nextTry(outcome, tries, share, begun + PATIENCE - timers.now())
+      if (ms < 0) {
+        attempt = null
+        failed(outcome)
+        return mine.reject(outcome)
       }
-      await attempt.wait(ms)
+      if (outcome.error === 'interrupted') {
+        await mine.unless(foreground.back())
+        begun = timers.now() // nobody has waited meanwhile
+      }
+      await mine.unless(new Promise(resolve => timers.setTimeout(() => resolve(ms), ms)))
     }
   }
 
   /**
    * Ask for a code and exchange it, once. The code is never used a second time.
-   * @param {Attempt} attempt
+   * @param {Attempt} mine
    * @returns {Promise<{ token: string, user: User } | ApiError>}
    */
-  async _exchange(attempt) {
-    const code = await attempt.unless(this._around.code())
-    if (typeof code !== 'string') return code || new ApiError('signed_out')
-    try {
-      const data = await this._around.exchange(code, () => attempt.cancelled)
-      return isLogin(data) ? data : new ApiError('bad_answer')
-    } catch (error) {
-      return /** @type {ApiError} */ (error)
-    }
+  async function exchangeOne(mine) {
+    const fresh = await mine.unless(code())
+    if (typeof fresh !== 'string') return fresh || new ApiError('signed_out')
+    return exchange(fresh, () => mine.cancelled).then(
+      data => (isLogin(data) ? data : new ApiError('bad_answer')),
+      error => error
+    )
   }
 
   /**
-   * The user left meanwhile: the session that was opened nevertheless is closed again.
-   * @param {{ token: string } | ApiError} outcome
-   */
-  _unwanted(outcome) {
-    if (!(outcome instanceof ApiError)) this._around.end(outcome.token)
-  }
-
-  /**
-   * @param {Attempt} attempt
+   * @param {Attempt} mine
    * @param {{ token: string, user: User }} login
    */
-  _succeed(attempt, { token, user }) {
-    this._attempt = null
-    this._failure = null
-    this.logins += 1
-    this._lastSuccess = this.logins
-    const former = this.token
-    if (this._user && this._user !== user.id) this.drop()
-    this._keep(token, user.id)
-    attempt.resolve(user)
+  function succeed(mine, login) {
+    const former = token
+    const { id } = login.user
+    attempt = null
+    lastFailure = null
+    logins += 1
+    lastSuccess = logins
+    if (user && user !== id) drop()
+    keep({ token: login.token, user: id })
+    mine.resolve(login.user)
     // left alive, it would be one more device of the user, and push another one out
-    if (former && former !== token) this._around.end(former)
-  }
-
-  /**
-   * @param {Attempt} attempt
-   * @param {ApiError} error
-   */
-  _fail(attempt, error) {
-    this._attempt = null
-    this._failed(error)
-    attempt.reject(error)
+    if (former && former !== token) end(former)
   }
 
   /** @param {ApiError} error */
-  _failed(error) {
-    this.logins += 1
-    this._failure = error
-    if (!this.token) this._around.onFailed(error)
+  function failed(error) {
+    logins += 1
+    lastFailure = error
+    if (!token) onFailed(error)
   }
 
-  /**
-   * @param {string} token
-   * @param {string} user
-   */
-  _keep(token, user) {
-    this.token = token
-    this._user = user
-    this._around.storage.save({ token, user })
-    this._around.onToken()
+  /** @param {import('./storage').Kept} mine */
+  function keep(mine) {
+    token = mine.token
+    user = mine.user
+    storage.save(mine)
+    onToken()
   }
 
-  _forget() {
-    this.token = ''
-    this._around.storage.clear()
-    this._around.onToken()
+  function forget() {
+    token = ''
+    storage.clear()
+    onToken()
+  }
+
+  return {
+    get epoch() {
+      return epoch
+    },
+
+    get token() {
+      return token
+    },
+
+    /** The id of who is signed in, also while the token is renewed; empty if it is not known. */
+    get user() {
+      return user
+    },
+
+    get logins() {
+      return logins
+    },
+
+    signIn,
+    leave,
+    drop,
+    refused,
+
+    /** Note that the server took a token. @param {string} taken */
+    accepted: taken => {
+      if (taken === token) refusals = 0
+    },
+
+    /**
+     * Tell why the present state can be no help to a request that was sent at that time: a login
+     * has failed since then.
+     * @param {number} then
+     */
+    failureSince: then => (token || attempt || logins === then ? null : lastFailure),
+
+    /** Whether a login has succeeded since that time. @param {number} then */
+    renewedSince: then => lastSuccess > then,
   }
 }
 
+/** @typedef {ReturnType<typeof createAttempt>} Attempt */
+
 /** One login, from the first wx.login to its end; cancelled when the user leaves meanwhile. */
-class Attempt {
-  /** @param {import('./platform').Timers} timers */
-  constructor(timers) {
-    this._timers = timers
-    this._begun = 0
-    this.cancelled = false
-    /** @type {(user: User) => void} */
-    this.resolve = () => {}
-    /** @type {(error: ApiError) => void} */
-    this.reject = () => {}
-    /** @type {Promise<User>} */
-    this.result = new Promise((resolve, reject) => {
-      this.resolve = resolve
-      this.reject = reject
-    })
-    this.result.catch(() => {}) // a request that needs the login is told by another way
-    /** @type {() => void} */
-    this._wake = () => {}
-    /** @type {Promise<undefined>} */
-    this._cancelling = new Promise(resolve => {
-      this._wake = () => resolve(undefined)
-    })
-  }
+function createAttempt() {
+  /** @type {(user: User) => void} */
+  let resolve = () => {}
+  /** @type {(error: ApiError) => void} */
+  let reject = () => {}
+  /** @type {Promise<User>} */
+  const result = new Promise((...both) => ([resolve, reject] = both))
+  // a request that needs the login is told by another way
+  const over = result.then(() => {}, () => {})
+  const attempt = {
+    cancelled: false,
+    result,
+    resolve,
+    reject,
 
-  /** Have patience from now on. */
-  begin() {
-    this._begun = this._timers.now()
-  }
+    cancel() {
+      attempt.cancelled = true
+      reject(new ApiError('signed_out'))
+    },
 
-  cancel() {
-    this.cancelled = true
-    this.reject(new ApiError('signed_out'))
-    this._wake()
+    /**
+     * Wait for something, but no longer than until the cancellation.
+     * @template T
+     * @param {Promise<T>} something
+     * @returns {Promise<T | void>}
+     */
+    unless: something => Promise.race([something, over]),
   }
-
-  /**
-   * Wait for something, but no longer than until the cancellation.
-   * @template T
-   * @param {Promise<T>} something
-   * @returns {Promise<T | undefined>}
-   */
-  unless(something) {
-    return Promise.race([something, this._cancelling])
-  }
-
-  /** @param {number} ms */
-  wait(ms) {
-    return this.unless(new Promise(resolve => this._timers.setTimeout(() => resolve(ms), ms)))
-  }
-
-  /**
-   * @param {ApiError} error
-   * @param {number} tries
-   * @param {number} ms to wait before the next one
-   * @returns {boolean}
-   */
-  maySucceed(error, tries, ms) {
-    if (tries >= RETRIES) return false
-    if (error.error === 'interrupted') return true
-    return passing(error) && this._timers.now() + ms <= this._begun + PATIENCE
-  }
+  return attempt
 }
 
 /** What may stand in a header: a token of anything else could never be sent. */
@@ -337,8 +298,7 @@ const TOKEN = /^[\x21-\x7e]{1,4096}$/
 function isLogin(data) {
   if (!isObject(data) || !isObject(data.user)) return false
   const { token, user } = data
-  if (typeof user.id !== 'string' || !user.id) return false
-  return typeof token === 'string' && TOKEN.test(token)
+  return typeof user.id === 'string' && user.id !== '' && typeof token === 'string' && TOKEN.test(token)
 }
 
-module.exports = { Session }
+module.exports = { createSession }

@@ -21,44 +21,44 @@ from myapi.users.models import User
 
 
 @transaction
-def ban(tx: Transaction, user_id: int) -> int | None:
+def ban(tx: Transaction, user_id: int, reason: str | None = None) -> int | None:
     """Ban a user and end all sessions; return how many were ended, None if already banned."""
     user = accounts.get_or_404(tx, user_id)
     if user.banned_at is not None:
         return None
     tx.execute(update(User).where(User.id == user_id).values(banned_at=now()))
     ended = sessions.end_all(tx, user_id)
-    audit.record(tx, "ban", level=logging.WARNING, user=user.public_id)
+    audit.record(tx, "ban", level=logging.WARNING, user=user.public_id, reason=reason)
     events.announce(tx, "ban", user_id)
     return ended
 
 
 @transaction
-def unban(tx: Transaction, user_id: int) -> bool:
+def unban(tx: Transaction, user_id: int, reason: str | None = None) -> bool:
     """Lift a ban; False if there is none. The sessions that it ended stay ended."""
     user = accounts.get_or_404(tx, user_id)
     if user.banned_at is None:
         return False
     _clear(tx, user_id)
-    audit.record(tx, "unban", level=logging.WARNING, user=user.public_id)
+    audit.record(tx, "unban", level=logging.WARNING, user=user.public_id, reason=reason)
     events.announce(tx, "unban", user_id)
     return True
 
 
 @transaction
-def unban_erased(tx: Transaction, openid: str) -> bool:
+def unban_erased(tx: Transaction, openid: str, reason: str | None = None) -> bool:
     """Lift the ban of an erased account of our AppID; False if there is none."""
     lifted = remove(tx, settings().appid, openid)
     if lifted:
-        audit.record(tx, "unban_erased", level=logging.WARNING)
+        audit.record(tx, "unban_erased", level=logging.WARNING, reason=reason)
     return lifted
 
 
 @transaction
-def erase_with_ban(tx: Transaction, user_id: int) -> None:
+def erase_with_ban(tx: Transaction, user_id: int, reason: str | None = None) -> None:
     """Erase an account together with its ban, so that the person may sign up again."""
     _clear(tx, user_id)
-    erasure.erase_account(tx, user_id)
+    erasure.erase_account(tx, user_id, reason)
 
 
 def keep_when_erased(tx: Transaction, user_id: int) -> None:

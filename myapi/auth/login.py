@@ -1,5 +1,6 @@
 """Log in: exchange a `wx.login` code for a session."""
 
+import functools
 import secrets
 from datetime import datetime
 from typing import NamedTuple
@@ -13,9 +14,9 @@ from myapi.auth.models import Session
 from myapi.auth.new_session import NewSession
 from myapi.clock import now
 from myapi.concurrency import let_reads_first
-from myapi.db.transactions import Transaction, transaction
-from myapi.extensions import keyring, tokens, wechat
-from myapi.users import accounts, events
+from myapi.db.transactions import Transaction, after_commit, transaction
+from myapi.extensions import hourly, keyring, tokens, wechat
+from myapi.users import accounts, events, total
 from myapi.users.accounts import UserRow
 from myapi.web.errors import ApiError
 from myapi.wechat import CodeUsed, Login
@@ -72,7 +73,7 @@ def _start_session(
         "created_at": exchanged_at,
     }
     tx.execute(INSERT_SESSION, values)
-    audit.record(tx, "login", user=user.public_id, session=public_id)
+    audit.log_after_commit(tx, "login", user=user.public_id, session=public_id)
     events.announce(tx, "login", user.id)
     return NewSession(token.text, expires_at(exchanged_at), user)
 
@@ -81,6 +82,7 @@ def _sign_up(tx: Transaction, login: Login, exchanged_at: datetime) -> UserRow:
     user = accounts.insert_user(tx, login, exchanged_at)
     if bans.exists_for(tx, user.appid, user.openid):
         raise ApiError("user_banned", reason="login of an erased user")
-    audit.record(tx, "signup", user=user.public_id)
+    audit.log_after_commit(tx, "signup", user=user.public_id)
+    after_commit(tx, functools.partial(hourly().count, total.SIGNUP))
     events.announce(tx, "signup", user.id)
     return user

@@ -69,5 +69,5 @@ def _reissue_token(
         return None
     session = tx.execute(select(Session).where(Session.id == session_id)).one()
     user = UserRow._make(tx.execute(SELECT_USERS.where(User.id == session.user_id)).one())
-    audit.record(tx, "login_resent", user=user.public_id, session=session.public_id)
+    audit.log_after_commit(tx, "login_resent", user=user.public_id, session=session.public_id)
     return NewSession(token.text, expires_at(session.created_at), user)

@@ -13,6 +13,7 @@ from myapi.auth.models import Session
 from myapi.clock import iso, now
 from myapi.db.transactions import Transaction, changed, reading, transaction
 from myapi.extensions import settings
+from myapi.users import accounts
 from myapi.users.models import User
 from myapi.web.errors import ApiError
 
@@ -52,7 +53,7 @@ def end_surplus(tx: Transaction, user_id: int) -> None:
 def log_out(tx: Transaction, session_id: int, public_id: str) -> None:
     """End the caller's own session. It may already have ended."""
     _end(tx, Session.id == session_id)
-    audit.record(tx, "logout", ended=public_id)
+    audit.log_after_commit(tx, "logout", ended=public_id)
 
 
 @transaction
@@ -62,46 +63,50 @@ def end(tx: Transaction, user_id: int, public_id: str) -> None:
     if not (PUBLIC_ID.fullmatch(public_id) and tx.scalar(select(exists().where(*mine)))):
         raise ApiError("not_found")
     _end(tx, *mine)
-    audit.record(tx, "logout", ended=public_id)
+    audit.log_after_commit(tx, "logout", ended=public_id)
 
 
 @transaction
 def end_others(tx: Transaction, user_id: int, keep: int) -> int:
     """End all sessions of a user except `keep`; return how many were ended."""
     ended = _end(tx, Session.user_id == user_id, Session.id != keep)
-    audit.record(tx, "logout_others", count=ended)
+    audit.log_after_commit(tx, "logout_others", count=ended)
     return ended
 
 
 @transaction
-def revoke(tx: Transaction, public_id: str) -> bool | None:
+def revoke(tx: Transaction, public_id: str, reason: str | None = None) -> bool | None:
     """End a session of our AppID by its id alone, for an operator.
 
     Return False if it had ended already, None if there is none.
     """
     session = Session.public_id == public_id
-    ours = exists().where(session, User.id == Session.user_id, User.appid == settings().appid)
-    if not (PUBLIC_ID.fullmatch(public_id) and tx.scalar(select(ours))):
+    owner = select(User.public_id).join_from(Session, User)
+    ours = owner.where(session, User.appid == settings().appid)
+    if not PUBLIC_ID.fullmatch(public_id) or (user := tx.scalar(ours)) is None:
         return None
     if not _end(tx, session):
         return False
-    audit.record(tx, "revoke", ended=public_id)
+    audit.record(tx, "revoke", user=user, reason=reason, ended=public_id)
     return True
 
 
 @transaction
-def revoke_of_user(tx: Transaction, user_id: int) -> int:
+def revoke_of_user(tx: Transaction, user_id: int, reason: str | None = None) -> int:
     """End all sessions of a user, for an operator; return how many were ended."""
+    user = accounts.lock(tx, user_id)
+    if user is None:
+        return 0
     ended = end_all(tx, user_id)
-    audit.record(tx, "revoke_of_user", count=ended)
+    audit.record(tx, "revoke_of_user", user=user.public_id, reason=reason, count=ended)
     return ended
 
 
 @transaction
-def revoke_all(tx: Transaction) -> int:
+def revoke_all(tx: Transaction, reason: str | None = None) -> int:
     """End all sessions in the database, whatever their AppID; return how many were ended."""
     ended = _end(tx)
-    audit.record(tx, "revoke_all", level=logging.WARNING, count=ended)
+    audit.record(tx, "revoke_all", level=logging.WARNING, reason=reason, count=ended)
     return ended
 
 

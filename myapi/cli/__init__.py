@@ -24,6 +24,7 @@ COMMANDS = {
     "restore": ("backup", "restore"),
     "wechat": ("wechat", "group"),
     "events": ("events", "group"),
+    "audit": ("audit", "group"),
     "messages": ("messages", "group"),
     "jobs": ("jobs", "group"),
     "doctor": ("doctor", "command"),

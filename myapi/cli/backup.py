@@ -60,7 +60,7 @@ def restore(path: Path, check: bool, yes: bool) -> None:
         confirm(localized("Replace the database with it?", "用它替换现有数据库？"), yes=yes)
         output.progress(localized(f"restoring {path}", f"正在恢复 {path}"))
         ended = backup.restore(path, contents, _prepare)
-    audit.record_now("restore", ended=ended)
+    audit.record_now("restore", count=ended)
     output.progress("")
     output.print_line(
         localized(

@@ -2,6 +2,8 @@
 
 import contextlib
 import errno
+import getpass
+import os
 import re
 import time
 from collections.abc import Iterable, Iterator
@@ -14,6 +16,7 @@ from flask import current_app
 from flask.cli import ScriptInfo
 from flask.helpers import get_debug_flag
 
+from myapi import audit
 from myapi.cli import output
 from myapi.cli.help import Context
 from myapi.language import language, localized
@@ -50,6 +53,7 @@ class Command(click.Command):
             if self.needs_settings and SETTINGS_ERROR in app.extensions:
                 raise app.extensions[SETTINGS_ERROR]
             with contextlib.nullcontext() if current_app else app.app_context():
+                audit.act_as("command", os_user())
                 return self._invoke_in_app(ctx)
 
     def _invoke_in_app(self, ctx: click.Context) -> Any:  # noqa: ANN401
@@ -61,6 +65,16 @@ class Command(click.Command):
             raise click.ClickException(
                 output.printable(message(error, chinese=language() == "zh"))
             ) from None
+
+
+def os_user() -> str | None:
+    """Return the account of the person who runs this command; None if it has no name."""
+    if name := os.environ.get("SUDO_USER"):
+        return name
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a container may have no entry for its user
+        return None
 
 
 class Group(click.Group):

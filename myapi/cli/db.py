@@ -16,7 +16,7 @@ from myapi.db import migrate, schema_version
 from myapi.db.copy import CopyError, RefusedError, copy_database
 from myapi.extensions import settings
 from myapi.language import localized
-from myapi.settings import parsers
+from myapi.settings import urls
 
 
 def _wrap(command: click.Command) -> Command:
@@ -132,7 +132,7 @@ def copy(url: str | None, file: Path | None) -> None:
         )
     given = url if file is None else file.read_text(encoding="utf-8", errors="replace")
     try:
-        target = parsers.database_url(str(given).strip())
+        target = urls.database_url(str(given).strip())
     except ValueError as error:
         raise click.UsageError(localized(f"the target {error}", f"目标数据库：{error}")) from None
     try:

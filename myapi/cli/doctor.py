@@ -23,6 +23,7 @@ from myapi.cli.message_checks import MESSAGE_CHECKS
 from myapi.cli.push_checks import PUSH_CHECKS
 from myapi.cli.settings_checks import SETTINGS_CHECKS
 from myapi.extensions import db, settings
+from myapi.language import localized
 from myapi.settings import ROOT, variables
 
 #: What only the app can find out.
@@ -119,7 +120,12 @@ def _run_checks(
     **_: object,
 ) -> list[doctor.Result]:
     if url is None and from_outside:
-        raise ValueError("--from-outside needs a URL, such as https://api.example.com")
+        raise ValueError(
+            localized(
+                "--from-outside needs a URL, such as https://api.example.com",
+                "--from-outside 需要一个 URL，例如 https://api.example.com",
+            )
+        )
     on_server = [] if from_outside else [*_with_app_context(APP_CHECKS), *doctor.SERVER]
     checks = doctor.select([*on_server, *(doctor.OUTSIDE if url else ())], only)
     target = Target(

@@ -7,7 +7,7 @@ import click
 
 from myapi.cli import output
 from myapi.cli.command import Group, with_pauses
-from myapi.cli.options import json_option, pagination_options, utc_option
+from myapi.cli.options import json_option, pagination_options, reason_option, utc_option
 from myapi.cli.tables import Column, Item, print_fields, print_page
 from myapi.cli.times import for_people
 from myapi.clock import iso
@@ -67,9 +67,10 @@ def show(event: int, as_json: bool, utc: bool) -> None:
 
 @group.command()
 @click.argument("event", metavar="ID", type=int)
-def retry(event: int) -> None:
+@reason_option
+def retry(event: int, reason: str | None) -> None:
     """Handle an event again, even one that is done."""
-    if not handling.retry(event):
+    if not handling.retry(event, reason):
         raise click.ClickException(_no_such_event())
     _run(limit=None)
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import click
 
-from myapi.cli import backup, events, messages, sessions
+from myapi.cli import audit, backup, events, messages, sessions
 from myapi.cli.command import Command, Group
 from myapi.cli.options import HourParam
 from myapi.cli.stopping import stopping
@@ -70,6 +70,7 @@ def run(ctx: click.Context, at: timedelta, backup_dir: Path | None, once: bool) 
         Job("purge of sessions", lambda: ctx.invoke(sessions.purge), daily),
         Job("purge of events", lambda: ctx.invoke(events.purge), daily),
         Job("purge of messages", lambda: ctx.invoke(messages.purge), daily),
+        Job("purge of the audit log", lambda: ctx.invoke(audit.purge), daily),
     ]
     if (folder := backup_dir) is not None:
         jobs.append(Job("backup", lambda: _back_up(ctx, folder, last_time(at, now())), daily))

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from myapi import audit
+from myapi.audit.models import REASON_LENGTH
 from myapi.clock import now
 from myapi.language import localized
 
@@ -122,6 +124,33 @@ def json_option(text: str = "Print JSON.") -> Callable[[F], F]:
     return click.option("--json", "as_json", is_flag=True, help=text)
 
 
+class ReasonParam(click.ParamType[str]):
+    """Why something is done: one line of at most 200 characters; None if it is empty."""
+
+    name = "reason"
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Any:  # noqa: ANN401
+        try:
+            return audit.clean_reason(value)
+        except ValueError:
+            self.fail(
+                localized(
+                    f"must be one line of at most {REASON_LENGTH} characters",
+                    f"应为一行，最多 {REASON_LENGTH} 个字符",
+                ),
+                param,
+                ctx,
+            )
+
+
+reason_option = click.option(
+    "--reason", type=ReasonParam(), metavar="TEXT", help="Why; the audit log keeps it."
+)
 utc_option = click.option("--utc", is_flag=True, help="Print times in full, in UTC.")
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask for confirmation.")
 

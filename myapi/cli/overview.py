@@ -24,7 +24,7 @@ NO_COMMAND = 2
 GROUPS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("Users & sessions", "用户与会话"): ("users", "sessions", "messages", "stats"),
     ("Database", "数据库"): ("db", "backup", "restore"),
-    ("Server & keys", "服务器与密钥"): ("doctor", "events", "jobs", "secrets"),
+    ("Server & keys", "服务器与密钥"): ("doctor", "events", "audit", "jobs", "secrets"),
     ("Development", "开发"): ("new", "dev", "wechat"),
 }
 FLASK = ("run", "shell", "routes")

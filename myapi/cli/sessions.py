@@ -14,6 +14,7 @@ from myapi.cli.options import (
     confirm,
     json_option,
     pagination_options,
+    reason_option,
     yes_option,
 )
 from myapi.cli.people import get_user, get_user_to_change
@@ -71,8 +72,11 @@ def list_sessions(
 @click.option(
     "--all", "all_users", is_flag=True, help="All in the database, of other mini programs too."
 )
+@reason_option
 @yes_option
-def revoke(session: str | None, user: str | None, all_users: bool, yes: bool) -> None:
+def revoke(
+    session: str | None, user: str | None, all_users: bool, reason: str | None, yes: bool
+) -> None:
     """End the session ID, all sessions of a user, or all: their tokens are refused at once."""
     if (session is not None) + (user is not None) + all_users != 1:
         raise click.UsageError(
@@ -82,23 +86,23 @@ def revoke(session: str | None, user: str | None, all_users: bool, yes: bool) ->
             )
         )
     if session is not None:
-        _revoke_one(session)
+        _revoke_one(session, reason)
         return
     if user is not None:
-        ended = sessions.revoke_of_user(get_user_to_change(user, yes=yes).id)
+        ended = sessions.revoke_of_user(get_user_to_change(user, yes=yes).id, reason)
     else:
         question = localized(
             "End every session of every user in the database?", "结束数据库中所有用户的所有会话？"
         )
         confirm(question, yes=yes)
-        ended = sessions.revoke_all()
+        ended = sessions.revoke_all(reason)
     output.print_line(
         localized(f"{output.count(ended, 'session')} ended", f"已结束 {ended} 个会话")
     )
 
 
-def _revoke_one(session: str) -> None:
-    ended_now = sessions.revoke(session)
+def _revoke_one(session: str, reason: str | None) -> None:
+    ended_now = sessions.revoke(session, reason)
     if ended_now is None:
         raise click.ClickException(localized("there is no such session", "没有这个会话"))
     output.print_line(

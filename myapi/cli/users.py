@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from myapi import audit
 from myapi.auth import bans, listings
 from myapi.cli import files, output
 from myapi.cli.command import Group
@@ -16,6 +15,7 @@ from myapi.cli.options import (
     confirm,
     json_option,
     pagination_options,
+    reason_option,
     utc_option,
     yes_option,
 )
@@ -28,7 +28,7 @@ from myapi.language import localized
 from myapi.users import accounts, erasure
 from myapi.users.avatar import url_of
 from myapi.users.export import export as export_user
-from myapi.users.phone import masked, unsealed
+from myapi.users.phone import masked, show_phone
 
 FEWEST_DIGITS = 4  # of a phone number
 
@@ -94,16 +94,18 @@ def list_users(
 
 @group.command()
 @click.argument("user")
-@click.option("--phone", is_flag=True, help="Show the whole phone number; the log records it.")
+@click.option(
+    "--phone", is_flag=True, help="Show the whole phone number; the audit log records it."
+)
+@reason_option
 @utc_option
 @json_option()
-def show(user: str, phone: bool, as_json: bool, utc: bool) -> None:
+def show(user: str, phone: bool, reason: str | None, as_json: bool, utc: bool) -> None:
     """Show one user."""
     row = listings.user(get_user(user, say=False).id)
     item = {**_item(row)}
     if phone:
-        audit.record_now("phone_shown", user=row.public_id)
-        item["phone"] = unsealed(row.phone)
+        item["phone"] = show_phone(row.id, reason)
     if as_json:
         output.print_json(item)
         return
@@ -116,10 +118,11 @@ def show(user: str, phone: bool, as_json: bool, utc: bool) -> None:
 
 @group.command()
 @click.argument("user")
-def ban(user: str) -> None:
+@reason_option
+def ban(user: str, reason: str | None) -> None:
     """Ban a user: end all their sessions and refuse their logins."""
     found = get_user_to_change(user)
-    ended = bans.ban(found.id)
+    ended = bans.ban(found.id, reason)
     if ended is None:
         output.print_line(
             localized(f"{found.public_id} is already banned", f"{found.public_id} 已处于封禁状态")
@@ -135,9 +138,10 @@ def ban(user: str) -> None:
 
 @group.command()
 @click.argument("user")
-def unban(user: str) -> None:
+@reason_option
+def unban(user: str, reason: str | None) -> None:
     """Lift the ban of a user, or of an erased account by its full openid."""
-    if accounts.find(user) is None and bans.unban_erased(user):
+    if accounts.find(user) is None and bans.unban_erased(user, reason):
         output.print_line(
             localized(
                 "unbanned the erased account of this openid", "已解封此 openid 对应的已注销账号"
@@ -145,7 +149,7 @@ def unban(user: str) -> None:
         )
         return
     found = get_user_to_change(user)
-    was_banned = bans.unban(found.id)
+    was_banned = bans.unban(found.id, reason)
     output.print_line(
         localized(f"unbanned {found.public_id}", f"已解封 {found.public_id}")
         if was_banned
@@ -156,8 +160,9 @@ def unban(user: str) -> None:
 @group.command()
 @click.argument("user")
 @click.option("--forget-ban", is_flag=True, help="Lift the ban too: the person can log in again.")
+@reason_option
 @yes_option
-def erase(user: str, forget_ban: bool, yes: bool) -> None:
+def erase(user: str, forget_ban: bool, reason: str | None, yes: bool) -> None:
     """Delete a user and all their data.
 
     If the user is banned, a keyed digest of the openid stays: it keeps the person banned and
@@ -166,7 +171,7 @@ def erase(user: str, forget_ban: bool, yes: bool) -> None:
     found = get_user_to_change(user, yes=yes, ask=False)
     who = described(found)
     confirm(localized(f"Permanently erase {who}?", f"永久注销 {who}？"), yes=yes)
-    (bans.erase_with_ban if forget_ban else erasure.erase)(found.id)
+    (bans.erase_with_ban if forget_ban else erasure.erase)(found.id, reason)
     stays_banned = found.banned_at is not None and not forget_ban
     rest = localized("; the person stays banned", "；封禁仍然有效") if stays_banned else ""
     output.print_line(localized("erased ", "已注销 ") + found.public_id + rest)
@@ -180,9 +185,10 @@ def erase(user: str, forget_ban: bool, yes: bool) -> None:
     type=click.Path(path_type=Path),
     help="Write to this new file, which only you can read.",
 )
-def export(user: str, path: Path | None) -> None:
+@reason_option
+def export(user: str, path: Path | None, reason: str | None) -> None:
     """Print all data about a user as JSON, to hand over to them."""
-    data = export_user(get_user(user))
+    data = export_user(get_user(user), reason)
     if path is None:
         output.print_json(data)
         return

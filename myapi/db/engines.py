@@ -21,6 +21,7 @@ from sqlalchemy import URL, Connection, Engine, ExceptionContext, create_engine,
 from sqlalchemy.engine import make_url
 
 from myapi import extensions
+from myapi.clock import moment, seconds_since
 from myapi.db.deadline import request_deadline
 from myapi.db.fair_queue import FairQueue
 from myapi.db.writer import Writer
@@ -37,6 +38,10 @@ CACHE = 400  # KiB of SQLite's page cache for each connection; the system caches
 NOT_PRIMARY = {1047, 1290, 1836}  # MySQL: cut off from its cluster; read-only after a failover
 THIS_MACHINE = {"localhost", "127.0.0.1", "::1"}  # others of 127.0.0.0/8 may be proxies to another
 PING_AFTER = 1.0  # s idle; under load no connection is idle for so long, so none is pinged
+#: s idle, after which a connection is replaced without a ping: networks forget one after a minute
+#: or more, some in silence, and the answer to a ping is waited for in vain.
+DISCARD_AFTER = 30.0
+CLOSED_AFTER = 60  # s idle, after which MySQL closes a connection of a process that was frozen
 
 
 class Timeouts(NamedTuple):
@@ -55,7 +60,8 @@ COMMAND = Timeouts(queue=10, busy=60, connect=10, read=3600)
 
 def init_app(app: Flask, timeouts: Timeouts) -> None:
     settings = extensions.settings()
-    options = _engine_options(settings.database_url, POOL, timeouts)
+    frozen = settings.frozen_when_idle and timeouts.one_deadline
+    options = _engine_options(settings.database_url, POOL, timeouts, frozen_when_idle=frozen)
     reader = options | READS
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = options
@@ -98,7 +104,9 @@ def separate_engine(url: str) -> Engine:
     return engine
 
 
-def _engine_options(url: str, size: int, timeouts: Timeouts) -> dict[str, Any]:
+def _engine_options(
+    url: str, size: int, timeouts: Timeouts, *, frozen_when_idle: bool = False
+) -> dict[str, Any]:
     options: dict[str, Any] = {
         "pool_size": size,
         "max_overflow": 0,
@@ -109,11 +117,14 @@ def _engine_options(url: str, size: int, timeouts: Timeouts) -> dict[str, Any]:
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return options | {"connect_args": {"timeout": timeouts.busy}}
+    session = f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT}"
+    if frozen_when_idle:  # the server hears nothing of a frozen process, and would keep its locks
+        session += f", wait_timeout = {CLOSED_AFTER}"
     connect_args = {
         "connect_timeout": timeouts.connect,
         "read_timeout": timeouts.read,
         "write_timeout": timeouts.read,
-        "init_command": f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT}",
+        "init_command": session,
         **_without_tls(parsed),
     }
     # READ COMMITTED: a writer that gets a lock sees what the writer before it has committed.
@@ -222,17 +233,22 @@ def _replace_secondary(context: ExceptionContext) -> None:
 
 
 def _record_idle(_connection: object, record: Any) -> None:  # noqa: ANN401
-    record.info["idle_since"] = time.monotonic()
+    record.info["idle_since"] = moment()
 
 
 def _ping_if_idle(engine: Engine, connection: Any, record: Any, _proxy: object) -> None:  # noqa: ANN401
     """Ping a connection that was idle, so that a dead one is replaced before it fails a request.
 
-    If the server does not answer the ping, the request fails: it has waited long enough.
+    One that was idle for long is replaced at once. If the server does not answer the ping, the
+    request fails: it has waited long enough.
     """
-    started = time.monotonic()
-    if started - record.info.get("idle_since", started) < PING_AFTER:
+    if (idle_since := record.info.get("idle_since")) is None:  # it is new
         return
+    if (idle := seconds_since(idle_since)) < PING_AFTER:
+        return
+    if idle > DISCARD_AFTER:
+        raise sqlalchemy.exc.DisconnectionError("idle for too long to be trusted")
+    started = time.monotonic()
     try:
         engine.dialect.do_ping(connection)
     except Exception as error:

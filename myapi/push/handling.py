@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from flask import current_app
 from sqlalchemy import Update, select, update
 
+from myapi import audit
 from myapi.concurrency import bounded
 from myapi.db.clock import database_now
 from myapi.db.transactions import Transaction, after_commit, changed, reading, transaction
@@ -63,6 +64,7 @@ def _handle(handle: Handle, event: Claimed) -> bool:
         if text is not None:
             # In a context of its own: what it waits for the database is no part of our deadline.
             with current_app.app_context(), bounded(BROKEN_OFF.total_seconds()):
+                audit.act_as("event", event.name)
                 handle(event.name, json.loads(text))
     except Exception as error:
         log.exception(
@@ -133,8 +135,11 @@ def _update(event: Claimed) -> Update:
 
 
 @transaction
-def retry(tx: Transaction, event_id: int) -> bool:
+def retry(tx: Transaction, event_id: int, reason: str | None = None) -> bool:
     """Let an event be handled again at once; False if there is none, or its text is gone."""
     this = (Event.id == event_id, Event.appid == settings().appid, Event.text.is_not(None))
     again = {"state": WAITING, "next_at": database_now(tx), "attempts": 0}
-    return changed(tx, update(Event).where(*this).values(again)) > 0
+    found = changed(tx, update(Event).where(*this).values(again)) > 0
+    if found:
+        audit.record(tx, "event_retried", reason=reason, number=event_id)
+    return found

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from myapi.language import localized
-from myapi.settings import cores, environment, parsers
+from myapi.settings import cores, environment, parsers, urls
 from myapi.settings.app_settings import AppSettings, own_variables, read_own
 from myapi.settings.development_key import development_key
 from myapi.settings.environment import SettingsError, declared, setting, variable
@@ -32,18 +32,18 @@ class Settings:
     dev_lan: bool = setting(False, parsers.switch)
 
     secret_keys: tuple[str, ...] = setting((), parsers.secret_keys, secret=True)
-    database_url: str = setting("sqlite:///myapi.db", parsers.database_url, secret=True)
+    database_url: str = setting("sqlite:///myapi.db", urls.database_url, secret=True)
 
     wechat_appid: str = setting("", parsers.appid)
     wechat_secret: str = setting("", parsers.printable, secret=True)
-    wechat_base_url: str = setting("https://api.weixin.qq.com", parsers.wechat_base_url)
+    wechat_base_url: str = setting("https://api.weixin.qq.com", urls.wechat_base_url)
     wechat_push_token: str = setting("", parsers.push_token, secret=True)
     wechat_push_aes_key: str = setting("", parsers.push_aes_key, secret=True)
     wechat_timeout: float = setting(3.0, parsers.number(0.1, 30))
     wechat_concurrency: int = setting(500, parsers.integer(1, 2000))
     content_check: bool = setting(False, parsers.switch)
 
-    rate_limit_storage_url: str = setting("memory://", parsers.rate_limit_storage_url, secret=True)
+    rate_limit_storage_url: str = setting("memory://", urls.rate_limit_storage_url, secret=True)
     rate_limit_login: str = setting("600/minute", parsers.rate_limit)
     rate_limit_login_failed: str = setting("60/minute", parsers.rate_limit)
     rate_limit_user: str = setting("60/minute", parsers.rate_limit)
@@ -52,11 +52,12 @@ class Settings:
     session_max_days: int = setting(30, parsers.integer(1, 3650))
     sessions_per_user: int = setting(10, parsers.integer(1, 1000))
     decrypt_max_age: int = setting(300, parsers.integer(1, 86400))
+    audit_days: int = setting(190, parsers.integer(1, 3650))
 
-    public_url: str = setting("", parsers.public_url)
+    public_url: str = setting("", urls.public_url)
     trusted_proxies: int = setting(-1, parsers.integer(0, 10))
     client_address_header: str = setting("X-Forwarded-For", parsers.address_header)
-    cors_origins: tuple[str, ...] = setting((), parsers.origins)
+    cors_origins: tuple[str, ...] = setting((), urls.origins)
     max_body_bytes: int = setting(65536, parsers.integer(1024, 2**24))
     request_timeout: int = setting(20, parsers.integer(1, 60))
     log_format: str = setting("", parsers.one_of("json", "text"))
@@ -65,6 +66,7 @@ class Settings:
     workers: int = setting(0, parsers.integer(1, 64))
     worker_timeout: int = setting(30, parsers.worker_timeout)
     drain_seconds: int = setting(0, parsers.integer(0, 60))
+    frozen_when_idle: bool = setting(False, parsers.switch)
 
     # The folder of the development database, key and sandbox state; not an environment variable.
     instance_path: Path = INSTANCE
@@ -139,9 +141,9 @@ class Settings:
             yield "MYAPI_SECRET_KEYS: a key is not random; make one with `flask secrets generate`"
         if self.wechat_base_url.startswith("http://"):
             yield "MYAPI_WECHAT_BASE_URL is plain http: this machine answers in place of WeChat"
-        if parsers.leaves_this_machine_unencrypted(self.database_url):
+        if urls.leaves_this_machine_unencrypted(self.database_url):
             yield f"MYAPI_DATABASE_URL: {_PLAIN_TEXT} (TLS: ssl_ca=FILE in its query)"
-        if parsers.leaves_this_machine_unencrypted(self.rate_limit_storage_url):
+        if urls.leaves_this_machine_unencrypted(self.rate_limit_storage_url):
             yield f"MYAPI_RATE_LIMIT_STORAGE_URL: {_PLAIN_TEXT} (TLS: rediss://)"
         if self.content_check and not self.checks_pictures:
             yield (

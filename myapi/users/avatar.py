@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from flask import has_request_context, request
 from sqlalchemy import Connection, delete, insert, select, update
 
+from myapi import audit
 from myapi.clock import iso, now
 from myapi.concurrency import off_loop
 from myapi.db.transactions import Transaction, reading, transaction
@@ -60,6 +61,8 @@ def remove(tx: Transaction, user_id: int) -> UserRow:
     user = _lock(tx, user_id)
     discard(tx, user_id)
     tx.execute(update(User).where(User.id == user_id).values(avatar_url=None))
+    if user.avatar_url is not None:
+        audit.record(tx, "avatar_removed", user=user.public_id)
     return user._replace(avatar_url=None)
 
 

@@ -4,6 +4,7 @@ docs/decisions/0024-content-check.md says why.
 """
 
 import logging
+from typing import Any
 
 from sqlalchemy import select, update
 
@@ -31,7 +32,7 @@ def ask(user: UserRow) -> None:
         trace_id = wechat().check_picture(user.openid, url, timeout=ASK_TIME)
     except WeChatError as error:
         fields = {"user": user.public_id, "outcome": error.name, "errcode": error.errcode}
-        audit.record_now("avatar_review", level=logging.WARNING, **fields)
+        audit.log_now("avatar_review", level=logging.WARNING, **fields)
     else:
         _note(user.avatar_url.removeprefix(avatar.PREFIX), trace_id)
 
@@ -50,13 +51,15 @@ def judged(tx: Transaction, trace_id: str, suggest: str, label: int) -> bool:
     # Asked again: until the user was locked, an upload could take its place.
     if user is None or tx.scalar(of_picture) is None:
         return False
-    fields = {"user": user.public_id, "outcome": suggest, "label": label}
+    verdict: dict[str, Any] = {"outcome": suggest, "label": label}
     if suggest == "risky":
         avatar.discard(tx, user.id)
         tx.execute(update(User).where(User.id == user.id).values(avatar_url=None))
-        audit.record(tx, "avatar_removed", level=logging.WARNING, **fields)
+        audit.record(tx, "avatar_removed", level=logging.WARNING, user=user.public_id, **verdict)
     elif suggest != "pass":
-        audit.record(tx, "avatar_review", level=logging.WARNING, **fields)
+        audit.log_after_commit(
+            tx, "avatar_review", level=logging.WARNING, user=user.public_id, **verdict
+        )
     return True
 
 

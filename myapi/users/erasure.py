@@ -4,7 +4,7 @@ Rows of a user are deleted with the user: their foreign key has ON DELETE CASCAD
 has to do more registers a hook: `register(app, hook)`.
 """
 
-import logging
+import functools
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -12,8 +12,9 @@ from flask import Flask, current_app
 from sqlalchemy import delete
 
 from myapi import audit
-from myapi.db.transactions import Transaction, transaction
-from myapi.users import accounts, events
+from myapi.db.transactions import Transaction, after_commit, transaction
+from myapi.extensions import hourly
+from myapi.users import accounts, events, total
 from myapi.users.models import User
 
 #: Called as (tx, user_id) before the row of the user is deleted, in the same transaction. If it
@@ -31,12 +32,12 @@ def register(app: Flask, hook: Hook) -> None:
 
 
 @transaction
-def erase(tx: Transaction, user_id: int) -> None:
+def erase(tx: Transaction, user_id: int, reason: str | None = None) -> None:
     """Erase an account. One that is already erased is no error: the request may be a retry."""
-    erase_account(tx, user_id)
+    erase_account(tx, user_id, reason)
 
 
-def erase_account(tx: Transaction, user_id: int) -> None:
+def erase_account(tx: Transaction, user_id: int, reason: str | None = None) -> None:
     """Erase an account within another transaction."""
     user = accounts.lock(tx, user_id)
     if user is None:
@@ -45,5 +46,6 @@ def erase_account(tx: Transaction, user_id: int) -> None:
     for hook in hooks:
         hook(tx, user_id)
     tx.execute(delete(User).where(User.id == user_id))
-    audit.record(tx, "erase", level=logging.WARNING, user=user.public_id)
+    audit.record_erasure(tx, user.public_id, reason)
+    after_commit(tx, functools.partial(hourly().count, total.ERASE))
     events.announce(tx, "erase", user_id)

@@ -5,6 +5,7 @@ sent again makes no second call: it waits for the first, and its answer is the u
 The times are the database's clock: the two may come to different hosts.
 """
 
+import logging
 import re
 import unicodedata
 from datetime import datetime, timedelta
@@ -84,6 +85,17 @@ def phone_of(user_id: int) -> str | None:
     """
     with reading() as connection:
         return unsealed(connection.scalar(select(User.phone).where(User.id == user_id)))
+
+
+@transaction
+def show_phone(tx: Transaction, user_id: int, reason: str | None = None) -> str | None:
+    """Return the whole number for an operator to see, as `phone_of`, and record that.
+
+    Raises `not_found` if the user was erased.
+    """
+    user = accounts.get_or_404(tx, user_id)
+    audit.record(tx, "phone_shown", level=logging.WARNING, user=user.public_id, reason=reason)
+    return unsealed(user.phone)
 
 
 def masked(phone: bytes | None) -> str | None:
@@ -175,7 +187,7 @@ def _store(tx: Transaction, user_id: int, sent: _Sent, number: str) -> UserRow:
         return user
     sealed = keyring().seal(number)
     tx.execute(_update(user_id, sealed, digest(newest_data_key(tx), NUMBER, number), sent.at))
-    audit.record(tx, "phone_set", user=user.public_id)
+    audit.log_after_commit(tx, "phone_set", user=user.public_id)
     return user._replace(phone=sealed, phone_at=sent.at)
 
 

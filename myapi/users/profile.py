@@ -13,6 +13,9 @@ from myapi.users.models import User
 from myapi.users.nickname import Doubt
 from myapi.web.errors import ApiError
 
+#: What is recorded when a field is cleared, by the user or by an event of WeChat.
+REMOVED = {"nickname": "nickname_removed", "avatar_url": "avatar_removed"}
+
 
 def change_profile(account: Account, changes: dict[str, Any]) -> UserRow:
     """Check a new nickname, then `update_profile`. Raises `content_risky`, `session_ended`."""
@@ -39,8 +42,11 @@ def update_profile(
             avatar.discard(tx, user_id)
     if changes:
         tx.execute(update(User).where(User.id == user_id).values(changes))
+    for name, event in REMOVED.items():
+        if name in changes and changes[name] is None and getattr(user, name) is not None:
+            audit.record(tx, event, user=user.public_id)
     if doubt:
-        audit.record(
+        audit.log_after_commit(
             tx,
             "nickname_review",
             level=logging.WARNING,

@@ -1,7 +1,7 @@
 """What a broken rule says in English and in Chinese.
 
-The rules are named after the keywords of JSON Schema. The client has the same sentences, in
-`miniprogram/myapi/fields.js`.
+The rules are named after the keywords of JSON Schema. The client has the same sentences for all but
+the formats, in `miniprogram/myapi/fields.js`.
 """
 
 from typing import NamedTuple

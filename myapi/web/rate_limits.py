@@ -18,6 +18,7 @@ from limits import RateLimitItem
 from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
+from myapi.clock import moment, seconds_since
 from myapi.concurrency import bounded
 from myapi.extensions import settings
 from myapi.settings import parsers
@@ -33,6 +34,7 @@ log = logging.getLogger(__name__)
 KEY_PREFIX = "myapi"
 REDIS_TIMEOUT = 0.15  # s for connecting, and again for an answer
 REDIS_PAUSE = 2.0  # s without another attempt after Redis failed
+REDIS_DISCARD = 30.0  # s unused, after which connections are replaced: see db.engines.DISCARD_AFTER
 FAILED = {*range(400, 500)} - {429}  # a refusal by a limit is no failed login
 
 
@@ -47,12 +49,14 @@ class RateLimits:
         self._local = FixedWindowRateLimiter(Counters())
         self._redis = None if storage_url == "memory://" else _in_redis(storage_url)
         self._redis_away_until = 0.0  # `time.monotonic()` seconds
+        self._redis_asked = moment()
 
     def ask(self, question: Callable[[FixedWindowRateLimiter], T]) -> T:
         """Ask Redis, or the counts of this process if Redis does not answer."""
         if self._redis is not None and time.monotonic() >= self._redis_away_until:
             try:
                 with bounded(2 * REDIS_TIMEOUT):
+                    self._discard_idle(self._redis)
                     return question(self._redis)
             except Exception as error:  # whatever it is, a limit must not fail the request
                 self._redis_away_until = time.monotonic() + REDIS_PAUSE
@@ -61,6 +65,13 @@ class RateLimits:
                     type(error).__name__,
                 )
         return question(self._local)
+
+    def _discard_idle(self, redis: FixedWindowRateLimiter) -> None:
+        """Close the connections of a process that was quiet, or frozen, for long."""
+        if seconds_since(self._redis_asked) > REDIS_DISCARD:
+            storage: Any = redis.storage
+            storage.get_connection().connection_pool.disconnect(inuse_connections=False)
+        self._redis_asked = moment()
 
 
 class Rule(NamedTuple):

@@ -173,7 +173,7 @@ class _Adapter(HTTPAdapter):
 class _Connection(HTTPConnection):
     """The pool asks `is_connected` before it uses a connection again, and opens it anew if not."""
 
-    _answered_at = 0.0
+    _answered_at = (0.0, 0.0)  # by both clocks
 
     def connect(self) -> None:
         _exchange.connected = False
@@ -182,11 +182,14 @@ class _Connection(HTTPConnection):
 
     @property
     def is_connected(self) -> bool:
-        return super().is_connected and time.monotonic() - self._answered_at < IDLE_LIMIT
+        # The one clock may stand still while a machine is frozen, the other may be set back.
+        monotonic, wall = self._answered_at
+        idle = max(time.monotonic() - monotonic, time.time() - wall)
+        return super().is_connected and idle < IDLE_LIMIT
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as urllib3 itself
         response = super().getresponse()
-        self._answered_at = time.monotonic()
+        self._answered_at = time.monotonic(), time.time()
         return response
 
 

@@ -23,15 +23,16 @@ def test_once_handles_events_purges_and_backs_up(run, tmp_path):
     folder = tmp_path / "backups"
     folder.mkdir()
     said = run("jobs", "run", "--once", "--backup-dir", str(folder)).stdout.splitlines()
-    assert said[:5] == [
+    assert said[:6] == [
         "0 events handled, 0 failed",
         "0 messages sent, 0 to be tried again, 0 failed, 0 unknown",
         "0 sessions purged",
         "0 events emptied, 0 deleted",
         "0 messages purged",
+        "0 audit entries and 0 hourly counts deleted",
     ]
     (made,) = backups(folder)
-    assert said[5].startswith(f"{folder / made}: ")
+    assert said[6].startswith(f"{folder / made}: ")
     assert made.startswith("daily-")
     assert made.endswith(".db")
 
@@ -68,6 +69,7 @@ def test_failed_job_is_logged_and_the_others_run(run, monkeypatch, caplog):
         "0 messages sent",
         "0 events emptied",
         "0 messages purged",
+        "0 audit entries and 0 hourly counts deleted",
     ]
     assert "the job 'purge of sessions' failed" in caplog.text
     assert "the disk is gone" in caplog.text

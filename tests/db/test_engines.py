@@ -1,21 +1,24 @@
-"""Which errors of MySQL replace the connection, and which keep it."""
+"""What replaces a connection to MySQL, and what keeps it."""
+
+import time
 
 import pytest
 import sqlalchemy.exc
+import time_machine
 from sqlalchemy import text
 
 from myapi import create_app
-from myapi.db.engines import NOT_PRIMARY
-from myapi.db.transactions import write
+from myapi.db.engines import CLOSED_AFTER, DISCARD_AFTER, NOT_PRIMARY
+from myapi.db.transactions import reading, write
 from myapi.extensions import db
 from myapi.settings import Settings
 
 
 @pytest.fixture
-def on_server(server, tmp_path):
+def on_server(server, tmp_path, request):
     """Run the test in the context of an app on MariaDB, and on MySQL; it needs no tables."""
-    url = server.url("mysql")
-    app = create_app(Settings(secret_keys=("k" * 32,), database_url=url, instance_path=tmp_path))
+    given = {"secret_keys": ("k" * 32,), "instance_path": tmp_path, **getattr(request, "param", {})}
+    app = create_app(Settings(database_url=server.url("mysql"), **given))
     with app.app_context():
         yield
         for engine in db.engines.values():
@@ -40,3 +43,33 @@ def test_error_of_a_server_that_is_not_primary_replaces_the_connection(error):
 @pytest.mark.usefixtures("on_server")
 def test_deadlock_keeps_the_connection():
     assert connection_after() == connection_after(1213)
+
+
+@pytest.mark.usefixtures("on_server")
+@pytest.mark.parametrize(("idle", "replaced"), [(DISCARD_AFTER - 5, False), (DISCARD_AFTER, True)])
+def test_connection_that_was_idle_for_long_by_the_wall_clock_is_replaced(idle, replaced):
+    """It still works; one whose network has forgotten it looks the same."""
+    before = connection_after()
+    with time_machine.travel(time.time() + idle, tick=True):
+        assert (connection_after() != before) == replaced
+
+
+@pytest.mark.usefixtures("on_server")
+def test_connection_is_kept_when_the_clock_is_set_back():
+    before = connection_after()
+    with time_machine.travel(time.time() - 86400, tick=True):
+        assert connection_after() == before
+
+
+@pytest.mark.parametrize(
+    ("on_server", "closes_soon"),
+    [({}, False), ({"frozen_when_idle": True}, True)],
+    indirect=["on_server"],
+)
+@pytest.mark.usefixtures("on_server")
+def test_server_closes_connections_of_a_process_that_is_frozen(closes_soon):
+    """It would keep them, and the locks of an open transaction, for hours."""
+    ask = text("SELECT @@wait_timeout")
+    with reading() as connection:
+        found = {connection.scalar(ask), write(lambda tx: tx.scalar(ask))}
+    assert (found == {CLOSED_AFTER}) == closes_soon

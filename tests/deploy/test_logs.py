@@ -16,6 +16,7 @@ import pytest
 from deploy.lib import units
 from deploy.lib.nginx import Site
 from myapi import audit
+from myapi.db.transactions import transaction
 from myapi.observability.logs import JsonFormatter
 from myapi.settings import ROOT
 from myapi.web.access import public
@@ -30,6 +31,7 @@ WRITERS = {
     "Nginx": ("Nginx",),
     "collector": ("collector", "采集器"),
 }
+LOGGING = {"record", "record_now", "log_now", "log_after_commit"}
 COMMON_FIELDS = {"time", "level", "logger", "msg"}
 COLLECTOR_FIELDS = {"MESSAGE", "_HOSTNAME", "_SYSTEMD_UNIT"}
 
@@ -90,7 +92,8 @@ def test_service_log_lines_have_the_fields_and_types_of_the_table(
     with app.app_context():
         audit.record_now("key_rotation", step="add")
         audit.record_now("reencrypt", moved=1, unreadable=0)
-        audit.record_now("nickname_review", user="a", outcome="review", label=21000, errcode=None)
+        audit.log_now("nickname_review", user="a", outcome="review", label=21000, errcode=None)
+        transaction(audit.record)("event_retried", number=7)
     app.testing = False
     app.view_functions["hello.hello"] = public(lambda: 1 / 0)
     app.config["PROPAGATE_EXCEPTIONS"] = False
@@ -110,7 +113,7 @@ def test_code_logs_only_fields_of_the_table():
 
 
 def fields_of(file):
-    """Yield the field names that a file passes to `extra=…` and `audit.record(…)`."""
+    """Yield the field names that a file passes to `extra=…` and to functions of `audit`."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if not isinstance(node, ast.Call):
             continue
@@ -118,7 +121,7 @@ def fields_of(file):
         for keyword in node.keywords:
             if keyword.arg == "extra" and called != "Meta" and isinstance(keyword.value, ast.Dict):
                 yield from (k.value for k in keyword.value.keys if k and k.value != "fields")
-            elif called in {"record", "record_now"} and keyword.arg not in {None, "level"}:
+            elif called in LOGGING and keyword.arg not in {None, "level", "reason"}:
                 yield keyword.arg
     if file.name == "request_log.py":
         text = file.read_text(encoding="utf-8")

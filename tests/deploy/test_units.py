@@ -89,7 +89,7 @@ def test_each_timer_has_a_service():
     [
         ("myapi-events.service", {"events"}),
         ("myapi-messages.service", {"messages"}),
-        ("myapi-purge.service", {"events", "messages"}),
+        ("myapi-purge.service", {"events", "messages", "audit"}),
     ],
 )
 def test_unit_asks_whether_the_live_release_has_its_commands(unit, commands):

@@ -120,6 +120,8 @@ def _read(database_url: str) -> tuple[set[str], dict[bytes, Any], list[str]]:
             checks = connection.exec_driver_sql("PRAGMA integrity_check").all()
             orphans = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
         else:
+            if connection.dialect.is_mariadb:  # a node of a cluster may have to catch up first
+                connection.exec_driver_sql("SET SESSION wsrep_sync_wait = 1")
             checks = connection.exec_driver_sql("CHECK TABLE users, sessions").all()
             orphans = []
         users = connection.exec_driver_sql("SELECT public_id FROM users").scalars().all()

@@ -37,7 +37,7 @@ class Clock:
 
     def set(self, days):
         """Set the clock wrong by this number of days."""
-        seconds = struct.pack("q", days * 86400)
+        seconds = struct.pack("q", round(days * 86400))
         with self._file.open("r+b" if self._file.exists() else "wb") as file:
             file.write(seconds)
 

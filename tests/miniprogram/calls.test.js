@@ -5,9 +5,8 @@
 const assert = require('node:assert/strict')
 const { test } = require('node:test')
 
-const { SYMPTOMS } = require('../../miniprogram/myapi/errors')
 const { createClient } = require(process.env.MYAPI_TEST_CLIENT || '../../miniprogram/myapi/index')
-const { Phone, Server, Time, chance, failure } = require('./world')
+const { Phone, Server, Time, chance, failure, symptomOf } = require('./world')
 
 const BASE = 'https://api.example.com'
 const LOGIN = '/api/auth/login'
@@ -159,7 +158,7 @@ test('without a file, or where it is gone, an upload is file_missing', async () 
   phone.wx.uploadFile = ({ fail }) => time.at(1, () => fail({ errMsg: 'uploadFile:fail createUploadTask:fail file not found' }))
   const errors = await results(time, [api.upload('/a', ''), api.upload('/a'), api.upload('/a', 7), api.upload('/a', 'wxfile://gone')])
   assert.deepEqual(errors.map(each => each.error), many(4, () => 'file_missing'))
-  assert.deepEqual(errors[3].symptom, SYMPTOMS.upload_file)
+  assert.deepEqual(errors[3].symptom, symptomOf('upload_file'))
 })
 
 // ---- download ----
@@ -236,7 +235,7 @@ for (const [errno, errMsg, error, symptom] of [
     const { time, phone, api } = world({ token: 'live' })
     phone.wx.downloadFile = ({ fail }) => time.at(1, () => fail({ errno, errMsg }))
     const [told] = await results(time, [api.download('/a')])
-    assert.deepEqual([told.error, told.symptom], [error, SYMPTOMS[symptom]])
+    assert.deepEqual([told.error, told.symptom], [error, symptomOf(symptom)])
   })
 }
 

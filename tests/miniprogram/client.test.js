@@ -5,9 +5,9 @@
 const assert = require('node:assert/strict')
 const { test } = require('node:test')
 
-const { SYMPTOMS, ofAnswer } = require('../../miniprogram/myapi/errors')
+const { ofAnswer } = require('../../miniprogram/myapi/errors')
 const { ApiError, ERRORS, createClient } = require(process.env.MYAPI_TEST_CLIENT || '../../miniprogram/myapi/index')
-const { Phone, Server, Time, chance, failure, success } = require('./world')
+const { Phone, Server, Time, chance, failure, success, symptomOf } = require('./world')
 
 const BASE = 'https://api.example.com'
 
@@ -452,7 +452,7 @@ for (const [detail, error, symptom] of [
   test(`no phone code in ${JSON.stringify(detail)} is ${error}, ${symptom}, and nothing is sent`, async () => {
     const { time, phone, api } = world({ token: 'live' })
     const [settled] = await outcomes(time, [api.phone(detail)])
-    assert.deepEqual([settled.error, settled.it.symptom, phone.sent.length], [error, SYMPTOMS[symptom] || null, 0])
+    assert.deepEqual([settled.error, settled.it.symptom, phone.sent.length], [error, symptomOf(symptom), 0])
     assert.equal(settled.it.errno, (detail && detail.errno) || 0)
   })
 }
@@ -636,7 +636,7 @@ for (const [errno, errMsg, error, symptom] of [
       time.at(1, () => fail({ errno, errMsg }))
     }
     const [{ it }] = await outcomes(time, [api.uploadAvatar(PICTURE)])
-    assert.deepEqual([it.error, it.symptom, sent], [error, SYMPTOMS[symptom], 1])
+    assert.deepEqual([it.error, it.symptom, sent], [error, symptomOf(symptom), 1])
   })
 }
 
@@ -653,8 +653,8 @@ test('a platform without uploadFile, and one that throws, is told as an error', 
 // ---- answers ----
 
 const refused = fields => {
-  const { status, body, header } = failure(400, 40000, 'invalid_request')
-  return ofAnswer({ status, body: { ...body, fields }, header: name => header[name] || '', retryAfter: () => 0 })
+  const { status, body } = failure(400, 40000, 'invalid_request')
+  return ofAnswer({ status, body: { ...body, fields }, requestId: '', retryAfter: 0 })
 }
 
 test('a refused field is told in both languages, whatever the language of the phone', () => {
@@ -663,7 +663,8 @@ test('a refused field is told in both languages, whatever the language of the ph
     { field: 'kind', rule: 'type', limit: ['string', 'integer'], msg: '…' },
     { field: 'items[2].colour', rule: 'enum', limit: ['red', 'blue'], msg: '…' },
     { field: 'avatarUrl', rule: 'unknown', did_you_mean: 'avatar_url', msg: '…' },
-    { field: '', rule: 'format', limit: 'json', msg: '…' },
+    { field: '', rule: 'format', limit: 'json', msg: 'The body must be a JSON object in UTF-8.' },
+    { field: '', rule: 'format', limit: 'json', msg: '请求体必须是 UTF-8 编码的 JSON 对象。' },
     { field: 'plate', rule: 'format', msg: '…' },
   ]
   const error = refused(items)
@@ -673,6 +674,7 @@ test('a refused field is told in both languages, whatever the language of the ph
     'items[2].colour must be one of these: red, blue.',
     'avatarUrl is not a known field. Did you mean avatar_url?',
     'The body must be a JSON object in UTF-8.',
+    'The body has the wrong format.',
     'plate has the wrong format.',
   ])
   assert.deepEqual(error.fields.map(field => field.zh), [
@@ -680,6 +682,7 @@ test('a refused field is told in both languages, whatever the language of the ph
     'kind 必须是文本或整数。',
     'items[2].colour 只能是以下之一：red、blue。',
     '没有 avatarUrl 这个字段，你是不是想写 avatar_url？',
+    '请求体格式不正确。',
     '请求体必须是 UTF-8 编码的 JSON 对象。',
     'plate 格式不正确。',
   ])
@@ -687,8 +690,14 @@ test('a refused field is told in both languages, whatever the language of the ph
   assert.equal(refused(items.slice(0, 1)).en, 'nickname is too long: the maximum length is 32.')
 })
 
-test("a rule or format of an app's own is told in the server's words", () => {
-  for (const [rule, limit] of [['after_start'], ['format', 'plate'], ['constructor'], ['format', '__proto__'], ['max_length']]) {
+test("a rule of an app's own is told in the server's words, a format in those of the same language", () => {
+  for (const limit of ['plate', '__proto__', 'json']) {
+    for (const [msg, zh, en] of [['结束时间太早。', '结束时间太早。', 'ends_at has the wrong format.'], ['Too early.', 'ends_at 格式不正确。', 'Too early.']]) {
+      const error = refused([{ field: 'ends_at', rule: 'format', limit, msg }])
+      assert.deepEqual([error.zh, error.en], [zh, en])
+    }
+  }
+  for (const [rule, limit] of [['after_start'], ['constructor'], ['max_length']]) {
     const error = refused([{ field: 'ends_at', rule, limit, msg: '结束时间太早。' }])
     assert.deepEqual([error.zh, error.en], ['结束时间太早。', '结束时间太早。'], rule)
     assert.equal(refused([{ field: 'ends_at', rule, limit }]).en, 'ends_at is not valid.')
@@ -697,7 +706,7 @@ test("a rule or format of an app's own is told in the server's words", () => {
 
 test('an error with the name of a property of every object is told as one that is not known', () => {
   for (const error of ['constructor', '__proto__', 'toString']) {
-    const told = body => ofAnswer({ status: 400, body: { error, code: 40099, ...body }, header: () => '', retryAfter: () => 0 })
+    const told = body => ofAnswer({ status: 400, body: { error, code: 40099, ...body }, requestId: '', retryAfter: 0 })
     assert.deepEqual([told({ msg: '已售罄。' }).zh, told({ msg: '已售罄。' }).en], ['已售罄。', '已售罄。'])
     assert.equal(told({}).en, ERRORS.bad_answer.en)
   }

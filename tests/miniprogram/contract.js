@@ -3,14 +3,12 @@
 'use strict'
 
 const calls = require('../../miniprogram/myapi/calls')
-const { DID_YOU_MEAN, FORMATS, RULES, TYPES, WORDS } = require('../../miniprogram/myapi/fields')
+const { DID_YOU_MEAN, RULES, TYPES } = require('../../miniprogram/myapi/fields')
+const { CAUSES } = require('../../miniprogram/myapi/causes')
 const {
-  BUTTON_ERRNOS,
-  DIALOG_CODES,
-  ERRNOS,
+  ApiError,
+  DIALOG,
   ERRORS,
-  INSIDE,
-  SYMPTOMS,
   ofDialog,
   ofFailure,
   ofPhoneButton,
@@ -32,23 +30,36 @@ const FIELDS = {
 }
 
 const told = ({ error, symptom }) => ({ error, symptom })
-const toldOfEach = (table, read) =>
-  Object.fromEntries(Object.keys(table).map(number => [number, told(read(Number(number)))]))
+const toldOfEach = (numbers, read) =>
+  Object.fromEntries(numbers.map(number => [number, told(read(number))]))
 
 /** Errors to classify, as [errno or null, errMsg] each. */
 const wordings = JSON.parse(process.env.MYAPI_TEST_WORDINGS || '[]')
-const nameOf = symptom => Object.keys(SYMPTOMS).find(name => SYMPTOMS[name] === symptom)
+const nameOf = symptom => Object.keys(CAUSES).find(name => CAUSES[name].symptom === symptom)
+
+const BUTTON = [103, 104, 112, 1400001]
+const numbers = [].concat(...Object.values(CAUSES).map(cause => cause.numbers))
+const errnos = numbers.filter(number => number > 0 && !BUTTON.includes(number))
+const inside = numbers.filter(number => number < 0)
+const codes = [20005].concat(...DIALOG.map(([, of]) => of))
+/** Of an answer, such as `wechat_timeout 504`. */
+const answered = Object.keys(ERRORS).filter(error => ERRORS[error].status)
+const failed = [404, 413, 500, 502, 503, 504].map(status => [`bad_answer ${status}`, new ApiError('bad_answer', { status })])
 
 console.log(
   JSON.stringify({
     calls: Object.fromEntries(Object.entries(calls).map(([name, call]) => [name, { ...call, ...FIELDS[name] }])),
     wordings: wordings.map(([errno, errMsg]) => nameOf(ofFailure({ errno, errMsg }).symptom)),
     errors: ERRORS,
-    fields: { rules: RULES, did_you_mean: DID_YOU_MEAN, types: TYPES, formats: FORMATS, ...WORDS },
-    symptoms: SYMPTOMS,
-    errnos: toldOfEach(ERRNOS, errno => ofFailure({ errno })),
-    button_errnos: toldOfEach(BUTTON_ERRNOS, errno => ofPhoneButton({ errno })),
-    dialog_codes: toldOfEach(DIALOG_CODES, errCode => ofDialog({ errCode })),
-    inside: toldOfEach(INSIDE, number => ofFailure({ errno: 600001, errMsg: `errcode:${number}` })),
+    fields: { rules: RULES, did_you_mean: DID_YOU_MEAN, types: TYPES },
+    symptoms: Object.fromEntries(Object.keys(CAUSES).map(name => [name, CAUSES[name].symptom])),
+    answers: Object.fromEntries([
+      ...answered.map(error => [error, new ApiError(error).symptom]),
+      ...failed.map(([name, error]) => [name, error.symptom]),
+    ]),
+    errnos: toldOfEach(errnos, errno => ofFailure({ errno })),
+    button_errnos: toldOfEach(BUTTON, errno => ofPhoneButton({ errno })),
+    dialog_codes: toldOfEach(codes, errCode => ofDialog({ errCode })),
+    inside: toldOfEach(inside, number => ofFailure({ errno: 600001, errMsg: `errcode:${number}` })),
   })
 )

@@ -9,6 +9,17 @@
 
 const assert = require('node:assert/strict')
 
+/** The parts of the client that was made last, for what no app can see. */
+const parts = {}
+for (const [file, name] of [['session', 'createSession'], ['reports', 'createReports']]) {
+  const module = require(`../../miniprogram/myapi/${file}`)
+  const create = module[name]
+  module[name] = around => {
+    const part = create(around)
+    parts[file] = { ...around, part }
+    return part
+  }
+}
 const { createClient } = require('../../miniprogram/myapi/index')
 const { Phone, Server, Time, chance, failure } = require('./world')
 
@@ -56,6 +67,7 @@ async function run(seed) {
   time.at(span + 2 * LONG + 1, () => phone.show())
   await time.run()
   judge.verdict()
+  await judge.mayWriteAgain()
   return { promises: judge.wishes.length, requests: phone.sent.length, exchanges: phone.exchanges.length }
 }
 
@@ -133,7 +145,10 @@ function happen(server, phone, upTo) {
 /** Looks on, and says at the end whether every promise was kept. */
 class Judge {
   constructor(time, server, phone, api, leaves) {
-    Object.assign(this, { time, server, phone, api, leaves })
+    Object.assign(this, { time, server, phone, api, leaves, session: parts.session.part, kept: [] })
+    const { storage } = parts.reports
+    const save = storage.saveReports
+    storage.saveReports = reports => save((this.kept = reports)) // in memory, should the storage fail
     this.wishes = []
     this.breaches = []
     this.left = -1 // when the app called logout or erase last
@@ -147,7 +162,7 @@ class Judge {
   wish(random, upTo) {
     const leaving = random() < this.leaves
     const kind = leaving ? upTo(2) : 2 + upTo(26)
-    const wish = { kind, label: `w${this.wishes.length}`, at: this.time.timers.now(), owner: this.api._session._user, settled: 0 }
+    const wish = { kind, label: `w${this.wishes.length}`, at: this.time.timers.now(), owner: this.session.user, settled: 0 }
     this.wishes.push(wish)
     this.moment += 1
     if (kind < 2) this.left = this.moment
@@ -302,22 +317,34 @@ class Judge {
     }
     assert.equal(phone._running.size, 0)
     assert.deepEqual(this.hooked, { before: phone.sent.length, after: phone.sent.length })
-    assert.equal(this.api._requests._writes.size, 0)
-    assert.ok(this.api._reports._kept.length <= 50)
+    assert.ok(this.kept.length <= 50)
     const codes = phone.exchanges.map(call => call.data.code)
     assert.equal(new Set(codes).size, codes.length, 'a code was used twice')
   }
 
+  /** Nothing that is over holds up what comes after it. */
+  async mayWriteAgain() {
+    const { time, server, phone, api } = this
+    phone.mood = phone.loginMood = () => undefined
+    phone.latency = () => 50
+    server.banned.clear()
+    let outcome = 'waiting'
+    api.put(SHARED, {}).then(() => (outcome = 'ok'), error => (outcome = error.error))
+    await time.run()
+    // another person may hold the phone by now
+    assert.ok(['ok', 'signed_out'].includes(outcome), `a write after all others is ${outcome}`)
+  }
+
   /** What the user permitted is counted once, or still on the phone. */
   _judgeReport({ label, owner, value, at }) {
-    const { server, phone, api, wishes } = this
+    const { server, phone, wishes } = this
     const ledgers = [...server.reports.keys()].map(account => server.ledger(account).get(label) || 0)
     const counted = ledgers.reduce((sum, left) => sum + left, 0)
     assert.ok(counted <= 1, 'a permission was counted twice')
     if (value instanceof Error) return
     assert.deepEqual(value.accepted, [label])
     if (value.left) assert.deepEqual([counted, value.left[label]], [1, 1])
-    const kept = api._reports._kept.some(report => report.results[label])
+    const kept = this.kept.some(report => report.results[label])
     const refused = phone.sent.some(call => call.label === label && call.outcome === 400 && call.told.error)
     // of a user whom no login has told yet, it ends with the generation
     const given = this.erased.has(owner) || (!owner && wishes.some(wish => wish.kind < 2 && wish.at >= at))

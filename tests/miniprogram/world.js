@@ -5,6 +5,8 @@
 
 'use strict'
 
+const { CAUSES } = require('../../miniprogram/myapi/causes')
+
 const REQUESTS_AT_ONCE = 10
 const ENDLESS = 60 * 60 * 1000 // ms of virtual time, far beyond any patience
 const TOO_MANY_EVENTS = 200000
@@ -411,4 +413,7 @@ function labelOf(path, data, header) {
 const lower = header =>
   Object.fromEntries(Object.entries({ 'X-Request-Id': 'r', ...header }).map(([k, v]) => [k.toLowerCase(), v]))
 
-module.exports = { Phone, Server, Time, chance, failure, success, REQUESTS_AT_ONCE }
+/** The doctor's words for what a phone shows; `null` where there is no name. */
+const symptomOf = name => (name ? CAUSES[name].symptom : null)
+
+module.exports = { Phone, Server, Time, chance, failure, success, symptomOf, REQUESTS_AT_ONCE }

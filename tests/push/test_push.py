@@ -255,6 +255,18 @@ def test_failing_handler_is_called_again_until_it_succeeds(app, push, execute, r
     assert len(calls) == 3
 
 
+def test_process_that_is_frozen_after_its_answer_leaves_events_to_the_timer(
+    make_app, execute, runner
+):
+    """Frozen in the middle, it would hold the locks of its transaction."""
+    client = make_app(frozen_when_idle=True).test_client()
+    with client.application.app_context():
+        event = sandbox.event(sandbox.PushRequest("debug_demo", "alice", {"debug_str": "hello"}))
+        assert send(client, push_keys(), event).text == "success"
+    assert execute("SELECT state FROM myapi_events") == [("waiting",)]
+    assert runner.invoke(args=["events", "run"]).output.startswith("1 event handled, 0 failed")
+
+
 def test_event_that_fails_for_days_waits_for_an_operator(app, push, execute, runner):
     app.extensions["event_handlers"]["odd"] = [lambda event: 1 / 0]
     push("odd")

@@ -1,6 +1,7 @@
 """Settings are read once; all problems are reported together."""
 
 import os
+import re
 import stat
 from urllib.parse import quote
 
@@ -24,6 +25,9 @@ BOTH = "MYAPI_WECHAT_PUSH_TOKEN, MYAPI_WECHAT_PUSH_AES_KEY: set both, or neither
 
 def read(tmp_path, **environ):
     return Settings.from_env(environ, tmp_path)
+
+
+HAN = re.compile("[一-鿿]")
 
 
 def problems(tmp_path, environ):
@@ -138,11 +142,14 @@ def test_production_lists_all_missing_settings_at_once(tmp_path):
         ("WORKER_TIMEOUT", "never"),
     ],
 )
-def test_invalid_value_is_reported_by_name_and_not_repeated(tmp_path, name, value):
+def test_invalid_value_is_reported_by_name_and_not_repeated(tmp_path, name, value, monkeypatch):
     found = problems(tmp_path, {**PRODUCTION, f"MYAPI_{name}": value})
     assert any(p.startswith(f"MYAPI_{name}") for p in found)
     if len(value) > 9:
         assert value not in "\n".join(found)
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    chinese = problems(tmp_path, {**PRODUCTION, f"MYAPI_{name}": value})
+    assert [told for told in chinese if not HAN.search(told)] == []
 
 
 @pytest.mark.parametrize(

@@ -15,14 +15,14 @@ const {
   REMOVE_PHONE,
   SESSIONS,
 } = require('./calls')
-const { acceptedOf, askUser } = require('./dialog')
+const { askUser } = require('./dialog')
 const { ApiError, isObject, ofPhoneButton } = require('./errors')
-const { Foreground, TIMERS, onReturn } = require('./platform')
+const { TIMERS, createForeground, onReturn } = require('./platform')
 const { CONTROL, OPEN, SESSION } = require('./queue')
-const { Reports } = require('./reports')
-const { Requests } = require('./requests')
-const { Session } = require('./session')
-const { Storage } = require('./storage')
+const { createReports } = require('./reports')
+const { createRequests } = require('./requests')
+const { createSession } = require('./session')
+const { createStorage } = require('./storage')
 const { loginCode } = require('./transport')
 
 /** @typedef {import('./session').User} User */
@@ -80,404 +80,123 @@ const CODE_TIMEOUT = 10000
 /** https://name or http://name, with a port or a path, and nothing that could hide another host. */
 const BASE_URL = /^https?:\/\/[\w.-]+(:\d+)?(\/[\w.\-/]*)?$/
 
-class Client {
-  /** @param {Settings} settings */
-  constructor({ baseUrl, platform = wx, timeout = TIMEOUT, timers = TIMERS }) {
-    if (!BASE_URL.test(baseUrl)) throw new TypeError('baseUrl must look like https://api.example.com')
-    const base = baseUrl.replace(/\/+$/, '')
-    const share = timers.random()
-    /** @private */
-    this._uploadTimeout = Math.max(timeout, UPLOAD_TIMEOUT)
-    /** @private */
-    this._fileTimeout = Math.max(timeout, FILE_TIMEOUT)
-    /** @private */
-    this._platform = platform
-    const foreground = new Foreground(platform, timers)
-    /** @private */
-    this._now = timers.now
-    const storage = new Storage(platform, base)
-    /** @private */
-    this._requests = new Requests({
-      baseUrl: base,
-      platform,
-      timers,
-      timeout,
-      width: WIDTH,
-      share,
-      foreground,
-    })
-    /** @private */
-    this._session = new Session({
-      storage,
-      timers,
-      foreground,
-      share,
-      code: () => loginCode(platform, timers, CODE_TIMEOUT),
-      exchange: (code, unwanted) => this._exchange(code, unwanted),
-      end: token => this._logOut(token).catch(() => {}),
-      onToken: () => {
-        this._requests.tokenChanged()
-        this._reports.sendAll()
-      },
-      onLeft: () => {
-        this._requests.left()
-        this._reports.left()
-      },
-      onFailed: error => this._requests.loginFailed(error),
-    })
-    this._requests.attach(this._session)
-    /** @private */
-    this._reports = new Reports({
-      storage,
-      session: this._session,
-      random: timers.random,
-      send: ({ id, results }, how) => this._report(id, results, how),
-    })
-    /** @private @type {{ epoch: number, user: Promise<User> } | null} */
-    this._asking = null
-    /** @private @type {Promise<null> | null} */
-    this._erasing = null
-    onReturn(platform, () => this._reports.sendAll())
-    this._reports.sendAll()
-  }
+/** @typedef {ReturnType<typeof createClient>} Client */
 
-  /**
-   * @param {string} path such as /api/me
-   * @param {any} [data] becomes the query
-   * @param {Options} [options]
-   * @returns {Call<any>} `data` of the answer
-   */
-  get(path, data, options) {
-    return this._make('GET', path, data, options)
-  }
-
-  /**
-   * @param {string} path
-   * @param {any} [data]
-   * @param {Options} [options]
-   * @returns {Call<any>}
-   */
-  post(path, data, options) {
-    return this._make('POST', path, data, options)
-  }
-
-  /**
-   * @param {string} path
-   * @param {any} [data]
-   * @param {Options} [options]
-   * @returns {Call<any>}
-   */
-  put(path, data, options) {
-    return this._make('PUT', path, data, options)
-  }
-
-  /**
-   * @param {string} path
-   * @param {any} [data]
-   * @param {Options} [options]
-   * @returns {Call<any>}
-   */
-  delete(path, data, options) {
-    return this._make('DELETE', path, data, options)
-  }
-
-  /**
-   * Send a file as a form.
-   * @param {string} path
-   * @param {string} filePath of a file on the phone
-   * @param {UploadOptions} [options] name: the field of the file, `file` unless told; formData:
-   *   the other fields; onProgress: told 0 to 100, from the beginning again when it is sent
-   *   again; timeout: 60 s or the client's unless told; idempotent: false unless told
-   * @returns {Call<any>} `data` of the answer
-   */
-  upload(path, filePath, { name = 'file', formData, onProgress, timeout, ...options } = {}) {
-    if (typeof filePath !== 'string' || !filePath) return rejected('file_missing')
-    const file = { path: filePath, field: name, formData: { ...formData }, onProgress }
-    return this._make('POST', path, undefined, {
-      ...options,
-      timeout: timeout || this._fileTimeout,
-      file,
-    })
-  }
-
-  /**
-   * Get a file. What the server refuses is an error, as elsewhere, and never a file.
-   * @param {string} path
-   * @param {DownloadOptions} [options] onProgress and timeout as of an upload
-   * @returns {Call<{ tempFilePath: string }>} the phone deletes the file at some time
-   */
-  download(path, { onProgress, timeout, ...options } = {}) {
-    return this._make('GET', path, undefined, {
-      ...options,
-      timeout: timeout || this._fileTimeout,
-      file: { onProgress },
-    })
-  }
-
-  /**
-   * Be told before each sending, of a login too: `{id, method, path, attempt, header}`. What the
-   * hook writes into `header` is sent too. It sees no token and no body.
-   * @param {(request: import('./requests').HookRequest) => void} hook what it throws changes nothing
-   * @returns {() => void} takes it away
-   */
-  onRequest(hook) {
-    return hooked(this._requests.requestHooks, hook)
-  }
-
-  /**
-   * Be told after each sending: `{id, method, path, attempt, status, error, requestId, ms}`.
-   * @param {(response: import('./requests').HookResponse) => void} hook
-   * @returns {() => void} takes it away
-   */
-  onResponse(hook) {
-    return hooked(this._requests.responseHooks, hook)
-  }
-
-  /**
-   * Make sure that the user is signed in, and tell who it is. No app needs to call it: the
-   * first request that needs a login does it.
-   * @param {{ fresh?: boolean }} [options] fresh: call wx.login in any case, which also brings
-   *   the server a new session_key
-   * @returns {Promise<User>}
-   */
-  login({ fresh = false } = {}) {
-    const { epoch, token } = this._session
-    if (fresh || !token) return this._session.signIn()
-    if (!this._asking || this._asking.epoch !== epoch) {
-      const asking = { epoch, user: this.me() }
-      const over = () => {
-        if (this._asking === asking) this._asking = null
-      }
-      this._asking = asking
-      asking.user.then(over, over)
-    }
-    return this._asking.user
-  }
-
-  /**
-   * End this session, here at once. A failure means that the server may not know yet.
-   * @returns {Promise<null>}
-   */
-  logout() {
-    return this._session.leave(token => (token ? this._logOut(token) : Promise.resolve(null)), {
-      orStay: false,
-    })
-  }
-
-  /**
-   * Erase the account for good. It needs a session and never logs in: signed out, it fails.
-   * When it fails, nothing is known to be erased, and the user is signed in as before.
-   * @returns {Promise<null>}
-   */
-  erase() {
-    if (this._erasing) {
-      this._session.drop()
-      return this._erasing
-    }
-    const over = () => {
-      this._erasing = null
-    }
-    const { user } = this._session
-    const made = this._now()
-    this._erasing = this._session.leave(token => this._erase(token, made), { orStay: true })
-    this._erasing.then(() => this._reports.forget(user), () => {})
-    this._erasing.then(over, over)
-    return this._erasing
-  }
-
-  /** @returns {Call<User>} */
-  me() {
-    return this._make(ME.method, ME.path)
-  }
-
-  /** @returns {Call<SessionRow[]>} the devices on which the user is logged in */
-  sessions() {
-    const call = this._make(SESSIONS.method, SESSIONS.path)
-    const sessions = call.then(data => {
-      if (isObject(data) && Array.isArray(data.sessions)) return data.sessions
-      throw new ApiError('bad_answer')
-    })
-    return Object.assign(sessions, { abort: call.abort })
-  }
-
-  /**
-   * Store the user's phone number: the server gets it from WeChat for the code that the button
-   * `open-type="getPhoneNumber"` or `"getRealtimePhoneNumber"` gives in `e.detail`. WeChat
-   * charges for each code and takes it once, but the server keeps its result for 5 minutes: so
-   * the same code is sent again when an answer was lost.
-   * @param {{ code?: string, errno?: number, errMsg?: string }} detail
-   * @returns {Call<User>}
-   */
-  phone(detail) {
-    const code = detail && detail.code
-    if (typeof code !== 'string' || !code) return rejected(ofPhoneButton(detail))
-    return this._make(PHONE.method, PHONE.path, { code }, { idempotent: true, inOrder: true })
-  }
-
-  /** @returns {Call<User>} without a phone number */
-  removePhone() {
-    return this._make(REMOVE_PHONE.method, REMOVE_PHONE.path)
-  }
-
-  /**
-   * Make a picture on the phone the user's avatar. The server keeps one, so the same picture
-   * may be sent again when an answer was lost.
-   * @param {string} tempFilePath `e.detail.avatarUrl` of the button `open-type="chooseAvatar"`;
-   *   a JPEG, PNG or WebP of at most 2 MiB
-   * @param {{ onProgress?: (percent: number) => void, timeout?: number }} [options]
-   *   onProgress: told 0 to 100, from the beginning again when the picture is sent again;
-   *   timeout: ms for one sending, 30 s or the client's unless told
-   * @returns {Call<User>}
-   */
-  uploadAvatar(tempFilePath, { onProgress, timeout = this._uploadTimeout } = {}) {
-    if (typeof tempFilePath !== 'string' || !tempFilePath) return rejected('picture_missing')
-    const call = this._make(AVATAR.method, AVATAR.path, undefined, {
-      file: { path: tempFilePath, field: 'file', onProgress },
-      idempotent: true,
-      inOrder: true,
-      timeout,
-    })
-    const me = call.catch(error => {
-      if (error.error !== 'file_missing') throw error
-      const { errno, symptom } = error
-      throw Object.assign(new ApiError('picture_missing', { errno }), { symptom })
-    })
-    return Object.assign(me, { abort: call.abort })
-  }
-
-  /** @returns {Call<User>} without an avatar */
-  removeAvatar() {
-    return this._make(REMOVE_AVATAR.method, REMOVE_AVATAR.path)
-  }
-
-  /**
-   * Ask the user to permit subscribe messages, and tell the server. It must be called in the
-   * handler of a tap, before anything is waited for: otherwise WeChat does not open its dialog.
-   * What the user permits is kept on the phone until the server knows it, and is never lost.
-   * @param {string[]} templateIds one to three
-   * @returns {Promise<Notified>} fails where the dialog did not open or was not answered, and
-   *   where the server refuses the answer for good
-   */
-  async askToNotify(templateIds) {
-    const { epoch, user } = this._session
-    const results = await askUser(this._platform, templateIds)
-    const left = await this._reports.add(results, { epoch, user })
-    /** @type {Left} */
-    const none = {}
-    Object.keys(results).forEach(id => (none[id] = 0))
-    return { accepted: acceptedOf(results), results, left: left && { ...none, ...left } }
-  }
-
-  /**
-   * How many messages may still be sent to the user, by template; first, the server is told
-   * what it does not know yet.
-   * @returns {Promise<Left>}
-   */
-  async permissions() {
-    const { epoch } = this._session
-    const failure = await this._reports.sendAll({ mayLogIn: true })
-    if (epoch !== this._session.epoch) throw new ApiError('signed_out')
-    if (failure) throw failure
-    return this._report(this._reports.newId(), {}, { mayLogIn: true })
-  }
-
-  /**
-   * Have the server decrypt what WeChat encrypted, such as what a button gives in `e.detail`.
-   * @param {{ encryptedData?: string, iv?: string, rawData?: string, signature?: string }} detail
-   * @returns {Call<any>} the plain object
-   */
-  decrypt(detail) {
-    if (!detail || !detail.encryptedData || !detail.iv) return rejected('no_encrypted_data')
-    const { encryptedData, iv, rawData, signature } = detail
-    const signed = rawData !== undefined && signature !== undefined
-    const data = signed ? { encryptedData, iv, rawData, signature } : { encryptedData, iv }
-    return this._make(DECRYPT.method, DECRYPT.path, data)
-  }
+/**
+ * Make the one client of an app.
+ * @param {Settings} settings
+ */
+function createClient({ baseUrl: url, platform = wx, timeout = TIMEOUT, timers = TIMERS }) {
+  if (!BASE_URL.test(url)) throw new TypeError('baseUrl must look like https://api.example.com')
+  const baseUrl = url.replace(/\/+$/, '')
+  const storage = createStorage(platform, baseUrl)
+  const foreground = createForeground(platform, timers)
+  const shared = { timers, foreground, share: timers.random() }
+  const requests = createRequests({ ...shared, baseUrl, platform, timeout, width: WIDTH })
+  const session = createSession({
+    ...shared,
+    storage,
+    code: () => loginCode(platform, timers, CODE_TIMEOUT),
+    exchange: (code, unwanted) =>
+      requests.make({ lane: CONTROL, ...LOGIN, data: { code }, unwanted }),
+    end: token => logOut(token).catch(() => {}),
+    onToken: () => {
+      requests.tokenChanged()
+      reports.sendAll()
+    },
+    onLeft: () => {
+      requests.left()
+      reports.left()
+    },
+    onFailed: requests.loginFailed,
+  })
+  requests.attach(session)
+  const reports = createReports({
+    storage,
+    session,
+    random: timers.random,
+    send: ({ id, results }, mayLogIn) => report(id, results, mayLogIn),
+  })
+  /** @type {{ epoch: number, user: Promise<User> } | null} */
+  let asking = null
+  /** @type {Promise<null> | null} */
+  let erasing = null
+  onReturn(platform, () => reports.sendAll())
+  reports.sendAll()
 
   /**
    * What the app passes is copied: what it changes later is not sent.
-   * @private
-   * @param {'GET' | 'POST' | 'PUT' | 'DELETE'} method
-   * @param {string} path
+   * @param {{ method: import('./calls').Method, path: string }} route
    * @param {any} [data]
    * @param {Options & Pick<import('./requests').Wish, 'file' | 'inOrder'>} [options]
    * @returns {Call<any>}
    */
-  _make(method, path, data, { auth = true, idempotent, timeout, header, file, inOrder } = {}) {
+  function make(route, data, { auth = true, idempotent, timeout, header, file, inOrder } = {}) {
+    const { path } = route
     // without the slash, a path could turn the address into one of another host
-    if (typeof path !== 'string' || path[0] !== '/') return rejected('bad_url')
-    const wish = { method, path, idempotent, timeout, header: { ...header }, file, inOrder }
+    if (typeof path !== 'string' || path[0] !== '/') return rejected(new ApiError('bad_url'))
+    const lane = auth ? SESSION : OPEN
+    const wish = { ...route, lane, idempotent, timeout, header: { ...header }, file, inOrder }
     try {
-      return this._requests.make({ lane: auth ? SESSION : OPEN, ...wish, data: copyOf(data) })
+      return requests.make({ ...wish, data: data && JSON.parse(JSON.stringify(data)) })
     } catch (_) {
-      return rejected('request_failed') // it cannot be written as JSON
+      return rejected(new ApiError('request_failed')) // it cannot be written as JSON
     }
   }
 
   /**
+   * @param {{ method: import('./calls').Method, path: string }} route
+   * @param {import('./transport').File} file
+   * @param {Options & Pick<import('./requests').Wish, 'inOrder'>} options
+   * @param {number} least ms, unless the client's time is longer or the options have one
+   * @param {string} [missing] the error where there is no path; a download needs none
+   * @returns {Call<any>}
+   */
+  function transfer(route, file, options, least, missing) {
+    const { path } = file
+    if (missing && (typeof path !== 'string' || !path)) return rejected(new ApiError(missing))
+    const ms = options.timeout || Math.max(least, timeout)
+    return make(route, undefined, { ...options, timeout: ms, file })
+  }
+
+  /**
    * The server counts an id once, so the same report may be sent again.
-   * @private
    * @param {string} id
    * @param {import('./dialog').Results} results
-   * @param {{ mayLogIn: boolean }} how mayLogIn: false: with the present token alone
+   * @param {boolean} mayLogIn false: with the present token alone
    * @returns {Promise<Left>}
    */
-  async _report(id, results, { mayLogIn }) {
-    const { method, path } = MESSAGES
-    const { epoch, token } = this._session
-    const wish = { method, path, data: { id, results }, idempotent: true }
-    const unwanted = () => epoch !== this._session.epoch
-    const data = await this._requests.make(
+  async function report(id, results, mayLogIn) {
+    const { epoch, token } = session
+    const wish = { ...MESSAGES, data: { id, results }, idempotent: true }
+    const unwanted = () => epoch !== session.epoch
+    const data = await requests.make(
       mayLogIn ? { lane: SESSION, ...wish } : { lane: CONTROL, token, unwanted, ...wish }
     )
-    if (!isObject(data) || !Array.isArray(data.permissions)) throw new ApiError('bad_answer')
     /** @type {Left} */
     const left = {}
-    data.permissions.forEach(each => (left[each.template_id] = each.left))
+    listOf(data, 'permissions').forEach(each => (left[each.template_id] = each.left))
     return left
   }
 
   /**
-   * @private
-   * @param {string} code
-   * @param {() => boolean} unwanted
-   */
-  _exchange(code, unwanted) {
-    const { method, path } = LOGIN
-    return this._requests.make({ lane: CONTROL, method, path, data: { code }, unwanted })
-  }
-
-  /**
-   * @private
    * @param {string} token
    * @returns {Promise<null>}
    */
-  _logOut(token) {
-    return this._leave(LOGOUT, { token, everLate: true }, ['session_ended', 'token_invalid'])
-  }
-
-  /**
-   * @private
-   * @param {string} token
-   * @param {number} made when the app called, in ms
-   * @returns {Promise<null>}
-   */
-  _erase(token, made) {
-    if (!token) return Promise.reject(new ApiError('signed_out'))
-    return this._leave(ERASE, { token, made }, ['session_ended'])
+  function logOut(token) {
+    return leave(LOGOUT, { token, everLate: true }, ['session_ended', 'token_invalid'])
   }
 
   /**
    * Sent again only with the very same token, so it can do nothing twice. That the session has
    * ended is what was wanted: an earlier sending has arrived.
-   * @private
-   * @param {import('./calls').Route} route
+   * @param {{ method: import('./calls').Method, path: string }} route
    * @param {Pick<import('./requests').Wish, 'token' | 'made' | 'everLate'>} how
    * @param {string[]} wanted errors that say that it is done
    * @returns {Promise<null>}
    */
-  _leave({ method, path }, how, wanted) {
-    return this._requests.make({ lane: CONTROL, method, path, idempotent: true, ...how }).then(
+  function leave(route, how, wanted) {
+    return requests.make({ lane: CONTROL, ...route, idempotent: true, ...how }).then(
       () => null,
       error => {
         if (wanted.includes(error.error)) return null
@@ -485,49 +204,288 @@ class Client {
       }
     )
   }
+
+  /** @returns {Call<User>} */
+  const me = () => make(ME)
+
+  return {
+    /**
+     * @param {string} path such as /api/me
+     * @param {any} [data] becomes the query
+     * @param {Options} [options]
+     * @returns {Call<any>} `data` of the answer
+     */
+    get(path, data, options) {
+      return make({ method: 'GET', path }, data, options)
+    },
+
+    /**
+     * @param {string} path
+     * @param {any} [data]
+     * @param {Options} [options]
+     * @returns {Call<any>}
+     */
+    post(path, data, options) {
+      return make({ method: 'POST', path }, data, options)
+    },
+
+    /**
+     * @param {string} path
+     * @param {any} [data]
+     * @param {Options} [options]
+     * @returns {Call<any>}
+     */
+    put(path, data, options) {
+      return make({ method: 'PUT', path }, data, options)
+    },
+
+    /**
+     * @param {string} path
+     * @param {any} [data]
+     * @param {Options} [options]
+     * @returns {Call<any>}
+     */
+    delete(path, data, options) {
+      return make({ method: 'DELETE', path }, data, options)
+    },
+
+    /**
+     * Send a file as a form.
+     * @param {string} path
+     * @param {string} filePath of a file on the phone
+     * @param {UploadOptions} [options] name: the field of the file, `file` unless told; formData:
+     *   the other fields; onProgress: told 0 to 100, from the beginning again when it is sent
+     *   again; timeout: 60 s or the client's unless told; idempotent: false unless told
+     * @returns {Call<any>} `data` of the answer
+     */
+    upload(path, filePath, { name = 'file', formData, onProgress, ...options } = {}) {
+      const file = { path: filePath, field: name, formData: { ...formData }, onProgress }
+      return transfer({ method: 'POST', path }, file, options, FILE_TIMEOUT, 'file_missing')
+    },
+
+    /**
+     * Get a file. What the server refuses is an error, as elsewhere, and never a file.
+     * @param {string} path
+     * @param {DownloadOptions} [options] onProgress and timeout as of an upload
+     * @returns {Call<{ tempFilePath: string }>} the phone deletes the file at some time
+     */
+    download(path, { onProgress, ...options } = {}) {
+      return transfer({ method: 'GET', path }, { onProgress }, options, FILE_TIMEOUT)
+    },
+
+    /**
+     * Be told before each sending, of a login too: `{id, method, path, attempt, header}`. What the
+     * hook writes into `header` is sent too. It sees no token and no body.
+     * @param {(request: import('./requests').HookRequest) => void} hook what it throws changes nothing
+     * @returns {() => void} takes it away
+     */
+    onRequest(hook) {
+      return hooked(requests.requestHooks, hook)
+    },
+
+    /**
+     * Be told after each sending: `{id, method, path, attempt, status, error, requestId, ms}`.
+     * @param {(response: import('./requests').HookResponse) => void} hook
+     * @returns {() => void} takes it away
+     */
+    onResponse(hook) {
+      return hooked(requests.responseHooks, hook)
+    },
+
+    /**
+     * Make sure that the user is signed in, and tell who it is. No app needs to call it: the
+     * first request that needs a login does it.
+     * @param {{ fresh?: boolean }} [options] fresh: call wx.login in any case, which also brings
+     *   the server a new session_key
+     * @returns {Promise<User>}
+     */
+    login({ fresh = false } = {}) {
+      const { epoch, token } = session
+      if (fresh || !token) return session.signIn()
+      if (!asking || asking.epoch !== epoch) {
+        const mine = { epoch, user: me() }
+        const over = () => {
+          if (asking === mine) asking = null
+        }
+        asking = mine
+        mine.user.then(over, over)
+      }
+      return asking.user
+    },
+
+    /**
+     * End this session, here at once. A failure means that the server may not know yet.
+     * @returns {Promise<null>}
+     */
+    logout() {
+      return session.leave(async token => (token ? logOut(token) : null))
+    },
+
+    /**
+     * Erase the account for good. It needs a session and never logs in: signed out, it fails.
+     * When it fails, nothing is known to be erased, and the user is signed in as before.
+     * @returns {Promise<null>}
+     */
+    erase() {
+      if (erasing) {
+        session.drop()
+        return erasing
+      }
+      const { user } = session
+      const made = timers.now()
+      const erase = async (/** @type {string} */ token) => {
+        if (!token) throw new ApiError('signed_out')
+        return leave(ERASE, { token, made }, ['session_ended'])
+      }
+      const over = () => {
+        erasing = null
+      }
+      erasing = session.leave(erase, true)
+      erasing.then(() => reports.forget(user), () => {}).then(over)
+      return erasing
+    },
+
+    me,
+
+    /** @returns {Call<SessionRow[]>} the devices on which the user is logged in */
+    sessions() {
+      return mapped(make(SESSIONS), data => listOf(data, 'sessions'))
+    },
+
+    /**
+     * Store the user's phone number: the server gets it from WeChat for the code that the button
+     * `open-type="getPhoneNumber"` or `"getRealtimePhoneNumber"` gives in `e.detail`. WeChat
+     * charges for each code and takes it once, but the server keeps its result for 5 minutes: so
+     * the same code is sent again when an answer was lost.
+     * @param {{ code?: string, errno?: number, errMsg?: string }} detail
+     * @returns {Call<User>}
+     */
+    phone(detail) {
+      const { code } = detail || {}
+      if (typeof code !== 'string' || !code) return rejected(ofPhoneButton(detail))
+      return make(PHONE, { code }, { idempotent: true, inOrder: true })
+    },
+
+    /** @returns {Call<User>} without a phone number */
+    removePhone() {
+      return make(REMOVE_PHONE)
+    },
+
+    /**
+     * Make a picture on the phone the user's avatar. The server keeps one, so the same picture
+     * may be sent again when an answer was lost.
+     * @param {string} tempFilePath `e.detail.avatarUrl` of the button `open-type="chooseAvatar"`;
+     *   a JPEG, PNG or WebP of at most 2 MiB
+     * @param {{ onProgress?: (percent: number) => void, timeout?: number }} [options]
+     *   onProgress: told 0 to 100, from the beginning again when the picture is sent again;
+     *   timeout: ms for one sending, 30 s or the client's unless told
+     * @returns {Call<User>}
+     */
+    uploadAvatar(tempFilePath, { onProgress, timeout } = {}) {
+      const file = { path: tempFilePath, field: 'file', onProgress }
+      const options = { timeout, idempotent: true, inOrder: true }
+      const call = transfer(AVATAR, file, options, UPLOAD_TIMEOUT, 'picture_missing')
+      return mapped(call, undefined, error => {
+        if (error.error !== 'file_missing') throw error
+        throw new ApiError('picture_missing', { errno: error.errno, symptom: 'upload_file' })
+      })
+    },
+
+    /** @returns {Call<User>} without an avatar */
+    removeAvatar() {
+      return make(REMOVE_AVATAR)
+    },
+
+    /**
+     * Ask the user to permit subscribe messages, and tell the server. It must be called in the
+     * handler of a tap, before anything is waited for: otherwise WeChat does not open its dialog.
+     * What the user permits is kept on the phone until the server knows it, and is never lost.
+     * @param {string[]} templateIds one to three
+     * @returns {Promise<Notified>} fails where the dialog did not open or was not answered, and
+     *   where the server refuses the answer for good
+     */
+    async askToNotify(templateIds) {
+      const { epoch, user } = session
+      const results = await askUser(platform, templateIds)
+      const told = await reports.add(results, { epoch, user })
+      const ids = Object.keys(results)
+      /** @type {Left} */
+      const left = { ...told }
+      ids.forEach(id => (left[id] = left[id] || 0))
+      // a later kind of `accept` is one too, such as `acceptWithAudio`
+      const accepted = ids.filter(id => results[id].startsWith('accept'))
+      return { accepted, results, left: told && left }
+    },
+
+    /**
+     * How many messages may still be sent to the user, by template; first, the server is told
+     * what it does not know yet.
+     * @returns {Promise<Left>}
+     */
+    async permissions() {
+      const { epoch } = session
+      const failure = await reports.sendAll(true)
+      if (epoch !== session.epoch) throw new ApiError('signed_out')
+      if (failure) throw failure
+      return report(reports.newId(), {}, true)
+    },
+
+    /**
+     * Have the server decrypt what WeChat encrypted, such as what a button gives in `e.detail`.
+     * @param {{ encryptedData?: string, iv?: string, rawData?: string, signature?: string }} detail
+     * @returns {Call<any>} the plain object
+     */
+    decrypt(detail) {
+      const { encryptedData, iv, rawData, signature } = detail || {}
+      if (!encryptedData || !iv) return rejected(new ApiError('no_encrypted_data'))
+      const signed = rawData !== undefined && signature !== undefined
+      return make(DECRYPT, { encryptedData, iv, ...(signed && { rawData, signature }) })
+    },
+  }
 }
 
 /**
  * Have a call that has failed already.
- * @param {string | ApiError} error
+ * @param {ApiError} error
  * @returns {Call<any>}
  */
 function rejected(error) {
-  const failure = typeof error === 'string' ? new ApiError(error) : error
-  return Object.assign(Promise.reject(failure), { abort() {} })
+  return Object.assign(Promise.reject(error), { abort() {} })
+}
+
+/**
+ * What becomes of a call can be aborted like the call.
+ * @param {Call<any>} call
+ * @param {(data: any) => any} [onData]
+ * @param {(error: ApiError) => any} [onError]
+ * @returns {Call<any>}
+ */
+function mapped(call, onData, onError) {
+  return Object.assign(call.then(onData, onError), { abort: call.abort })
+}
+
+/**
+ * @param {any} data of an answer
+ * @param {string} name
+ * @returns {any[]}
+ */
+function listOf(data, name) {
+  if (isObject(data) && Array.isArray(data[name])) return data[name]
+  throw new ApiError('bad_answer')
 }
 
 /**
  * @template T
- * @param {T[]} hooks
+ * @param {Set<T>} hooks
  * @param {T} hook
  * @returns {() => void}
  */
 function hooked(hooks, hook) {
   if (typeof hook !== 'function') throw new TypeError('a hook must be a function')
-  hooks.push(hook)
+  hooks.add(hook)
   return () => {
-    if (hooks.includes(hook)) hooks.splice(hooks.indexOf(hook), 1)
+    hooks.delete(hook)
   }
 }
 
-/**
- * Read what will be sent, as it is now.
- * @param {any} data
- * @returns {any}
- */
-function copyOf(data) {
-  const text = typeof data === 'string' ? undefined : JSON.stringify(data)
-  return text === undefined ? data : JSON.parse(text)
-}
-
-/**
- * Make the one client of an app.
- * @param {Settings} settings
- * @returns {Client}
- */
-function createClient(settings) {
-  return new Client(settings)
-}
-
-module.exports = { Client, createClient }
+module.exports = { createClient }

@@ -3,12 +3,9 @@
  */
 
 const { ApiError, isObject, ofAnswer } = require('./errors')
-const { CONTROL, SESSION, Queue } = require('./queue')
-const { PATIENCE, RETRIES, passing, pause } = require('./retry')
+const { CONTROL, SESSION, createQueue } = require('./queue')
+const { PATIENCE, nextTry } = require('./retry')
 const { quietly, send } = require('./transport')
-
-/** @typedef {import('./platform').Platform} Platform */
-/** @typedef {import('./platform').Timers} Timers */
 
 /**
  * @template T
@@ -41,251 +38,171 @@ const { quietly, send } = require('./transport')
  * @property {boolean} [everLate] goes even if the app was away for long meanwhile
  */
 
-/** A wish on its way. */
-class Request {
-  /**
-   * @param {Wish} wish
-   * @param {number} order
-   * @param {number} epoch
-   * @param {number} timeout
-   * @param {number} made in ms, unless the wish says it
-   */
-  constructor(wish, order, epoch, timeout, made) {
-    this.lane = wish.lane
-    this.method = wish.method
-    this.path = wish.path
-    this.data = wish.data
-    this.file = wish.file
-    this.header = wish.header || {}
-    this.timeout = wish.timeout || timeout
-    this.idempotent = wish.idempotent === undefined ? wish.method !== 'POST' : wish.idempotent
-    this.token = wish.token || ''
-    this.unwanted = wish.unwanted || (() => false)
-    this.everLate = wish.everLate || false
-    this.order = order
-    this.epoch = epoch
-    this.made = wish.made || made
-    this.resource = resourceOf(wish)
-    this.attempts = 0
-    /** Breaks off the sending under way. */
-    this.stop = () => {}
-    this.sentFirst = 0 // when, in ms
-    this.logins = 0 // of the session, when it was sent
-    this.tries = 0 // made again because the network or the server failed
-    this.replayed = false // after a login
-    this.renewed = false // after a login that was to bring a session_key
-    this.inFlight = false
-    this.settled = false
-    /** @type {(value: any) => void} */
-    this.resolve = () => {}
-    /** @type {(error: ApiError) => void} */
-    this.reject = () => {}
-    this.result = new Promise((resolve, reject) => {
-      this.resolve = resolve
-      this.reject = reject
-    })
-  }
-}
+/**
+ * A wish on its way.
+ * @typedef {object} State
+ * @property {string} resource the path whose writes go one after another, or ''
+ * @property {boolean} idempotent
+ * @property {number} timeout
+ * @property {number} made
+ * @property {string} token
+ * @property {number} order
+ * @property {number} epoch
+ * @property {number} attempts
+ * @property {() => void} stop breaks off the sending under way
+ * @property {number} sentFirst when, in ms
+ * @property {number} logins of the session, when it was sent
+ * @property {number} tries made again because the network or the server failed
+ * @property {boolean} [replayed] after a login
+ * @property {boolean} [renewed] after a login that was to bring a session_key
+ * @property {boolean} [inFlight]
+ * @property {boolean} [settled]
+ * @property {(value: any) => void} resolve
+ * @property {(error: ApiError) => void} reject
+ */
+/** @typedef {Wish & State} Request */
 
-class Requests {
+/**
+ * @param {{ baseUrl: string, platform: import('./platform').Platform,
+ *   timers: import('./platform').Timers, timeout: number, width: number, share: number,
+ *   foreground: import('./platform').Foreground }} settings
+ */
+function createRequests({ baseUrl, platform, timers, timeout, width, share, foreground }) {
+  let count = 0
+  /** @type {import('./session').Session} */
+  let session
+  /** @type {Set<(request: HookRequest) => void>} */
+  const requestHooks = new Set()
+  /** @type {Set<(response: HookResponse) => void>} */
+  const responseHooks = new Set()
   /**
-   * @param {{ baseUrl: string, platform: Platform, timers: Timers, timeout: number,
-   *   width: number, share: number,
-   *   foreground: import('./platform').Foreground }} settings
+   * The write to each path that is on its way: no newer one goes before it is settled, so that no
+   * older state overtakes a newer one.
+   * @type {Map<string, Request>}
    */
-  constructor(settings) {
-    this._settings = settings
-    this._count = 0
-    /** @type {((request: HookRequest) => void)[]} */
-    this.requestHooks = []
-    /** @type {((response: HookResponse) => void)[]} */
-    this.responseHooks = []
-    /**
-     * What is written to each path, the earliest first: it alone is on its way, so that no older
-     * state overtakes a newer one.
-     * @type {Map<string, Request[]>}
-     */
-    this._writes = new Map()
-    /** @type {Set<Request>} those that depend on the session, until they are settled */
-    this._bound = new Set()
-    /** @type {Queue<Request>} */
-    this._queue = new Queue(settings.width, request => this._send(request))
-    /** @type {import('./session').Session} */
-    this._session = /** @type {any} */ (null)
+  const writes = new Map()
+  /** @type {Set<Request>} those that depend on the session, until they are settled */
+  const bound = new Set()
+  const queue = createQueue(width, mayGo, sendOne)
+
+  /** @param {Request} request */
+  function mayGo({ lane, resource, order }) {
+    const write = writes.get(resource)
+    return (lane !== SESSION || session.token !== '') && (!write || write.order === order)
   }
 
-  /** @param {import('./session').Session} session */
-  attach(session) {
-    this._session = session
-    this.tokenChanged()
-  }
+  /** @param {Request} request */
+  const isBound = ({ lane }) => lane === SESSION
 
   /**
    * @param {Wish} wish
    * @returns {Call<any>} what stands in the answer as data
    */
-  make(wish) {
-    const { timeout, timers } = this._settings
-    const { epoch } = this._session
-    const request = new Request(wish, (this._count += 1), epoch, timeout, timers.now())
-    if (request.lane === SESSION) this._bound.add(request)
-    if (this._isNextWrite(request)) this._enqueue(request)
-    return Object.assign(request.result, { abort: () => this._abort(request) })
-  }
-
-  /** Hold the requests that need a token while there is none. */
-  tokenChanged() {
-    if (this._session) this._queue.admit(this._session.token !== '')
-  }
-
-  /** Whoever waited for the login gets to know why there is none. @param {ApiError} error */
-  loginFailed(error) {
-    const waiting = [...this._queue.clear(), ...this._dropWrites()]
-    waiting.sort((a, b) => a.order - b.order).forEach(request => this._reject(request, error))
-  }
-
-  /** What has not been sent is not sent any more; what is on its way is judged when it comes. */
-  left() {
-    this._queue.clear()
-    this._dropWrites()
-    this._bound.forEach(request => {
-      if (!request.inFlight) this._reject(request, new ApiError('signed_out'))
+  function make(wish) {
+    const { method, path, lane } = wish
+    const isWrite = method === 'PUT' || method === 'DELETE'
+    const { idempotent = method !== 'POST', inOrder = isWrite && lane !== CONTROL } = wish
+    /** @type {Request} */
+    let request
+    const result = new Promise((resolve, reject) => {
+      request = {
+        ...wish,
+        idempotent,
+        resource: inOrder ? path.split('?')[0] : '',
+        timeout: wish.timeout || timeout,
+        made: wish.made || timers.now(),
+        token: wish.token || '',
+        order: (count += 1),
+        epoch: session.epoch,
+        attempts: 0,
+        stop: () => {},
+        sentFirst: 0,
+        logins: 0,
+        tries: 0,
+        resolve,
+        reject,
+      }
+      if (isBound(request)) bound.add(request)
+      enqueue(request)
     })
+    const abort = () => {
+      if (request.settled) return
+      queue.take(each => each === request)
+      reject(request, new ApiError('aborted'))
+      if (request.inFlight) request.stop()
+    }
+    return Object.assign(result, { abort })
   }
 
   /** @param {Request} request */
-  _abort(request) {
+  function enqueue(request) {
     if (request.settled) return
-    this._queue.remove(request)
-    this._reject(request, new ApiError('aborted'))
-    if (request.inFlight) request.stop()
-  }
-
-  /**
-   * @param {Request} request
-   * @returns {boolean} false: it waits for an older write to the same path
-   */
-  _isNextWrite(request) {
-    if (!request.resource) return true
-    const line = this._writes.get(request.resource) || []
-    this._writes.set(request.resource, line)
-    return line.push(request) === 1
-  }
-
-  /** @param {Request} request is over */
-  _nextWrite(request) {
-    const line = this._writes.get(request.resource)
-    if (!line) return
-    const at = line.indexOf(request)
-    if (at >= 0) line.splice(at, 1)
-    if (!line.length) this._writes.delete(request.resource)
-    else if (at === 0) this._enqueue(line[0])
-  }
-
-  /**
-   * Take out the writes with a token that wait for an older one.
-   * @returns {Request[]}
-   */
-  _dropWrites() {
-    /** @type {Request[]} */
-    const dropped = []
-    this._writes.forEach((line, resource) => {
-      const isKept = (/** @type {Request} */ request, /** @type {number} */ i) =>
-        i === 0 || request.lane !== SESSION
-      line.forEach((request, i) => isKept(request, i) || dropped.push(request))
-      this._writes.set(resource, line.filter(isKept))
-    })
-    return dropped
+    if (isBound(request) && !session.token) session.signIn()
+    queue.add(request)
   }
 
   /** @param {Request} request */
-  _enqueue(request) {
-    if (request.settled) return
-    if (request.lane === SESSION && !this._session.token) this._session.signIn()
-    this._queue.add(request)
-  }
-
-  /** @param {Request} request */
-  async _send(request) {
-    const { baseUrl, platform, timers } = this._settings
-    if (request.settled) return
-    if (request.unwanted()) return this._reject(request, new ApiError('signed_out'))
-    if (this._isTooLate(request)) return this._reject(request, new ApiError('interrupted'))
-    if (request.lane === SESSION) request.token = this._session.token
-    const seen = seenOf(request)
-    const header = { ...request.header }
-    this.requestHooks.forEach(hook => quietly(() => hook({ ...seen, header })))
+  async function sendOne(request) {
+    const { method, path, data, file, unwanted, resource } = request
+    if (unwanted && unwanted()) return reject(request, new ApiError('signed_out'))
+    if (isTooLate(request)) return reject(request, new ApiError('interrupted'))
+    if (resource) writes.set(resource, request)
+    if (isBound(request)) request.token = session.token
+    const seen = { id: request.order, method, path, attempt: (request.attempts += 1) }
+    const wanted = { ...request.header }
+    requestHooks.forEach(hook => quietly(() => hook({ ...seen, header: wanted })))
     if (request.settled) return // aborted by a hook
     const begun = timers.now()
-    request.logins = this._session.logins
+    request.logins = session.logins
     request.sentFirst = request.sentFirst || begun
     request.inFlight = true
-    const sending = send(platform, timers, {
-      method: request.method,
-      url: baseUrl + request.path,
-      data: request.data,
-      file: request.file,
-      header: headerOf(request, header),
-      timeout: request.timeout,
-    })
-    request.stop = sending.abort
-    const outcome = await sending.outcome
+    const header = headerOf(request, wanted)
+    const call = { method, url: baseUrl + path, data, file, header, timeout: request.timeout }
+    const { abort, outcome } = send(platform, timers, call)
+    request.stop = abort
+    const answer = await outcome
     request.inFlight = false
-    const result = outcome instanceof ApiError ? outcome : dataOf(outcome)
-    this._tell(seen, outcome, result, timers.now() - begun)
-    if (!request.settled) this._judge(request, result)
+    const result = answer instanceof ApiError ? answer : dataOf(answer)
+    const failure = result instanceof ApiError ? result : undefined
+    const told = {
+      ...seen,
+      status: answer.status,
+      error: failure ? failure.error : '',
+      requestId: (failure || answer).requestId,
+      ms: timers.now() - begun,
+    }
+    responseHooks.forEach(hook => quietly(() => hook({ ...told })))
+    if (!request.settled) judge(request, result)
   }
 
   /** @param {Request} request */
-  _isTooLate({ everLate, made }) {
-    return !everLate && this._settings.foreground.wasAwayLong(made)
-  }
-
-  /**
-   * @param {Seen} seen
-   * @param {import('./transport').Answer | ApiError} outcome
-   * @param {{ data: any } | ApiError} result
-   * @param {number} ms
-   */
-  _tell(seen, outcome, result, ms) {
-    const isAnswer = !(outcome instanceof ApiError)
-    const status = isAnswer ? outcome.status : 0
-    const failed = result instanceof ApiError
-    const requestId = failed ? result.requestId : isAnswer ? outcome.header('X-Request-Id') : ''
-    const told = { ...seen, status, error: failed ? result.error : '', requestId, ms }
-    this.responseHooks.forEach(hook => quietly(() => hook({ ...told })))
-  }
+  const isTooLate = ({ everLate, made }) => !everLate && foreground.wasAwayLong(made)
 
   /**
    * @param {Request} request
    * @param {{ data: any } | ApiError} result
    */
-  _judge(request, result) {
+  function judge(request, result) {
     if (!(result instanceof ApiError)) {
-      if (request.lane === SESSION) this._session.accepted(request.token)
-      return this._resolve(request, result.data)
+      if (isBound(request)) session.accepted(request.token)
+      settle(request)
+      return request.resolve(result.data)
     }
-    if (request.lane === SESSION && this._sendsAnew(request, result)) return undefined
-    if (this._mayGoAgain(request, result)) return this._goAgain(request, result)
-    return this._reject(request, result)
-  }
-
-  /**
-   * Act on what a login can mend.
-   * @param {Request} request
-   * @param {ApiError} error
-   * @returns {boolean} whether the request has been seen to
-   */
-  _sendsAnew(request, error) {
-    const mended = error.status === 401 || this._mayGoAgain(request, error)
-    if (request.epoch !== this._session.epoch) {
-      this._reject(request, mended ? new ApiError('signed_out') : error)
-      return true
+    const ms = waitFor(request, result)
+    if (isBound(request)) {
+      if (request.epoch !== session.epoch) {
+        const isOver = result.status === 401 || ms >= 0
+        return reject(request, isOver ? new ApiError('signed_out') : result)
+      }
+      if (result.status === 401) return replay(request, result)
+      if (result.error === 'session_key_missing' && !request.renewed) return renew(request)
     }
-    if (error.status === 401) this._replay(request, error)
-    else if (error.error === 'session_key_missing' && !request.renewed) this._renew(request)
-    else return false
-    return true
+    if (ms < 0) return reject(request, result)
+    request.tries += 1
+    const again = () => timers.setTimeout(() => enqueue(request), ms)
+    if (result.error !== 'interrupted') return again()
+    request.sentFirst = 0 // its patience begins anew: nobody waited while the app was away
+    return foreground.back().then(again)
   }
 
   /**
@@ -293,17 +210,17 @@ class Requests {
    * @param {Request} request
    * @param {ApiError} error
    */
-  _replay(request, error) {
-    this._session.refused(request.token, error)
-    const failure = this._session.failureSince(request.logins)
+  function replay(request, error) {
+    session.refused(request.token, error)
+    const failure = session.failureSince(request.logins)
     if (request.replayed || failure) {
-      this._reject(request, failure || error)
+      reject(request, failure || error)
       // those behind it still need a token
-      if (!this._session.token && this._queue.held) this._session.signIn()
+      if (!session.token && queue.has(isBound)) session.signIn()
       return
     }
     request.replayed = true
-    this._enqueue(request)
+    enqueue(request)
   }
 
   /**
@@ -312,95 +229,71 @@ class Requests {
    * the user has to tap again.
    * @param {Request} request
    */
-  _renew(request) {
+  function renew(request) {
     request.renewed = true
-    const renewed = this._session.renewedSince(request.logins)
-    const login = renewed ? Promise.resolve() : this._session.signIn()
+    const login = session.renewedSince(request.logins) ? Promise.resolve() : session.signIn()
     login.then(
-      () => this._enqueue(request),
-      error => this._reject(request, error)
+      () => enqueue(request),
+      error => reject(request, error)
     )
   }
 
   /**
    * @param {Request} request
    * @param {ApiError} error
-   * @returns {boolean}
+   * @returns {number} see retry.js
    */
-  _mayGoAgain(request, error) {
+  function waitFor(request, error) {
     // A login goes again with a fresh code, or not at all: session.js sees to that.
     const neverSent = error.error === 'too_many_tasks' && request.lane !== CONTROL
-    if (!request.idempotent && !neverSent) return false
-    if (request.tries >= RETRIES) return false
-    if (error.error === 'interrupted') return !this._isTooLate(request)
-    const then = this._settings.timers.now() + this._waitFor(request, error)
-    return passing(error) && then <= request.sentFirst + Math.max(PATIENCE, 2 * request.timeout)
+    const mayGo = request.idempotent || neverSent
+    if (!mayGo || (error.error === 'interrupted' && isTooLate(request))) return -1
+    const until = request.sentFirst + Math.max(PATIENCE, 2 * request.timeout)
+    return nextTry(error, request.tries, share, until - timers.now())
   }
 
   /**
    * @param {Request} request
    * @param {ApiError} error
    */
-  _goAgain(request, error) {
-    const { timers, foreground } = this._settings
-    const wait = this._waitFor(request, error)
-    request.tries += 1
-    const again = () => timers.setTimeout(() => this._enqueue(request), wait)
-    if (error.error !== 'interrupted') return again()
-    request.sentFirst = 0 // its patience begins anew: nobody waited while the app was away
-    return foreground.back().then(again)
-  }
-
-  /**
-   * @param {Request} request
-   * @param {ApiError} error
-   * @returns {number} ms
-   */
-  _waitFor(request, error) {
-    return pause(error, request.tries, this._settings.share)
-  }
-
-  /**
-   * @param {Request} request
-   * @param {any} data
-   */
-  _resolve(request, data) {
-    this._settle(request)
-    request.resolve(data)
-  }
-
-  /**
-   * @param {Request} request
-   * @param {ApiError} error
-   */
-  _reject(request, error) {
-    this._settle(request)
+  function reject(request, error) {
+    settle(request)
     request.reject(error)
   }
 
   /** @param {Request} request */
-  _settle(request) {
+  function settle(request) {
     request.settled = true
-    this._bound.delete(request)
-    this._nextWrite(request)
+    bound.delete(request)
+    if (writes.get(request.resource) !== request) return
+    writes.delete(request.resource)
+    queue.fill()
   }
-}
 
-/**
- * @param {Wish} wish
- * @returns {string} the path whose writes go one after another, or ''
- */
-function resourceOf({ lane, method, path, inOrder = method === 'PUT' || method === 'DELETE' }) {
-  return inOrder && lane !== CONTROL ? path.split('?')[0] : ''
-}
+  return {
+    requestHooks,
+    responseHooks,
+    make,
 
-/**
- * @param {Request} request
- * @returns {Seen}
- */
-function seenOf(request) {
-  const { order: id, method, path } = request
-  return { id, method, path, attempt: (request.attempts += 1) }
+    /** @param {import('./session').Session} its */
+    attach: its => {
+      session = its
+    },
+
+    /** What waited for a token may go. */
+    tokenChanged: () => queue.fill(),
+
+    /** Whoever waited for the login gets to know why there is none. @param {ApiError} error */
+    loginFailed: error => queue.take(isBound).forEach(request => reject(request, error)),
+
+    /** What has not been sent is not sent any more; what is on its way is judged when it comes. */
+    left: () => {
+      queue.take(isBound)
+      bound.forEach(request => {
+        if (!request.inFlight) reject(request, new ApiError('signed_out'))
+      })
+    },
+  }
 }
 
 /**
@@ -413,10 +306,10 @@ function headerOf(request, wanted) {
   const header = {}
   // the phone writes that of a form itself, for it chooses the boundary of the parts
   if (!request.file) header['Content-Type'] = 'application/json'
-  Object.keys(wanted)
-    .filter(name => !/^(authorization|content-type)$/i.test(name))
-    .filter(name => typeof wanted[name] === 'string' || typeof wanted[name] === 'number')
-    .forEach(name => (header[name] = String(wanted[name])))
+  Object.keys(wanted).forEach(name => {
+    const isText = ['string', 'number'].includes(typeof wanted[name])
+    if (isText && !/^(authorization|content-type)$/i.test(name)) header[name] = `${wanted[name]}`
+  })
   if (request.token) header.Authorization = `Bearer ${request.token}`
   return header
 }
@@ -428,10 +321,10 @@ function headerOf(request, wanted) {
  */
 function dataOf(answer) {
   const { status, body } = answer
-  if (status < 200 || status > 299) return ofAnswer(answer)
   if (status === 204) return { data: null }
-  if (!isObject(body) || (typeof body.code === 'number' && body.code !== 0)) return ofAnswer(answer)
+  const isFine = status >= 200 && status < 300 && isObject(body)
+  if (!isFine || (typeof body.code === 'number' && body.code !== 0)) return ofAnswer(answer)
   return { data: body.code === 0 && 'data' in body ? body.data : body }
 }
 
-module.exports = { Requests }
+module.exports = { createRequests }

@@ -11,73 +11,70 @@ const { isObject } = require('./errors')
 /** @typedef {{ token: string, user: string }} Kept */
 /** @typedef {import('./reports').Report} Report */
 
-class Storage {
+/** @typedef {ReturnType<typeof createStorage>} Storage */
+
+/**
+ * @param {import('./platform').Platform} platform
+ * @param {string} baseUrl is part of the key, so that test and production never mix
+ */
+function createStorage(platform, baseUrl) {
+  const key = `myapi:${baseUrl}`
+  const reportsKey = `${key}:reports`
+
   /**
-   * @param {import('./platform').Platform} platform
-   * @param {string} baseUrl is part of the key, so that test and production never mix
+   * @param {string} from
+   * @returns {any} at least an object
    */
-  constructor(platform, baseUrl) {
-    this._platform = platform
-    this._key = `myapi:${baseUrl}`
-    this._reportsKey = `myapi:${baseUrl}:reports`
-  }
-
-  /** @returns {Kept} */
-  load() {
+  function read(from) {
     try {
-      const kept = this._platform.getStorageSync(this._key)
-      if (isObject(kept) && typeof kept.token === 'string' && typeof kept.user === 'string') {
-        return { token: kept.token, user: kept.user }
-      }
+      return platform.getStorageSync(from) || {}
     } catch (_) {
-      // as if nothing were kept
-    }
-    return { token: '', user: '' }
-  }
-
-  /** @param {Kept} kept */
-  save(kept) {
-    try {
-      this._platform.setStorageSync(this._key, kept)
-    } catch (_) {
-      this.clear() // an older token must not come back
+      return {}
     }
   }
 
-  clear() {
+  /**
+   * @param {string} to
+   * @param {any} [value] nothing is kept without
+   * @returns {boolean} whether it could be done
+   */
+  function write(to, value) {
     try {
-      this._platform.removeStorageSync(this._key)
+      if (value === undefined) platform.removeStorageSync(to)
+      else platform.setStorageSync(to, value)
+      return true
     } catch (_) {
-      this._blank()
+      return false
     }
   }
 
-  _blank() {
-    try {
-      this._platform.setStorageSync(this._key, '')
-    } catch (_) {
-      // what stays there is refused by the server once its session has ended
-    }
-  }
+  /** What stays there nevertheless is refused by the server once its session has ended. */
+  const clear = () => write(key) || write(key, '')
 
-  /** @returns {Report[]} */
-  loadReports() {
-    try {
-      const kept = this._platform.getStorageSync(this._reportsKey)
+  return {
+    clear,
+
+    /** @returns {Kept} */
+    load() {
+      const { token, user } = read(key)
+      const isKept = typeof token === 'string' && typeof user === 'string'
+      return isKept ? { token, user } : { token: '', user: '' }
+    },
+
+    /** What cannot be replaced is removed: an older token must not come back. @param {Kept} kept */
+    save: kept => write(key, kept) || clear(),
+
+    /** @returns {Report[]} */
+    loadReports() {
+      const kept = read(reportsKey)
       return Array.isArray(kept) ? kept.filter(isReport) : []
-    } catch (_) {
-      return []
-    }
-  }
+    },
 
-  /** @param {Report[]} reports */
-  saveReports(reports) {
-    try {
-      if (reports.length) this._platform.setStorageSync(this._reportsKey, reports)
-      else this._platform.removeStorageSync(this._reportsKey)
-    } catch (_) {
-      // what stays there goes again after a restart; by its id the server counts it once
-    }
+    /**
+     * What stays there goes again after a restart; by its id the server counts it once.
+     * @param {Report[]} reports
+     */
+    saveReports: reports => write(reportsKey, reports.length ? reports : undefined),
   }
 }
 
@@ -90,4 +87,4 @@ function isReport(report) {
   return typeof report.user === 'string' && isObject(report.results)
 }
 
-module.exports = { Storage }
+module.exports = { createStorage }

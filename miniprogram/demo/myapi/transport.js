@@ -17,146 +17,92 @@ const { ApiError, isObject, ofFailure } = require('./errors')
  *   onProgress?: (percent: number) => void }} File
  */
 
-/** @typedef {{ outcome: Promise<Answer | ApiError>, abort: () => void }} Sending */
+/**
+ * What came back: `success` of wx.request is called for every status.
+ * @typedef {object} Answer
+ * @property {number} status
+ * @property {any} body parsed JSON, or the text of what is none
+ * @property {string} requestId
+ * @property {number} retryAfter seconds to wait, as the server says it; 0 without
+ */
 
 /** @typedef {{ url: string, header: object, timeout: number, success: (result: any) => void,
  *   fail: (failure: any) => void }} TaskOptions */
 
 const GRACE = 1000 // ms that the phone has to tell of its own time-out, before ours counts
 
-/** What came back: `success` of wx.request is called for every status. */
-class Answer {
-  /**
-   * @param {number} status
-   * @param {any} body parsed JSON, or the text of what is none
-   * @param {{ [name: string]: any }} headers
-   * @param {number} now in ms
-   */
-  constructor(status, body, headers, now) {
-    this.status = status
-    this.body = body
-    this._headers = headers
-    this._now = now
-  }
-
-  /**
-   * Read a header, whatever case the phone gives its name in.
-   * @param {string} name
-   * @returns {string}
-   */
-  header(name) {
-    const wanted = name.toLowerCase()
-    const found = Object.keys(this._headers).find(each => each.toLowerCase() === wanted)
-    return found === undefined ? '' : String(this._headers[found])
-  }
-
-  /**
-   * Seconds to wait, as the server says it or counted from the date that it says; 0 without.
-   * @returns {number}
-   */
-  retryAfter() {
-    const value = this.header('Retry-After').trim()
-    const seconds = /^\d+$/.test(value) ? Number(value) : (Date.parse(value) - this._now) / 1000
-    return seconds > 0 ? seconds : 0
-  }
-}
-
 /**
  * @param {Platform} platform
  * @param {Timers} timers
  * @param {Call} call
- * @returns {Sending}
+ * @returns {{ outcome: Promise<Answer | ApiError>, abort: () => void }}
  */
-function send(platform, timers, call) {
-  let over = false
-  const sending = within(timers, call.timeout + GRACE, settle => {
-    const { url, method, data, file, header, timeout } = call
+function send(platform, timers, { url, method, data, file, header, timeout }) {
+  return within(timers, timeout + GRACE, (settle, isOver) => {
     const success = (/** @type {any} */ result) => settle(read(result, timers.now()))
     const fail = (/** @type {any} */ failure) => settle(ofFailure(failure))
     const options = { url, header, timeout, success, fail }
-    const task = file
-      ? transfer(platform, file, options, () => !over)
-      : platform.request({ ...options, method, data })
-    return () => task && task.abort && task.abort()
+    if (!file) return platform.request({ ...options, method, data })
+    const task = file.path ? upload(platform, file, options) : download(platform, options)
+    const { onProgress } = file
+    if (onProgress && task && task.onProgressUpdate) {
+      task.onProgressUpdate((/** @type {any} */ told) => {
+        const percent = told && told.progress
+        const isKnown = Number.isFinite(percent) && percent >= 0 && percent <= 100
+        // a phone may tell of progress after the end
+        if (isKnown && !isOver()) quietly(() => onProgress(percent))
+      })
+    }
+    return task
   })
-  sending.outcome.then(() => (over = true))
-  return sending
-}
-
-/**
- * @param {Platform} platform
- * @param {File} file
- * @param {TaskOptions} options
- * @param {() => boolean} underWay a phone may tell of progress after the end
- */
-function transfer(platform, file, options, underWay) {
-  const { onProgress } = file
-  const task = file.path ? upload(platform, file, options) : download(platform, options)
-  if (onProgress && task && task.onProgressUpdate) {
-    task.onProgressUpdate((/** @type {any} */ told) => {
-      const percent = told && told.progress
-      const known = Number.isFinite(percent) && percent >= 0 && percent <= 100
-      if (known && underWay()) quietly(() => onProgress(percent))
-    })
-  }
-  return task
 }
 
 /**
  * wx.uploadFile leaves the answer as text; what is no JSON stays text, as with wx.request.
- * @param {Platform} platform
+ * @param {any} platform without `uploadFile` it throws
  * @param {File} file
  * @param {TaskOptions} options
  */
-function upload(platform, { field = '', path = '', formData }, { success, ...options }) {
-  if (!platform.uploadFile) throw new TypeError('this platform has no uploadFile')
+function upload(platform, { field, path, formData }, { success, ...options }) {
   return platform.uploadFile({
     ...options,
     filePath: path,
     name: field,
     formData,
-    success: result => success({ ...result, data: parsed(result && result.data) }),
+    success: (/** @type {any} */ result) => success({ ...result, data: parsed(result && result.data) }),
   })
 }
 
 /**
  * wx.downloadFile makes a file of every answer: what a refusal says is read from it.
- * @param {Platform} platform
+ * @param {any} platform without `downloadFile` it throws
  * @param {TaskOptions} options
  */
 function download(platform, { success, ...options }) {
-  if (!platform.downloadFile) throw new TypeError('this platform has no downloadFile')
   return platform.downloadFile({
     ...options,
     success: (/** @type {any} */ result) => {
       const { statusCode = 0, tempFilePath = '' } = result || {}
       const told = (/** @type {any} */ data) => success({ statusCode, data })
-      if (statusCode >= 200 && statusCode < 300) told(tempFilePath && { tempFilePath })
-      else readText(platform, tempFilePath, text => told(parsed(text)))
+      if (statusCode >= 200 && statusCode < 300) return told(tempFilePath && { tempFilePath })
+      try {
+        platform.getFileSystemManager().readFile({
+          filePath: tempFilePath,
+          encoding: 'utf8',
+          success: (/** @type {any} */ { data }) => told(parsed(data)),
+          fail: () => told(''),
+        })
+      } catch (_) {
+        told('')
+      }
     },
   })
 }
 
-/**
- * @param {Platform} platform
- * @param {string} filePath
- * @param {(text: any) => void} then gets '' where it cannot be read
- */
-function readText(platform, filePath, then) {
-  try {
-    const files = /** @type {any} */ (platform).getFileSystemManager()
-    const success = (/** @type {any} */ { data }) => then(data)
-    files.readFile({ filePath, encoding: 'utf8', success, fail: () => then('') })
-  } catch (_) {
-    then('')
-  }
-}
-
 /** @param {any} body */
 function parsed(body) {
-  if (typeof body !== 'string') return body
   try {
-    return JSON.parse(body)
+    return typeof body === 'string' ? JSON.parse(body) : body
   } catch (_) {
     return body
   }
@@ -170,16 +116,15 @@ function parsed(body) {
  * @returns {Promise<string | ApiError>}
  */
 function loginCode(platform, timers, timeout) {
-  const { outcome } = within(timers, timeout, settle => {
+  return within(timers, timeout, settle => {
     platform.login({
       success: result => {
-        const code = result && result.code
-        settle(typeof code === 'string' && code ? code : ofFailure(result || {}))
+        const { code } = result || {}
+        settle(typeof code === 'string' && code ? code : ofFailure(result))
       },
       fail: failure => settle(ofFailure(failure)),
     })
-  })
-  return outcome
+  }).outcome
 }
 
 /**
@@ -187,42 +132,43 @@ function loginCode(platform, timers, timeout) {
  * @template T
  * @param {Timers} timers
  * @param {number} timeout
- * @param {(settle: (value: T | ApiError) => void) => (() => void) | void} start
+ * @param {(settle: (value: T | ApiError) => void, isOver: () => boolean) => any} start gives the
+ *   task of the phone, if there is one
  * @returns {{ outcome: Promise<T | ApiError>, abort: () => void }}
  */
 function within(timers, timeout, start) {
-  let abort = () => {}
+  let over = false
+  /** @type {any} */
+  let task
+  /** @type {(error: ApiError) => void} */
+  let giveUp = () => {}
   /** @type {Promise<T | ApiError>} */
   const outcome = new Promise(resolve => {
-    /** @type {(() => void) | void} */
-    let end
-    /** @param {T | ApiError} value */
-    const settle = value => {
+    const settle = (/** @type {T | ApiError} */ value) => {
+      over = true
       timers.clearTimeout(timer)
       resolve(value)
     }
-    /** @param {ApiError} error */
-    const giveUp = error => {
+    giveUp = error => {
       settle(error)
-      if (end) quietly(end)
+      quietly(() => task.abort()) // if there is one that can
     }
     const timer = timers.setTimeout(() => giveUp(new ApiError('timeout', { errno: 5 })), timeout)
-    abort = () => giveUp(new ApiError('aborted'))
     try {
-      end = start(settle)
+      task = start(settle, () => over)
     } catch (_) {
       settle(new ApiError('request_failed'))
     }
   })
-  return { outcome, abort }
+  return { outcome, abort: () => giveUp(new ApiError('aborted')) }
 }
 
-/** @param {() => void} action */
+/** @param {() => void} action whose failure changes nothing */
 function quietly(action) {
   try {
     action()
   } catch (_) {
-    // it can change nothing for the request
+    // as it says
   }
 }
 
@@ -232,9 +178,16 @@ function quietly(action) {
  * @returns {Answer | ApiError}
  */
 function read(result, now) {
-  const status = Number(result && result.statusCode)
+  const { statusCode, data: body, header } = result || {}
+  const status = Number(statusCode)
   if (!(status >= 100)) return new ApiError('bad_answer')
-  return new Answer(status, result.data, isObject(result.header) ? result.header : {}, now)
+  const headers = isObject(header) ? header : {}
+  // the phone gives the names of headers as it likes
+  const of = (/** @type {string} */ wanted) =>
+    `${headers[Object.keys(headers).find(name => name.toLowerCase() === wanted) || ''] || ''}`
+  const wait = of('retry-after')
+  const seconds = Number(wait) || (Date.parse(wait) - now) / 1000 // a date is allowed too
+  return { status, body, requestId: of('x-request-id'), retryAfter: Math.max(0, seconds) || 0 }
 }
 
-module.exports = { Answer, loginCode, quietly, send }
+module.exports = { loginCode, quietly, send }

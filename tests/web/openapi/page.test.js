@@ -6,10 +6,12 @@ const assert = require('node:assert/strict')
 const { execFileSync } = require('node:child_process')
 const { afterEach, test } = require('node:test')
 
-const { Client } = require('../../../miniprogram/myapi/client')
+const { createClient } = require('../../../miniprogram/myapi/index')
 const { BASE, close, open, until } = require('./page')
 
 afterEach(close)
+
+const CLIENT = createClient({ baseUrl: BASE, platform: {} })
 
 const PNG = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAoAAAAKCAIAAAACUFjqAAAAEklEQVR4nGP4z8CAB+GTG8HSALfKY52fTcuYAAAAAElFTkSuQmCC', 'base64')
 
@@ -138,9 +140,9 @@ function optionsOf(snippet, object) {
 /** What a snippet passes to the client of miniprogram/myapi. */
 async function callOfClient(snippet) {
   const made = []
-  const record = new Proxy({}, { get: (_, name) => async (...given) => { made.push([name, ...given]) } })
+  const record = new Proxy({}, { get: (_, name) => async (...given) => { made.push([name, ...given]); return {} } })
   await new Function('api', 'filePath', 'console', `return (async () => { ${snippet.replace(/^\/\/.*\n/gm, '')} })()`)(record, 'wxfile://a.png', { log() {} })
-  assert.equal(typeof Client.prototype[made[0][0]], 'function', 'the client has this method')
+  assert.equal(typeof CLIENT[made[0][0]], 'function', 'the client has this method')
   return made[0]
 }
 
@@ -195,7 +197,7 @@ test('every snippet for the client calls a method that the client has', async ()
   assert.equal(named['auth.login'], 'login')
   assert.equal(named['me.upload_avatar'], 'uploadAvatar')
   assert.equal(named['me.erase'], 'erase')
-  assert.ok(!('avatars.show' in named), 'the client returns JSON alone')
+  assert.equal(named['avatars.show'], 'download')
   assert.deepEqual(await callOfClient(page.snippet('hello.hello', 'api')), ['get', '/api/hello', undefined, { auth: false }])
 })
 
@@ -210,6 +212,31 @@ test('an upload has snippets with its field and the chosen file', async () => {
     assert.equal(options.name, 'file')
     assert.equal(options.filePath, 'wxfile://a.png')
   }
+})
+
+test('a route of a team that takes a file or gives one has a snippet with upload or download', async () => {
+  const file = { type: 'string', contentMediaType: 'image/png' }
+  const page = await openWith({
+    '/api/scans': {
+      post: {
+        ...ROUTE,
+        operationId: 'scans.add',
+        security: [{ token: [] }],
+        requestBody: { content: { 'multipart/form-data': { schema: { properties: { scan: file } } } } },
+      },
+    },
+    '/api/maps/{id}': {
+      get: {
+        ...ROUTE,
+        operationId: 'maps.show',
+        parameters: [{ name: 'id', in: 'path' }],
+        responses: { 200: { content: { 'image/png': {} } } },
+      },
+    },
+  })
+  assert.deepEqual(await callOfClient(page.snippet('scans.add', 'api')), ['upload', '/api/scans', 'wxfile://a.png', { name: 'scan' }])
+  page.write(page.find('.inputs input', page.route('maps.show')), '7')
+  assert.deepEqual(await callOfClient(page.snippet('maps.show', 'api')), ['download', '/api/maps/7', { auth: false }])
 })
 
 test('the token is in a snippet only where one asks for it, and not after the log out', async () => {
@@ -290,6 +317,21 @@ test('what to import into Apifox and Postman is named, in Chinese for a Chinese 
 
 const away = () => { throw new TypeError('fetch failed') }
 const HTML = '<img src=x onerror="globalThis.broken = 1"><script>globalThis.broken = 1</script> & `<b>code</b>`'
+
+const ROUTE = { tags: ['team'], summary: '-', responses: { 200: { content: { 'application/json': { schema: {} } } } } }
+
+/** The page with these paths of a team. */
+function openWith(paths) {
+  const described = {
+    openapi: '3.1.0',
+    info: { title: 'x', description: '-' },
+    tags: [{ name: 'team', description: '-' }],
+    paths,
+    components: { schemas: { Error: { description: '-', properties: {} } } },
+    'x-myapi-errors': {},
+  }
+  return open({ answers: { '/openapi.json': () => Response.json(described) } })
+}
 
 /** A description with one route, GET /x, and what that answers. */
 function hostile(schema, response, language) {

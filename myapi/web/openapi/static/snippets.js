@@ -26,13 +26,13 @@ export function answerOf({ responses }) {
   return types.includes('application/json') ? 'json' : types.every((type) => type.startsWith('image/')) ? 'picture' : 'text'
 }
 
-const nameOf = ({ method, path }) => (Object.hasOwn(NAMED, `${method} ${path}`) ? NAMED[`${method} ${path}`] : null)
+const nameOf = ({ method, path }) => NAMED[`${method} ${path}`] // no name of Object has a space
 
 /** The clients that can make this call, each with the name of what makes it. */
 export function clientsFor(operation, field) {
   if (operation.method === 'patch') return new Map([['curl', 'curl']]) // wx.request has no PATCH
   const call = field ? 'uploadFile' : answerOf(operation) === 'picture' ? 'downloadFile' : 'request'
-  const ours = answerOf(operation) === 'json' && (!field || nameOf(operation))
+  const ours = field ? operation.method === 'post' : answerOf(operation) !== 'text'
   const names = [ours && ['api', 'api'], ['wx', `wx.${call}`], ['uni', `uni.${call}`], ['curl', 'curl']]
   return new Map(names.filter(Boolean))
 }
@@ -43,19 +43,25 @@ export function clientsFor(operation, field) {
  * `token` is written only where it is given; else a variable stands in its place.
  */
 export function snippet(client, operation, { path, body, field, file, token }) {
-  if (client === 'api') return ours(operation, path, body)
+  if (client === 'api') return ours(operation, path, body, field)
   if (client === 'curl') return curl(operation, path, body, field, file, token)
   return requestOf(client, operation, path, body, field, token)
 }
 
-function ours(operation, path, body) {
+function ours(operation, path, body, field) {
   const named = nameOf(operation)
-  const data = body === undefined ? 'undefined' : literal(parsed(body), '  ')
-  const more = operation.security ? (body === undefined ? '' : `, ${data}`) : `, ${data}, { auth: false }`
-  const call = named ? named.replace('{}', () => data) : `${operation.method}(${literal(path)}${more})`
+  const isPicture = answerOf(operation) === 'picture'
+  const data = body === undefined ? 'undefined' : literal(parsed(body))
+  const more = [field && field !== 'file' && `name: ${literal(field)}`, !operation.security && 'auth: false'].filter(Boolean)
+  const given = [literal(path)]
+  if (field) given.push('filePath')
+  else if (!isPicture && (body !== undefined || more.length)) given.push(data)
+  if (more.length) given.push(`{\n    ${more.join(',\n    ')},\n  }`) // the column is narrow
+  const method = field ? 'upload' : isPicture ? 'download' : operation.method
+  const call = named?.replace('{}', () => data) ?? `${method}(${given.join(', ')})`
   return [
     named === 'login()' && `// ${tr('calls wx.login and keeps the token')}`,
-    named?.includes('filePath') && `// filePath: ${tr('such as e.detail.avatarUrl of chooseAvatar')}`,
+    field && `// filePath: ${tr('such as e.detail.avatarUrl of chooseAvatar')}`,
     'try {',
     `  console.log(await api.${call})`,
     '} catch (error) {',
