@@ -5,7 +5,7 @@ import logging
 
 from flask import Flask
 
-from myapi import audit, auth, cli, extensions, messages, push, team, users, web
+from myapi import audit, auth, cli, console, extensions, messages, push, team, users, web
 from myapi.auth.authenticate import authenticate
 from myapi.db import engines, token_store
 from myapi.observability import logs
@@ -51,12 +51,12 @@ def _make(settings: Settings, extension: Extension) -> Flask:
     with app.app_context():
         engines.init_app(app, cli.timeouts())
         token_store.init_app(app)
-        audit.init_app(app)
-        web.init_app(app, authenticate)
+from myapi import audit, auth, cli, console, extensions, messages, push, team, users, web
         users.init_app(app)
         auth.init_app(app)
         messages.init_app(app)
         push.init_app(app)
+        console.init_app(app)
         cli.init_app(app)
         team.init_app(app, extension)
         openapi.lead_from_root(app)

@@ -26,6 +26,7 @@ COMMANDS = {
     "events": ("events", "group"),
     "audit": ("audit", "group"),
     "messages": ("messages", "group"),
+    "console": ("console", "group"),
     "jobs": ("jobs", "group"),
     "doctor": ("doctor", "command"),
     "db": ("db", "group"),  # replaces Flask-Migrate's own
@@ -35,12 +36,8 @@ COMMANDS = {
 SERVER_COMMANDS = {"run"}
 #: The variable by which a shell asks the flask command, as click names it, to complete a word.
 COMPLETION = "_FLASK_COMPLETE"
-#: Names that commands of a team cannot have: ours, Flask's, and those of later versions.
-RESERVED = {
-    *COMMANDS,
-    *("run", "shell", "routes"),
-    "console",
-}
+#: Names that commands of a team cannot have: ours and Flask's.
+RESERVED = {*COMMANDS, *("run", "shell", "routes")}
 
 
 class LazyGroup(AppGroup):

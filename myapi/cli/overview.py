@@ -22,7 +22,7 @@ NO_COMMAND = 2
 
 #: Heading in English and Chinese → the commands. Those of later versions may be in it already.
 GROUPS: Mapping[tuple[str, str], tuple[str, ...]] = {
-    ("Users & sessions", "用户与会话"): ("users", "sessions", "messages", "stats"),
+    ("Users & sessions", "用户与会话"): ("users", "sessions", "messages", "stats", "console"),
     ("Database", "数据库"): ("db", "backup", "restore"),
     ("Server & keys", "服务器与密钥"): ("doctor", "events", "audit", "jobs", "secrets"),
     ("Development", "开发"): ("new", "dev", "wechat"),

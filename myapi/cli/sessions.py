@@ -21,6 +21,7 @@ from myapi.cli.people import get_user, get_user_to_change
 from myapi.cli.tables import Column, Item, print_page
 from myapi.clock import iso
 from myapi.language import localized
+from myapi.operators import listings as operators
 from myapi.users import phone
 
 COLUMNS = [
@@ -117,12 +118,14 @@ def _revoke_one(session: str, reason: str | None) -> None:
 def purge(as_json: bool) -> None:
     """Delete the rows of ended and expired sessions; meant for a nightly timer.
 
-    It deletes the digests of old codes for phone numbers, too.
+    It deletes the digests of old codes for phone numbers, too, and the operators of the console 30
+    days after their end.
 
     Sessions of banned users stay, so that their tokens are still answered with 403, not 401. So do
     those of other mini programs on the same database: their own timers purge them.
     """
     phone.purge_codes()
+    operators.purge()
     purged = 0
     for batch in with_pauses(_purge()):
         purged += batch

@@ -60,6 +60,8 @@ class Settings:
     cors_origins: tuple[str, ...] = setting((), urls.origins)
     max_body_bytes: int = setting(65536, parsers.integer(1024, 2**24))
     request_timeout: int = setting(20, parsers.integer(1, 60))
+    console: bool = setting(True, parsers.switch)
+    console_addresses: tuple[str, ...] = setting((), parsers.networks)
     log_format: str = setting("", parsers.one_of("json", "text"))
 
     bind: str = setting("127.0.0.1:8000", parsers.bind)

@@ -3,6 +3,7 @@
 The messages never repeat the text, which may be a secret.
 """
 
+import ipaddress
 import re
 from collections.abc import Callable
 
@@ -170,3 +171,20 @@ def rate_limit(text: str) -> str:
             )
         ) from None
     return f"{text}/minute" if text.isdigit() else text
+
+
+def networks(text: str) -> tuple[str, ...]:
+    """Split the comma-separated addresses and networks, such as `203.0.113.7, 10.0.0.0/8`."""
+    found = tuple(each.strip() for each in text.split(","))
+    for each in found:
+        try:
+            ipaddress.ip_network(each)
+        except ValueError:
+            raise ValueError(
+                localized(
+                    "must be comma-separated addresses or networks such as"
+                    " 203.0.113.7, 10.0.0.0/8",
+                    "应为以逗号分隔的地址或网段，例如 203.0.113.7, 10.0.0.0/8",
+                )
+            ) from None
+    return found

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from myapi.db.types import (
@@ -25,6 +25,8 @@ class User(Base):
     __tablename__ = "users"
     __table_args__ = (
         UniqueConstraint("appid", "openid", name="uq_users_appid_openid"),
+        # Regardless of case on both: see users/search.py and migration 0008.
+        Index("ix_users_nickname", "nickname"),
         IDS_NEVER_REUSED,
     )
 

@@ -18,17 +18,17 @@ from myapi.web import (
     request_log,
     sandbox,
 )
-from myapi.web.access import Authenticate
+from myapi.web.access import Authenticate, FindOperator
 from myapi.web.openapi import views as openapi
 from myapi.web.proxy_headers import ProxyHeaders
 
 
-def init_app(app: Flask, authenticate: Authenticate) -> None:
+def init_app(app: Flask, authenticate: Authenticate, find_operator: FindOperator) -> None:
     """Set the app up. `authenticate` returns the caller of a bearer token."""
     errors.init_app(app)
     request_log.init_app(app)
     cors.init_app(app)
-    access.init_app(app, authenticate)
+    access.init_app(app, authenticate, find_operator)
     rate_limits.init_app(app)
     error_handlers.init_app(app)
     app.register_blueprint(hello.bp)

@@ -20,6 +20,7 @@ from myapi.web.errors import ApiError
 View = TypeVar("View", bound=Callable[..., Any])
 Rule: TypeAlias = Callable[[Request], None]
 
+OPERATOR = "myapi.operator"  # in the WSGI environ
 CALLER = "myapi.caller"  # in the WSGI environ; the request log reads it too
 
 
@@ -46,6 +47,8 @@ class Caller(NamedTuple):
 
 #: Returns the caller of a bearer token, or raises `ApiError`.
 Authenticate: TypeAlias = Callable[[str], Caller]
+#: Returns the operator of a request (operators.cookies.SignedIn), or None.
+FindOperator: TypeAlias = Callable[[Request], Any]
 
 
 def public(view: View) -> View:
@@ -57,6 +60,12 @@ def public(view: View) -> View:
 def local_only(view: View) -> View:
     """Allow only direct requests from this machine to call a route; others get a 404."""
     view.access = _require_local  # type: ignore[attr-defined]
+    return view
+
+
+def operators_only(view: View) -> View:
+    """Allow only operators of the console to call a route; others get a 404."""
+    view.access = _require_operator  # type: ignore[attr-defined]
     return view
 
 
@@ -77,8 +86,16 @@ def refusals(view: Callable[..., Any]) -> tuple[str, ...]:
     return _REFUSALS[_rule(view)]
 
 
-def init_app(app: Flask, authenticate: Authenticate) -> None:
+def operator_or_none(this: Request) -> Any:  # noqa: ANN401 (this layer does not import operators)
+    """Return the operator of a request; it is looked for once."""
+    if OPERATOR not in this.environ:
+        this.environ[OPERATOR] = current_app.extensions["find_operator"](this)
+    return this.environ[OPERATOR]
+
+
+def init_app(app: Flask, authenticate: Authenticate, find_operator: FindOperator) -> None:
     app.extensions["authenticate"] = authenticate
+    app.extensions["find_operator"] = find_operator
     if not settings().production:
         app.before_request(development_only.require)
     app.before_request(functools.partial(_check, app, app.view_functions))
@@ -122,6 +139,11 @@ def _require_session(this: Request) -> None:
     this.environ[CALLER] = current_app.extensions["authenticate"](token)
 
 
+def _require_operator(this: Request) -> None:
+    if operator_or_none(this) is None:
+        raise ApiError("not_found")
+
+
 def _require_local(this: Request) -> None:
     if not proxy_headers.is_local(this.environ):
         raise ApiError("not_found")
@@ -136,6 +158,7 @@ _REFUSALS: dict[Rule, tuple[str, ...]] = {
         "user_banned",
         "service_unavailable",
     ),
+    _require_operator: ("not_found",),
     _require_local: ("not_found",),
     _let_the_view_verify: (
         "invalid_request",

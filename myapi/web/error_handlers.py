@@ -1,6 +1,7 @@
 """Turn exceptions into JSON responses. A bug becomes a 500; only the log has its traceback."""
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy.exc
@@ -27,13 +28,13 @@ NAME_OF_STATUS = {
 
 
 def init_app(app: Flask) -> None:
-    app.register_error_handler(ApiError, _api_error)
-    app.register_error_handler(WeChatError, _wechat_error)
-    app.register_error_handler(sqlalchemy.exc.SQLAlchemyError, _database_error)
-    app.register_error_handler(Busy, _busy)
-    app.register_error_handler(OutOfTime, _out_of_time)
-    app.register_error_handler(HTTPException, _http_exception)
-    app.register_error_handler(Exception, _internal_error)
+    for kind, handler in _HANDLERS.items():
+        app.register_error_handler(kind, handler)
+
+
+def answer(error: Exception) -> Response:
+    """Log an exception and return its JSON response, as for any route."""
+    return next(of(error) for kind, of in _HANDLERS.items() if isinstance(error, kind))
 
 
 def error_response(error: ApiError) -> Response:
@@ -41,7 +42,7 @@ def error_response(error: ApiError) -> Response:
     spec = error_spec(error.name)
     environ = request.environ
     environ["myapi.error"] = error.name
-    chinese = _prefers_chinese(environ.get("HTTP_ACCEPT_LANGUAGE", ""))
+    chinese = prefers_chinese(environ.get("HTTP_ACCEPT_LANGUAGE", ""))
     body: dict[str, Any] = {
         "code": spec.code,
         "error": error.name,
@@ -59,7 +60,7 @@ def error_response(error: ApiError) -> Response:
     return response
 
 
-def _prefers_chinese(languages: str) -> bool:
+def prefers_chinese(languages: str) -> bool:
     """Parse the header only if it may ask for Chinese: parsing takes as long as all the rest."""
     if "zh" not in languages.lower() and "*" not in languages:
         return False
@@ -122,3 +123,15 @@ def _http_exception(error: HTTPException) -> Response:
 def _internal_error(error: Exception) -> Response:
     log.error("unhandled error", exc_info=error, extra={"event": "internal_error"})
     return error_response(ApiError("internal_error"))
+
+
+#: Those of subclasses first.
+_HANDLERS: dict[type[Exception], Callable[[Any], Response]] = {
+    ApiError: _api_error,
+    WeChatError: _wechat_error,
+    sqlalchemy.exc.SQLAlchemyError: _database_error,
+    Busy: _busy,
+    OutOfTime: _out_of_time,
+    HTTPException: _http_exception,
+    Exception: _internal_error,
+}

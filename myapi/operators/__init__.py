@@ -1,0 +1,1 @@
+"""Operators: colleagues whom a link lets into the console, each by name."""
