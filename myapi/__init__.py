@@ -51,7 +51,8 @@ def _make(settings: Settings, extension: Extension) -> Flask:
     with app.app_context():
         engines.init_app(app, cli.timeouts())
         token_store.init_app(app)
-from myapi import audit, auth, cli, console, extensions, messages, push, team, users, web
+        audit.init_app(app)
+        web.init_app(app, authenticate, console.find_operator)
         users.init_app(app)
         auth.init_app(app)
         messages.init_app(app)

@@ -43,7 +43,7 @@ def users(
 
     They were created at `since` or later and before `until`.
     """
-    where = [_is_ours()]
+    where = [is_ours()]
     if banned is not None:
         where.append(User.banned_at.is_not(None) == banned)
     if nickname is not None:
@@ -57,13 +57,13 @@ def users(
     if phone is not None:
         with reading() as connection:
             where.append(User.phone_digest.in_(phone_digests(connection, phone)))
-    return page(_USERS.where(*where), User.id, limit, after)
+    return page(USERS.where(*where), User.id, limit, after)
 
 
 def user(user_id: int) -> Row[Any]:
     """Return one user with the columns of the list, or raise `not_found`."""
     with reading() as connection:
-        row = connection.execute(_USERS.where(User.id == user_id)).first()
+        row = connection.execute(USERS.where(User.id == user_id)).first()
     if row is None:
         raise ApiError("not_found")
     return row
@@ -97,7 +97,7 @@ def sessions(
 ) -> Page:
     """List sessions by user, liveness, or the address of their login."""
     is_live_now = is_live()
-    where = [_is_ours()]
+    where = [is_ours()]
     if user_id is not None:
         where.append(Session.user_id == user_id)
     if live is not None:
@@ -108,7 +108,7 @@ def sessions(
     return page(columns.where(*where), Session.id, limit, after, limits(now()))
 
 
-def _is_ours() -> ColumnElement[bool]:
+def is_ours() -> ColumnElement[bool]:
     """Return whether a user is of our AppID, in a form for which no index is used.
 
     SQLite would take the one that begins with the AppID, and read and sort all rows for each page.
@@ -117,7 +117,7 @@ def _is_ours() -> ColumnElement[bool]:
 
 
 def _search(condition: ColumnElement[bool], enough: int) -> Search:
-    statement = _USERS.where(_is_ours(), condition).order_by(User.id.desc()).limit(enough)
+    statement = USERS.where(is_ours(), condition).order_by(User.id.desc()).limit(enough)
     deadline = time.monotonic() + SEARCH_TIME
     found: list[Row[Any]] = []
     with reading() as connection:
@@ -141,7 +141,7 @@ _LAST_SEEN = (
     select(func.max(LAST_USE)).where(Session.user_id == User.id).correlate(User).scalar_subquery()
 )
 
-_USERS = select(
+USERS = select(
     User.id,
     User.public_id,
     User.openid,

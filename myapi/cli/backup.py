@@ -12,7 +12,7 @@ from myapi.auth import sessions
 from myapi.cli import files, output
 from myapi.cli.command import Command
 from myapi.cli.options import confirm, yes_option
-from myapi.db import backup
+from myapi.db import backup, reports
 from myapi.db.backup import BackupError
 from myapi.language import localized
 from myapi.messages import restored
@@ -31,7 +31,9 @@ def command(path: Path) -> None:
         output.progress(localized(f"copying to {path}", f"正在复制到 {path}"))
         backup.write(path, temporary)
     output.progress("")
-    output.print_line(f"{path}: {output.size(path.stat().st_size)}")
+    size = path.stat().st_size
+    reports.leave(reports.BACKUP, {"size": size})
+    output.print_line(f"{path}: {output.size(size)}")
 
 
 @click.command("restore", cls=Command)

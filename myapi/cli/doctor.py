@@ -22,6 +22,7 @@ from myapi.cli.database_checks import DATABASE_CHECKS, database_files
 from myapi.cli.message_checks import MESSAGE_CHECKS
 from myapi.cli.push_checks import PUSH_CHECKS
 from myapi.cli.settings_checks import SETTINGS_CHECKS
+from myapi.db import reports
 from myapi.extensions import db, settings
 from myapi.language import localized
 from myapi.settings import ROOT, variables
@@ -90,6 +91,7 @@ def command(explain: str | None, as_json: bool, lang: str, verbose: bool, **opti
     except (OSError, ValueError) as error:
         raise click.UsageError(doctor.printable(str(error))) from None
     verdict = doctor.verdict(results)
+    _leave_report(results, verdict)
     if shown or file is None or as_json:
         url = options["url"]
         text = doctor.render(
@@ -103,6 +105,16 @@ def command(explain: str | None, as_json: bool, lang: str, verbose: bool, **opti
         )
         doctor.print_text(text, as_json=as_json)
     click.get_current_context().exit(doctor.exit_status(verdict))
+
+
+def _leave_report(results: list[doctor.Result], verdict: str) -> None:
+    """Leave what was found for the console, if all was looked at and the database is there."""
+    found = {each.id: each.status for each in results}
+    if found.get("database") in ("ok", "warn") and len(found) > len(APP_CHECKS):
+        checks = {
+            language: [each.as_dict(language) for each in results] for language in ("en", "zh")
+        }
+        reports.leave(reports.DOCTOR, {"verdict": verdict, "checks": checks})
 
 
 def _public_url() -> str | None:

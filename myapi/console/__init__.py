@@ -2,7 +2,17 @@
 
 from flask import Flask, Response, request
 
-from myapi.console import entry, overview, responses  # noqa: F401 (their routes)
+from myapi.console import (  # noqa: F401 (their routes)
+    audit,
+    entry,
+    events,
+    messages,
+    overview,
+    own_pages,
+    responses,
+    user_actions,
+    users,
+)
 from myapi.console.access import find_operator
 from myapi.console.blueprint import bp
 from myapi.extensions import settings

@@ -1,7 +1,6 @@
 """Pages, redirects and files of the console, with the headers that all of them have."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -62,10 +61,14 @@ def next_page(after: str | None, **others: str) -> str | None:
     return None if after is None else _same_page_with(after=after, **others)
 
 
+def first_page() -> str | None:
+    """Return the link back to the first page, on any other one."""
+    if "after" not in request.args:
+        return None
+    query = {name: text for name, text in request.args.items() if name != "after"}
+    return f"{request.path}?{urlencode(query)}" if query else request.path
+
+
 def _same_page_with(**changes: str) -> str:
     query: Mapping[str, str] = {**request.args.to_dict(), **changes}
     return f"{request.path}?{urlencode(query)}"
-
-
-def age_of(moment: datetime) -> float:
-    return (now() - moment).total_seconds()

@@ -26,7 +26,7 @@ class SignedIn(NamedTuple):
 
 
 def find(cookie: str) -> SignedIn | None:
-    """Return the operator of a cookie; None if it is forged, ended or too old."""
+    """Return the operator of a cookie, who acts from now on; None if it is forged or over."""
     digest = secret.digest_of(cookie)
     if digest is None:
         return None
@@ -38,6 +38,7 @@ def find(cookie: str) -> SignedIn | None:
         row = connection.execute(statement).first()
     if row is None:
         return None
+    audit.act_as("operator", row.name)
     if row.last_seen_at is None or row.last_seen_at < at - RECORD_EVERY:
         _record_seen(row.id, at)
     return SignedIn(row.id, row.name, row.read_only, row.ends_at, secret.csrf_token(cookie))
@@ -48,7 +49,7 @@ def sign_out(tx: Transaction, operator: SignedIn) -> None:
     """End the cookie of an operator, by themselves."""
     this = update(Operator).where(Operator.id == operator.id, Operator.ended_at.is_(None))
     if changed(tx, this.values(ended_at=now())):
-        audit.record(tx, "console_closed", operator=operator.name)
+        audit.record(tx, "console_closed")
 
 
 def is_live(at: datetime) -> ColumnElement[bool]:

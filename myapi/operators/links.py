@@ -84,7 +84,8 @@ def use(tx: Transaction, text: str) -> Opened | None:
     if digest is None or not changed(tx, update(Operator).where(*is_open).values(values)):
         return None
     row = tx.execute(_SELECT.where(Operator.link_digest == digest)).one()
-    audit.record(tx, "console_opened", operator=row.name, read_only=row.read_only)
+    audit.act_as("operator", row.name)
+    audit.record(tx, "console_opened", read_only=row.read_only)
     return Opened(made.text, row.ends_at)
 
 

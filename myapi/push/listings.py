@@ -26,12 +26,31 @@ def backlog() -> tuple[int, int]:
     return failed or 0, late or 0
 
 
-def events(limit: int, after: int | None = None, *, state: str | None = None) -> Page:
-    """List events of our AppID, the newest first."""
+def events(
+    limit: int,
+    after: int | None = None,
+    *,
+    state: str | None = None,
+    besides: str | None = None,
+    openid: str | None = None,
+) -> Page:
+    """List events of our AppID, newest first: in a state, in any other, or about a user."""
     where = [Event.appid == settings().appid]
     if state is not None:
         where.append(Event.state == state)
+    if besides is not None:
+        where.append(Event.state != besides)
+    if openid is not None:
+        with reading() as connection:
+            where.append(about(connection, openid))
     return page(_EVENTS.where(*where), Event.id, limit, after)
+
+
+def waiting() -> int:
+    """Return how many events of our AppID wait to be handled."""
+    ours = (Event.appid == settings().appid, Event.state == WAITING)
+    with reading() as connection:
+        return connection.scalar(select(func.count()).select_from(Event).where(*ours)) or 0
 
 
 def event(event_id: int) -> tuple[Any, dict[str, Any] | None] | None:

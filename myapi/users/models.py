@@ -25,7 +25,7 @@ class User(Base):
     __tablename__ = "users"
     __table_args__ = (
         UniqueConstraint("appid", "openid", name="uq_users_appid_openid"),
-        # Regardless of case on both: see users/search.py and migration 0008.
+        # Regardless of case on both: see auth/search.py and migration 0008.
         Index("ix_users_nickname", "nickname"),
         IDS_NEVER_REUSED,
     )

@@ -216,9 +216,7 @@ def test_command_refuses_a_wrong_name_or_time(runner, options):
 def test_url_begins_with_the_public_url_and_without_it_a_warning_says_so(make_app):
     app = make_app(public_url="https://api.example.com")
     made = app.test_cli_runner().invoke(args=["console", "link", "--name", "support"])
-    assert re.fullmatch(
-        r"https://api\.example\.com/console/open\?secret=[\w-]{43}\n", made.stdout
-    )
+    assert re.fullmatch(r"https://api\.example\.com/console/open\?secret=[\w-]{43}\n", made.stdout)
     assert made.stderr == ""
     local = make_app().test_cli_runner().invoke(args=["console", "link", "--name", "support"])
     assert local.stdout.startswith("http://127.0.0.1:8000/console/open?secret=")
