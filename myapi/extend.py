@@ -8,6 +8,7 @@ from myapi.cli.command import Command, Group
 from myapi.cli.output import print_line
 from myapi.clock import iso, now
 from myapi.concurrency import off_loop
+from myapi.console.boxes import ConsoleBox, ConsolePage
 from myapi.db.transactions import reading, transaction
 from myapi.db.types import UtcDateTime, exact, id_column, user_id_column
 from myapi.extensions import wechat
@@ -34,6 +35,8 @@ __all__ = [
     "AppSettings",
     "Base",
     "Command",
+    "ConsoleBox",
+    "ConsolePage",
     "ErrorSpec",
     "Extension",
     "FieldError",

@@ -16,9 +16,12 @@ PROMISED = {
     "AppSettings": "()",
     "Base": None,
     "Command": None,
+    "ConsoleBox": "(title, show)",
+    "ConsolePage": "(name, title, show)",
     "ErrorSpec": "(status, code, msg, msg_zh)",
     "Extension": "(*, blueprints=(), commands=(), settings=(), errors=<factory>,"
-    " exports=<factory>, erases=(), on=<factory>)",
+    " exports=<factory>, erases=(), console_pages=(),"
+    " console_boxes=(), on=<factory>)",
     "FieldError": "(field, rule='invalid', limit=None, msg='', msg_zh='', did_you_mean='')",
     "Group": None,
     "SentMessage": "(id, state, error=None, errcode=None, is_new=True)",

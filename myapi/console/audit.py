@@ -4,6 +4,7 @@ from flask import Response, request
 
 from myapi.audit import KINDS, listings
 from myapi.console import query, responses
+from myapi.console.audit_texts import TEXTS
 from myapi.console.blueprint import bp
 from myapi.extensions import settings
 from myapi.web.access import operators_only
@@ -23,6 +24,7 @@ def list_audit() -> Response:
         user=user,
         entries=page.rows,
         details_of=listings.details_of,
+        texts=TEXTS,
         days=settings().audit_days,
         next=responses.next_page(page.next),
         newest=responses.first_page(),

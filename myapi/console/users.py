@@ -8,6 +8,7 @@ from sqlalchemy import Row
 from myapi.audit import listings as audit_listings
 from myapi.auth import listings, search, sessions
 from myapi.console import boxes, query, responses
+from myapi.console.audit_texts import TEXTS
 from myapi.console.blueprint import bp
 from myapi.console.notices import NOTICES
 from myapi.db.transactions import reading
@@ -73,6 +74,7 @@ def user_page(user: UserRow, **more: Any) -> Response:  # noqa: ANN401
         messages=messages.messages(FEW, user_id=user.id).rows,
         events=events.events(FEW, openid=user.openid).rows,
         entries=_entries(user.public_id),
+        texts=TEXTS,
         boxes=boxes.of_user(current_app, user.id),
         notice=NOTICES.get(request.args.get("done", "")),
         **more,

@@ -5,6 +5,7 @@ What it may import is in `myapi.extend`.
 
 from flask import Flask
 
+from myapi.console import boxes
 from myapi.language import localized
 from myapi.team import routes, wechat_events
 from myapi.team.errors import ExtensionError
@@ -42,6 +43,7 @@ def init_app(app: Flask, extension: Extension) -> None:
         erasure.register(app, hook)
     for event, handler in extension.handlers():
         events.register(app, event, handler)
+    boxes.register(app, extension.console_pages, extension.console_boxes)
     wechat_events.init_app(app)
     if "texts" in app.extensions:  # in development, where /docs is
         openapi.register_texts(app, extension.texts)

@@ -12,6 +12,7 @@ from flask import Blueprint
 
 from myapi.cli import RESERVED
 from myapi.cli.command import Command, Group
+from myapi.console.boxes import ConsoleBox, ConsolePage
 from myapi.language import localized
 from myapi.settings import AppSettings
 from myapi.settings.app_settings import own_variables
@@ -19,6 +20,7 @@ from myapi.users.events import EVENTS
 from myapi.web.errors import REGISTRY, ErrorSpec
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
+PATH_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
 OWN_ENDINGS = range(50, 100)  # of error codes; myapi's own end in 00 to 49
 
 
@@ -160,6 +162,42 @@ def handlers(given: Iterable[tuple[str, Callable[..., Any]]]) -> Iterator[str]:
             yield localized(
                 f"on: {_called(function)} of `{event}` must take (user_id)",
                 f"on：`{event}` 的 {_called(function)} 参数应为 (user_id)",
+            )
+
+
+def console_pages(given: Sequence[object]) -> Iterator[str]:
+    seen: set[str] = set()
+    for each in given:
+        if not isinstance(each, ConsolePage):
+            yield localized(
+                f"console_pages: {_called(each)} is not a ConsolePage(name, title, show)",
+                f"console_pages：{_called(each)} 不是 ConsolePage(name, title, show)",
+            )
+            continue
+        if not PATH_NAME.fullmatch(each.name) or each.name in seen:
+            yield localized(
+                f"console_pages: `{each.name}` is not a name of its own such as late-orders",
+                f"console_pages：`{each.name}` 应为不重复的名字，形如 late-orders",
+            )
+        seen.add(each.name)
+        if not _takes(each.show, 1):
+            yield localized(
+                f"console_pages: {_called(each.show)} of `{each.name}` must take (query)",
+                f"console_pages：`{each.name}` 的 {_called(each.show)} 参数应为 (query)",
+            )
+
+
+def console_boxes(given: Sequence[object]) -> Iterator[str]:
+    for each in given:
+        if not isinstance(each, ConsoleBox):
+            yield localized(
+                f"console_boxes: {_called(each)} is not a ConsoleBox(title, show)",
+                f"console_boxes：{_called(each)} 不是 ConsoleBox(title, show)",
+            )
+        elif not _takes(each.show, 1):
+            yield localized(
+                f"console_boxes: {_called(each.show)} of `{each.title}` must take (user_id)",
+                f"console_boxes：`{each.title}` 的 {_called(each.show)} 参数应为 (user_id)",
             )
 
 

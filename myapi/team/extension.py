@@ -8,6 +8,7 @@ from typing import TypeVar
 import click
 from flask import Blueprint
 
+from myapi.console.boxes import ConsoleBox, ConsolePage
 from myapi.settings import AppSettings
 from myapi.team import checks
 from myapi.team.errors import ExtensionError
@@ -49,6 +50,9 @@ class Extension:
     #: Called as (tx, user_id) in the transaction that erases a user, before the rows go. For what
     #: is no row: the rows of a table with `user_id_column()` go by themselves.
     erases: Sequence[Hook] = ()
+    #: Pages of your own in the console, and boxes on its page of each user.
+    console_pages: Sequence[ConsolePage] = ()
+    console_boxes: Sequence[ConsoleBox] = ()
     #: Called as (user_id) after `signup`, `login`, `ban`, `unban` or `erase` is committed. An
     #: exception is logged and fails no call.
     on: Mapping[str, Handler | Sequence[Handler]] = field(default_factory=dict)
@@ -67,6 +71,8 @@ class Extension:
             *checks.exports(self.exports),
             *checks.erases(self.erases),
             *checks.handlers(self.handlers()),
+            *checks.console_pages(self.console_pages),
+            *checks.console_boxes(self.console_boxes),
         ]
         if problems:
             raise ExtensionError(problems)
