@@ -213,9 +213,8 @@ class Page:
         event = {"key": key, "code": "Space" if key == " " else key, "windowsVirtualKeyCode": code}
         event["modifiers"] = 8 if shift else 0
         text = {"Enter": "\r", " ": " "}.get(key)
-        self.send(
-            "Input.dispatchKeyEvent", type="keyDown", **event, **({"text": text} if text else {})
-        )
+        down = {**event, "text": text} if text else event
+        self.send("Input.dispatchKeyEvent", type="keyDown", **down)
         self.send("Input.dispatchKeyEvent", type="keyUp", **event)
 
     def leave_by(self, key: str) -> None:

@@ -78,6 +78,8 @@ class Site:
     login_burst: int = 100
     push_rate: int = 200
     push_burst: int = 1000
+    console_rate: int = 10
+    console_burst: int = 100
 
     @property
     def push_body_bytes(self) -> int:

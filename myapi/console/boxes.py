@@ -9,11 +9,16 @@ What they show is plain data, so it looks like the rest and nothing in it can ha
 A value under the key `user` that is a public id leads to that user. `Markup` is shown as it is.
 """
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from flask import Flask
+
+from myapi.console.language import translate
+
+log = logging.getLogger(__name__)
 
 Row: TypeAlias = Mapping[str, object]
 Content: TypeAlias = str | Row | Sequence[Row]
@@ -64,4 +69,13 @@ def register(app: Flask, pages: Sequence[ConsolePage], boxes_of_user: Sequence[C
 
 def of_user(app: Flask, user_id: int) -> list[Shown]:
     boxes: list[ConsoleBox] = app.extensions["console_boxes"]
-    return [Shown(box.title, box.show(user_id)) for box in boxes]
+    return [Shown(box.title, _content(box, user_id)) for box in boxes]
+
+
+def _content(box: ConsoleBox, user_id: int) -> Content:
+    """Return what a box shows. If it fails, the rest of the page is there all the same."""
+    try:
+        return box.show(user_id)
+    except Exception:
+        log.exception("the box %r failed", box.title, extra={"event": "handler_failed"})
+        return translate("This cannot be shown now.")
