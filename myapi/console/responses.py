@@ -1,6 +1,5 @@
 """Pages, redirects and files of the console, with the headers that all of them have."""
 
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -70,5 +69,5 @@ def first_page() -> str | None:
 
 
 def _same_page_with(**changes: str) -> str:
-    query: Mapping[str, str] = {**request.args.to_dict(), **changes}
-    return f"{request.path}?{urlencode(query)}"
+    kept = {name: text for name, text in request.args.items() if name != "done"}
+    return f"{request.path}?{urlencode({**kept, **changes})}"
