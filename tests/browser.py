@@ -37,12 +37,12 @@ KEYS = {"Tab": 9, "Enter": 13, " ": 32, "Escape": 27}
 
 #: Finds what a person would click: a link, a button, a summary or a field with this name.
 FIND = """
-(name => {
+((name, which) => {
   const visible = e => e.checkVisibility() && e.getClientRects().length
   const named = e => [e.innerText, e.getAttribute('aria-label'), e.labels && e.labels[0] &&
-    e.labels[0].innerText].some(text => text && text.trim().split('\\n')[0] === name)
+    e.labels[0].innerText].some(text => text && text.split('\\n').some(l => l.trim() === name))
   const kinds = 'a, button, summary, input:not([type=hidden]), [role=button]'
-  const found = [...document.querySelectorAll(kinds)].filter(e => visible(e) && named(e))[0]
+  const found = [...document.querySelectorAll(kinds)].filter(e => visible(e) && named(e)).at(which)
     || (name.startsWith('#') && document.querySelector(name))
   if (!found) return null
   found.scrollIntoView({ block: 'center', behavior: 'instant' })
@@ -85,7 +85,8 @@ class Browser:
         for end in (to_read[0], to_write[1], *theirs):
             os.close(end)
         self._write, self._read = os.fdopen(to_read[1], "wb"), os.fdopen(to_write[0], "rb")
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
         return self
 
     def __exit__(self, *_exc: object) -> None:
@@ -95,7 +96,9 @@ class Browser:
         except Exception:
             self._process.kill()
             self._process.wait()
+        self._listener.join(10)
         self._write.close()
+        self._read.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def send(self, method: str, session: str | None = None, **params: Any) -> dict[str, Any]:
@@ -182,10 +185,10 @@ class Page:
     def path(self) -> str:
         return str(self.evaluate("location.pathname"))
 
-    def click(self, name: str) -> None:
-        """Click what has this name."""
+    def click(self, name: str, which: int = 0) -> None:
+        """Click what has this name; of several, the first one."""
         deadline = time.monotonic() + TIMEOUT
-        while (place := self.evaluate(f"{FIND}({json.dumps(name)})")) is None:
+        while (place := self.evaluate(f"{FIND}({json.dumps(name)}, {which})")) is None:
             assert time.monotonic() < deadline, f"nothing is called {name!r} in: {self.text[:600]}"
             time.sleep(0.05)
         for kind in ("mousePressed", "mouseReleased"):
@@ -198,10 +201,10 @@ class Page:
                 clickCount=1,
             )
 
-    def go(self, name: str) -> None:
+    def go(self, name: str, which: int = 0) -> None:
         """Click what leads to another page, and wait for it."""
         self.evaluate("window.__left = true")
-        self.click(name)
+        self.click(name, which)
         self._wait_for_new_page()
 
     def write(self, text: str) -> None:

@@ -3,6 +3,7 @@
 from flask import Flask, Response, request
 
 from myapi.console import (  # noqa: F401 (their routes)
+    assets,
     audit,
     entry,
     events,

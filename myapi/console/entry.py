@@ -3,11 +3,10 @@
 from flask import Response, request
 
 from myapi.console import access, responses
-from myapi.console.assets import asset
 from myapi.console.blueprint import bp
 from myapi.operators import cookies, links
 from myapi.operators.links import State
-from myapi.web.access import operator_or_none, operators_only, public
+from myapi.web.access import operators_only, public
 from myapi.web.errors import ApiError
 from myapi.web.rate_limits import per_address
 
@@ -30,7 +29,7 @@ def open_link() -> Response:
     link = _known(secret)
     opened = links.use(secret) if access.is_same_origin() else None
     if opened is None:
-        return _page(link._replace(state=State.OVER), "")
+        return _page(link._replace(state=State.OVER), secret)
     response = responses.see_other("")
     access.give_cookie(response, opened.cookie, opened.ends_at)
     return response
@@ -42,21 +41,9 @@ def leave() -> Response:
     """Sign out."""
     access.check_form()
     cookies.sign_out(access.operator())
-    response = responses.page("left.html")
+    response = responses.page("left.html", alone=True)
     access.take_cookie(response)
     return response
-
-
-@bp.get("/<any('style.css', 'icon.svg'):name>")
-@public
-def file(name: str) -> Response:
-    """Return the stylesheet or the icon, to operators and with the secret of a link."""
-    secret = request.args.get("secret")
-    if secret is not None:
-        _known(secret)
-    elif operator_or_none(request) is None:
-        raise ApiError("not_found")
-    return asset(name)
 
 
 def _known(secret: str) -> links.Link:
@@ -69,5 +56,5 @@ def _known(secret: str) -> links.Link:
 
 def _page(link: links.Link, secret: str) -> Response:
     if link.state is State.OPEN:
-        return responses.page("way-in.html", link=link, secret=secret)
-    return responses.page("link-over.html", 410, secret=secret)
+        return responses.page("way-in.html", link=link, secret=secret, alone=True)
+    return responses.page("link-over.html", 410, alone=True)

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from flask import Response, current_app, redirect, render_template, request
 
 from myapi.clock import now
-from myapi.console import formats, language
+from myapi.console import formats, language, page_signature
 from myapi.console.navigation import items
 from myapi.web.access import operator_or_none
 
@@ -26,6 +26,7 @@ def page(template: str, status: int = 200, **values: Any) -> Response:  # noqa: 
         "navigation": items(current_app),
         "path": request.path,
         "zone": formats.zone(now()),
+        "signature": page_signature.sign,
     }
     text = render_template(f"console/{template}", **formats.FILTERS, **common, **values)
     response = Response(text, status, mimetype="text/html")

@@ -165,7 +165,10 @@ def test_user_page_shows_all_that_support_needs_and_no_secret(operator, sign_in,
     alice = sign_in("alice")
     alice.put("/api/me", {"nickname": "小明"})
     alice.post("/api/me/phone", {"code": "phone-13912345678"})
-    alice.post("/api/me/messages", {"id": "dialog-0123456789abcdef", "results": {"template-of-orders": "accept"}})
+    alice.post(
+        "/api/me/messages",
+        {"id": "dialog-0123456789abcdef", "results": {"template-of-orders": "accept"}},
+    )
     ((openid,),) = execute("SELECT openid FROM users")
     text = operator.text(f"users/{alice.user['id']}")
     for shown in ("小明", "139******78", "active", "template-of-orders", "127.0.0.1"):
@@ -404,7 +407,7 @@ def test_every_page_can_be_read_in_chinese(operator, sign_in, push):
 def test_every_view_of_the_console_is_for_operators_but_the_way_in(app):
     from myapi.web.access import operators_only, public
 
-    open_views = {"show_link", "open_link", "file"}
+    open_views = {"show_link", "open_link", "asset"}
     for rule in app.url_map.iter_rules():
         if rule.endpoint.startswith(f"{bp.name}."):
             view = app.view_functions[rule.endpoint]

@@ -109,7 +109,7 @@ def test_link_with_another_secret_is_not_there(app, client, make_link):
         ("POST", "/console/users/0123456789abcdef01234567/ban"),
         ("GET", "/console/users/0123456789abcdef01234567/ban"),
         ("GET", "/console/style.css"),
-        ("GET", "/console/style.css?secret=" + "A" * 43),
+        ("GET", "/console/style.css?for=page.aaaaaa." + "A" * 43),
         ("GET", "/console/icon.svg"),
         ("GET", "/console/app/notes"),
         ("POST", "/console/leave"),
@@ -312,13 +312,30 @@ def test_operator_of_another_mini_program_on_the_same_database_is_a_stranger(
 # ---- headers and logs ----
 
 
+def style_of(page):
+    return re.search('href="(/console/style.css[^"]*)"', page.text)[1]
+
+
+@on_sqlite
+def test_stylesheet_of_a_page_without_an_operator_is_there_for_a_few_minutes(
+    app, operator, make_link
+):
+    client, link = app.test_client(), make_link()
+    pages = [client.get(link), press(client, link), client.get(link), operator.post("leave")]
+    del pages[1]  # it leads elsewhere
+    for page in pages:
+        style = style_of(page)
+        assert app.test_client().get(style).mimetype == "text/css"
+        with time_machine.travel(now() + LATER, tick=False):
+            assert is_not_there(app.test_client().get(style), client)
+
+
 @on_sqlite
 def test_every_page_has_the_headers(app, operator, make_link):
     client, link = app.test_client(), make_link()
-    secret = link.partition("secret=")[2]
     pages = [
         client.get(link),
-        client.get(f"/console/style.css?secret={secret}"),
+        client.get(style_of(client.get(link))),
         press(client, link),
         client.get(link),
         operator.get(),
