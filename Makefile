@@ -57,9 +57,10 @@ container-test: tools  ## build the image, try it and both compose files (root; 
 mysql: tools  ## fetch MySQL 8.0 for the tests on it (root; Ubuntu's packages, nothing is installed)
 	@$(BIN)/python -m tests.mysql
 
-pictures: miniprogram-tools tools  ## draw the pictures of the demo and of /docs (needs chromium, pngquant, a Chinese font)
+pictures: miniprogram-tools tools  ## draw the pictures of the demo, of /docs and of the console (needs chromium, pngquant, a Chinese font)
 	cd miniprogram && npm run pictures
 	$(BIN)/python -m tests.pictures
+	$(BIN)/python -m tests.console.pictures
 
 lint: tools types  ## check style, types and import contracts
 	$(BIN)/ruff check .

@@ -69,6 +69,7 @@ COMMANDS = (
         "jobs",
         "secrets",
         "stats",
+        "console",
         "backup",
         "restore",
         "wechat",

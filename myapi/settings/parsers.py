@@ -182,8 +182,7 @@ def networks(text: str) -> tuple[str, ...]:
         except ValueError:
             raise ValueError(
                 localized(
-                    "must be comma-separated addresses or networks such as"
-                    " 203.0.113.7, 10.0.0.0/8",
+                    "must be comma-separated addresses or networks such as 203.0.113.7, 10.0.0.0/8",
                     "应为以逗号分隔的地址或网段，例如 203.0.113.7, 10.0.0.0/8",
                 )
             ) from None

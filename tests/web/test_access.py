@@ -3,7 +3,7 @@
 import pytest
 
 from myapi.auth import authenticate
-from myapi.web.access import local_only, public, signed_by_wechat
+from myapi.web.access import local_only, operators_only, public, signed_by_wechat
 
 PUBLIC = {
     ("GET", "/api/hello"),
@@ -24,6 +24,12 @@ LOCAL_ONLY = {
     ("POST", "/sandbox/push"),
     ("PUT", "/sandbox/fault"),
 }
+#: Of the console, which strangers do not find: tests/console has the rest of it.
+WAY_IN = {
+    ("GET", "/console/open"),
+    ("POST", "/console/open"),
+    ("GET", "/console/<any('style.css', 'icon.svg'):name>"),
+}
 SIGNED = {("GET", "/wechat/push"), ("POST", "/wechat/push")}
 
 
@@ -31,6 +37,10 @@ def routes(app):
     for rule in app.url_map.iter_rules():
         for method in rule.methods - {"HEAD", "OPTIONS"}:
             yield method, rule.rule
+
+
+def of_operators(app):
+    return {(method, rule) for method, rule in routes(app) if rule.startswith("/console/")} - WAY_IN
 
 
 def access_of(view):
@@ -41,7 +51,8 @@ def access_of(view):
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_every_route_has_the_access_rule_session_unless_it_is_marked(app):
     """Walks the URL map: all that is marked is listed, the rest is closed."""
-    expected = dict.fromkeys(PUBLIC | DEVELOPMENT, access_of(public(lambda: None)))
+    expected = dict.fromkeys(PUBLIC | DEVELOPMENT | WAY_IN, access_of(public(lambda: None)))
+    expected |= dict.fromkeys(of_operators(app), access_of(operators_only(lambda: None)))
     expected |= dict.fromkeys(LOCAL_ONLY, access_of(local_only(lambda: None)))
     expected |= dict.fromkeys(SIGNED, access_of(signed_by_wechat(lambda: None)))
     found = {
@@ -56,7 +67,7 @@ def test_every_route_has_the_access_rule_session_unless_it_is_marked(app):
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_every_route_requires_a_token_unless_it_is_marked(app, client):
     """Calls every route of the URL map without a token."""
-    opened = PUBLIC | DEVELOPMENT | LOCAL_ONLY | SIGNED
+    opened = PUBLIC | DEVELOPMENT | LOCAL_ONLY | SIGNED | WAY_IN | of_operators(app)
     walked = 0
     for method, rule in routes(app):
         if (method, rule) in opened:
@@ -91,7 +102,8 @@ def test_production_has_only_five_public_routes(make_app):
         status = client.open(rule.replace("<session_id>", "x"), method=method).status_code
         if status != 401:
             found.add((method, rule))
-    assert found == PUBLIC | SIGNED | {("GET", "/metrics")}
+    hidden = WAY_IN | of_operators(app) | {("GET", "/metrics")}
+    assert found == PUBLIC | SIGNED | hidden
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)

@@ -26,7 +26,7 @@ from myapi.web.openapi.json_schema import (
 from myapi.web.rate_limits import is_limited
 
 JSON = "application/json"
-DOCS = "docs"  # the blueprint that serves the description; it is left out
+PAGES = {"docs", "console"}  # blueprints of pages for people; they are left out
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 TOO_LARGE = 413
@@ -145,9 +145,9 @@ def _translate(part: Any, texts: Mapping[str, str]) -> Any:  # noqa: ANN401 (any
 
 
 def routes(app: Flask) -> Iterator[Route]:
-    """Yield every route except those that serve the description itself."""
+    """Yield every route except those that are pages for people: this description, the console."""
     for rule in app.url_map.iter_rules():
-        if rule.endpoint.partition(".")[0] == DOCS:
+        if rule.endpoint.partition(".")[0] in PAGES:
             continue
         path = re.sub(r"<(?:[^<>:]+:)?([^<>:]+)>", r"{\1}", rule.rule)
         arguments = tuple(sorted(rule.arguments))
@@ -160,7 +160,7 @@ def routes(app: Flask) -> Iterator[Route]:
 
 def _tags(app: Flask) -> Iterator[Schema]:
     """Yield the blueprints, each described by the first line of its module's docstring."""
-    own = [name for name in app.blueprints if name not in {*FIRST, *LAST, DOCS}]
+    own = [name for name in app.blueprints if name not in {*FIRST, *LAST, *PAGES}]
     for name in (*FIRST, *own, *LAST):
         if name in app.blueprints:
             module = sys.modules[app.blueprints[name].import_name]
