@@ -50,7 +50,7 @@ def make(tx: Transaction, name: str, lives: timedelta, *, read_only: bool) -> st
         "ends_at": at + lives,
     }
     tx.execute(insert(Operator).values(values))
-    audit.record(tx, "console_link", operator=name, read_only=read_only)
+    audit.record(tx, "console_link", operator=name)
     return made.text
 
 
@@ -85,7 +85,7 @@ def use(tx: Transaction, text: str) -> Opened | None:
         return None
     row = tx.execute(_SELECT.where(Operator.link_digest == digest)).one()
     audit.act_as("operator", row.name)
-    audit.record(tx, "console_opened", read_only=row.read_only)
+    audit.record(tx, "console_opened")
     return Opened(made.text, row.ends_at)
 
 

@@ -138,7 +138,7 @@ def _events(tx, at):
 
 def _audit(tx, user, at):
     rows = (
-        ("operator", "王芳", "console_opened", None, None, 54, {"read_only": False}),
+        ("operator", "王芳", "console_opened", None, None, 54, None),
         ("command", "deploy", "reencrypt", None, None, 52, None),
         ("user", None, "avatar_removed", user, None, 30, None),
         ("operator", "王芳", "phone_shown", user, "用户来电核对订单", 26, None),

@@ -94,6 +94,7 @@ def test_service_log_lines_have_the_fields_and_types_of_the_table(
         audit.record_now("reencrypt", moved=1, unreadable=0)
         audit.log_now("nickname_review", user="a", outcome="review", label=21000, errcode=None)
         transaction(audit.record)("event_retried", number=7)
+        transaction(audit.record)("console_link", operator="support")
     app.testing = False
     app.view_functions["hello.hello"] = public(lambda: 1 / 0)
     app.config["PROPAGATE_EXCEPTIONS"] = False
