@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Row, exists, func, select
 from myapi.auth.liveness import LAST_USE, is_live, limits
 from myapi.auth.models import Session
 from myapi.clock import now
-from myapi.db.pagination import Page, page
+from myapi.db.pagination import Page, by_no_index, page
 from myapi.db.transactions import reading
 from myapi.extensions import db, settings
 from myapi.users.models import User
@@ -109,11 +109,8 @@ def sessions(
 
 
 def is_ours() -> ColumnElement[bool]:
-    """Return whether a user is of our AppID, in a form for which no index is used.
-
-    SQLite would take the one that begins with the AppID, and read and sort all rows for each page.
-    """
-    return User.appid.concat("") == settings().appid
+    """Return whether a user is of our AppID, as nearly all are."""
+    return by_no_index(User.appid) == settings().appid
 
 
 def _search(condition: ColumnElement[bool], enough: int) -> Search:

@@ -7,10 +7,10 @@ from sqlalchemy import Connection, delete, func, select
 
 from myapi.clock import iso
 from myapi.db.clock import database_now
-from myapi.db.pagination import Page, page
+from myapi.db.pagination import Page, by_no_index, page
 from myapi.db.transactions import Transaction, changed, reading, transaction
 from myapi.extensions import settings
-from myapi.messages.models import FAILED, SENDING, WAITING, Message
+from myapi.messages.models import FAILED, SENDING, SENT, WAITING, Message
 from myapi.users.models import User
 
 #: How long the rows are kept. What a message says is gone once WeChat has it.
@@ -27,9 +27,9 @@ def messages(
     user_id: int | None = None,
 ) -> Page:
     """List messages to users of our AppID, the newest first."""
-    where = [User.appid == settings().appid]
+    where = [by_no_index(User.appid) == settings().appid]
     for column, value in (
-        (Message.state, state),
+        (by_no_index(Message.state) if state == SENT else Message.state, state),
         (Message.template_id, template_id),
         (Message.user_id, user_id),
     ):
