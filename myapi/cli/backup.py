@@ -16,6 +16,7 @@ from myapi.db import backup, reports
 from myapi.db.backup import BackupError
 from myapi.language import localized
 from myapi.messages import restored
+from myapi.operators import listings as operators
 
 
 @click.command("backup", cls=Command)
@@ -75,6 +76,7 @@ def restore(path: Path, check: bool, yes: bool) -> None:
 def _prepare(connection: Connection, tables: Mapping[str, Table]) -> int:
     """Change the restored rows before anyone sees them; return how many sessions were ended."""
     restored.forget_queue(connection, tables)
+    operators.end_restored(connection, tables)
     return sessions.end_restored(connection, tables)
 
 

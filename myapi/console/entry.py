@@ -6,7 +6,7 @@ from myapi.console import access, responses
 from myapi.console.blueprint import bp
 from myapi.operators import cookies, links
 from myapi.operators.links import State
-from myapi.web.access import operators_only, public
+from myapi.web.access import operator_or_none, operators_only, public
 from myapi.web.errors import ApiError
 from myapi.web.rate_limits import per_address
 
@@ -27,9 +27,12 @@ def open_link() -> Response:
     """Use the link up and give the cookie."""
     secret = request.form.get("secret", "")
     link = _known(secret)
+    former = operator_or_none(request)
     opened = links.use(secret) if access.is_same_origin() else None
     if opened is None:
         return _page(link._replace(state=State.OVER), secret)
+    if former is not None:  # its cookie is overwritten
+        cookies.sign_out(former)
     response = responses.see_other("")
     access.give_cookie(response, opened.cookie, opened.ends_at)
     return response

@@ -1,9 +1,10 @@
 """List operators, end them, and delete old rows."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, case, delete, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, case, delete, literal, select, update
 
 from myapi import audit
 from myapi.clock import now
@@ -65,6 +66,15 @@ def purge(tx: Transaction) -> int:
     """Delete the rows of operators that have been over for KEPT; return how many."""
     old = now() - KEPT
     return changed(tx, delete(Operator).where(Operator.ends_at < old))
+
+
+def end_restored(connection: Connection, tables: Mapping[str, Table]) -> None:
+    """End all operators of a backup: what was revoked since then would be let in again."""
+    table = tables.get(Operator.__tablename__)
+    if table is None:  # the backup is older than the console
+        return
+    not_ended = update(table).where(table.columns.ended_at.is_(None))
+    connection.execute(not_ended.values(ended_at=now()))
 
 
 def _rows(tx: Transaction, which: ColumnElement[bool]) -> list[Row[Any]]:

@@ -223,6 +223,28 @@ def test_url_begins_with_the_public_url_and_without_it_a_warning_says_so(make_ap
     assert "MYAPI_PUBLIC_URL" in local.stderr
 
 
+@on_sqlite
+def test_a_second_link_in_the_same_browser_ends_the_first_cookie(app, operator, make_link):
+    former = operator.client.get_cookie("myapi_console").value
+    assert press(operator.client, make_link("--read-only")).status_code == 303
+    assert "read-only" in operator.text()
+    copied = app.test_client()
+    copied.set_cookie("myapi_console", former)
+    assert is_not_there(copied.get("/console/"), copied)
+
+
+@on_sqlite
+def test_restored_backup_lets_nobody_into_the_console(runner, enter, make_app, tmp_path):
+    operator = enter()
+    file = str(tmp_path / "backup.db")
+    assert runner.invoke(args=["backup", file]).exit_code == 0
+    runner.invoke(args=["console", "revoke", "support"])
+    assert runner.invoke(args=["restore", file, "--yes"]).exit_code == 0
+    client = make_app().test_client()
+    client.set_cookie("myapi_console", operator.client.get_cookie("myapi_console").value)
+    assert is_not_there(client.get("/console/"), client)
+
+
 # ---- the cookie ----
 
 

@@ -453,3 +453,17 @@ def test_key_of_pushes_in_a_wrong_form_is_refused(tmp_path, name, value):
     found = problems(tmp_path, {**PUSH_KEYS, name: value})
     assert found[0].startswith(f"{name}: ")
     assert value not in "".join(found)
+
+
+@pytest.mark.parametrize(
+    "text", ["203.0.113.7", "203.0.113.7, 10.0.0.0/8", "2001:db8::/32,::1", "0.0.0.0/0"]
+)
+def test_addresses_of_the_console_are_addresses_and_networks(tmp_path, text):
+    found = Settings.from_env({"MYAPI_CONSOLE_ADDRESSES": text}, root=tmp_path)
+    assert found.console_addresses == tuple(each.strip() for each in text.split(","))
+
+
+@pytest.mark.parametrize("text", ["office", "10.0.0.1/8", "10.0.0.0/33", "1.2.3.4;5.6.7.8", ","])
+def test_other_text_is_no_address_of_the_console(tmp_path, text):
+    with pytest.raises(SettingsError, match="MYAPI_CONSOLE_ADDRESSES"):
+        Settings.from_env({"MYAPI_CONSOLE_ADDRESSES": text}, root=tmp_path)
