@@ -12,7 +12,7 @@ depends_on = None
 # MySQL commits each step by itself: a run that was killed is repeated from the first step.
 OPTIONS = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "if_not_exists": True}
 
-BY_NICKNAME = "ix_users_nickname"
+BY_NICKNAME = "ix_myapi_users_nickname"  # a team may have an index of the usual name
 
 
 def upgrade():

@@ -26,7 +26,7 @@ class User(Base):
     __table_args__ = (
         UniqueConstraint("appid", "openid", name="uq_users_appid_openid"),
         # Regardless of case on both: see auth/search.py and migration 0008.
-        Index("ix_users_nickname", "nickname"),
+        Index("ix_myapi_users_nickname", "nickname"),
         IDS_NEVER_REUSED,
     )
 

@@ -43,9 +43,9 @@ def test_nickname_search_reads_its_index_in_the_order_of_the_page(
         if db.engine.name == "sqlite":
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
             text = " ".join(row[3] for row in plan)
-            assert "USING INDEX ix_users_nickname" in text
+            assert "USING INDEX ix_myapi_users_nickname" in text
             assert "TEMP B-TREE" not in text
         else:
             plan = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).mappings().one()
-            assert plan["key"] == "ix_users_nickname"
+            assert plan["key"] == "ix_myapi_users_nickname"
             assert "filesort" not in (plan["Extra"] or "")
