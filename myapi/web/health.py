@@ -26,7 +26,8 @@ def start_draining() -> None:
 @public
 @endpoint(errors=("service_unavailable",))
 def healthz() -> None:
-    """Liveness: the process answers, and is not about to stop."""
+    """Liveness: the process answers."""
+    # It still answers everything else; a proxy that asks here sends it nothing new.
     if _draining[0]:
         raise ApiError("service_unavailable", "the service is stopping", detail_zh="服务正在停止")
 
