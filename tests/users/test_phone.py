@@ -343,7 +343,7 @@ def test_odd_answer_of_wechat_is_a_named_error_and_stores_nothing(
 @pytest.mark.parametrize("kind", ["slow", "drip", "drip_headers"])
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_slow_answer_of_wechat_is_a_timeout_and_stores_nothing(make_app, sign_in, wechat, kind):
-    alice = sign_in("alice", via=make_app(wechat_timeout=0.3).test_client())
+    alice = sign_in("alice", via=make_app(wechat_timeout=1).test_client())
     assert alice.post("/api/me/phone", {"code": "first"}).status_code == 200
     alice.delete("/api/me/phone")
     wechat.sandbox.set_fault(kind, 1)
