@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 CODE = Path(__file__).resolve().parents[2]
-#: By payload. There are no others, or whoever may invoke the function could do all that we can.
+#: By payload. Only these: who may invoke the function must not be able to run any command.
 COMMANDS = {"jobs": ("jobs", "run", "--once"), "migrate": ("db", "upgrade")}
 
 

@@ -14,7 +14,7 @@ import sqlalchemy.exc
 from flask import Flask, g, has_request_context, request
 from sqlalchemy import insert, update
 
-from myapi.audit.hours import HoursWriter
+from myapi.audit.hours_writer import HoursWriter
 from myapi.audit.models import DETAILS_LENGTH, NAME_LENGTH, REASON_LENGTH, AuditEntry
 from myapi.clock import now
 from myapi.db.transactions import Transaction, after_commit, write
@@ -29,7 +29,7 @@ CALLER = "myapi.caller"  # in the WSGI environ of a request with a session; `web
 
 
 class Actor(NamedTuple):
-    """Who does something; `name` is an operator's, the OS user's of a command, or an event's."""
+    """Who does something; `name` is the operator's, the OS user's of a command, or the event's."""
 
     kind: Kind
     name: str | None = None

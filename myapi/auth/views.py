@@ -2,16 +2,19 @@
 
 import re
 
-from flask import Blueprint, request
+from flask import Blueprint, Response, request
 
 from myapi.auth import sessions
 from myapi.auth.login import Device, log_in
 from myapi.auth.schemas import LoginOut, LoginRequest, SessionOut, SessionsOut
+from myapi.extensions import hourly
 from myapi.web.access import caller, public
 from myapi.web.endpoint import endpoint
 from myapi.web.rate_limits import limit_logins
 
 bp = Blueprint("auth", __name__, url_prefix="/api/auth")
+
+COUNTED = {"login", "logout"}  # views
 
 
 @bp.post("/login")
@@ -63,6 +66,15 @@ def end_session(session_id: str) -> None:
 def end_other_sessions() -> None:
     """End all of my sessions but this one."""
     sessions.end_others(caller().user_id, keep=caller().session_id)
+
+
+@bp.after_request
+def _count(response: Response) -> Response:
+    """Count logins and logouts by the hour, refused ones by their error; the console shows them."""
+    view = (request.endpoint or "").removeprefix(f"{bp.name}.")
+    if view in COUNTED:
+        hourly().count(f"{view}.{request.environ.get('myapi.error', 'ok')}")
+    return response
 
 
 def _device() -> Device:

@@ -10,7 +10,7 @@ import click
 
 from myapi.cli import output
 from myapi.cli.command import Group
-from myapi.cli.options import confirm, pagination_options, yes_option
+from myapi.cli.options import Parsed, confirm, pagination_options, yes_option
 from myapi.cli.tables import Column, Item, print_page
 from myapi.clock import iso
 from myapi.extensions import settings
@@ -32,48 +32,30 @@ COLUMNS = [
 ]
 
 
-class NameParam(click.ParamType[str]):
-    """The name of an operator: one line, not digits alone, which would be an id."""
-
-    name = "name"
-
-    def convert(
-        self,
-        value: Any,  # noqa: ANN401
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> str:
-        text: str = unicodedata.normalize("NFC", value).strip()
-        if not 0 < len(text) <= MAX_NAME or output.printable(text) != text or text.isdigit():
-            self.fail(
-                localized(
-                    f"must be a name of at most {MAX_NAME} characters, not digits alone",
-                    f"应为最多 {MAX_NAME} 个字符的名字，不能全是数字",
-                ),
-                param,
-                ctx,
+def _name(text: str) -> str:
+    """Read the name of an operator: one line, not digits alone, which would be an id."""
+    name = unicodedata.normalize("NFC", text).strip()
+    if not 0 < len(name) <= MAX_NAME or output.printable(name) != name or name.isdigit():
+        raise ValueError(
+            localized(
+                f"must be a name of at most {MAX_NAME} characters, not digits alone",
+                f"应为最多 {MAX_NAME} 个字符的名字，不能全是数字",
             )
-        return text
+        )
+    return name
 
 
-class TimeToLiveParam(click.ParamType[timedelta]):
-    """How long a cookie lives, such as 30m, 8h or 2d."""
+def _time_to_live(text: str) -> timedelta:
+    """Read how long a cookie lives, such as 30m, 8h or 2d."""
+    found = re.fullmatch(r"([0-9]{1,5})([mhd])", text)
+    lives = timedelta(**{UNITS[found[2]]: int(found[1])}) if found else timedelta(0)
+    if not SHORTEST <= lives <= LONGEST:
+        raise ValueError(localized("must be 5m to 7d, such as 8h", "应为 5m 到 7d，例如 8h"))
+    return lives
 
-    name = "time to live"
 
-    def convert(
-        self,
-        value: Any,  # noqa: ANN401
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> timedelta:
-        found = re.fullmatch(r"([0-9]{1,5})([mhd])", value)
-        lives = timedelta(**{UNITS[found[2]]: int(found[1])}) if found else timedelta(0)
-        if not SHORTEST <= lives <= LONGEST:
-            self.fail(
-                localized("must be 5m to 7d, such as 8h", "应为 5m 到 7d，例如 8h"), param, ctx
-            )
-        return lives
+NAME = Parsed("name", _name)
+TIME_TO_LIVE = Parsed("time to live", _time_to_live)
 
 
 @click.group("console", cls=Group)
@@ -82,11 +64,11 @@ def group() -> None:
 
 
 @group.command()
-@click.option("--name", type=NameParam(), required=True, help="Who it is for; the audit names it.")
+@click.option("--name", type=NAME, required=True, help="Who it is for; the audit names it.")
 @click.option("--read-only", is_flag=True, help="They can look, but change nothing.")
 @click.option(
     "--ttl",
-    type=TimeToLiveParam(),
+    type=TIME_TO_LIVE,
     default="8h",
     show_default=True,
     help="When it ends, counted from now: 5m to 7d.",

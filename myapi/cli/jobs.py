@@ -12,7 +12,7 @@ import click
 
 from myapi.cli import audit, backup, events, messages, sessions
 from myapi.cli.command import Command, Group
-from myapi.cli.options import HourParam
+from myapi.cli.options import TIME_OF_DAY
 from myapi.cli.stopping import stopping
 from myapi.clock import now
 from myapi.extensions import db
@@ -40,7 +40,7 @@ def group() -> None:
 @group.command(cls=Command)
 @click.option(
     "--at",
-    type=HourParam(),
+    type=TIME_OF_DAY,
     default="19:30",
     help="When to purge and back up, in UTC; 19:30 if not given.",
 )

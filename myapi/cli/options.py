@@ -14,88 +14,89 @@ from myapi.clock import now
 from myapi.language import localized
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 AGE = re.compile(r"([0-9]{1,4})([hdw])")
 UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 
-class TimeParam(click.ParamType[datetime]):
-    """A date, an ISO time (UTC if it has no offset), or an age such as `30d` (30 days ago)."""
+class Parsed(click.ParamType[T]):
+    """What a function reads from a text; its ValueError says what is valid, in the user's words."""
 
-    name = "time"
+    def __init__(self, name: str, parse: Callable[[str], T]) -> None:
+        self.name = name
+        self._parse = parse
 
     def convert(
         self,
         value: Any,  # noqa: ANN401
         param: click.Parameter | None,
         ctx: click.Context | None,
-    ) -> datetime:
-        age = AGE.fullmatch(value)
+    ) -> T:
         try:
-            if age:
-                return now() - timedelta(**{UNITS[age[2]]: int(age[1])})
-            time = datetime.fromisoformat(re.sub(r"[Zz]$", "+00:00", value))
-            return time.replace(tzinfo=time.tzinfo or timezone.utc).astimezone(timezone.utc)
-        except (ValueError, OverflowError):
-            self.fail(
-                localized(
-                    "must be a time such as 2026-11-01, 2026-11-01T08:00:00Z, 12h, 30d or 4w",
-                    "应为时间，例如 2026-11-01、2026-11-01T08:00:00Z、12h、30d 或 4w",
-                ),
-                param,
-                ctx,
+            return self._parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def _time(text: str) -> datetime:
+    """Read a date, an ISO time (UTC if it has no offset), or an age such as `30d` (30 days ago)."""
+    age = AGE.fullmatch(text)
+    try:
+        if age:
+            return now() - timedelta(**{UNITS[age[2]]: int(age[1])})
+        time = datetime.fromisoformat(re.sub(r"[Zz]$", "+00:00", text))
+        return time.replace(tzinfo=time.tzinfo or timezone.utc).astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        raise ValueError(
+            localized(
+                "must be a time such as 2026-11-01, 2026-11-01T08:00:00Z, 12h, 30d or 4w",
+                "应为时间，例如 2026-11-01、2026-11-01T08:00:00Z、12h、30d 或 4w",
             )
+        ) from None
 
 
-class HourParam(click.ParamType[timedelta]):
-    """A time of the day, such as 19:30, as what has passed since midnight."""
-
-    name = "hour"
-
-    def convert(
-        self,
-        value: Any,  # noqa: ANN401
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> timedelta:
-        found = re.fullmatch(r"([01][0-9]|2[0-3]):([0-5][0-9])", value)
-        if found is None:
-            text = localized("must be a time such as 19:30", "应为时间，例如 19:30")
-            self.fail(text, param, ctx)
-        return timedelta(hours=int(found[1]), minutes=int(found[2]))
+def _time_of_day(text: str) -> timedelta:
+    """Read a time of the day, such as 19:30, as what has passed since midnight."""
+    found = re.fullmatch(r"([01][0-9]|2[0-3]):([0-5][0-9])", text)
+    if found is None:
+        raise ValueError(localized("must be a time such as 19:30", "应为时间，例如 19:30"))
+    return timedelta(hours=int(found[1]), minutes=int(found[2]))
 
 
-class AddressParam(click.ParamType[str]):
-    """An IP address, normalized to the spelling that is stored."""
-
-    name = "address"
-
-    def convert(
-        self,
-        value: Any,  # noqa: ANN401
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> str:
-        try:
-            return str(ipaddress.ip_address(value))
-        except ValueError:
-            self.fail(localized("must be an IP address", "应为 IP 地址"), param, ctx)
+def _address(text: str) -> str:
+    """Read an IP address, in the spelling that is stored."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ValueError(localized("must be an IP address", "应为 IP 地址")) from None
 
 
-class CursorParam(click.ParamType[int]):
-    """The `next` of a page: the primary key of its last row. 18 digits fit a 64-bit integer."""
+def _cursor(text: str) -> int:
+    """Read the `next` of a page: the key of its last row. 18 digits fit a 64-bit integer."""
+    if not re.fullmatch(r"[0-9]{1,18}", text):
+        raise ValueError(localized("must be the `next` of a page", "应为某一页的 `next`"))
+    return int(text)
 
-    name = "cursor"
 
-    def convert(
-        self,
-        value: Any,  # noqa: ANN401
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> int:
-        if not re.fullmatch(r"[0-9]{1,18}", value):
-            self.fail(localized("must be the `next` of a page", "应为某一页的 `next`"), param, ctx)
-        return int(value)
+def _reason(text: str) -> str | None:
+    """Read why something is done; None if it is empty."""
+    try:
+        return audit.clean_reason(text)
+    except ValueError:
+        raise ValueError(
+            localized(
+                f"must be one line of at most {REASON_LENGTH} characters",
+                f"应为一行，最多 {REASON_LENGTH} 个字符",
+            )
+        ) from None
+
+
+TIME = Parsed("time", _time)
+TIME_OF_DAY = Parsed("hour", _time_of_day)
+ADDRESS = Parsed("address", _address)
+CURSOR = Parsed("cursor", _cursor)
+REASON = Parsed("reason", _reason)
 
 
 def pagination_options(command: F) -> F:
@@ -105,7 +106,7 @@ def pagination_options(command: F) -> F:
         utc_option,
         click.option(
             "--after",
-            type=CursorParam(),
+            type=CURSOR,
             help="Start after this row: the `next` of the previous page.",
         ),
         click.option(
@@ -124,32 +125,8 @@ def json_option(text: str = "Print JSON.") -> Callable[[F], F]:
     return click.option("--json", "as_json", is_flag=True, help=text)
 
 
-class ReasonParam(click.ParamType[str]):
-    """Why something is done: one line of at most 200 characters; None if it is empty."""
-
-    name = "reason"
-
-    def convert(
-        self,
-        value: Any,  # noqa: ANN401
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> Any:  # noqa: ANN401
-        try:
-            return audit.clean_reason(value)
-        except ValueError:
-            self.fail(
-                localized(
-                    f"must be one line of at most {REASON_LENGTH} characters",
-                    f"应为一行，最多 {REASON_LENGTH} 个字符",
-                ),
-                param,
-                ctx,
-            )
-
-
 reason_option = click.option(
-    "--reason", type=ReasonParam(), metavar="TEXT", help="Why; the audit log keeps it."
+    "--reason", type=REASON, metavar="TEXT", help="Why; the audit log keeps it."
 )
 utc_option = click.option("--utc", is_flag=True, help="Print times in full, in UTC.")
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask for confirmation.")

@@ -10,7 +10,7 @@ from myapi.auth.purge import purge_batch
 from myapi.cli import output
 from myapi.cli.command import Group, with_pauses
 from myapi.cli.options import (
-    AddressParam,
+    ADDRESS,
     confirm,
     json_option,
     pagination_options,
@@ -44,7 +44,7 @@ def group() -> None:
 @group.command("list")
 @click.option("--user", metavar="USER", help=OF_USER)
 @click.option("--live/--ended", default=None, help="Live sessions, or ended and expired ones.")
-@click.option("--ip", type=AddressParam(), help="Sessions opened from this IP address.")
+@click.option("--ip", type=ADDRESS, help="Sessions opened from this IP address.")
 @pagination_options
 def list_sessions(
     limit: int,

@@ -11,7 +11,7 @@ from myapi.auth import bans, listings
 from myapi.cli import files, output
 from myapi.cli.command import Group
 from myapi.cli.options import (
-    TimeParam,
+    TIME,
     confirm,
     json_option,
     pagination_options,
@@ -54,9 +54,9 @@ def group() -> None:
 @group.command("list")
 @click.option("--banned/--not-banned", default=None, help="Banned users, or the others.")
 @click.option("--nickname", metavar="TEXT", help="Users whose nickname contains this text.")
-@click.option("--since", type=TimeParam(), help="Created at this time or later.")
-@click.option("--until", type=TimeParam(), help="Created before this time.")
-@click.option("--inactive-since", type=TimeParam(), help="Not created or seen since this time.")
+@click.option("--since", type=TIME, help="Created at this time or later.")
+@click.option("--until", type=TIME, help="Created before this time.")
+@click.option("--inactive-since", type=TIME, help="Not created or seen since this time.")
 @click.option("--phone", metavar="-", help="Users with a number: give -, and it is asked for.")
 @pagination_options
 def list_users(

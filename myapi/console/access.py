@@ -1,4 +1,4 @@
-"""Who may see the console: an operator with a live cookie, from an allowed address."""
+"""Let operators in: those with a live cookie, from an allowed address."""
 
 import hmac
 import ipaddress

@@ -13,22 +13,14 @@ RELATIVE_FOR = 60 * DAY
 def age(moment: datetime) -> str:
     """Return how long ago a time is, such as "3 min ago"; its date if that is long."""
     seconds = (now() - moment).total_seconds()
-    if seconds < 0:
-        seconds = -seconds
-        ago, units = translate("in {n}"), _UNITS
-    else:
-        ago, units = translate("{n} ago"), _UNITS
+    phrase = translate("{n} ago") if seconds > 0 else translate("in {n}")
+    seconds = abs(seconds)
     if seconds > RELATIVE_FOR:
         return day(moment)
-    if seconds < MINUTE:
-        return translate("just now")
-    for unit, text in units:
+    for unit, text in ((DAY, "{n} d"), (HOUR, "{n} h"), (MINUTE, "{n} min")):
         if seconds >= unit:
-            return ago.format(n=translate(text, n=int(seconds // unit)))
-    raise AssertionError("unreachable")
-
-
-_UNITS = ((DAY, "{n} d"), (HOUR, "{n} h"), (MINUTE, "{n} min"))
+            return phrase.format(n=translate(text, n=int(seconds // unit)))
+    return translate("just now")
 
 
 def clock_time(moment: datetime) -> str:

@@ -1,4 +1,4 @@
-"""Counts of what happens, by the hour, in the memory of one process. `audit.hours` writes them."""
+"""Counts of what happens, by the hour, in the memory of one process; `audit` writes them."""
 
 import threading
 from collections import Counter

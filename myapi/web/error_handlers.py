@@ -34,7 +34,7 @@ def init_app(app: Flask) -> None:
 
 def answer(error: Exception) -> Response:
     """Log an exception and return its JSON response, as for any route."""
-    return next(of(error) for kind, of in _HANDLERS.items() if isinstance(error, kind))
+    return next(handle(error) for kind, handle in _HANDLERS.items() if isinstance(error, kind))
 
 
 def error_response(error: ApiError) -> Response:

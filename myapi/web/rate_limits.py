@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 KEY_PREFIX = "myapi"
 REDIS_TIMEOUT = 0.15  # s for connecting, and again for an answer
 REDIS_PAUSE = 2.0  # s without another attempt after Redis failed
-REDIS_DISCARD = 30.0  # s unused, after which connections are replaced: see db.engines.DISCARD_AFTER
+REDIS_DISCARD = 30.0  # s unused, after which connections are replaced, as those to MySQL
 FAILED = {*range(400, 500)} - {429}  # a refusal by a limit is no failed login
 
 

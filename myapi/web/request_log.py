@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask
 
 from myapi.observability import metrics
-from myapi.observability.hourly import HourlyCounts
 from myapi.web import proxy_headers
 from myapi.web.access import CALLER
 
@@ -21,13 +20,11 @@ log = logging.getLogger("myapi.requests")
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 UNMATCHED = "-"  # one label for all unknown paths, so that a scanner cannot fill the memory
-#: Routes whose outcomes are counted by the hour, and what the names of these counts begin with.
-COUNTED = {"/api/auth/login": "login", "/api/auth/logout": "logout"}
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH"})
 
 
 def init_app(app: Flask) -> None:
-    app.wsgi_app = RequestLog(app.wsgi_app, app.extensions["hourly"])  # type: ignore[method-assign]
+    app.wsgi_app = RequestLog(app.wsgi_app)  # type: ignore[method-assign]
 
 
 class RequestLog:
@@ -36,9 +33,8 @@ class RequestLog:
     It takes a third of their time.
     """
 
-    def __init__(self, app: "WSGIApplication", hourly: HourlyCounts) -> None:
+    def __init__(self, app: "WSGIApplication") -> None:
         self._app = app
-        self._hourly = hourly
 
     def __call__(
         self, environ: "WSGIEnvironment", start_response: "StartResponse"
@@ -60,9 +56,6 @@ class RequestLog:
             return self._app(environ, start)
         finally:
             _record(environ, route, status, time.perf_counter() - started)
-            if route in COUNTED and environ["REQUEST_METHOD"] == "POST":
-                error = environ.get("myapi.error") or ("ok" if status < 400 else "internal_error")
-                self._hourly.count(f"{COUNTED[route]}.{error}")
 
 
 def _request_id(environ: "WSGIEnvironment") -> str:

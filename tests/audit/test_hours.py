@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 import sqlalchemy as sa
 
-from myapi.audit import hours
+from myapi.audit import hours, hours_writer
 from myapi.auth import bans
 from myapi.clock import now
 from myapi.observability.hourly import HourlyCounts, beginning_of_hour
@@ -134,7 +134,7 @@ def test_a_process_that_is_frozen_when_idle_writes_with_a_request(
     app = make_app(frozen_when_idle=True)
     sign_in("alice", via=app.test_client())
     assert execute("SELECT count(*) FROM myapi_hours") == [(0,)], "once a minute is enough"
-    monkeypatch.setattr(hours, "EVERY", 0.0)
+    monkeypatch.setattr(hours_writer, "EVERY", 0.0)
     sign_in("alice", via=app.test_client())
     found = execute("SELECT SUM(count) FROM myapi_hours WHERE name = 'login.ok'")
     assert found == [(2,)]
@@ -261,7 +261,7 @@ def test_a_reloaded_worker_has_written_its_counts(url, wechat):
         wait_for(lambda: counted(url, "login.ok") == 2)
 
 
-FAST = "import myapi.audit.hours\nmyapi.audit.hours.EVERY = 0.2\nfrom wsgi import app\n"
+FAST = "from myapi.audit import hours_writer\nhours_writer.EVERY = 0.2\nfrom wsgi import app\n"
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)

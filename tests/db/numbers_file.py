@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from sqlalchemy import create_engine, event, text
 
 from myapi.db import engines
+from myapi.db.sqlite_connections import begin_immediate
 from myapi.db.writer import Writer
 
 BUSY = 5.0  # s
@@ -34,7 +35,7 @@ class NumbersFile:
         self.may_begin.wait(BUSY)
         self.begun += 1
         self.on_begin(self.begun)
-        engines._begin_immediate(engines.WEB, connection)
+        begin_immediate(engines.WEB.busy, connection)
 
     def put(self, n, then=lambda: None, wait=BUSY):
         """Write a number, call `then` in the transaction, and return the number."""

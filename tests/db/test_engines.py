@@ -8,7 +8,8 @@ import time_machine
 from sqlalchemy import text
 
 from myapi import create_app
-from myapi.db.engines import CLOSED_AFTER, DISCARD_AFTER, NOT_PRIMARY
+from myapi.db.engines import CLOSED_AFTER
+from myapi.db.mysql_connections import DISCARD_AFTER, NOT_PRIMARY
 from myapi.db.transactions import reading, write
 from myapi.extensions import db
 from myapi.settings import Settings

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 import pymysql
 import pytest
 
-from myapi.db.engines import PING_AFTER
+from myapi.db.mysql_connections import PING_AFTER
 from tests.faults.account import assert_503, assert_ok, assert_recovered
 from tests.faults.crowd import Crowd
 from tests.faults.load import MAX_LATENCY, MAX_RECOVERY

@@ -75,12 +75,12 @@ function createSession({
 
   /**
    * End the generation at once; no login before `done` is over.
-   * @param {(token: string) => Promise<null>} leave tells the server
+   * @param {(token: string) => Promise<null>} tell tells the server
    * @param {boolean} [orStay] go on as before if the server could not be told, and tell it after
    *   the exchange under way, which would make an erased account again
-   * @returns {Promise<null>} what `leave` gives
+   * @returns {Promise<null>} what `tell` gives
    */
-  function leave(leave, orStay) {
+  function leave(tell, orStay) {
     const before = leaving
     const former = token
     const mine = orStay && token ? { token, user } : null
@@ -90,7 +90,7 @@ function createSession({
     forget()
     // without a token, whoever leaves waits for the erasure under way: it has the token
     const ready = orStay ? idle : before
-    const done = orStay || !former ? ready.then(() => leave(former)) : leave(former)
+    const done = orStay || !former ? ready.then(() => tell(former)) : tell(former)
     const over = done.then(
       () => {},
       () => {
